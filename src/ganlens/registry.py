@@ -1,0 +1,99 @@
+"""One table per kind of component, filled by the components' own files, so that adding one is adding a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from ganlens.errors import UserError
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+def nearest_names(wanted: str, known: list[str]) -> str:
+    """The names most like `wanted`, as the end of an error sentence: "Did you mean 'digits'? There are: …"."""
+    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(repr(name) for name in close)}? " if close else ""
+    return f"{hint}There are: {', '.join(sorted(known))}."
+
+
+class Registry(Generic[T]):
+    """Named components of one kind.
+
+    Components register themselves when their module is imported; every module below `package` is imported the
+    first time the table is read, then the entry points of `group`, where third parties add theirs.
+
+    Args:
+        kind: what the components are, in the words of an error message ("data set", "probe").
+        package: the package whose modules (at any depth) hold the components.
+        group: the entry-point group third parties register under, or None.
+    """
+
+    def __init__(self, kind: str, package: str, group: str | None = None) -> None:
+        self.kind = kind
+        self._package = package
+        self._group = group
+        self._components: dict[str, T] = {}
+        self._summaries: dict[str, str] = {}
+        self._discovered = False
+
+    def register(self, name: str, *, summary: str | None = None) -> Callable[[C], C]:
+        """Decorator: enter a component under `name`. `summary` defaults to the first line of its docstring.
+
+        Raises:
+            ValueError: the name is taken by another component.
+        """
+
+        def enter(component: C) -> C:
+            known = self._components.get(name)
+            if known is not None and _origin(known) != _origin(component):
+                raise ValueError(f"two components want the {self.kind} name {name!r}: {known!r} and {component!r}")
+            self._components[name] = component  # type: ignore[assignment]
+            text = summary or inspect.getdoc(component) or ""
+            self._summaries[name] = text.strip().split("\n")[0]
+            return component
+
+        return enter
+
+    def __getitem__(self, name: str) -> T:
+        self._discover()
+        if name not in self._components:
+            raise UserError(f"there is no {self.kind} named {name!r}. {nearest_names(name, self.names())}")
+        return self._components[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._discover()
+        return name in self._components
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._discover()
+        return sorted(self._components)
+
+    def summary(self, name: str) -> str:
+        """The component's own one-line description."""
+        self[name]
+        return self._summaries[name]
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True  # set first: a component's module may read the table while it is imported
+        package = importlib.import_module(self._package)
+        for module in pkgutil.walk_packages(package.__path__, prefix=f"{self._package}."):
+            importlib.import_module(module.name)
+        for entry in entry_points(group=self._group) if self._group else ():
+            entry.load()
+
+
+def _origin(component: object) -> tuple[object, object]:
+    return getattr(component, "__module__", None), getattr(component, "__qualname__", None)

@@ -1,0 +1,110 @@
+"""Writing so that nothing is ever half there: to a temporary name beside the target, then a rename."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ganlens.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; when the block ends well it becomes `path`, when it fails it is removed.
+
+    The block may make a file or a folder at the temporary name. A folder that is already at `path` is replaced.
+
+    Raises:
+        UserError: the disk is full or the place can't be written; what was at `path` is untouched.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        if partial.is_dir() and path.exists():
+            old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old.partial")
+            path.rename(old)
+            partial.rename(path)
+            shutil.rmtree(old)
+        else:
+            partial.replace(path)
+    except BaseException as error:
+        _remove(partial)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"no space left to write {path}: free some space and run the same command again") from error
+        if isinstance(error, PermissionError):
+            raise UserError(f"{path} can't be written: {error.strerror}; choose another folder") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all (UTF-8, flushed to disk before the rename)."""
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all; NaN and infinity are refused, since JSON has none."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is missing or is not whole JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a whole JSON file ({error}); it was cut or edited") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors as one safetensors file, whole or not at all."""
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as partial:
+        try:
+            save_file(ready, partial, metadata=dict(metadata or {}))
+        except SafetensorError as error:
+            if "No space left" in str(error) or "os error 28" in str(error):
+                raise OSError(errno.ENOSPC, "No space left on device") from error
+            raise
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        UserError: the file is missing, cut short or no safetensors file.
+    """
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+        return tensors
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist") from error
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a whole safetensors file ({error}); it was cut or damaged") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
