@@ -1,0 +1,248 @@
+"""What a probe found, in a form that can be saved, compared, drawn and believed (or not)."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from ganlens.errors import UserError
+
+
+class Verdict(StrEnum):
+    """What to make of a finding."""
+
+    GOOD = "good"
+    CAUTION = "caution"
+    BAD = "bad"
+    NOT_BELIEVABLE = "not believable"
+    """The explanation failed its own self-check: it does not beat its baseline."""
+    NOT_APPLICABLE = "not applicable"
+    """The subject lacks something the probe needs; `not_applicable_because` says what."""
+
+
+class Baseline(BaseModel):
+    """The same measure on something whose answer is known: what the number has to be read against."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    what: str
+
+
+class Measurement(BaseModel):
+    """One number, its uncertainty and its reference. There is no such thing here as a number without a baseline.
+
+    Attributes:
+        name: what was measured, with its feature space ("Fréchet distance, labeller features").
+        low, high: ends of the interval, or both None where no valid interval is known.
+        interval: how the interval was computed ("95 %, exact binomial") or, without one, why there is none.
+        unit: of `value`, `low`, `high` and the baseline; empty for pure numbers.
+        better: which way is better; "neither" for numbers that describe.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    interval: str
+    unit: str = ""
+    better: Literal["higher", "lower", "neither"]
+    baseline: Baseline
+
+    @field_validator("value", "low", "high")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("a measurement must be a finite number")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"{self.name}: an interval has two ends or none")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"{self.name}: the interval's low end {self.low} is above its high end {self.high}")
+        return self
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A bitmap with a caption that says what to look for. `crisp` pictures are never smoothed when enlarged."""
+
+    image: Any  # PIL.Image.Image; Any keeps this module importable without Pillow
+    caption: str
+    crisp: bool = True
+
+
+@dataclass(frozen=True)
+class Plot:
+    """An interactive Plotly figure, as the JSON-able dictionary of `figure.to_dict()`, with a caption."""
+
+    figure: Mapping[str, Any]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text and numbers under column names, with a caption."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int, ...], ...]
+    caption: str
+
+
+Figure = Picture | Plot | Table
+
+
+@dataclass
+class Finding:
+    """The answer of one probe about one subject.
+
+    Attributes:
+        probe, question: who asked what.
+        headline: one sentence a manager can read: the result and whether to believe it.
+        verdict: see `Verdict`.
+        measurements: the numbers, each with its baseline.
+        method: how the numbers were computed, for someone who wants to check (feature space, sample counts, k, …).
+        figures: pictures, plots and tables, in the order they should be read.
+        arrays: what someone may want to compute with (codes, directions, indices), by name.
+        settings, seed, seconds: what it would take to get the same finding again, and how long it took.
+        not_applicable_because: why there is no answer, when there is none.
+    """
+
+    probe: str
+    question: str
+    headline: str
+    verdict: Verdict
+    measurements: list[Measurement] = field(default_factory=list)
+    method: str = ""
+    figures: list[Figure] = field(default_factory=list)
+    arrays: dict[str, Any] = field(default_factory=dict)  # name → torch.Tensor
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    seconds: float = 0.0
+    section: str = ""
+    not_applicable_because: str | None = None
+
+    @classmethod
+    def not_applicable(cls, probe: str, question: str, because: str, *, section: str = "") -> Finding:
+        """The finding of a probe that could not be asked. `because` completes "not applicable, because …"."""
+        return cls(
+            probe=probe,
+            question=question,
+            headline=f"Not applicable, because {because}.",
+            verdict=Verdict.NOT_APPLICABLE,
+            section=section,
+            not_applicable_because=because,
+        )
+
+    def measurement(self, name: str) -> Measurement:
+        """The measurement of that name, or the only one that starts with it.
+
+        Raises:
+            KeyError: none or several match; the message lists what there is.
+        """
+        exact = [m for m in self.measurements if m.name == name]
+        close = exact or [m for m in self.measurements if m.name.startswith(name)]
+        if len(close) != 1:
+            raise KeyError(f"{name!r} names {len(close)} measurements of {self.probe!r}: {[m.name for m in self.measurements]}")
+        return close[0]
+
+    def __str__(self) -> str:
+        lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.headline, 100)]
+        for m in self.measurements:
+            interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
+            lines.append(f"  {m.name}: {m.value:.4g}{interval} {m.unit}".rstrip() + f"   ({m.baseline.what}: {m.baseline.value:.4g})")
+        return "\n".join(lines)
+
+    def save(self, folder: Path) -> Path:
+        """Write `<folder>/<probe>.json`, and figures and arrays in `<folder>/<probe>/`. Returns the JSON's path."""
+        from ganlens import storage
+
+        folder = Path(folder)
+        figures: list[dict[str, Any]] = []
+        with storage.replacing(folder / self.probe) as partial:
+            partial.mkdir(parents=True)
+            for number, figure in enumerate(self.figures, start=1):
+                figures.append(_save_figure(figure, partial, f"figure-{number}"))
+            if self.arrays:
+                storage.write_tensors(partial / "arrays.safetensors", self.arrays)
+        record = {
+            "probe": self.probe,
+            "question": self.question,
+            "section": self.section,
+            "headline": self.headline,
+            "verdict": self.verdict.value,
+            "measurements": [m.model_dump() for m in self.measurements],
+            "method": self.method,
+            "figures": figures,
+            "arrays": sorted(self.arrays),
+            "settings": self.settings,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+            "not_applicable_because": self.not_applicable_because,
+        }
+        path = folder / f"{self.probe}.json"
+        storage.write_json(path, record)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Finding:
+        """Read a finding back from its JSON and the folder beside it.
+
+        Raises:
+            UserError: the file or something it refers to is missing or damaged.
+        """
+        from ganlens import storage
+
+        path = Path(path)
+        record = storage.read_json(path)
+        folder = path.with_suffix("")
+        try:
+            names = record.pop("arrays")
+            return cls(
+                **{
+                    **record,
+                    "verdict": Verdict(record["verdict"]),
+                    "measurements": [Measurement(**m) for m in record["measurements"]],
+                    "figures": [_load_figure(entry, folder) for entry in record["figures"]],
+                    "arrays": storage.read_tensors(folder / "arrays.safetensors") if names else {},
+                }
+            )
+        except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+            raise UserError(f"{path} is not a finding that this version can read ({error}); run the probe again") from error
+
+
+def _save_figure(figure: Figure, folder: Path, name: str) -> dict[str, Any]:
+    from ganlens import storage
+
+    if isinstance(figure, Picture):
+        figure.image.save(folder / f"{name}.png", optimize=True)
+        return {"kind": "picture", "file": f"{name}.png", "caption": figure.caption, "crisp": figure.crisp}
+    if isinstance(figure, Plot):
+        storage.write_json(folder / f"{name}.json", figure.figure)
+        return {"kind": "plot", "file": f"{name}.json", "caption": figure.caption}
+    return {"kind": "table", "columns": figure.columns, "rows": figure.rows, "caption": figure.caption}
+
+
+def _load_figure(entry: Mapping[str, Any], folder: Path) -> Figure:
+    from ganlens import storage
+
+    if entry["kind"] == "picture":
+        from PIL import Image
+
+        with Image.open(folder / entry["file"]) as image:
+            image.load()
+            return Picture(image, entry["caption"], entry["crisp"])
+    if entry["kind"] == "plot":
+        return Plot(storage.read_json(folder / entry["file"]), entry["caption"])
+    return Table(tuple(entry["columns"]), tuple(tuple(row) for row in entry["rows"]), entry["caption"])

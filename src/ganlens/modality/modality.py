@@ -1,0 +1,61 @@
+"""The contract a kind of sample fulfils. Probes speak only to this, never to "an image"."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from PIL import Image
+from torch import Tensor
+
+from ganlens.registry import Registry
+
+
+class Modality(ABC):
+    """One kind of sample.
+
+    Attributes:
+        name: short, as saved in files ("images", "points").
+        range: lowest and highest value of a sample, or None when it is unbounded.
+        raw_space: what `raw_features` are called where a number is shown ("pixels").
+    """
+
+    name: ClassVar[str]
+    range: ClassVar[tuple[float, float] | None]
+    raw_space: ClassVar[str]
+
+    @abstractmethod
+    def accepts(self, sample_shape: tuple[int, ...]) -> bool:
+        """Whether one sample of this kind can have that shape."""
+
+    @abstractmethod
+    def default_preset(self, sample_shape: tuple[int, ...]) -> str:
+        """The training preset that suits samples of that shape."""
+
+    @abstractmethod
+    def raw_features(self, samples: Tensor) -> Tensor:
+        """Samples [n, …] as vectors [n, d], d at most 1,024, with no model in between (sources of bias: none but
+        the down-sampling that `raw_protocol` names)."""
+
+    @abstractmethod
+    def raw_protocol(self, sample_shape: tuple[int, ...]) -> str:
+        """In words, what `raw_features` does to samples of that shape ("pixels, area-averaged to 16×16")."""
+
+    @abstractmethod
+    def picture(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
+        """Samples [n, …] as one picture to look at: a grid of images, a scatter of points.
+
+        Small samples are enlarged by whole factors with nearest-neighbour scaling, so they stay crisp.
+        """
+
+    @abstractmethod
+    def strips(self, samples: Tensor) -> Image.Image:
+        """Sequences [rows, steps, …] as one picture, a row per sequence: what changes along each."""
+
+    @abstractmethod
+    def pairs(self, first: Tensor, second: Tensor, *, difference: bool = False) -> Image.Image:
+        """Two aligned batches [n, …] side by side, so that each pair can be compared; with `difference`, a third
+        row (or mark) that shows where the second departs from the first."""
+
+
+modalities: Registry[Modality] = Registry("modality", "ganlens.modality")

@@ -1,0 +1,93 @@
+"""The contract of a probe: one question, what it needs, and an answer that comes with its own reference.
+
+A new probe is one file below `ganlens/probes/` (or, from another package, one entry point in the group
+`ganlens.probes`):
+
+    @probes.register("brightness", summary=Brightness.question)
+    class Brightness(Probe):
+        ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from ganlens.finding import Finding
+from ganlens.progress import Progress, Silent
+from ganlens.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganlens.subject import SampleBank, Subject
+
+
+class Need(StrEnum):
+    """Something a probe can't do without. The value completes "it needs …"."""
+
+    DATA = "real data"
+    HELD_OUT = "held-out real data"
+    DISCRIMINATOR = "a discriminator"
+    LAYERS = "a generator whose layers can be reached"
+    GRADIENTS = "a generator that gradients pass through"
+    CLASSIFIER = "a classifier"
+    LABELS = "labelled real data"
+    FACTORS = "real data with known factors"
+
+
+class ProbeSettings(BaseModel):
+    """Base of every probe's settings. Each field needs a description: it is the option's help."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass
+class Context:
+    """What an audit gives every probe.
+
+    Attributes:
+        seed: of every random draw: `torch_generator(context.seed, probe.name, …)`.
+        device: where to compute.
+        bank: samples, features and trained instruments (labeller, autoencoder), each made once and shared.
+        progress: who watches.
+    """
+
+    seed: int
+    device: torch.device
+    bank: SampleBank
+    progress: Progress = field(default_factory=Silent)
+
+
+class Probe(ABC):
+    """One question about a generator.
+
+    Attributes:
+        name: as typed after `ganlens probe`.
+        question: the plain question it answers.
+        section: the part of the report it belongs to: "quality", "explain" or "risk".
+        needs: what the subject must have; otherwise the audit reports *not applicable* and why.
+        method: how it works and what the self-check is, in two or three sentences for `--help` and the report.
+        Settings: the type of its settings.
+    """
+
+    name: ClassVar[str]
+    question: ClassVar[str]
+    section: ClassVar[str]
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    method: ClassVar[str]
+    Settings: ClassVar[type[ProbeSettings]] = ProbeSettings
+
+    @abstractmethod
+    def examine(self, subject: Subject, settings: Any, context: Context) -> Finding:
+        """Answer the question. `settings` is an instance of `Settings`.
+
+        The finding's `settings`, `seed`, `seconds`, `question` and `section` are filled in by whoever called.
+        """
+
+
+probes: Registry[type[Probe]] = Registry("probe", "ganlens.probes", group="ganlens.probes")

@@ -1,0 +1,1 @@
+"""Is it good? Probes that compare what is made with what is real."""
