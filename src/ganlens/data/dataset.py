@@ -22,25 +22,37 @@ class DataOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: int | None = Field(None, ge=2, description="Height and width of the images in pixels; none: the source's own")
-    count: int | None = Field(None, ge=2, description="How many samples a synthetic source makes; none: its default")
-    held_out: float = Field(0.2, gt=0, lt=1, description="Share held out, where the source has no test split of its own")
-    split_seed: int = Field(0, description="Seed of the train / held-out split, and of the samples a source makes")
-    strict: bool = Field(False, description="Refuse a folder with unreadable pictures instead of leaving them out")
+    size: int | None = Field(
+        None, ge=2, description="Height and width of the images in pixels; none: the source's own"
+    )
+    count: int | None = Field(
+        None, ge=2, description="How many samples a synthetic source makes; none: its default"
+    )
+    held_out: float = Field(
+        0.2, gt=0, lt=1, description="Share held out, where the source has no test split of its own"
+    )
+    split_seed: int = Field(
+        0, description="Seed of the train / held-out split, and of the samples a source makes"
+    )
+    strict: bool = Field(
+        False, description="Refuse a folder with unreadable pictures instead of leaving them out"
+    )
 
 
 class SampleArray:
-    """Samples as they are stored (bytes or floats, in memory or in a mapped file), decoded when they are read.
+    """Samples as they are stored (bytes or floats, in memory or in a mapped file), decoded when read.
 
-    Indexing gives float32 tensors in the modality's range: bytes 0…255 are stretched to −1…1, floats are taken as
-    they are. A picture collection larger than memory stays on disk until its rows are asked for.
+    Indexing gives float32 tensors in the modality's range: bytes 0…255 are stretched to −1…1, floats are
+    taken as they are. A picture collection larger than memory stays on disk until its rows are asked for.
 
     Args:
         stored: [m, …] uint8 or float32; images are channels first. May be a `numpy.memmap`.
         rows: which rows of `stored`, in which order, belong to this array; None for all.
     """
 
-    def __init__(self, stored: NDArray[np.uint8] | NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self, stored: NDArray[np.uint8] | NDArray[np.float32], rows: NDArray[np.int64] | None = None
+    ) -> None:
         if stored.dtype not in (np.uint8, np.float32):
             raise TypeError(f"samples are stored as uint8 or float32, not {stored.dtype}")
         self._stored = stored
@@ -60,7 +72,7 @@ class SampleArray:
         return (len(self), *self.sample_shape)
 
     def __getitem__(self, index: Index) -> Tensor:
-        """Samples [b, …] float32 in the modality's range (one sample without the batch axis for an integer)."""
+        """Samples [b, …] float32 in the modality's range (one, unbatched, for an integer)."""
         if isinstance(index, Tensor):
             index = index.cpu().numpy()
         elif not isinstance(index, (int, slice)):
@@ -84,7 +96,7 @@ class SampleArray:
         return SampleArray(self._stored, self._rows[index])
 
     def fingerprint(self) -> str:
-        """A hash of shape, rows and of up to 256 samples spread over the array: enough to notice other data."""
+        """A hash of shape, rows and up to 256 samples spread over the array: enough to notice other data."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update(repr((self.shape, str(self._stored.dtype))).encode())
         digest.update(self._rows.tobytes())
@@ -156,7 +168,8 @@ def split_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Disjoint row numbers (train, held out), shuffled by `seed`, each with at least one row.
 
-    With `groups` (a class per row) every class is split in the same proportion, so that none is missing on a side.
+    With `groups` (a class per row) every class is split in the same proportion, so that none is missing on a
+    side.
     """
     from ganlens.randomness import numpy_generator
 

@@ -13,8 +13,8 @@ from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
 
 Source = Callable[[str | None, DataOptions, Progress], Dataset]
-"""Opens what stands behind the name: `source(argument, options, progress)`, where `argument` is the part of the
-name after the colon ("DIR" in "idx:DIR"), or None."""
+"""Opens what stands behind the name: `source(argument, options, progress)`, where `argument` is the part of
+the name after the colon ("DIR" in "idx:DIR"), or None."""
 
 sources: Registry[Source] = Registry("data set", "ganlens.data")
 
@@ -23,8 +23,8 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
     """Open a data set by its short name.
 
     Args:
-        spec: "digits", "sprites", "ring", "grid", "idx:DIR", "npz:FILE[:array]", "folder:DIR", … (`ganlens list
-            datasets` prints them all).
+        spec: "digits", "sprites", "ring", "grid", "idx:DIR", "npz:FILE[:array]", "folder:DIR", …
+            (`ganlens list datasets` prints them all).
         progress: who watches a long decode.
         options: the fields of `DataOptions`: `size`, `count`, `held_out`, `split_seed`, `strict`.
 
@@ -35,6 +35,8 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
         parsed = DataOptions(**options)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"data option {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})") from None
+        raise UserError(
+            f"data option {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
+        ) from None
     name, _, argument = spec.partition(":")
     return sources[name](argument or None, parsed, progress or Silent())

@@ -24,6 +24,15 @@ class Modality(ABC):
     range: ClassVar[tuple[float, float] | None]
     raw_space: ClassVar[str]
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     @abstractmethod
     def accepts(self, sample_shape: tuple[int, ...]) -> bool:
         """Whether one sample of this kind can have that shape."""
@@ -34,8 +43,8 @@ class Modality(ABC):
 
     @abstractmethod
     def raw_features(self, samples: Tensor) -> Tensor:
-        """Samples [n, …] as vectors [n, d], d at most 1,024, with no model in between (sources of bias: none but
-        the down-sampling that `raw_protocol` names)."""
+        """Samples [n, …] as vectors [n, d], d at most 1,024, with no model in between (sources of bias: none
+        but the down-sampling that `raw_protocol` names)."""
 
     @abstractmethod
     def raw_protocol(self, sample_shape: tuple[int, ...]) -> str:
@@ -54,8 +63,8 @@ class Modality(ABC):
 
     @abstractmethod
     def pairs(self, first: Tensor, second: Tensor, *, difference: bool = False) -> Image.Image:
-        """Two aligned batches [n, …] side by side, so that each pair can be compared; with `difference`, a third
-        row (or mark) that shows where the second departs from the first."""
+        """Two aligned batches [n, …] side by side, so that each pair can be compared; with `difference`, a
+        third row (or mark) that shows where the second departs from the first."""
 
 
-modalities: Registry[Modality] = Registry("modality", "ganlens.modality")
+modalities: Registry[type[Modality]] = Registry("modality", "ganlens.modality")

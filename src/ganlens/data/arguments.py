@@ -1,0 +1,35 @@
+"""What a source was asked for and can't use: said, not swallowed."""
+
+from __future__ import annotations
+
+from ganlens.data.dataset import DataOptions
+from ganlens.errors import UserError
+
+
+def refuse_argument(source: str, argument: str | None) -> None:
+    """Raise a UserError for "digits:something", where the source reads nothing."""
+    if argument is not None:
+        raise UserError(
+            f"the data set {source!r} takes nothing after its name (got {source}:{argument}); write {source}"
+        )
+
+
+def require_argument(source: str, argument: str | None, what: str) -> str:
+    """The argument, or a UserError that says what belongs after the colon (`what`: "DIR", "FILE")."""
+    if argument is None:
+        raise UserError(f"the data set {source!r} needs to know where: write {source}:{what}")
+    return argument
+
+
+def refuse_size(source: str, options: DataOptions) -> None:
+    """Raise a UserError for `size` where samples have none."""
+    if options.size is not None:
+        raise UserError(f"{source}: 'size' is for images, and {source} is made of points; leave it out")
+
+
+def refuse_count(source: str, options: DataOptions) -> None:
+    """Raise a UserError for `count` where the samples are given, not made."""
+    if options.count is not None:
+        raise UserError(
+            f"{source}: 'count' is for data sets that are made on request, like sprites; leave it out"
+        )

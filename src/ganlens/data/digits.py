@@ -1,0 +1,38 @@
+"""`digits`: the 1,797 real handwritten digits that come with scikit-learn, 8×8 pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ganlens.data.arguments import refuse_argument, refuse_count
+from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
+from ganlens.data.resize import resize_images
+from ganlens.data.sources import sources
+from ganlens.modality import Images
+from ganlens.progress import Progress
+
+
+@sources.register("digits")
+def digits(argument: str | None, options: DataOptions, progress: Progress) -> Dataset:
+    """1,797 real handwritten digits of 8×8 pixels and 17 shades, bundled with scikit-learn.
+
+    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI (its test set).
+    """
+    from sklearn.datasets import load_digits
+
+    refuse_argument("digits", argument)
+    refuse_count("digits", options)
+    shades, labels = load_digits(return_X_y=True)
+    images = np.rint(shades * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    images, resized = resize_images(images, options.size)
+    train, held_out = split_rows(len(images), options.held_out, options.split_seed, labels)
+    classes = torch.from_numpy(labels.astype(np.int64))
+    return Dataset(
+        name="digits",
+        modality=Images(),
+        train=Split(SampleArray(images, train), classes[train]),
+        held_out=Split(SampleArray(images, held_out), classes[held_out]),
+        class_names=tuple("0123456789"),
+        notes=(resized,) if resized else (),
+    )
