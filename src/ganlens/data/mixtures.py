@@ -56,6 +56,6 @@ def _mixture(name: str, centres: NDArray[np.float64], sigma: float, options: Dat
         modality=Points(),
         train=split(train),
         held_out=split(held_out),
-        class_names=tuple(f"({x:g}, {y:g})" for x, y in centres.round(2) + 0.0)  # + 0.0: no "-0",
+        class_names=tuple(f"({x:g}, {y:g})" for x, y in centres.round(2) + 0.0),
         factor_names=("centre x", "centre y"),
     )

@@ -15,8 +15,8 @@ def resize_images(images: NDArray[np.uint8], size: int | None) -> tuple[NDArray[
 
     A size larger than the images' own by at most a quarter, round images with a plain border (one value on at
     least half of the border), is reached by adding more of that border, as is the custom for MNIST (28 to
-    32), so that no pixel is blurred. Every other size is reached by cutting the longer side to a square, centred,
-    and resampling (bicubic, anti-aliased). `size` None leaves everything as it is.
+    32), so that no pixel is blurred. Every other size is reached by cutting the longer side to a square,
+    centred, and resampling (bicubic, anti-aliased). `size` None leaves everything as it is.
     """
     if size is None or images.shape[2:] == (size, size):
         return images, None

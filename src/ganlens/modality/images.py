@@ -69,8 +69,8 @@ class Images(Modality):
 
         With `difference`, a third row shows second − first, averaged over the channels: white where they
         agree, orange where the second is brighter, blue where it is darker. Full colour is the largest
-        departure of the batch, or 0.1 (a twentieth of black to white) if all are smaller, so that noise doesn't
-        look like change.
+        departure of the batch, or 0.1 (a twentieth of black to white) if all are smaller, so that noise
+        doesn't look like change.
         """
         if first.shape != second.shape:
             raise ValueError(
