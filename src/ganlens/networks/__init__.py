@@ -1,0 +1,16 @@
+"""Generators, discriminators, autoencoders and the labeller's network, built from typed configurations."""
+
+from ganlens.networks.blocks import parameter_count
+from ganlens.networks.generator import Generator, build_discriminator, build_generator
+from ganlens.networks.network import Family, NetworkConfig, networks, parse_network
+
+__all__ = [
+    "Family",
+    "Generator",
+    "NetworkConfig",
+    "build_discriminator",
+    "build_generator",
+    "networks",
+    "parameter_count",
+    "parse_network",
+]

@@ -1,0 +1,66 @@
+"""GANLens's own generator: a family's body behind the contract that probes and trainers use."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.networks.network import NetworkConfig, networks
+from ganlens.randomness import seeded
+
+
+class Generator(nn.Module):
+    """From standard normal latents to samples.
+
+    Args:
+        body: maps [n, latent_dim] to [n, *sample_shape].
+        latent_dim: length of one latent.
+        sample_shape: shape of one sample.
+    """
+
+    def __init__(self, body: nn.Module, latent_dim: int, sample_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.body = body
+        self.latent_dim = latent_dim
+        self.sample_shape = tuple(sample_shape)
+
+    def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+        """Latents [n, latent_dim] from N(0, I), drawn with `rng` and on its device."""
+        return torch.randn(n, self.latent_dim, generator=rng, device=rng.device)
+
+    def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Samples [n, *sample_shape] for latents [n, latent_dim]; `labels` are not used."""
+        samples: Tensor = self.body(latent)
+        return samples
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """The same as `synthesize`."""
+        return self.synthesize(latent)
+
+
+def build_generator(
+    config: NetworkConfig, latent_dim: int, sample_shape: tuple[int, ...], *, seed: int
+) -> Generator:
+    """A new generator; the same weights for the same seed, and the caller's random state untouched.
+
+    Raises:
+        UserError: the family can't make samples of that shape.
+    """
+    family = networks[config.family]
+    with seeded(seed, "generator", "initialise"):
+        body = family.generator(config, latent_dim, tuple(sample_shape))
+    return Generator(body, latent_dim, sample_shape)
+
+
+def build_discriminator(config: NetworkConfig, sample_shape: tuple[int, ...], *, seed: int) -> nn.Module:
+    """A new discriminator [n, *sample_shape] → logits [n]; the same weights for the same seed.
+
+    Args:
+        sample_shape: as the discriminator sees it: for packs of m images (m·channels, height, width).
+
+    Raises:
+        UserError: the family can't read samples of that shape.
+    """
+    family = networks[config.family]
+    with seeded(seed, "discriminator", "initialise"):
+        return family.discriminator(config, tuple(sample_shape))

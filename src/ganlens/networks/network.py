@@ -1,0 +1,90 @@
+"""The contract of a network family: one configuration type that builds a generator and a discriminator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
+
+from ganlens.errors import UserError
+from ganlens.registry import Registry, nearest_names
+
+
+class NetworkConfig(BaseModel):
+    """What every family's configuration has: its name. Families add their own fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: str = Field(description="Which family builds the network (`ganlens list networks`)")
+
+
+C = TypeVar("C", bound=NetworkConfig)
+
+
+class Family(ABC, Generic[C]):
+    """A family of networks that share one configuration type.
+
+    The modules it builds are initialised from torch's global generator, which `build_generator` and
+    `build_discriminator` seed; their forward pass treats the samples of a batch independently wherever the
+    configuration asks for no batch normalisation.
+
+    Attributes:
+        Config: the family's own configuration; every field has a default and a description.
+    """
+
+    Config: ClassVar[type[NetworkConfig]]
+
+    @staticmethod
+    @abstractmethod
+    def generator(config: C, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
+        """A module from latents [n, latent_dim] to samples [n, *sample_shape], images in −1…1.
+
+        Raises:
+            UserError: the family can't make samples of that shape.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def discriminator(config: C, sample_shape: tuple[int, ...]) -> nn.Module:
+        """A module from samples [n, *sample_shape] to logits [n], higher for what looks real.
+
+        Raises:
+            UserError: the family can't read samples of that shape.
+        """
+
+
+networks: Registry[type[Family[Any]]] = Registry("network", "ganlens.networks", "ganlens.networks")
+
+
+def parse_network(description: NetworkConfig | Mapping[str, Any]) -> NetworkConfig:
+    """The family's own configuration from plain values such as a YAML file's.
+
+    Args:
+        description: a mapping with `family` and any of that family's fields, or a configuration (one that is
+            not of the family's own type is completed with the family's defaults).
+
+    Raises:
+        UserError: there is no such family, it has no such field, or a value is out of its bounds.
+    """
+    given = description.model_dump() if isinstance(description, NetworkConfig) else dict(description)
+    if "family" not in given:
+        raise UserError(f"a network needs the field 'family'. {nearest_names('', networks.names())}")
+    config_type = networks[str(given["family"])].Config
+    if isinstance(description, config_type):
+        return description
+    try:
+        return config_type.model_validate(given)
+    except ValidationError as error:
+        raise UserError(_first_fault(error, str(given["family"]), config_type)) from None
+
+
+def _first_fault(error: ValidationError, family: str, config_type: type[NetworkConfig]) -> str:
+    fault = error.errors()[0]
+    field = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        known = nearest_names(field, list(config_type.model_fields))
+        return f"the {family} network has no field {field!r}. {known}"
+    return f"{family} network, {field}: {fault['msg']} (got {fault['input']!r})"
