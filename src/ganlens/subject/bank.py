@@ -1,0 +1,279 @@
+"""Samples, features and trained instruments of one audit: each made once, shared by every probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from ganlens.data import Dataset, SampleArray
+from ganlens.errors import UserError
+from ganlens.progress import Progress, Silent
+from ganlens.randomness import numpy_generator, torch_generator
+from ganlens.subject.spill import SpilledRows
+
+if TYPE_CHECKING:
+    from ganlens.subject.subject import Subject
+    from ganlens.training.autoencoder import FittedAutoencoder
+    from ganlens.training.labeller import Labeller
+
+Which = Literal["train", "held_out"]
+Of = Literal["fake", "train", "held_out"]
+
+FEATURE_CHUNK = 512
+"""Samples that go through a feature network at once."""
+
+
+class SampleBank:
+    """What every probe of an audit draws from.
+
+    All is lazy and is done once: the first probe that asks for 2,000 samples pays for 2,000, the next that
+    asks for 10,000 pays for the other 8,000. The first n rows are the same whoever asks.
+
+    Args:
+        subject: the generator under examination, with its data if there are any.
+        samples: how many generated samples the probes may share.
+        seed: of every draw.
+        device: where networks run; everything handed out is on the CPU. Default: the subject's.
+        batch: latents that go through the generator at once.
+        cache: folder where trained instruments are kept between audits, or None.
+        labeller, autoencoder: instruments that exist already; otherwise trained when first asked for.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        samples: int = 10_000,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        batch: int = 256,
+        progress: Progress | None = None,
+        cache: Path | None = None,
+        labeller: Labeller | None = None,
+        autoencoder: FittedAutoencoder | None = None,
+    ) -> None:
+        if samples < 1:
+            raise UserError(f"an audit needs at least one sample, not {samples}")
+        self.subject = subject
+        self.size = samples
+        self.seed = seed
+        self.device = torch.device(device if device is not None else subject.device)
+        self.batch = batch
+        self.progress = progress or Silent()
+        self.cache = cache
+        self.generator_calls = 0
+        """Samples synthesised through the bank so far."""
+        self._labeller = labeller
+        self._autoencoder = autoencoder
+        self._latents = _Prefix(samples, batch, self._draw_latents)
+        self._conditions = _Prefix(samples, batch, self._draw_conditions)
+        self._fakes = SpilledRows(samples, subject.sample_shape)
+        self._orders: dict[str, Any] = {}
+        self._computed: dict[tuple[str, str], _Prefix] = {}
+
+    # ---- samples
+
+    def latents(self, n: int | None = None) -> Tensor:
+        """The latents [n, …] behind the first n generated samples."""
+        return self._latents.first(self._count("fake", n))
+
+    def conditions(self, n: int | None = None) -> Tensor | None:
+        """The labels [n] a conditional generator got for the first n samples; None for an unconditional one."""
+        return self._conditions.first(self._count("fake", n)) if self.subject.num_classes else None
+
+    def fakes(self, n: int | None = None) -> SampleArray:
+        """The first n generated samples. They may be on disk: read them in `chunks`."""
+        n = self._count("fake", n)
+        if self._fakes.filled < n:
+            end = min(-(-n // self.batch) * self.batch, self.size)
+            with self.progress.task("Generating samples", end - self._fakes.filled) as task:
+                while self._fakes.filled < end:
+                    start, stop = self._fakes.filled, min(self._fakes.filled + self.batch, self.size)
+                    conditions = self.conditions(stop)
+                    labels = None if conditions is None else conditions[start:stop]
+                    self._fakes.append(self.synthesize(self.latents(stop)[start:stop], labels).numpy())
+                    task.advance(stop - start)
+        return SampleArray(cast("Any", self._fakes)).take(slice(n))
+
+    def reals(self, which: Which, n: int | None = None) -> SampleArray:
+        """The first n samples of a split, in an order that depends on the seed alone; all by default."""
+        data, count = self._data(), self._count(which, n)
+        return getattr(data, which).samples.take(self._order(which)[:count])  # type: ignore[no-any-return]
+
+    def real_labels(self, which: Which, n: int | None = None) -> Tensor | None:
+        """Class indices [n] of `reals(which, n)`; None without labels."""
+        labels: Tensor | None = getattr(self._data(), which).labels
+        return (
+            None if labels is None else labels[torch.from_numpy(self._order(which)[: self._count(which, n)])]
+        )
+
+    def sample_latents(self, n: int, *purpose: str | int) -> Tensor:
+        """Latents [n, …] of a probe's own: the same for the same purpose, apart from the bank's samples."""
+        rng = torch_generator(self.seed, "bank", "own latents", *purpose)
+        return self.subject.generator.sample_latent(n, rng=rng).cpu()
+
+    def synthesize(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """New samples [n, …] on the CPU for a probe's own latents: chunked, checked, counted, no gradients.
+
+        Raises:
+            UserError: the generator fails or returns something unusable.
+        """
+        self.generator_calls += len(latents)
+        return self.subject.synthesize(latents, labels, batch=self.batch)
+
+    # ---- features
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The feature spaces there are, the most meaningful first."""
+        if self.subject.data is None:
+            return ("raw",)
+        return ("labeller", "raw") if self._has_labels() else ("code", "raw")
+
+    def title(self, space: str) -> str:
+        """What a number's reader should call the space ("labeller features")."""
+        titles = {
+            "labeller": "labeller features",
+            "code": "autoencoder code",
+            "raw": self.subject.modality.raw_space,
+        }
+        return titles[space]
+
+    def describe(self, space: str) -> str:
+        """How features of that space are computed, in words."""
+        if space == "labeller":
+            return self._need_labeller().protocol
+        if space == "code":
+            return self.autoencoder.protocol
+        return self.subject.modality.raw_protocol(self.subject.sample_shape)
+
+    def features(self, space: str, of: Of, n: int | None = None) -> Tensor:
+        """Features [n, d] float32 of the first n samples of `of`. A view: do not write into it.
+
+        Args:
+            space: "labeller", "code" or "raw"; see `spaces`.
+            of: generated samples or a split of the real ones.
+        """
+        extract: dict[str, Callable[[Tensor], Tensor]] = {
+            "labeller": lambda samples: self._need_labeller().features(samples),
+            "code": lambda samples: self.autoencoder.network.encode(samples),
+            "raw": lambda samples: self.subject.modality.raw_features(samples),
+        }
+        if space not in extract:
+            raise KeyError(f"there is no feature space {space!r}; there are {', '.join(extract)}")
+        return self._map(space, of, n, lambda samples: extract[space](samples).flatten(1))
+
+    @property
+    def labeller(self) -> Labeller | None:
+        """The classifier trained on the data's labels (once, when first asked for); None without labels."""
+        if self._labeller is None and self._has_labels():
+            from ganlens.training.labeller import fit_labeller
+
+            cache = self.cache / "labeller" if self.cache else None
+            self._labeller = fit_labeller(
+                self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
+            )
+        return self._labeller
+
+    @property
+    def autoencoder(self) -> FittedAutoencoder:
+        """The autoencoder trained on the data (once, when first asked for)."""
+        if self._autoencoder is None:
+            from ganlens.training.autoencoder import fit_autoencoder
+
+            cache = self.cache / "autoencoder" if self.cache else None
+            self._autoencoder = fit_autoencoder(
+                self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
+            )
+        return self._autoencoder
+
+    def fake_labels(self, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """The labeller's class [n] of each of the first n generated samples, and how sure it is, in 0…1."""
+        probabilities = self._map("probabilities", "fake", n, self._probabilities)
+        confidence, labels = probabilities.max(dim=1)
+        return labels, confidence
+
+    def real_predicted_labels(self, of: Which, n: int | None = None) -> Tensor:
+        """The labeller's class [n] for each of `reals(of, n)`."""
+        return self._map("probabilities", of, n, self._probabilities).argmax(dim=1)
+
+    # ---- inside
+
+    def _map(self, name: str, of: Of, n: int | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        def rows(start: int, stop: int) -> Tensor:
+            samples = self.fakes(stop) if of == "fake" else self.reals(of, stop)
+            with torch.no_grad():
+                return compute(samples[start:stop].to(self.device)).float().cpu()
+
+        if (name, of) not in self._computed:
+            self._computed[name, of] = _Prefix(self._count(of, None), FEATURE_CHUNK, rows)
+        return self._computed[name, of].first(self._count(of, n))
+
+    def _probabilities(self, samples: Tensor) -> Tensor:
+        return self._need_labeller()(samples).softmax(dim=1)  # type: ignore[no-any-return]
+
+    def _draw_latents(self, start: int, stop: int) -> Tensor:
+        rng = torch_generator(self.seed, "bank", "latents", start)
+        return self.subject.generator.sample_latent(self.batch, rng=rng).cpu()[: stop - start]
+
+    def _draw_conditions(self, start: int, stop: int) -> Tensor:
+        """Classes in the data's own shares where they are known, so that the comparison is fair."""
+        classes = self.subject.num_classes
+        weights = torch.ones(classes)
+        data = self.subject.data
+        if data is not None and data.train.labels is not None and data.num_classes == classes:
+            weights = torch.bincount(data.train.labels, minlength=classes).float()
+        rng = torch_generator(self.seed, "bank", "conditions", start)
+        return torch.multinomial(weights, self.batch, replacement=True, generator=rng)[: stop - start]
+
+    def _data(self) -> Dataset:
+        if self.subject.data is None:
+            raise UserError(f"{self.subject.name} came without real data; give them with data=… or --data")
+        return self.subject.data
+
+    def _has_labels(self) -> bool:
+        data = self.subject.data
+        return data is not None and data.train.labels is not None and data.num_classes >= 2
+
+    def _need_labeller(self) -> Labeller:
+        labeller = self.labeller
+        if labeller is None:
+            raise UserError("the data have no labels to train a labeller on")
+        return labeller
+
+    def _order(self, which: Which) -> Any:
+        if which not in self._orders:
+            count = len(getattr(self._data(), which))
+            self._orders[which] = numpy_generator(self.seed, "bank", "order", which).permutation(count)
+        return self._orders[which]
+
+    def _count(self, of: str, n: int | None) -> int:
+        available = self.size if of == "fake" else len(getattr(self._data(), of))
+        return available if n is None else min(n, available)
+
+
+class _Prefix:
+    """The first rows of a table that is computed block by block, as far as anyone has asked.
+
+    Blocks start at multiples of `block` whoever asks first, so a row never depends on the order of the
+    questions. The buffer is reserved whole but takes memory only where rows have been written.
+    """
+
+    def __init__(self, size: int, block: int, compute: Callable[[int, int], Tensor]) -> None:
+        self._size, self._block, self._compute = size, block, compute
+        self._filled = 0
+        self._rows: Tensor | None = None
+
+    def first(self, n: int) -> Tensor:
+        while self._filled < n or self._rows is None:
+            stop = min(self._filled + self._block, self._size)
+            rows = self._compute(self._filled, stop)
+            if self._rows is None:
+                self._rows = torch.empty((self._size, *rows.shape[1:]), dtype=rows.dtype)
+            self._rows[self._filled : stop] = rows
+            self._filled = stop
+        return self._rows[:n]

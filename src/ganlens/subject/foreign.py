@@ -1,0 +1,166 @@
+"""Objects named on the command line: `python:package.module:callable`, `FILE.pt2`, `FILE.ts`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.errors import UserError
+from ganlens.registry import nearest_names
+from ganlens.subject.adapters import first_line
+
+ACCEPTED = (
+    "a GANLens run folder, python:package.module:name, python:file.py:name, "
+    "FILE.pt2 (torch.export) or FILE.ts / FILE.pt (TorchScript)"
+)
+
+
+def resolve(spec: str) -> tuple[Any, str]:
+    """The object behind a name, and a short name for it.
+
+    A function that can be called without arguments, and a class, are taken as factories and are called once.
+
+    Raises:
+        UserError: the name can't be read, or nothing usable stands behind it.
+    """
+    if spec.startswith("python:"):
+        return _from_python(spec)
+    path = Path(spec)
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        raise UserError(f"{spec}: ONNX files can't be examined yet; give {ACCEPTED}")
+    if suffix not in (".pt2", ".ts", ".pt", ".pth"):
+        raise UserError(f"{spec!r} is not {ACCEPTED}")
+    if not path.is_file():
+        raise UserError(f"{spec} does not exist")
+    return (_exported(path) if suffix == ".pt2" else _torchscript(path)), path.stem
+
+
+def _from_python(spec: str) -> tuple[Any, str]:
+    place, _, name = spec.removeprefix("python:").rpartition(":")
+    if not place or not name:
+        raise UserError(f"{spec!r}: write python:package.module:name or python:path/to/file.py:name")
+    found: Any = _load_file(Path(place), spec) if place.endswith(".py") else _import(place, spec)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            names = [key for key in dir(found) if not key.startswith("_")]
+            raise UserError(f"{spec!r}: {place} has no {part!r}. {nearest_names(part, names)}")
+        found = getattr(found, part)
+    if _is_factory(found):
+        try:
+            found = found()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"{spec!r}: {name}() failed with {type(error).__name__}: {first_line(error)}"
+            ) from error
+    return found, name
+
+
+def _is_factory(found: Any) -> bool:
+    """A class, or a function without required arguments; a module or a function of a batch is the thing."""
+    if isinstance(found, nn.Module) or not (inspect.isclass(found) or inspect.isroutine(found)):
+        return False
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p for p in parameters if p.default is p.empty and p.kind not in kinds]
+    return inspect.isclass(found) or not required
+
+
+def _import(name: str, spec: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:  # what `python -m` does: a module beside the user is found
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise UserError(f"{spec!r}: importing {name} failed: {error}") from error
+        raise UserError(
+            f"{spec!r}: there is no module {name!r} (looked in {here} and the installed packages)"
+        ) from error
+    except Exception as error:
+        raise UserError(
+            f"{spec!r}: importing {name} failed with {type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _load_file(path: Path, spec: str) -> Any:
+    if not path.is_file():
+        raise UserError(f"{spec!r}: {path} does not exist")
+    module_spec = importlib.util.spec_from_file_location(path.stem, path)
+    if module_spec is None or module_spec.loader is None:
+        raise UserError(f"{spec!r}: {path} can't be imported")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules.setdefault(path.stem, module)  # classes defined in the file look themselves up here
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(
+            f"{spec!r}: {path} failed with {type(error).__name__}: {first_line(error)}"
+        ) from error
+    return module
+
+
+def _torchscript(path: Path) -> nn.Module:
+    try:
+        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-any-return,no-untyped-call]
+    except Exception as error:
+        raise UserError(
+            f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
+            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python code"
+        ) from error
+
+
+def _exported(path: Path) -> nn.Module:
+    try:
+        program = torch.export.load(path)
+    except Exception as error:
+        raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
+    return ExportedProgram(program)
+
+
+class ExportedProgram(nn.Module):
+    """A torch.export program that takes any number of rows, even if it was exported for a fixed number.
+
+    The program's own sub-modules are not reachable.
+    """
+
+    latent_shape: tuple[int, ...] | None
+
+    def __init__(self, program: Any) -> None:
+        super().__init__()
+        self._program = (program.module(),)  # in a tuple: not a sub-module, since its mode can't be switched
+        inputs = [
+            node
+            for node in program.graph.nodes
+            if node.op == "placeholder" and node.name in program.graph_signature.user_inputs
+        ]
+        shape: tuple[Any, ...] = tuple(getattr(inputs[0].meta.get("val"), "shape", ())) if inputs else ()
+        self.latent_shape = (
+            tuple(shape[1:]) if all(isinstance(size, int) for size in shape[1:]) and len(shape) > 1 else None
+        )
+        self._rows = shape[0] if len(shape) and isinstance(shape[0], int) else None
+
+    def forward(self, latent: Tensor, *more: Tensor) -> Tensor:
+        program = self._program[0]
+        if self._rows is None:
+            return program(latent, *more)  # type: ignore[no-any-return]
+        out = []
+        for start in range(0, len(latent), self._rows):
+            block = [argument[start : start + self._rows] for argument in (latent, *more)]
+            count = len(block[0])
+            full = [torch.cat([b, b[-1:].expand(self._rows - count, *b.shape[1:])]) for b in block]
+            out.append(program(*full)[:count])
+        return torch.cat(out)

@@ -1,0 +1,77 @@
+"""Look at a layer while it runs, or change what it gives. Nothing stays behind when the block ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from ganlens.errors import UserError
+from ganlens.registry import nearest_names
+
+
+def layer_named(module: nn.Module, name: str) -> nn.Module:
+    """The sub-module of that dotted name.
+
+    Raises:
+        UserError: there is none; the nearest names are given.
+    """
+    layers = dict(module.named_modules())
+    if name not in layers or not name:
+        raise UserError(
+            f"there is no layer named {name!r}. {nearest_names(name, [known for known in layers if known])}"
+        )
+    found: nn.Module = layers[name]
+    return found
+
+
+@contextmanager
+def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Within the block, every forward pass writes the named layers' outputs into the dictionary it gives.
+
+    The tensors are the live ones: gradients flow through them, and a later pass replaces them.
+    """
+    outputs: dict[str, Tensor] = {}
+    layers = [layer_named(module, name) for name in names]
+    handles = [
+        layer.register_forward_hook(_store(outputs, name)) for layer, name in zip(layers, names, strict=True)
+    ]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def edit(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within the block, the named layer's output is replaced by `change(output)`."""
+
+    def hook(part: nn.Module, inputs: Any, output: Any) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise UserError(
+                f"the layer {name!r} gives a {type(output).__name__}, not a tensor, and can't be edited"
+            )
+        changed = change(output)
+        if changed.shape != output.shape:
+            raise UserError(
+                f"the edit of layer {name!r} changed its shape "
+                f"from {tuple(output.shape)} to {tuple(changed.shape)}"
+            )
+        return changed
+
+    handle = layer_named(module, name).register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _store(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+    def hook(part: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            outputs[name] = output
+
+    return hook
