@@ -1,0 +1,1 @@
+"""Ready-made configurations: one YAML file each; the first comment line describes it."""

@@ -1,0 +1,107 @@
+"""Checkpoints: a folder of safetensors and one JSON file, written whole or not at all, read back bit for bit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlens import storage
+from ganlens.errors import UserError
+from ganlens.training.state import TrainingState
+
+
+def save_checkpoint(folder: Path, state: TrainingState, memory: Mapping[str, Any]) -> Path:
+    """Write `<folder>/<step, 8 digits>/`. Returns it.
+
+    Args:
+        memory: what the loop has to remember beside the state (watch, early stopping), JSON-able.
+    """
+    path = folder / f"{state.step:08d}"
+    with storage.replacing(path) as partial:
+        partial.mkdir(parents=True)
+        for name, module in state.modules().items():
+            storage.write_tensors(partial / f"{name}.safetensors", module.state_dict())
+        for name, optimiser in state.optimisers().items():
+            storage.write_tensors(partial / f"{name}.safetensors", _optimiser_tensors(optimiser))
+        record = {"step": state.step, "images": state.images, "adapted": state.adapted, "memory": dict(memory)}
+        storage.write_json(partial / "state.json", record)
+    return path
+
+
+def load_checkpoint(path: Path, state: TrainingState) -> dict[str, Any]:
+    """Read a checkpoint into freshly built players. Returns the loop's memory.
+
+    Raises:
+        UserError: a file is missing or cut, or a tensor is missing, unknown or of another shape.
+    """
+    record = storage.read_json(path / "state.json")
+    for name, module in state.modules().items():
+        load_weights(path / f"{name}.safetensors", module)
+    for name, optimiser in state.optimisers().items():
+        _load_optimiser(path / f"{name}.safetensors", optimiser)
+    try:
+        state.step, state.images, state.adapted = int(record["step"]), int(record["images"]), float(record["adapted"])
+        return dict(record["memory"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path / 'state.json'} lacks {error}; it was cut or edited") from None
+
+
+def load_weights(path: Path, module: nn.Module) -> None:
+    """Read a network's weights; names and shapes must match exactly.
+
+    Raises:
+        UserError: the first tensor that is missing, unknown or of another shape.
+    """
+    _match(path, storage.read_tensors(path), {name: t.shape for name, t in module.state_dict().items()})
+    module.load_state_dict(storage.read_tensors(path))
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """All whole checkpoints below a run's `checkpoints/`, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.name.isdigit() and (p / "state.json").is_file())
+
+
+def forget_old(folder: Path, keep: int, best: int | None) -> None:
+    """Delete all but the latest `keep` checkpoints and the one of step `best`."""
+    for path in checkpoints(folder)[:-keep]:
+        if int(path.name) != best:
+            shutil.rmtree(path)
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{key}": value for index, values in state.items() for key, value in values.items()}
+
+
+def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
+    tensors = storage.read_tensors(path)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    if state:
+        wanted: dict[str, torch.Size] = {}
+        for number, parameter in enumerate(parameters):
+            wanted[f"{number}.step"] = torch.Size([])
+            wanted |= {f"{number}.{key}": parameter.shape for key in ("exp_avg", "exp_avg_sq")}
+        _match(path, tensors, wanted)
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
+    for name, shape in wanted.items():
+        if name not in found:
+            raise UserError(f"{path} has no tensor {name!r}; the checkpoint is incomplete or of another configuration")
+        if found[name].shape != shape:
+            raise UserError(f"{path}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; it is of another configuration")
+    for name in found:
+        if name not in wanted:
+            raise UserError(f"{path} holds {name!r}, which this configuration's network does not have")

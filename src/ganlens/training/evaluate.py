@@ -1,0 +1,146 @@
+"""Looking at the averaged generator while it trains: a handful of measures against held-out data, each beside real data's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganlens.config import EvaluationConfig
+from ganlens.data import Dataset, SampleArray
+from ganlens.errors import UserError
+from ganlens.measures import frechet_distance, nearest_neighbours, prdc
+from ganlens.networks import Generator
+from ganlens.progress import Progress
+from ganlens.randomness import numpy_generator, torch_generator
+from ganlens.training.labeller import Labeller, fit_labeller
+
+_CHUNK = 256
+_REFERENCES = 20_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the averaged generator is worth at one moment, in one feature space.
+
+    Attributes:
+        frechet_distance: to held-out samples, at equal counts; lower is better.
+        precision, recall, density, coverage: against held-out samples, k = 5; higher is better.
+        diversity: mean distance between generated samples over that between held-out ones; about 1.
+        copying: how much more often than by chance the nearest real sample is a training sample: 0 none, 1 always.
+        copying_above: low end of its 99.9 % interval: above 0 is evidence.
+    """
+
+    frechet_distance: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    diversity: float
+    copying: float
+    copying_above: float
+
+
+BETTER_HIGHER = frozenset({"precision", "recall", "density", "coverage", "diversity"})
+
+
+class Evaluator:
+    """Measures generators against one data set.
+
+    Args:
+        dataset: train and held-out samples.
+        config: how many samples, in which features.
+        instruments: folder where a fitted labeller is kept.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: EvaluationConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        instruments: Path,
+        progress: Progress,
+    ) -> None:
+        if config.metric not in Evaluation.__dataclass_fields__:
+            raise UserError(
+                f"evaluation.metric={config.metric!r}: there are {', '.join(Evaluation.__dataclass_fields__)}"
+            )
+        self._dataset, self._config, self._seed, self._device = dataset, config, seed, device
+        self._labeller: Labeller | None = None
+        wants = config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1)
+        if wants:
+            self._labeller = fit_labeller(
+                dataset, seed=seed, device=str(device), progress=progress, cache=instruments / "labeller"
+            )
+        self.count = min(config.samples, len(dataset.held_out), len(dataset.train))
+        rng = numpy_generator(seed, "evaluation rows")
+        train_rows = rng.permutation(len(dataset.train))[:_REFERENCES]
+        held_rows = rng.permutation(len(dataset.held_out))[:_REFERENCES]
+        self._train = self.features(dataset.train.samples.take(train_rows))
+        self._held_out = self.features(dataset.held_out.samples.take(held_rows))
+        self.floor = self._measure(self._train[: self.count])
+
+    @property
+    def space(self) -> str:
+        """The feature space in words."""
+        if self._labeller is not None:
+            return "labeller features"
+        return self._dataset.modality.raw_protocol(self._dataset.sample_shape)
+
+    @torch.no_grad()
+    def features(self, samples: SampleArray | Tensor) -> Tensor:
+        """Features [n, d] float32, on the CPU, computed in chunks."""
+        chunks = samples.chunks(_CHUNK) if isinstance(samples, SampleArray) else samples.split(_CHUNK)
+        return torch.cat([self._features(chunk).float().cpu() for chunk in chunks])
+
+    def _features(self, samples: Tensor) -> Tensor:
+        if self._labeller is not None:
+            return self._labeller.features(samples.to(self._device))
+        return self._dataset.modality.raw_features(samples)
+
+    @torch.no_grad()
+    def evaluate(self, generator: Generator) -> Evaluation:
+        """Measure a generator in evaluation mode, on the same latents each time."""
+        latents = generator.sample_latent(self.count, rng=torch_generator(self._seed, "evaluation latents"))
+        made = torch.cat([generator(z.to(self._device)).float().cpu() for z in latents.split(_CHUNK)])
+        return self._measure(self.features(made))
+
+    def _measure(self, fake: Tensor) -> Evaluation:
+        real = self._held_out[: self.count]
+        score = prdc(real, fake, k=min(5, self.count - 1))
+        copying, above = self._copying(fake)
+        return Evaluation(
+            frechet_distance=float(frechet_distance(real, fake)),
+            precision=float(score.precision),
+            recall=float(score.recall),
+            density=float(score.density),
+            coverage=float(score.coverage),
+            diversity=_spread(fake) / max(_spread(real), 1e-12),
+            copying=copying,
+            copying_above=above,
+        )
+
+    def _copying(self, fake: Tensor) -> tuple[float, float]:
+        """If training and held-out samples are alike to the generator, the nearest real sample is a training sample as
+        often as training samples are among the references; a copier's always is. (estimate, low end), 0…1."""
+        to_train = nearest_neighbours(fake, self._train)[0][:, 0]
+        to_held_out = nearest_neighbours(fake, self._held_out)[0][:, 0]
+        chance = len(self._train) / (len(self._train) + len(self._held_out))
+        nearer = int((to_train < to_held_out).sum())
+        from ganlens.measures.intervals import binomial_interval
+
+        low = binomial_interval(nearer, len(fake), level=0.998).low
+        return (nearer / len(fake) - chance) / (1 - chance), (low - chance) / (1 - chance)
+
+
+def as_record(evaluation: Evaluation) -> dict[str, float]:
+    """For metrics.jsonl."""
+    return {name: round(value, 6) for name, value in asdict(evaluation).items()}
+
+
+def _spread(features: Tensor) -> float:
+    return float(torch.pdist(features[:500]).mean())

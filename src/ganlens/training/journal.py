@@ -1,0 +1,58 @@
+"""What a run writes down as it goes: metrics.jsonl always, TensorBoard and Weights & Biases where asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ganlens import storage
+from ganlens.config import RunConfig, flatten
+from ganlens.errors import UserError
+from ganlens.training.run_folder import METRICS, read_metrics
+
+
+class Journal:
+    """Appends records to a run's `metrics.jsonl` and passes their numbers to the trackers.
+
+    Args:
+        step: records of later steps, left by a run that went on past its last checkpoint, are dropped.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, step: int) -> None:
+        self._path = folder / METRICS
+        kept = [record for record in read_metrics(folder) if record["step"] <= step]
+        storage.write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
+        self._accelerator = _open_trackers(folder, config) if config.trackers else None
+
+    def write(self, kind: str, step: int, images: int, **values: Any) -> None:
+        """One line: what kind of record, when, and its values."""
+        record = {"kind": kind, "step": step, "images": images, **values}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+        if self._accelerator is not None:
+            numbers = {f"{kind}/{k}": v for k, v in flatten(values) if isinstance(v, (int, float))}
+            self._accelerator.log(numbers, step=step)
+
+    def close(self) -> None:
+        """Flush to the disk and end the trackers."""
+        with self._path.open("a", encoding="utf-8") as file:
+            os.fsync(file.fileno())
+        if self._accelerator is not None:
+            self._accelerator.end_training()
+
+
+def _open_trackers(folder: Path, config: RunConfig) -> Any:
+    from importlib.util import find_spec
+
+    for tracker in config.trackers:
+        if find_spec(tracker) is None:
+            raise UserError(f"trackers={tracker}: {tracker} is not installed; pip install 'ganlens[track]'")
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(log_with=list(config.trackers), project_dir=str(folder / "trackers"))
+    simple = {k: v if isinstance(v, (int, float, str, bool)) else str(v) for k, v in flatten(config.model_dump(mode="json"))}
+    accelerator.init_trackers("ganlens", config=simple, init_kwargs={"wandb": {"dir": str(folder), "name": folder.name}})
+    return accelerator

@@ -1,0 +1,94 @@
+"""Before the first step: which configuration, which data, and every reason not to start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganlens import storage
+from ganlens.config import RunConfig, apply_overrides, differences, load_config, resolve_config, validate_config
+from ganlens.data import Dataset, open_dataset
+from ganlens.errors import UserError
+from ganlens.progress import Progress
+from ganlens.training.checkpoint import checkpoints
+from ganlens.training.run_folder import CONFIG, RUN, open_data
+
+
+def new_config(data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress) -> RunConfig:
+    """The configuration of a new run; without a preset, the one that suits the data's shape.
+
+    Raises:
+        UserError: the data, the preset or an override can't be used.
+    """
+    if preset is None:
+        chosen = apply_overrides({"data": {}}, [o for o in overrides if o.startswith("data.")])["data"]
+        dataset = open_dataset(data, progress=progress, **chosen)
+        preset = dataset.modality.default_preset(dataset.sample_shape)
+    return resolve_config(data, preset, seed=seed, overrides=overrides)
+
+
+def resumed_config(
+    out: Path, data: str | None, preset: str | None, seed: int | None, overrides: Sequence[str]
+) -> RunConfig:
+    """The configuration of the run in `out`, which what is given now must not change.
+
+    Raises:
+        UserError: there is no checkpoint, or something differs; every difference is named.
+    """
+    if not checkpoints(out / "checkpoints"):
+        raise UserError(f"--resume: {out} has no checkpoint to go on from; leave --resume out to start there")
+    before = load_config(out / CONFIG)
+    values = before.model_dump(mode="json")
+    if data is not None:
+        values["data"]["name"] = data
+    if seed is not None:
+        values["seed"] = seed
+    after = validate_config(apply_overrides(values, overrides))
+    changed = differences(before, after)
+    if preset is not None and preset != before.preset:
+        changed.insert(0, f"preset: {before.preset} → {preset}")
+    if changed:
+        raise UserError(
+            f"--resume: {out} was trained with another configuration ({'; '.join(changed)}). "
+            "Leave these out to go on, or train into another folder"
+        )
+    return after
+
+
+def open_training_data(config: RunConfig, processes_count: int, progress: Progress) -> Dataset:
+    """The configuration's data, once it is known to hold a batch.
+
+    Raises:
+        UserError: it can't be read, or a batch is larger than its training split.
+    """
+    dataset = open_data(config, progress)
+    needed = config.batch * processes_count
+    if needed > len(dataset.train):
+        raise UserError(
+            f"batch={needed} is larger than the {len(dataset.train)} training samples of {dataset.name}; "
+            f"take a smaller one, e.g. --set batch={max(1, len(dataset.train) // 4)}"
+        )
+    return dataset
+
+
+def refuse_foreign_folder(out: Path) -> None:
+    """A new run starts in an empty folder.
+
+    Raises:
+        UserError: `out` is a file or holds something.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out: {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()):
+        hint = "add --resume to go on with the run in it, or " if (out / CONFIG).is_file() else ""
+        raise UserError(f"--out: {out} is not empty; {hint}name another folder")
+
+
+def refuse_other_data(out: Path, dataset: Dataset) -> None:
+    """A resumed run goes on with the samples it began with.
+
+    Raises:
+        UserError: the data set's samples or their split have changed.
+    """
+    if storage.read_json(out / RUN)["data_fingerprint"] != dataset.fingerprint():
+        raise UserError(f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder")

@@ -1,0 +1,87 @@
+"""What training changes: the two players, the averaged generator, their optimisers, and how far they are."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganlens.config import OptimiserConfig, RunConfig
+from ganlens.networks import Generator, build_discriminator, build_generator
+from ganlens.training.processes import Processes
+
+
+@dataclass
+class TrainingState:
+    """Everything a step reads and writes. Random draws and the order of data are functions of `step`, so they're not here.
+
+    Attributes:
+        average: the generator's moving average, in evaluation mode.
+        images: real images seen, counted once a step.
+        adapted: the discriminator's learning-rate factor where it adapts; 1 otherwise.
+    """
+
+    generator: Generator
+    discriminator: nn.Module
+    average: Generator
+    generator_optimiser: torch.optim.Optimizer
+    discriminator_optimiser: torch.optim.Optimizer
+    step: int = 0
+    images: int = 0
+    adapted: float = 1.0
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The three networks by the names their files carry."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """The two optimisers by the names their files carry."""
+        return {
+            "generator_optimiser": self.generator_optimiser,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+
+
+def packed_shape(sample_shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
+    """The shape of `pack` samples joined along their first axis, as a packing discriminator sees them."""
+    return (sample_shape[0] * pack, *sample_shape[1:])
+
+
+def initial_state(config: RunConfig, sample_shape: tuple[int, ...], processes: Processes) -> TrainingState:
+    """Freshly initialised players for samples of that shape; a function of the seed alone.
+
+    Raises:
+        UserError: a network can't make or read samples of that shape.
+    """
+    generator = build_generator(config.generator, config.latent, sample_shape, seed=config.seed)
+    discriminator = build_discriminator(
+        config.discriminator, packed_shape(sample_shape, config.objective.pack), seed=config.seed
+    )
+    # Channels-last convolutions are faster on CPUs and tensor cores; only the memory layout changes.
+    layout = torch.channels_last if len(sample_shape) == 3 else torch.preserve_format
+    generator = generator.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
+    discriminator = discriminator.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
+    processes.broadcast(generator)
+    processes.broadcast(discriminator)
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    return TrainingState(
+        generator.train(),
+        discriminator.train(),
+        average,
+        _adam(generator, config.generator_optimiser),
+        _adam(discriminator, config.discriminator_optimiser),
+    )
+
+
+def _adam(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    return kind(
+        module.parameters(),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        eps=config.epsilon,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )

@@ -1,0 +1,250 @@
+"""One training step: the discriminator's phase (with its penalties), then the generator's, then the average.
+
+Every draw (latents, noise, dropout, augmentation) comes from (seed, purpose, step, …), so a step is a function of the state
+and the step number alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.config import RunConfig
+from ganlens.data import SampleArray
+from ganlens.data.order import Order
+from ganlens.randomness import derive_seed, seeded, torch_generator
+from ganlens.training import penalties
+from ganlens.training.augment import augment, is_active
+from ganlens.training.ema import ema_decay, update_ema
+from ganlens.training.losses import losses
+from ganlens.training.processes import Processes
+from ganlens.training.schedule import adapted_factor, learning_rate_factor
+from ganlens.training.state import TrainingState, packed_shape
+
+Terms = dict[str, Tensor]
+"""Scalars of one step by "phase: term", e.g. "discriminator: r1". Losses and gradient norms must be finite."""
+
+
+class Stepper:
+    """Advances a training state, one step a call.
+
+    Args:
+        config: of the run.
+        state: changed in place.
+        samples: the training samples.
+        processes: this process and its peers; each takes its own rows of every batch.
+    """
+
+    def __init__(self, config: RunConfig, state: TrainingState, samples: SampleArray, processes: Processes) -> None:
+        self.config = config
+        self.state = state
+        self._samples = samples
+        self._processes = processes
+        self._order = Order(len(samples), derive_seed(config.seed, "order"))
+        self._loss = losses[config.objective.loss]
+        self._batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in state.discriminator.modules())
+        self._dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in _all(state))
+        objective = config.objective
+        self._penalised = objective.r1 > 0 or objective.r2 > 0 or objective.gradient_penalty > 0
+        self._generate: Callable[[Tensor], Tensor] = state.generator
+        self._judge: Callable[[Tensor], Tensor] = state.discriminator
+        if config.compile:
+            self._generate = torch.compile(state.generator, dynamic=False)
+            # torch.compile has no double backward: a penalised discriminator stays eager.
+            self._judge = state.discriminator if self._penalised else torch.compile(state.discriminator, dynamic=False)
+
+    @property
+    def images_per_step(self) -> int:
+        """Over all processes."""
+        return self.config.batch * self._processes.count
+
+    def run(self) -> Terms:
+        """One step. Returns the step's terms, still on the device and of this process alone."""
+        config, state = self.config, self.state
+        self._set_learning_rates()
+        terms: Terms = {}
+        for turn in range(config.objective.discriminator_steps):
+            terms |= self._discriminator_phase(turn)
+        terms |= self._generator_phase()
+        state.step += 1
+        state.images += self.images_per_step
+        update_ema(state.average, state.generator, ema_decay(config.ema, state.images, self.images_per_step))
+        if config.schedule.adapt:
+            advantage = float(self._processes.average(terms["discriminator: advantage"].clone()))
+            state.adapted = adapted_factor(config.schedule, state.adapted, advantage, self.images_per_step)
+        return terms
+
+    # The two phases -----------------------------------------------------------------------------------------------
+
+    def _discriminator_phase(self, turn: int) -> Terms:
+        state, objective = self.state, self.config.objective
+        count = state.step * objective.discriminator_steps + turn
+        penalise = self._penalised and count % objective.penalty_every == 0
+        totals: Terms = {}
+        state.discriminator_optimiser.zero_grad(set_to_none=True)
+        for piece, real in self._real_pieces(turn):
+            with self._randomness("discriminator", turn, piece), self._precision():
+                with torch.no_grad():
+                    fake = self._generate(self._latents(f"discriminator {turn}", piece))
+                real, fake = self._seen(real, "real", turn, piece), self._seen(fake, "fake", turn, piece)
+                terms = self._discriminator_terms(real, fake, penalise, turn, piece)
+            loss = terms["discriminator: adversarial"] + self._weighted_penalties(terms)
+            (loss / self.config.accumulate).backward()
+            _accumulate(totals, terms, self.config.accumulate)
+        totals["discriminator: gradient"] = self._update(state.discriminator, state.discriminator_optimiser)
+        return totals
+
+    def _discriminator_terms(self, real: Tensor, fake: Tensor, penalise: bool, turn: int, piece: int) -> Terms:
+        objective = self.config.objective
+        at_real, at_fake = penalise and objective.r1 > 0, penalise and objective.r2 > 0
+        if at_real or at_fake:
+            real, fake = real.detach(), fake.detach()
+        if self._batch_norm:  # the two batches must not share statistics
+            real, fake = real.requires_grad_(at_real), fake.requires_grad_(at_fake)
+            real_logits, fake_logits = self._judge(real).float(), self._judge(fake).float()
+            norms = {
+                "r1": penalties.squared_gradient_norms(real_logits, real) if at_real else None,
+                "r2": penalties.squared_gradient_norms(fake_logits, fake) if at_fake else None,
+            }
+        else:  # one pass, and one double backward, for both
+            both = torch.cat([real, fake]).requires_grad_(at_real or at_fake)
+            logits = self._judge(both).float()
+            real_logits, fake_logits = logits.chunk(2)
+            squares = penalties.squared_gradient_norms(logits, both).chunk(2) if at_real or at_fake else (None, None)
+            norms = {"r1": squares[0] if at_real else None, "r2": squares[1] if at_fake else None}
+        terms = {f"discriminator: {k}": penalties.zero_centred_penalty(v) for k, v in norms.items() if v is not None}
+        if penalise and objective.gradient_penalty > 0:
+            rng = torch_generator(self.config.seed, "mix", self.state.step, turn, piece, self._processes.rank)
+            mix = torch.rand(len(real), generator=rng).to(real.device)
+            between = penalties.interpolate(real, fake, mix)
+            squared = penalties.squared_gradient_norms(self._judge(between), between)
+            terms["discriminator: gradient penalty"] = penalties.one_centred_penalty(squared)
+        if objective.flip_labels:
+            real_logits, fake_logits = self._flipped(real_logits, fake_logits, turn, piece)
+        terms["discriminator: adversarial"] = self._loss.discriminator(real_logits, fake_logits, objective.real_label)
+        with torch.no_grad():
+            terms["discriminator: real logits"] = real_logits.mean()
+            terms["discriminator: fake logits"] = fake_logits.mean()
+            terms["discriminator: advantage"] = (real_logits - fake_logits).sign().mean()
+        return terms
+
+    def _weighted_penalties(self, terms: Terms) -> Tensor | float:
+        objective = self.config.objective
+        weights = {"r1": objective.r1 / 2, "r2": objective.r2 / 2, "gradient penalty": objective.gradient_penalty}
+        present = [terms[f"discriminator: {k}"] * w for k, w in weights.items() if f"discriminator: {k}" in terms]
+        return sum(present) * objective.penalty_every if present else 0.0
+
+    def _generator_phase(self) -> Terms:
+        state, turn = self.state, self.config.objective.discriminator_steps
+        totals: Terms = {}
+        state.generator_optimiser.zero_grad(set_to_none=True)
+        state.discriminator.requires_grad_(False)  # no gradient into D's weights: a third of the backward pass saved
+        try:
+            for piece, real in self._real_pieces(turn, needed=self._loss.generator_needs_real):
+                with self._randomness("generator", turn, piece), self._precision():
+                    fake = self._seen(self._generate(self._latents("generator", piece)), "fake", turn, piece)
+                    if self._loss.generator_needs_real:
+                        with torch.no_grad():
+                            real_logits = self._judge(self._seen(real, "real", turn, piece)).float()
+                    else:
+                        real_logits = torch.zeros(0, device=fake.device)
+                    loss = self._loss.generator(real_logits, self._judge(fake).float())
+                (loss / self.config.accumulate).backward()
+                _accumulate(totals, {"generator: adversarial": loss}, self.config.accumulate)
+        finally:
+            state.discriminator.requires_grad_(True)
+        totals["generator: gradient"] = self._update(state.generator, state.generator_optimiser)
+        return totals
+
+    def _update(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tensor:
+        self._processes.average_gradients(module.parameters())
+        norm = torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+        optimiser.step()
+        return norm
+
+    # What goes in -------------------------------------------------------------------------------------------------
+
+    def _real_pieces(self, turn: int, *, needed: bool = True) -> Iterator[tuple[int, Tensor]]:
+        """This process's rows of the next real batch, in `accumulate` pieces (empty ones when no real is needed)."""
+        config = self.config
+        turns = config.objective.discriminator_steps + self._loss.generator_needs_real
+        start = (self.state.step * turns + turn) * self.images_per_step + self._processes.rank * config.batch
+        size = config.batch // config.accumulate
+        rows = self._order.indices(start, start + config.batch) if needed else None
+        for piece in range(config.accumulate):
+            if rows is None:
+                yield piece, torch.empty(0)
+            else:
+                batch = self._samples[rows[piece * size : (piece + 1) * size]]
+                yield piece, batch.to(self._processes.device, non_blocking=True)
+
+    def _latents(self, purpose: str, piece: int) -> Tensor:
+        """This piece's rows of the step's latents, which are drawn for all processes at once, so that two processes
+        with half the batch see what one with all of it sees."""
+        config = self.config
+        rng = torch_generator(config.seed, "latent", purpose, self.state.step)
+        latents = self.state.generator.sample_latent(self.images_per_step, rng=rng)
+        size = config.batch // config.accumulate
+        start = self._processes.rank * config.batch + piece * size
+        return latents[start : start + size].to(self._processes.device, non_blocking=True)
+
+    def _seen(self, samples: Tensor, which: str, turn: int, piece: int) -> Tensor:
+        """Samples as D sees them: augmented, with instance noise, packed."""
+        config = self.config
+        key = (which, self.state.step, turn, piece, self._processes.rank)
+        if samples.ndim == 4:
+            samples = samples.contiguous(memory_format=torch.channels_last)
+        if is_active(config.augment):
+            samples = augment(samples, config.augment, torch_generator(config.seed, "augment", *key))
+        noise = config.objective.instance_noise * max(0.0, 1 - self.state.images / config.objective.instance_noise_images)
+        if noise > 0:
+            rng = torch_generator(config.seed, "instance noise", *key, device=samples.device)
+            drawn = torch.randn(samples.shape, generator=rng, device=samples.device, dtype=samples.dtype)
+            samples = samples + noise * drawn
+        if config.objective.pack > 1:
+            shape = packed_shape(tuple(samples.shape[1:]), config.objective.pack)
+            samples = samples.contiguous().view(-1, *shape)
+        return samples
+
+    def _flipped(self, real_logits: Tensor, fake_logits: Tensor, turn: int, piece: int) -> tuple[Tensor, Tensor]:
+        rng = torch_generator(self.config.seed, "flip", self.state.step, turn, piece, self._processes.rank)
+        flip = (torch.rand(len(real_logits), generator=rng) < self.config.objective.flip_labels).to(real_logits.device)
+        return torch.where(flip, fake_logits, real_logits), torch.where(flip, real_logits, fake_logits)
+
+    # How it is computed -------------------------------------------------------------------------------------------
+
+    def _set_learning_rates(self) -> None:
+        config, state = self.config, self.state
+        factor = learning_rate_factor(config.schedule, state.images)
+        for group in state.generator_optimiser.param_groups:
+            group["lr"] = config.generator_optimiser.learning_rate * factor
+        for group in state.discriminator_optimiser.param_groups:
+            group["lr"] = config.discriminator_optimiser.learning_rate * factor * state.adapted
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.config.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self._processes.device.type, dtype=torch.bfloat16)
+
+    @contextmanager
+    def _randomness(self, phase: str, turn: int, piece: int) -> Iterator[None]:
+        """Dropout draws from torch's global generator, which is seeded for the block and put back; else a no-op."""
+        if not self._dropout:
+            yield
+            return
+        key = (phase, self.state.step, turn, piece, self._processes.rank)
+        with seeded(self.config.seed, "dropout", *key, device=self._processes.device):
+            yield
+
+
+def _all(state: TrainingState) -> Iterator[nn.Module]:
+    yield from state.generator.modules()
+    yield from state.discriminator.modules()
+
+
+def _accumulate(totals: Terms, terms: Terms, pieces: int) -> None:
+    for name, value in terms.items():
+        totals[name] = totals.get(name, 0.0) + value.detach() / pieces
