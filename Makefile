@@ -1,0 +1,41 @@
+# Everything sets up what it needs: a virtual environment in .venv with the package, its tools and one pinned torch.
+#   make PYTHON=python3.12 …   another interpreter (3.11 or newer)
+#   make PIP_ARGS="…" …        more arguments for pip
+
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test lint format types clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+setup: $(READY) ## the virtual environment, in .venv
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "GANLens needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 …")'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## train on bundled digits, examine, report: runs/demo/report.html
+	@$(BIN)/ganlens demo
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style, without changing anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## the type check
+	$(BIN)/mypy
+
+clean: ## remove .venv and caches; runs/ stays
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache src/*.egg-info

@@ -1,0 +1,110 @@
+"""`ganlens audit`: every question about a generator, and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganlens.cli.subject import (
+    ClassCount,
+    ClassifierName,
+    DataName,
+    Device,
+    DiscriminatorName,
+    LatentShape,
+    SampleCount,
+    Seed,
+    SubjectName,
+    ValueRange,
+    open_subject,
+    short_name,
+)
+
+if TYPE_CHECKING:
+    from ganlens.probes.audit import Audit
+
+
+def audit(
+    subject: SubjectName,
+    probes: Annotated[
+        str | None,
+        typer.Option(
+            "--probes",
+            metavar="A,B",
+            help="Ask these alone (`ganlens list probes`). Default: all that apply.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where to write. Default: the run folder, or runs/audit-<name>."
+        ),
+    ] = None,
+    samples: SampleCount = 10_000,
+    seed: Seed = 0,
+    data: DataName = None,
+    discriminator: DiscriminatorName = None,
+    classifier: ClassifierName = None,
+    latent: LatentShape = None,
+    range: ValueRange = None,
+    classes: ClassCount = None,
+    device: Device = None,
+) -> None:
+    """Ask every question about a generator (its own or anyone's) and write report.html.
+
+    Each number comes with an interval and a reference, and each explanation with a check that it can fail. A
+    question that this generator can't be asked is reported as [italic]not applicable[/italic], with the reason.
+
+    [bold]Examples[/bold]
+      ganlens audit runs/first
+      ganlens audit runs/first --probes fidelity,modes
+      ganlens audit python:mymodels.faces:generator --latent 128 --data folder:faces
+      ganlens audit generator.pt2 --data digits --out runs/audit-theirs
+    """
+    from ganlens.cli.progress import RichProgress
+
+    progress = RichProgress()
+    names = _names(probes)
+    opened = open_subject(
+        subject,
+        data=data,
+        discriminator=discriminator,
+        classifier=classifier,
+        latent=latent,
+        range=range,
+        classes=classes,
+        device=device,
+        progress=progress,
+    )
+    for note in opened.notes:
+        progress.say(note)
+    folder = out or opened.run or Path("runs") / f"audit-{short_name(subject)}"
+    _report(
+        opened.audit(folder, probes=names, samples=samples, seed=seed, progress=progress), subject, folder
+    )
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The probes named, each known to exist before anything slow begins."""
+    if text is None:
+        return None
+    from ganlens.probes import probes
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        probes[name]
+    return names or None
+
+
+def _report(audit: Audit, subject: str, folder: Path) -> None:
+    from ganlens.cli.terminal import print_findings, print_line, print_next
+
+    print_findings(audit.findings)
+    print_line(f"Report: {audit.report}")
+    first = next((f.probe for f in audit.findings if f.not_applicable_because is None), "fidelity")
+    print_next(
+        (["probe", first, subject, "--help"], "one question alone, with its own settings"),
+        (["sample", subject, "--out", "samples.png"], "a picture of what it makes"),
+    )

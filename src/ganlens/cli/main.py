@@ -1,0 +1,117 @@
+"""`ganlens`: the verbs put together, and how every kind of failure ends."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from ganlens.cli import audit, demo, probe, sample, train
+from ganlens.cli import list as listing
+from ganlens.errors import TrainingStopped, UserError
+
+app = typer.Typer(name="ganlens", rich_markup_mode="rich", add_completion=False)
+
+
+def _help(function: Callable[..., None]) -> str:
+    """A docstring as help: prose is filled by the terminal, examples keep their lines."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(p if p.startswith("[bold]") else p.replace("\n", " ") for p in paragraphs)
+
+
+_VERBS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "train": train.train,
+    "sample": sample.sample,
+    "audit": audit.audit,
+    "list": listing.list_components,
+}
+for verb, function in _VERBS.items():
+    app.command(verb, help=_help(function))(function)
+app.add_typer(probe.app, name="probe", help=_help(probe.probe))
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[
+    1
+]  # typer names its base class differently by version
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from ganlens import __version__
+
+        typer.echo(f"ganlens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ganlens(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. Works before and after the verb.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Train a GAN, see what it learned and what it missed, and know which of those explanations to believe.
+
+    [bold]Start here[/bold]
+      ganlens demo                           [dim]the whole story on bundled digits[/dim]
+      ganlens train digits --out runs/first  [dim]train on data[/dim]
+      ganlens audit runs/first               [dim]ask every question, write a report[/dim]
+      ganlens list                           [dim]what there is to train with, to ask[/dim]
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: done. 1: training can't go on, or a defect. 2: something the user gave can't be used. 130: interrupted.
+
+    Args:
+        arguments: the words after `ganlens`; default: those it was called with.
+    """
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    ours = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in ours
+    words = [word for word in ours if word != "--debug"] + words[len(ours) :]
+    try:
+        code = typer.main.get_command(app).main(
+            words or ["--help"], prog_name="ganlens", standalone_mode=False
+        )
+    except Exception as error:
+        if debug:
+            traceback.print_exception(error)
+        code, line = _ending(error)
+        _say_error(line if not debug or code != 1 else line.replace(_HOW_TO_DEBUG, ""))
+        return code
+    if code == 130:
+        typer.echo("Interrupted. Nothing is left half-written.", err=True)
+    return code if isinstance(code, int) else 0
+
+
+_HOW_TO_DEBUG = " (run again with --debug for the traceback)"
+
+
+def _ending(error: Exception) -> tuple[int, str]:
+    """The exit code that an error means, and its one line."""
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if isinstance(error, TrainingStopped):
+        return 1, str(error)
+    if isinstance(error, _UsageError):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "ganlens"
+        message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+        return 2, f"{message}{'' if message[-1:] in '.?' else '.'} `{command} --help` explains"
+    first_line = str(error).strip().split("\n")[0]
+    return 1, f"{type(error).__name__}{': ' if first_line else ''}{first_line}{_HOW_TO_DEBUG}"
+
+
+def _say_error(message: str) -> None:
+    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(" ".join(message.split("\n")), err=True)

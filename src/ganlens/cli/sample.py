@@ -1,0 +1,69 @@
+"""`ganlens sample`: a picture of what a generator makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganlens.cli.subject import ClassCount, Device, LatentShape, Seed, SubjectName, ValueRange, open_subject
+from ganlens.errors import UserError
+
+
+def sample(
+    subject: SubjectName,
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many samples.")] = 64,
+    seed: Seed = 0,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.png", help="Where to write the picture.")
+    ] = Path("samples.png"),
+    truncation: Annotated[
+        float,
+        typer.Option(
+            "--truncation", min=0, help="What latents are multiplied by: below 1 more typical, less varied."
+        ),
+    ] = 1.0,
+    latent: LatentShape = None,
+    range: ValueRange = None,
+    classes: ClassCount = None,
+    device: Device = None,
+) -> None:
+    """Draw samples from a generator as one picture.
+
+    The same seed draws the same samples.
+
+    [bold]Examples[/bold]
+      ganlens sample runs/first --out grid.png
+      ganlens sample runs/first -n 16 --seed 7 --truncation 0.7 --out typical.png
+      ganlens sample python:mymodels.faces:generator --latent 128 --out faces.png
+    """
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out {out}: the picture is written as PNG; give a name that ends in .png")
+    from ganlens.cli.progress import RichProgress
+    from ganlens.cli.terminal import print_line, print_next
+    from ganlens.randomness import torch_generator
+    from ganlens.storage import replacing
+
+    progress = RichProgress()
+    opened = open_subject(
+        subject, latent=latent, range=range, classes=classes, device=device, progress=progress
+    )
+    if truncation == 1:
+        samples = opened.sample(number, seed=seed)
+    else:
+        import torch
+
+        latents = opened.generator.sample_latent(number, rng=torch_generator(seed, "sample")) * truncation
+        labels = None
+        if opened.num_classes:
+            labels = torch.randint(
+                opened.num_classes, (number,), generator=torch_generator(seed, "sample", "labels")
+            )
+        samples = opened.synthesize(latents, labels)
+    for note in opened.notes:
+        progress.say(note)
+    with replacing(out) as partial:
+        opened.modality.picture(samples).save(partial, format="PNG", optimize=True)
+    print_line(f"{number:,} samples of {opened.name}: {out}")
+    print_next((["audit", subject], "ask every question about it, write report.html"))

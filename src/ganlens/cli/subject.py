@@ -1,0 +1,181 @@
+"""How a subject is named on the command line: the arguments that `sample`, `audit` and `probe` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganlens.errors import UserError
+
+if TYPE_CHECKING:
+    from ganlens.progress import Progress
+    from ganlens.subject import Subject
+
+SubjectName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUBJECT",
+        help="A run folder, FILE.pt2 (torch.export), FILE.ts (TorchScript), python:package.module:name or "
+        "python:file.py:name.",
+        show_default=False,
+    ),
+]
+_PANEL = "The subject"
+DataName = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Real data to compare with, e.g. digits or folder:photos. A run folder knows its own.",
+        rich_help_panel=_PANEL,
+    ),
+]
+DiscriminatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--discriminator",
+        metavar="SPEC",
+        help="Its discriminator: python:… or a file.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ClassifierName = Annotated[
+    str | None,
+    typer.Option(
+        "--classifier",
+        metavar="SPEC",
+        help="A classifier of its samples: python:… or a file.",
+        rich_help_panel=_PANEL,
+    ),
+]
+LatentShape = Annotated[
+    str | None,
+    typer.Option(
+        "--latent",
+        metavar="SHAPE",
+        help="Shape of one latent, where the generator doesn't say: 100, or 100,1,1.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ValueRange = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="Lowest and highest value its samples are meant to have, e.g. 0,1. Default: looked at.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ClassCount = Annotated[
+    int | None,
+    typer.Option(
+        "--classes",
+        metavar="N",
+        help="For a generator that wants labels: how many classes.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
+SampleCount = Annotated[
+    int, typer.Option("--samples", min=2, help="Generated samples that the measurements use.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one."),
+]
+
+
+def open_subject(
+    name: str,
+    *,
+    data: str | None = None,
+    discriminator: str | None = None,
+    classifier: str | None = None,
+    latent: str | None = None,
+    range: str | None = None,
+    classes: int | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Subject:
+    """The subject behind the words of the command line.
+
+    Raises:
+        UserError: the words can't be read, or what they name can't be examined.
+    """
+    from ganlens.subject import Subject
+
+    chosen = pick_device(device)
+    if Path(name).is_dir():
+        for given, option in (
+            (discriminator, "discriminator"),
+            (latent, "latent"),
+            (range, "range"),
+            (classes, "classes"),
+        ):
+            if given is not None:
+                raise UserError(f"{name} is a run folder, which knows its own {option}; leave --{option} out")
+        return Subject.load(name, data=data, classifier=classifier, device=chosen)
+    return Subject.wrap(
+        name,
+        data=data,
+        discriminator=discriminator,
+        classifier=classifier,
+        latent=_shape(latent),
+        range=_range(range),
+        num_classes=classes,
+        device=chosen,
+        progress=progress,
+    )
+
+
+def pick_device(name: str | None) -> str:
+    """The device asked for, or the fastest there is.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"--device {name}: this machine can't compute there ({reason}); try --device cpu"
+        ) from None
+    return name
+
+
+def short_name(subject: str) -> str:
+    """A subject's name as part of a folder name: "python:nets.faces:generator" → "generator"."""
+    last = subject.rstrip("/").replace(":", "/").split("/")[-1]
+    stem = last.rsplit(".", 1)[0] if last.endswith((".pt2", ".ts", ".pt", ".onnx", ".py")) else last
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "subject"
+
+
+def _shape(text: str | None) -> int | tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        sizes = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise UserError(f"--latent {text}: expected whole numbers from 1 on, for instance 100 or 100,1,1")
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--range {text}: expected two numbers, for instance --range 0,1") from None
+    if not low < high:
+        raise UserError(f"--range {text}: the first number must be the lower one")
+    return low, high

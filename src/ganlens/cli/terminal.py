@@ -1,0 +1,81 @@
+"""How results look in a terminal, on stdout: the table of findings, a finding, and what to try next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ganlens.finding import Finding, Verdict
+
+STYLES = {
+    "good": "bold green",
+    "caution": "bold yellow",
+    "bad": "bold red",
+    "not believable": "bold magenta",
+    "not applicable": "dim",
+}
+"""By verdict. The word itself is always printed too: colour is never the only sign."""
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """The verdict as a coloured word."""
+    return Text(verdict.value, style=STYLES[verdict.value], no_wrap=True)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """The table at the end of an audit: who asked, the verdict, the headline."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
+    table.add_column("probe", style="bold", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what it found")
+    for finding in findings:
+        table.add_row(finding.probe, verdict_text(finding.verdict), finding.headline)
+    Console(highlight=False).print(Padding(table, (1, 0, 0, 0)))
+
+
+def print_finding(finding: Finding) -> None:
+    """One finding in full: every number with its interval and its reference, and how it was computed."""
+    console = Console(highlight=False)
+    console.print(Text.assemble((finding.probe, "bold"), "  ", verdict_text(finding.verdict)))
+    console.print(finding.headline, markup=False)
+    if finding.measurements:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column("measurement", ratio=3)
+        table.add_column("value", justify="right", no_wrap=True)
+        table.add_column("interval", no_wrap=True)
+        table.add_column("to read it against", ratio=2)
+        for m in finding.measurements:
+            interval = f"{m.low:.4g} … {m.high:.4g}" if m.low is not None and m.high is not None else "none"
+            table.add_row(
+                m.name,
+                f"{m.value:.4g} {m.unit}".rstrip(),
+                interval,
+                f"{m.baseline.value:.4g}  {m.baseline.what}",
+            )
+        console.print(Padding(table, (1, 0)))
+    if finding.method:
+        console.print(Text(f"How: {finding.method}", style="dim"))
+
+
+def print_next(*commands: tuple[Sequence[str], str]) -> None:
+    """Commands worth trying next, ready to be pasted, each with what it is for."""
+    console = Console(highlight=False)
+    lines = [(shlex.join(words), purpose) for words, purpose in commands]
+    width = max(len(line) for line, _ in lines)
+    console.print("\n[bold]Next[/bold]")
+    for line, purpose in lines:
+        console.print(
+            Text.assemble("  ", (line.ljust(width), "cyan"), "   ", (purpose, "dim")), soft_wrap=True
+        )
+
+
+def print_line(text: str) -> None:
+    """A line of the result, never wrapped, so that a path in it can be copied."""
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)
