@@ -70,14 +70,17 @@ class Probe(ABC):
         name: as typed after `ganlens probe`.
         question: the plain question it answers.
         section: the part of the report it belongs to: "quality", "explain" or "risk".
+        order: where in its section it is asked and read; equal ones go by name.
         needs: what the subject must have; otherwise the audit reports *not applicable* and why.
-        method: how it works and what the self-check is, in two or three sentences for `--help` and the report.
+        method: how it works and what the self-check is, in two or three sentences for `--help` and the
+        report.
         Settings: the type of its settings.
     """
 
     name: ClassVar[str]
     question: ClassVar[str]
     section: ClassVar[str]
+    order: ClassVar[int] = 50
     needs: ClassVar[frozenset[Need]] = frozenset()
     method: ClassVar[str]
     Settings: ClassVar[type[ProbeSettings]] = ProbeSettings

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -67,6 +69,9 @@ class SampleBank:
         self.cache = cache
         self.generator_calls = 0
         """Samples synthesised through the bank so far."""
+        self.shared_seconds = 0.0
+        """Time spent on what all probes share: samples, features, training the instruments."""
+        self._inside_shared = False
         self._labeller = labeller
         self._autoencoder = autoencoder
         self._latents = _Prefix(samples, batch, self._draw_latents)
@@ -82,7 +87,7 @@ class SampleBank:
         return self._latents.first(self._count("fake", n))
 
     def conditions(self, n: int | None = None) -> Tensor | None:
-        """The labels [n] a conditional generator got for the first n samples; None for an unconditional one."""
+        """The labels [n] that went with the first n latents; None for an unconditional generator."""
         return self._conditions.first(self._count("fake", n)) if self.subject.num_classes else None
 
     def fakes(self, n: int | None = None) -> SampleArray:
@@ -90,7 +95,10 @@ class SampleBank:
         n = self._count("fake", n)
         if self._fakes.filled < n:
             end = min(-(-n // self.batch) * self.batch, self.size)
-            with self.progress.task("Generating samples", end - self._fakes.filled) as task:
+            with (
+                self._shared(),
+                self.progress.task("Generating samples", end - self._fakes.filled) as task,
+            ):
                 while self._fakes.filled < end:
                     start, stop = self._fakes.filled, min(self._fakes.filled + self.batch, self.size)
                     conditions = self.conditions(stop)
@@ -110,6 +118,10 @@ class SampleBank:
         return (
             None if labels is None else labels[torch.from_numpy(self._order(which)[: self._count(which, n)])]
         )
+
+    def real_rows(self, which: Which, n: int | None = None) -> Tensor:
+        """Where `reals(which, n)` stand in the data set's own split: row numbers [n]."""
+        return torch.from_numpy(self._order(which)[: self._count(which, n)])
 
     def sample_latents(self, n: int, *purpose: str | int) -> Tensor:
         """Latents [n, …] of a probe's own: the same for the same purpose, apart from the bank's samples."""
@@ -174,9 +186,10 @@ class SampleBank:
             from ganlens.training.labeller import fit_labeller
 
             cache = self.cache / "labeller" if self.cache else None
-            self._labeller = fit_labeller(
-                self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
-            )
+            with self._shared():
+                self._labeller = fit_labeller(
+                    self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
+                )
         return self._labeller
 
     @property
@@ -186,20 +199,24 @@ class SampleBank:
             from ganlens.training.autoencoder import fit_autoencoder
 
             cache = self.cache / "autoencoder" if self.cache else None
-            self._autoencoder = fit_autoencoder(
-                self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
-            )
+            with self._shared():
+                self._autoencoder = fit_autoencoder(
+                    self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
+                )
         return self._autoencoder
 
-    def fake_labels(self, n: int | None = None) -> tuple[Tensor, Tensor]:
-        """The labeller's class [n] of each of the first n generated samples, and how sure it is, in 0…1."""
-        probabilities = self._map("probabilities", "fake", n, self._probabilities)
-        confidence, labels = probabilities.max(dim=1)
+    def predictions(self, of: Of, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """The labeller's class [n] of each of the first n samples of `of`, and how sure it is, in 0…1."""
+        confidence, labels = self._map("probabilities", of, n, self._probabilities).max(dim=1)
         return labels, confidence
 
+    def fake_labels(self, n: int | None = None) -> tuple[Tensor, Tensor]:
+        """`predictions` of generated samples."""
+        return self.predictions("fake", n)
+
     def real_predicted_labels(self, of: Which, n: int | None = None) -> Tensor:
-        """The labeller's class [n] for each of `reals(of, n)`."""
-        return self._map("probabilities", of, n, self._probabilities).argmax(dim=1)
+        """The labeller's class [n] for each of `reals(of, n)`, right or wrong."""
+        return self.predictions(of, n)[0]
 
     # ---- inside
 
@@ -211,7 +228,20 @@ class SampleBank:
 
         if (name, of) not in self._computed:
             self._computed[name, of] = _Prefix(self._count(of, None), FEATURE_CHUNK, rows)
-        return self._computed[name, of].first(self._count(of, n))
+        with self._shared():
+            return self._computed[name, of].first(self._count(of, n))
+
+    @contextmanager
+    def _shared(self) -> Iterator[None]:
+        if self._inside_shared:  # features may ask for samples: counted once
+            yield
+            return
+        self._inside_shared, began = True, time.perf_counter()
+        try:
+            yield
+        finally:
+            self._inside_shared = False
+            self.shared_seconds += time.perf_counter() - began
 
     def _probabilities(self, samples: Tensor) -> Tensor:
         return self._need_labeller()(samples).softmax(dim=1)  # type: ignore[no-any-return]

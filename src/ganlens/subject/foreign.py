@@ -115,7 +115,7 @@ def _load_file(path: Path, spec: str) -> Any:
 
 def _torchscript(path: Path) -> nn.Module:
     try:
-        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-any-return,no-untyped-call]
+        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-any-return]
     except Exception as error:
         raise UserError(
             f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "

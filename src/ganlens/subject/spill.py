@@ -20,8 +20,8 @@ class SpilledRows:
     """A float32 array [size, …] whose rows are appended once and read often.
 
     It has what `SampleArray` asks of the array behind it: `dtype`, `shape`, `len` and indexing by a row
-    number or an array of them. Large arrays live in an unnamed temporary file that is read with `pread`: pages of a
-    mapped file would count towards the process's memory, rows read on request do not.
+    number or an array of them. Large arrays live in an unnamed temporary file that is read with `pread`:
+    pages of a mapped file would count towards the process's memory, rows read on request do not.
 
     Args:
         size: how many rows there will be.

@@ -60,12 +60,18 @@ class Subject:
 
     @classmethod
     def load(
-        cls, run_folder: str | Path, *, data: str | Dataset | None = None, device: str = "cpu"
+        cls,
+        run_folder: str | Path,
+        *,
+        data: str | Dataset | None = None,
+        classifier: nn.Module | str | None = None,
+        device: str | torch.device = "cpu",
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
             data: other data to compare with; default: what it was trained on.
+            classifier: a module of a batch of samples that the generator should explain.
 
         Raises:
             UserError: the folder is no run folder, or something in it is damaged.
@@ -78,6 +84,7 @@ class Subject:
             trained.generator,
             data=data if data is not None else trained.open_data(),
             discriminator=trained.discriminator,
+            classifier=classifier,
             name=folder.resolve().name,
             range=(-1.0, 1.0),
             device=device,
@@ -119,7 +126,7 @@ class Subject:
         """
         if isinstance(source, (str, Path)):
             if Path(source).is_dir():
-                return cls.load(source, data=data, device=str(device))
+                return cls.load(source, data=data, classifier=classifier, device=device)
             source, found_name = foreign.resolve(str(source))
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
@@ -134,6 +141,10 @@ class Subject:
         if opened is not None:
             _check_shape(shape, opened, name)
         kind = _modality(modality, opened, shape, name)
+        if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
+            notes.append(
+                f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
+            )
         adapted.rescale, note = adapters.fit_range(samples, kind, range)
         if note:
             notes.append(note)

@@ -1,0 +1,99 @@
+"""Plotly figures as plain dictionaries, in colours that every eye tells apart. The report adds fonts and
+theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganlens.finding import Plot
+
+GENERATED = "#0072B2"
+REAL = "#D55E00"
+"""Okabe and Ito's blue and vermilion: generated and real samples look the same way in every figure."""
+
+
+def histogram_lines(
+    groups: Sequence[tuple[str, str, Sequence[float]]], *, bins: int, x_title: str, caption: str
+) -> Plot:
+    """Distributions over one axis as step lines: (name, colour, values) each, as shares so that counts may
+    differ."""
+    everything = [value for _, _, values in groups for value in values]
+    low, high = min(everything), max(everything)
+    width = (high - low) / bins or 1.0
+    edges = [low + width * i for i in range(bins + 1)]
+    data = []
+    for name, colour, values in groups:
+        counts = [0] * bins
+        for value in values:
+            counts[min(int((value - low) / width), bins - 1)] += 1
+        shares = [100 * count / max(len(values), 1) for count in counts]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": edges,
+                "y": [*shares, shares[-1]],
+                "line": {"shape": "hv", "color": colour, "width": 2},
+                "fill": "tozeroy",
+                "fillcolor": _faint(colour),
+            }
+        )
+    return _plot(
+        data, {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": "samples (%)"}}}, caption
+    )
+
+
+def bars_with_reference(
+    names: Sequence[str],
+    values: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    reference: Sequence[float],
+    *,
+    value_name: str,
+    reference_name: str,
+    x_title: str,
+    y_title: str,
+    caption: str,
+) -> Plot:
+    """One bar with its interval for each name, and beside it a diamond where the reference lies."""
+    bars = {
+        "type": "bar",
+        "name": value_name,
+        "x": list(names),
+        "y": list(values),
+        "marker": {"color": GENERATED},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value for high, value in zip(highs, values, strict=True)],
+            "arrayminus": [value - low for low, value in zip(lows, values, strict=True)],
+            "color": "#808080",
+        },
+    }
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": reference_name,
+        "x": list(names),
+        "y": list(reference),
+        "marker": {"symbol": "diamond", "size": 11, "color": REAL, "line": {"color": "#ffffff", "width": 1}},
+    }
+    layout = {
+        "xaxis": {"title": {"text": x_title}, "type": "category"},
+        "yaxis": {"title": {"text": y_title}, "rangemode": "tozero"},
+    }
+    return _plot([bars, marks], layout, caption)
+
+
+def _plot(data: list[dict[str, Any]], layout: dict[str, Any], caption: str) -> Plot:
+    transparent = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+    legend = {"legend": {"orientation": "h", "y": 1.12}}
+    return Plot({"data": data, "layout": {**transparent, **legend, **layout}}, caption)
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.15)"

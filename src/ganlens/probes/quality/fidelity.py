@@ -1,0 +1,254 @@
+"""How close the generated samples come to the real ones, each distance beside real-train versus held-out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from ganlens.finding import Finding, Plot, Table, Verdict
+from ganlens.measures import Interval, frechet_distance, kernel_distance, prdc, replicate_interval
+from ganlens.probes.charts import bars_with_reference
+from ganlens.probes.measured import measured
+from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank, Subject
+
+FEWEST = 32
+"""With fewer held-out samples the distances say nothing."""
+CLOSE, FAR = 2.0, 8.0
+KEPT, LOST = 0.8, 0.5
+FRECHET, KERNEL = "Fréchet distance", "Kernel distance"
+SHARES = ("Precision", "Recall", "Density", "Coverage")
+BETTER: dict[str, Literal["higher", "lower"]] = {
+    FRECHET: "lower",
+    KERNEL: "lower",
+    **dict.fromkeys(SHARES, "higher"),
+}
+
+
+class FidelitySettings(ProbeSettings):
+    neighbours: int = Field(5, ge=1, le=50, description="k of precision, recall, density and coverage")
+    replicates: int = Field(
+        4, ge=2, le=20, description="Disjoint blocks of samples each measure is repeated on"
+    )
+    block: int = Field(2500, ge=FEWEST, description="Most samples in a block")
+    kernel_subsets: int = Field(20, ge=1, description="Subsets the kernel distance is averaged over")
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One measure of one space: the generator's replicates and the real data's."""
+
+    name: str
+    fake: list[float]
+    real: list[float]
+
+    @property
+    def value(self) -> float:
+        return sum(self.fake) / len(self.fake)
+
+    @property
+    def reference(self) -> float:
+        return sum(self.real) / len(self.real)
+
+    @property
+    def interval(self) -> Interval | str:
+        if len(self.fake) < 2:
+            return "none: too few generated samples for a second disjoint block"
+        return replicate_interval(self.fake)
+
+
+@probes.register("fidelity", summary="How close do its samples come to the real ones?")
+class Fidelity(Probe):
+    """Distances and shares in each feature space, generated versus held-out beside real-train versus
+    held-out."""
+
+    name: ClassVar[str] = "fidelity"
+    question: ClassVar[str] = "How close do its samples come to the real ones?"
+    section: ClassVar[str] = "quality"
+    order: ClassVar[int] = 20
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    method: ClassVar[str] = (
+        "Each measure compares n generated samples with n held-out ones, and n training samples with the "
+        "same held-out "
+        "ones as its reference: these distances depend on n, so n is the same on both sides. It is repeated "
+        "on disjoint "
+        "blocks of fresh samples, which gives the interval (it covers the generator's draws; the held-out "
+        "samples are "
+        f"fixed). Judged in the first feature space. Good: Fréchet distance at most {CLOSE:g}× the real one "
+        "and precision, "
+        f"recall and coverage at least {KEPT:g}× theirs. Bad: beyond {FAR:g}×, or one of the shares below "
+        f"{LOST:g}×."
+    )
+    Settings: ClassVar[type[ProbeSettings]] = FidelitySettings
+
+    def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:
+        bank = context.bank
+        held_out, train = len(bank.reals("held_out")), len(bank.reals("train"))
+        n = min(
+            settings.block, held_out, train, max(bank.size // settings.replicates, min(FEWEST, bank.size))
+        )
+        if n < FEWEST:
+            have = (
+                f"{min(bank.size, train, held_out)} are too few: at least {FEWEST} generated, training and "
+                "held-out"
+            )
+            return Finding.not_applicable(self.name, self.question, f"{have} samples are needed")
+        finding = Finding(self.name, self.question, "", Verdict.GOOD)
+        by_space: dict[str, dict[str, _Compared]] = {}
+        for space in bank.spaces:
+            by_space[space] = _compare(bank, space, n, settings, context.seed)
+            for compared in by_space[space].values():
+                finding.measurements.append(
+                    measured(
+                        f"{compared.name}, {bank.title(space)}",
+                        compared.value,
+                        compared.interval,
+                        better=BETTER[compared.name],
+                        baseline=compared.reference,
+                        what=f"{n:,} real training samples against the same {n:,} held-out ones",
+                        unit=_unit(compared.name),
+                    )
+                )
+        main = bank.spaces[0]
+        finding.figures = [_shares_plot(by_space[main], bank.title(main)), _table(by_space, bank)]
+        finding.method = f"{self.method} Here n = {n:,}. " + " ".join(
+            f"{bank.title(space).capitalize()}: {bank.describe(space)}." for space in bank.spaces
+        )
+        _judge(finding, by_space[main], bank, main)
+        return finding
+
+
+def _compare(
+    bank: SampleBank, space: str, n: int, settings: FidelitySettings, seed: int
+) -> dict[str, _Compared]:
+    held_out = bank.features(space, "held_out", n)
+    fakes = _blocks(bank.features(space, "fake", n * min(settings.replicates, bank.size // n)), n)
+    count = min(settings.replicates, len(bank.reals("train")) // n)
+    reals = _blocks(bank.features(space, "train", n * count), n)
+    fake_values = [_measure(held_out, block, settings, seed) for block in fakes]
+    real_values = [_measure(held_out, block, settings, seed) for block in reals]
+    return {
+        name: _Compared(
+            name, [values[name] for values in fake_values], [values[name] for values in real_values]
+        )
+        for name in BETTER
+    }
+
+
+def _blocks(features: Tensor, n: int) -> list[Tensor]:
+    return [features[start : start + n] for start in range(0, len(features) - n + 1, n)]
+
+
+def _measure(held_out: Tensor, block: Tensor, settings: FidelitySettings, seed: int) -> dict[str, float]:
+    n = len(block)
+    shares = prdc(held_out, block, k=min(settings.neighbours, n - 1))
+    rng = torch_generator(seed, "fidelity", "kernel subsets")
+    kernel = kernel_distance(
+        block, held_out, rng=rng, subsets=settings.kernel_subsets, subset_size=min(1000, n)
+    )
+    return {
+        FRECHET: frechet_distance(block, held_out),
+        KERNEL: kernel,
+        "Precision": shares.precision,
+        "Recall": shares.recall,
+        "Density": shares.density,
+        "Coverage": shares.coverage,
+    }
+
+
+def _unit(name: str) -> str:
+    if name in (FRECHET, KERNEL):
+        return "squared feature distance" if name == FRECHET else ""
+    return "real balls per sample, over k" if name == "Density" else "share of samples"
+
+
+def _shares_plot(compared: dict[str, _Compared], space: str) -> Plot:
+    rows = [compared[name] for name in SHARES]
+    intervals = [row.interval for row in rows]
+    return bars_with_reference(
+        list(SHARES),
+        [row.value for row in rows],
+        [i.low if isinstance(i, Interval) else row.value for i, row in zip(intervals, rows, strict=True)],
+        [i.high if isinstance(i, Interval) else row.value for i, row in zip(intervals, rows, strict=True)],
+        [row.reference for row in rows],
+        value_name="generated",
+        reference_name="real training samples",
+        x_title=f"measure, {space}",
+        y_title="share (1 = all)",
+        caption=(
+            "Precision and density: how much of what it makes lies among the real samples. Recall and "
+            "coverage: how much "
+            "of the real lies among what it makes. Diamonds: what real samples score."
+        ),
+    )
+
+
+def _table(by_space: dict[str, dict[str, _Compared]], bank: SampleBank) -> Table:
+    rows = []
+    for space, compared in by_space.items():
+        for row in compared.values():
+            interval = row.interval
+            ends = f"{interval.low:.4g} … {interval.high:.4g}" if isinstance(interval, Interval) else "—"
+            ratio = f"{row.value / row.reference:.2f}" if row.reference > 0 and row.name != KERNEL else "—"
+            rows.append(
+                (
+                    bank.title(space),
+                    row.name,
+                    float(f"{row.value:.4g}"),
+                    ends,
+                    float(f"{row.reference:.4g}"),
+                    ratio,
+                )
+            )
+    return Table(
+        ("Feature space", "Measure", "Generated", "95 % interval", "Real training samples", "Ratio"),
+        tuple(rows),
+        "Every measure in every feature space. A kernel distance may be negative when two sets are close.",
+    )
+
+
+def _judge(finding: Finding, compared: dict[str, _Compared], bank: SampleBank, space: str) -> None:
+    frechet = compared[FRECHET]
+    ratio = frechet.value / max(frechet.reference, 1e-12)
+    kept = {
+        name: compared[name].value / max(compared[name].reference, 1e-12)
+        for name in ("Precision", "Recall", "Coverage")
+    }
+    weakest = min(kept, key=lambda name: kept[name])
+    distance = f"at a Fréchet distance {ratio:.1f}× that of unseen real samples"
+    labeller = bank.labeller if space == "labeller" else None
+    if labeller is not None and labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
+        finding.verdict = Verdict.NOT_BELIEVABLE
+        finding.headline = (
+            "Don't rely on these distances: the labeller whose features they use is no better than always "
+            "naming the "
+            f"commonest class ({labeller.held_out_accuracy:.0%} against {labeller.majority_share:.0%})."
+        )
+        return
+    faults = _faults(kept)
+    if ratio <= CLOSE and kept[weakest] >= KEPT:
+        finding.verdict = Verdict.GOOD
+        finding.headline = (
+            f"Its samples are close to the real ones: {distance}, and it covers them as real samples do."
+        )
+    elif ratio > FAR or kept[weakest] < LOST:
+        finding.verdict = Verdict.BAD
+        finding.headline = f"Its samples are far from the real ones: {distance}{faults}."
+    else:
+        finding.verdict = Verdict.CAUTION
+        finding.headline = f"Its samples can be told from the real ones: {distance}{faults}."
+
+
+def _faults(kept: dict[str, float]) -> str:
+    """What the shares below the mark mean, as the end of a sentence."""
+    meaning = {
+        "Precision": "{:.0%} as many of them as of real ones lie among the real samples",
+        "Recall": "they span {:.0%} as much of the real samples as real ones do",
+        "Coverage": "they come near {:.0%} as many real samples as real ones do",
+    }
+    said = [meaning[name].format(share) for name, share in kept.items() if share < KEPT]
+    return f"; {', and '.join(said)}" if said else ""

@@ -1,0 +1,287 @@
+"""Whether it copies training samples: distances to training samples against distances to unseen real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from scipy import stats
+from torch import Tensor
+
+from ganlens.finding import Figure, Finding, Picture, Table, Verdict
+from ganlens.measures import Interval, binomial_interval, nearest_neighbours
+from ganlens.probes.charts import GENERATED, REAL, histogram_lines
+from ganlens.probes.measured import measured
+from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.subject import SampleBank, Subject
+from ganlens.subject.bank import Of
+
+FEWEST = 40
+RARE = 0.01
+RARE_COUNT = 5
+RAISED, COPYING = 3.0, 0.2
+SAME = 0.02
+
+
+class NearestSettings(ProbeSettings):
+    samples: int = Field(
+        2000, ge=FEWEST, description="Generated samples whose nearest training sample is looked up"
+    )
+    training: int = Field(100_000, ge=FEWEST, description="Most training samples to look among")
+    shown: int = Field(8, ge=1, le=16, description="Most suspicious samples to show")
+
+
+@dataclass(frozen=True)
+class _Closeness:
+    """How near each query lies to the training set, as a multiple of its distance to unseen real samples.
+
+    Attributes:
+        ratio: [n]; small means suspiciously near to a training sample.
+        train, train_row: [n] distance to the nearest training sample, and which one.
+    """
+
+    ratio: Tensor
+    train: Tensor
+    train_row: Tensor
+
+
+@dataclass(frozen=True)
+class _Space:
+    """One feature space: the generated samples and two halves of the held-out ones as controls for each
+    other.
+
+    Attributes:
+        threshold: the ratio that only a `rarity` share of the first half of the held-out samples goes below.
+    """
+
+    name: str
+    fake: _Closeness
+    first: _Closeness
+    second: _Closeness
+    rarity: float
+
+    @property
+    def threshold(self) -> float:
+        return float(self.first.ratio.quantile(self.rarity))
+
+    @property
+    def suspicious(self) -> int:
+        return int((self.fake.ratio < self.threshold).sum())
+
+    @property
+    def share(self) -> float:
+        return self.suspicious / len(self.fake.ratio)
+
+    @property
+    def real_share(self) -> float:
+        return float((self.second.ratio < self.threshold).double().mean())
+
+    @property
+    def interval(self) -> Interval:
+        return binomial_interval(self.suspicious, len(self.fake.ratio))
+
+
+@probes.register("nearest", summary="Did it copy its training samples?")
+class Nearest(Probe):
+    """Distance to the training set over distance to unseen samples, which a copy alone makes small."""
+
+    name: ClassVar[str] = "nearest"
+    question: ClassVar[str] = "Did it copy its training samples?"
+    section: ClassVar[str] = "risk"
+    order: ClassVar[int] = 10
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    method: ClassVar[str] = (
+        "For each sample: the distance to the nearest training sample over the distance to the nearest of "
+        "one half of the "
+        "held-out ones. The quotient matters, since blurred samples are near to everything, but only copies "
+        "are nearer to "
+        "the training samples alone. The other half of the held-out samples shows what is usual: a sample "
+        "is suspicious "
+        f"when its quotient is below that of all but {RARE:.0%} of them (or all but {RARE_COUNT}, if that "
+        "is more). "
+        "The halves change places to give the reference. "
+        f"Bad: the share of suspicious samples is surely above {COPYING:.0%} in any feature space. Caution: "
+        "surely above "
+        f"{RAISED:g}× the expected share. Finding nothing this way is no proof of privacy: rare or partial "
+        "copies and "
+        "what a discriminator betrays need other tests."
+    )
+    Settings: ClassVar[type[ProbeSettings]] = NearestSettings
+
+    def examine(self, subject: Subject, settings: NearestSettings, context: Context) -> Finding:
+        bank = context.bank
+        held_out = len(bank.reals("held_out"))
+        if held_out < FEWEST or bank.size < 2:
+            because = f"{held_out} held-out samples are too few to know what is usual; {FEWEST} are needed"
+            return Finding.not_applicable(self.name, self.question, because)
+        finding = Finding(self.name, self.question, "", Verdict.GOOD)
+        spaces = [_look_up(bank, name, settings) for name in bank.spaces]
+        for space in spaces:
+            _measure(finding, space, bank)
+        _measure_copies(finding, spaces[-1], bank)
+        finding.figures = _figures(subject, bank, spaces, settings.shown)
+        main = spaces[0]
+        order = main.fake.ratio.argsort()
+        finding.arrays = {
+            "quotient": main.fake.ratio,
+            "most_suspicious": order[: settings.shown],
+            "nearest_training_row": bank.real_rows("train")[main.fake.train_row],
+        }
+        finding.method = (
+            f"{self.method} Here: {len(main.fake.ratio):,} generated samples, "
+            f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
+            f"{held_out // 2:,}. "
+            + " ".join(f"{bank.title(s.name).capitalize()}: {bank.describe(s.name)}." for s in spaces)
+        )
+        _judge(finding, spaces, bank)
+        return finding
+
+
+def _look_up(bank: SampleBank, space: str, settings: NearestSettings) -> _Space:
+    half = len(bank.reals("held_out")) // 2
+    train = bank.features(space, "train", settings.training)
+    held_out = bank.features(space, "held_out")
+    first, second = held_out[:half], held_out[half : 2 * half]
+    return _Space(
+        space,
+        fake=_closeness(bank.features(space, "fake", settings.samples), train, second),
+        first=_closeness(first, train, second),
+        second=_closeness(second, train, first),
+        rarity=max(RARE, RARE_COUNT / half),
+    )
+
+
+def _closeness(queries: Tensor, train: Tensor, unseen: Tensor) -> _Closeness:
+    to_train = nearest_neighbours(queries, train)
+    to_unseen = nearest_neighbours(queries, unseen).distances[:, 0].double()
+    distance = to_train.distances[:, 0].double()
+    # A sample that equals an unseen one as well is no sign of copying: 0 over 0 counts as usual.
+    ratio = torch.where(to_unseen > 0, distance / to_unseen.clamp_min(1e-30), torch.ones_like(distance))
+    return _Closeness(ratio, distance, to_train.indices[:, 0])
+
+
+def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
+    title = bank.title(space.name)
+    finding.measurements.append(
+        measured(
+            f"Suspiciously close samples, {title}",
+            space.share,
+            space.interval,
+            better="lower",
+            baseline=space.real_share,
+            what="real samples that it never saw",
+            unit="share of samples",
+        )
+    )
+    real = torch.cat([space.first.ratio, space.second.ratio])
+    finding.measurements.append(
+        measured(
+            f"Distance to training over distance to unseen, {title}",
+            float(space.fake.ratio.median()),
+            _median_interval(space.fake.ratio),
+            better="higher",
+            baseline=float(real.median()),
+            what="real samples that it never saw",
+            unit="median quotient",
+        )
+    )
+
+
+def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
+    """Samples that no eye could tell from a training sample."""
+    near = SAME * float(torch.cat([raw.first.train, raw.second.train]).median())
+    copies, n = int((raw.fake.train <= near).sum()), len(raw.fake.train)
+    real = torch.cat([raw.first.train, raw.second.train])
+    finding.measurements.append(
+        measured(
+            f"Copies of training samples, {bank.title(raw.name)}",
+            copies / n,
+            binomial_interval(copies, n),
+            better="lower",
+            baseline=float((real <= near).double().mean()),
+            what="real samples that it never saw",
+            unit="share of samples",
+        )
+    )
+
+
+def _median_interval(values: Tensor) -> Interval:
+    """Order statistics that hold the median with 95 %, whatever the distribution."""
+    n = len(values)
+    ordered = values.sort().values
+    rank = int(stats.binom.ppf(0.025, n, 0.5))
+    low, high = max(rank - 1, 0), min(n - rank, n - 1)
+    return Interval(
+        float(ordered[low]), float(ordered[high]), "95 %, order statistics of independent samples"
+    )
+
+
+def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: int) -> list[Figure]:
+    main = spaces[0]
+    half = len(main.first.ratio)
+    title = bank.title(main.name)
+    figures: list[Figure] = [
+        Picture(
+            _pairs(subject, bank, main.fake, "fake", shown),
+            f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
+            "each (below, or "
+            f"“second”), by {title}. Copies would be alike in every detail.",
+        ),
+        Picture(
+            _pairs(subject, bank, main.first, "held_out", shown),
+            "For comparison: the most suspicious of the real samples it never saw, and their nearest "
+            "training samples. "
+            "This is how near pairs get without any copying.",
+        ),
+        histogram_lines(
+            [
+                ("generated", GENERATED, main.fake.ratio.clamp_max(3).tolist()),
+                (
+                    "real, never seen",
+                    REAL,
+                    torch.cat([main.first.ratio, main.second.ratio]).clamp_max(3).tolist(),
+                ),
+            ],
+            bins=40,
+            x_title=f"distance to training over distance to unseen, {title} (3 and more at the right end)",
+            caption=(
+                "Copies would stand near 0, at the left. Curves that lie over each other mean no sign of "
+                "copying."
+            ),
+        ),
+    ]
+    columns = ("Feature space", "Suspicious below", "Generated", "Real, never seen", "Expected")
+    rows = tuple(
+        (bank.title(s.name), f"{s.threshold:.3f}", f"{s.share:.2%}", f"{s.real_share:.2%}", f"{s.rarity:.2%}")
+        for s in spaces
+    )
+    figures.append(Table(columns, rows, f"Shares of suspicious samples; held-out halves of {half:,}."))
+    return figures
+
+
+def _pairs(subject: Subject, bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
+    """The samples with the smallest quotients beside their nearest training samples."""
+    worst = closeness.ratio.argsort()[:shown]
+    samples = bank.fakes() if of == "fake" else bank.reals(of)
+    return subject.modality.pairs(samples[worst], bank.reals("train")[closeness.train_row[worst]])
+
+
+def _judge(finding: Finding, spaces: list[_Space], bank: SampleBank) -> None:
+    worst = max(spaces, key=lambda s: s.interval.low / max(s.rarity, s.real_share))
+    expected = max(worst.rarity, worst.real_share)
+    seen = (
+        f"{worst.share:.1%} of its samples lie suspiciously close to a training sample, against "
+        f"{worst.real_share:.1%} of "
+        f"real samples it never saw ({bank.title(worst.name)})"
+    )
+    if worst.interval.low > COPYING:
+        finding.verdict = Verdict.BAD
+        finding.headline = f"It copies training samples: {seen}."
+    elif worst.interval.low > RAISED * expected:
+        finding.verdict = Verdict.CAUTION
+        finding.headline = f"It may copy some training samples: {seen}; look at the pairs."
+    else:
+        finding.verdict = Verdict.GOOD
+        finding.headline = f"No evidence of copying: {seen}. That is no proof of privacy."
