@@ -243,8 +243,7 @@ def validate_config(values: Mapping[str, Any]) -> RunConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = [name for name, _ in flatten(RunConfig.model_construct().model_dump())] + _setting_names()
-            raise UserError(f"there is no setting {key!r}. {_nearest_setting(key, known)}") from None
+            raise UserError(f"there is no setting {key!r}. {_nearest_setting(key, _setting_names())}") from None
         raise UserError(f"{key}={first.get('input')!r}: {first['msg'].lower()}") from None
 
 

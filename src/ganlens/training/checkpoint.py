@@ -87,12 +87,16 @@ def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = tensor
-    if state:
+    if state:  # none before the first step
         wanted: dict[str, torch.Size] = {}
         for number, parameter in enumerate(parameters):
             wanted[f"{number}.step"] = torch.Size([])
             wanted |= {f"{number}.{key}": parameter.shape for key in ("exp_avg", "exp_avg_sq")}
         _match(path, tensors, wanted)
+        for number, parameter in enumerate(parameters):
+            for key in ("exp_avg", "exp_avg_sq"):
+                # Fused Adam walks both in memory order, so the moments must be laid out as their weights are.
+                state[number][key] = torch.empty_like(parameter).copy_(state[number][key]).detach()
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,11 +12,13 @@ from torch import Tensor
 from ganlens.config import EvaluationConfig
 from ganlens.data import Dataset, SampleArray
 from ganlens.errors import UserError
-from ganlens.measures import frechet_distance, nearest_neighbours, prdc
+from ganlens.measures import binomial_interval, frechet_distance, nearest_neighbours, prdc
 from ganlens.networks import Generator
 from ganlens.progress import Progress
 from ganlens.randomness import numpy_generator, torch_generator
-from ganlens.training.labeller import Labeller, fit_labeller
+
+if TYPE_CHECKING:
+    from ganlens.training.labeller import Labeller
 
 _CHUNK = 256
 _REFERENCES = 20_000
@@ -73,6 +76,8 @@ class Evaluator:
         self._labeller: Labeller | None = None
         wants = config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1)
         if wants:
+            from ganlens.training.labeller import fit_labeller
+
             self._labeller = fit_labeller(
                 dataset, seed=seed, device=str(device), progress=progress, cache=instruments / "labeller"
             )
@@ -99,7 +104,8 @@ class Evaluator:
 
     def _features(self, samples: Tensor) -> Tensor:
         if self._labeller is not None:
-            return self._labeller.features(samples.to(self._device))
+            features: Tensor = self._labeller.features(samples.to(self._device))
+            return features
         return self._dataset.modality.raw_features(samples)
 
     @torch.no_grad()
@@ -131,8 +137,6 @@ class Evaluator:
         to_held_out = nearest_neighbours(fake, self._held_out)[0][:, 0]
         chance = len(self._train) / (len(self._train) + len(self._held_out))
         nearer = int((to_train < to_held_out).sum())
-        from ganlens.measures.intervals import binomial_interval
-
         low = binomial_interval(nearer, len(fake), level=0.998).low
         return (nearer / len(fake) - chance) / (1 - chance), (low - chance) / (1 - chance)
 

@@ -1,0 +1,159 @@
+"""N steps are k steps, a stop, and N − k steps, bit for bit."""
+
+import json
+
+import pytest
+import torch
+
+from ganlens.errors import UserError
+from ganlens.progress import Silent
+from ganlens.storage import read_tensors
+from ganlens.training import load_run, train
+from ganlens.training.checkpoint import checkpoints
+
+QUICK = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=64", "evaluation.grid=16",
+         "evaluation.every=160", "generator.channels=4", "discriminator.channels=4"]  # fmt: skip
+EVERYTHING = [*QUICK, "schedule.kind=cosine", "schedule.decay_images=700", "schedule.warmup_images=200", "schedule.adapt=true",
+              "schedule.adapt_images=500", "objective.instance_noise=0.2", "objective.instance_noise_images=800",
+              "objective.pack=2", "objective.discriminator_steps=2", "objective.penalty_every=3", "objective.flip_labels=0.1",
+              "discriminator.dropout=0.3", "augment.translation=0.2", "ema.half_life=300",
+              "discriminator_optimiser.weight_decay=0.01"]  # fmt: skip
+
+
+def all_tensors(folder) -> dict[str, torch.Tensor]:
+    last = checkpoints(folder / "checkpoints")[-1]
+    return {f"{p.name}/{k}": v for p in sorted(last.glob("*.safetensors")) for k, v in read_tensors(p).items()}
+
+
+@pytest.mark.parametrize("overrides", [QUICK, EVERYTHING], ids=["plain", "everything"])
+def test_resumed_is_uninterrupted(tmp_path, overrides):
+    train("digits", out=tmp_path / "whole", preset="small", steps=40, overrides=overrides)
+    train("digits", out=tmp_path / "parts", preset="small", steps=17, overrides=overrides)
+    train(out=tmp_path / "parts", steps=40, resume=True)
+    whole, parts = all_tensors(tmp_path / "whole"), all_tensors(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    state = [json.loads((checkpoints(tmp_path / f / "checkpoints")[-1] / "state.json").read_text()) for f in ("whole", "parts")]
+    for record in state:
+        record["memory"].pop("seconds")
+        record["memory"]["watch"].pop("gradient")  # an average over the steps since the call began
+        record["memory"]["watch"].pop("raised")
+    assert state[0] == state[1]
+
+
+def test_metrics_of_steps_that_are_run_again_are_not_doubled(tmp_path):
+    out = tmp_path / "run"
+    train("digits", out=out, preset="small", steps=20, overrides=QUICK)
+    with (out / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "step", "step": 25, "images": 400}\n{"kind": "st')
+    run = train(out=out, steps=30, resume=True)
+    steps = [r["step"] for r in run.metrics()]
+    assert steps == sorted(steps)
+    assert 25 not in steps
+
+
+def test_a_changed_configuration_is_refused_naming_every_difference(tmp_path):
+    out = tmp_path / "run"
+    train("digits", out=out, preset="small", steps=3, overrides=QUICK)
+    before = all_tensors(out)
+    with pytest.raises(UserError) as error:
+        train(out=out, steps=5, resume=True, seed=1, overrides=["objective.r1=9", "generator.channels=8"])
+    assert all(part in str(error.value) for part in ("seed: 0 → 1", "objective.r1", "generator.channels: 4 → 8"))
+    assert all(torch.equal(v, before[k]) for k, v in all_tensors(out).items())
+    with pytest.raises(UserError, match="data.name: digits → ring"):
+        train("ring", out=out, steps=5, resume=True)
+
+
+def test_resume_needs_a_checkpoint(tmp_path):
+    with pytest.raises(UserError, match="no checkpoint to go on from"):
+        train("digits", out=tmp_path / "nothing", resume=True)
+    assert not (tmp_path / "nothing").exists()
+
+
+def damage_missing(path):
+    tensors = read_tensors(path)
+    tensors.pop(next(iter(tensors)))
+    _rewrite(path, tensors)
+
+
+def damage_shape(path):
+    tensors = read_tensors(path)
+    name = next(iter(tensors))
+    tensors[name] = torch.zeros(7)
+    _rewrite(path, tensors)
+
+
+def damage_cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _rewrite(path, tensors):
+    from ganlens.storage import write_tensors
+
+    write_tensors(path, tensors)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(damage_missing, "has no tensor"), (damage_shape, "has shape"), (damage_cut, "not a whole safetensors")]
+)
+@pytest.mark.parametrize("name", ["generator", "generator_ema", "discriminator", "discriminator_optimiser"])
+def test_a_damaged_checkpoint_is_named(tmp_path_factory, damage, said, name, trained):
+    import shutil
+
+    out = tmp_path_factory.mktemp("damaged") / "run"
+    shutil.copytree(trained, out)
+    path = checkpoints(out / "checkpoints")[-1] / f"{name}.safetensors"
+    damage(path)
+    with pytest.raises(UserError) as error:
+        train(out=out, steps=9, resume=True)
+    assert said in str(error.value)
+    assert path.name in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "run"
+    train("digits", out=out, preset="small", steps=5, overrides=QUICK)
+    return out
+
+
+def test_a_run_is_read_back_as_its_averaged_generator(trained):
+    run = load_run(trained)
+    z = run.generator.sample_latent(4, rng=torch.Generator().manual_seed(0))
+    stored = read_tensors(checkpoints(trained / "checkpoints")[-1] / "generator_ema.safetensors")
+    assert all(torch.equal(stored[k], v) for k, v in run.generator.state_dict().items())
+    assert run.generator(z).shape == (4, 1, 8, 8)
+    assert run.discriminator(run.generator(z)).shape == (4,)
+    assert not run.generator.training
+    assert run.step == 5
+
+
+class StopAt(Silent):
+    """Presses Ctrl-C once the run has begun."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+    def task(self, description, total=None):
+        if description == "training":
+            import os
+            import signal
+            import threading
+
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return super().task(description, total)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    watcher = StopAt()
+    run = train("digits", out=tmp_path / "run", preset="small", steps=10**6, overrides=QUICK, progress=watcher)
+    assert run.stopped_because == "interrupted"
+    assert any("--resume" in line for line in watcher.lines)
+    stop = run.step
+    train(out=tmp_path / "run", steps=stop + 3, resume=True)
+    train("digits", out=tmp_path / "whole", preset="small", steps=stop + 3, overrides=QUICK)
+    whole, parts = all_tensors(tmp_path / "whole"), all_tensors(tmp_path / "run")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
