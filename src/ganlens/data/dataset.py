@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from ganlens.errors import UserError
 from ganlens.modality import Modality
+from ganlens.randomness import numpy_generator
 
 Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 
@@ -77,7 +79,8 @@ class SampleArray:
             index = index.cpu().numpy()
         elif not isinstance(index, (int, slice)):
             index = np.asarray(index, dtype=np.int64)
-        picked = torch.from_numpy(np.ascontiguousarray(self._stored[self._rows[index]]))
+        # np.array copies: what a caller does to its samples must not reach the store.
+        picked = torch.from_numpy(np.array(self._stored[self._rows[index]]))
         return picked.float().mul_(2 / 255).sub_(1) if picked.dtype == torch.uint8 else picked
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -166,25 +169,31 @@ class Dataset:
 def split_rows(
     count: int, held_out: float, seed: int, groups: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Disjoint row numbers (train, held out), shuffled by `seed`, each with at least one row.
+    """Disjoint row numbers (train, held out), each at least one row, in an order that `seed` shuffles.
 
     With `groups` (a class per row) every class is split in the same proportion, so that none is missing on a
-    side.
-    """
-    from ganlens.randomness import numpy_generator
+    side. The first k rows of either side are a fair sample of it.
 
+    Raises:
+        UserError: there are fewer than two rows.
+    """
+    if count < 2:
+        raise UserError(
+            f"a data set needs at least two samples, one to train on and one to hold out; there are {count}"
+        )
     rng = numpy_generator(seed, "split")
     order = rng.permutation(count)
     if groups is None:
         cut = min(max(round(count * held_out), 1), count - 1)
         return order[cut:], order[:cut]
-    held: list[NDArray[np.int64]] = []
+    held = np.zeros(count, dtype=bool)
     for group in np.unique(groups):
         members = order[groups[order] == group]
-        held.append(members[: round(len(members) * held_out)])
-    chosen = np.concatenate(held)
-    if len(chosen) == 0:
-        chosen = order[:1]
-    mask = np.zeros(count, dtype=bool)
-    mask[chosen] = True
-    return order[~mask[order]], order[mask[order]]
+        held[members[: round(len(members) * held_out)]] = True
+    if not held.any():
+        held[order[0]] = True
+    elif held.all():
+        held[order[0]] = False
+    # Shuffled again: `order` without the held-out rows starts with the classes that filled their share first.
+    order = rng.permutation(count)
+    return order[~held[order]], order[held[order]]

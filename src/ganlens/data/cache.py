@@ -1,0 +1,272 @@
+"""Decoded pictures on disk: decoded once, in parallel, and read from a mapped file ever after.
+
+A collection larger than memory costs no memory: its pixels are one `.npy` file in the user's cache folder
+(`GANLENS_CACHE`, else `$XDG_CACHE_HOME/ganlens`, else `~/.cache/ganlens`), which may be deleted whenever
+nothing runs. While it is made it is called `<key>.partial`, and only the process that holds the lock works
+on it; a process that is stopped in the middle leaves what it has done, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganlens.data.pictures import PictureSource, Unreadable, decode_picture
+from ganlens.errors import UserError
+from ganlens.progress import Progress, Task
+
+WAITING, COLOUR, GREY, UNREADABLE = range(4)
+BATCH = 32
+SAVE_EVERY = 64 * BATCH
+MOST_WORKERS = 16
+NAMED_AT_MOST = 10
+
+Read = Callable[[int, int], Sequence[PictureSource]]
+"""Where the pictures [start, stop) are; called in order, in the calling thread."""
+Decoded = tuple[NDArray[np.uint8], bool] | Unreadable
+
+
+@dataclass(frozen=True)
+class DecodedPictures:
+    """Pictures in a mapped file.
+
+    Attributes:
+        pixels: [count, c, size, size]; 1 channel if every picture is grey, else 3. Unreadable rows are black.
+        rows: the rows that could be read.
+        unreadable: row → why it couldn't be read.
+    """
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    unreadable: dict[int, str]
+
+    def refuse_or_note(self, spec: str, names: Callable[[int], str], strict: bool) -> list[str]:
+        """What to tell the user of the pictures that are left out.
+
+        Raises:
+            UserError: there are such pictures and `strict` is set, or fewer than two could be read.
+        """
+        if not self.unreadable:
+            return []
+        first = [f"{names(row)} ({why})" for row, why in list(self.unreadable.items())[:NAMED_AT_MOST]]
+        more = len(self.unreadable) - len(first)
+        listed = ", ".join(first) + (f" and {more} more" if more else "")
+        counted = f"{len(self.unreadable)} of {len(self.pixels)} pictures can't be read"
+        if strict:
+            raise UserError(f"{spec}: {counted}: {listed}; mend or remove them, or read it without strict")
+        if len(self.rows) < 2:
+            raise UserError(f"{spec}: {counted}: {listed}; at least two must be readable")
+        return [f"{counted} and are left out: {listed}"]
+
+
+def cache_folder() -> Path:
+    """Where decoded pictures are kept; the environment variable GANLENS_CACHE names another place."""
+    if named := os.environ.get("GANLENS_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlens"
+
+
+def decoded_pictures(key: str, read: Read, count: int, size: int, progress: Progress) -> DecodedPictures:
+    """Open the pictures kept under `key`, decoding them first if they aren't there yet.
+
+    Args:
+        key: changes when any picture, their order or `size` change; part of a file name.
+        read: where the pictures are.
+        count: how many there are.
+
+    Raises:
+        UserError: the cache folder can't be written, or its disk is full.
+    """
+    finished = cache_folder() / "pictures" / key
+    try:
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        if not finished.exists():
+            with _alone(finished, progress) as locked:
+                if not finished.exists():
+                    _make(finished, locked, read, count, size, progress)
+        return _open(finished)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            need = count * 3 * size * size / 2**20
+            raise UserError(
+                f"no space left in {cache_folder()} for {count:,} decoded pictures ({need:,.0f} MiB): free "
+                f"some, or set GANLENS_CACHE to a folder on another disk"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise UserError(
+                f"the cache folder {cache_folder()} can't be written ({error.strerror}): set GANLENS_CACHE "
+                f"to one that can"
+            ) from error
+        raise
+
+
+@contextmanager
+def _alone(finished: Path, progress: Progress) -> Iterator[bool]:
+    """Hold the key's lock; yields False where there are no such locks (then nothing is resumed)."""
+    try:
+        import fcntl
+    except ImportError:
+        yield False
+        return
+    with finished.with_name(f"{finished.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("Another process is decoding these pictures: waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # a network disk without locks
+            yield False
+            return
+        yield True
+
+
+def _make(finished: Path, locked: bool, read: Read, count: int, size: int, progress: Progress) -> None:
+    mark = "partial" if locked else f"{uuid.uuid4().hex[:8]}.partial"
+    partial = finished.with_name(f"{finished.name}.{mark}")
+    try:
+        try:
+            workshop = _Workshop(partial, count, size)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # what was left behind is damaged, or the disk is full: start afresh
+            shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            workshop = _Workshop(partial, count, size)
+        workshop.decode(read, progress)
+        del workshop  # lets go of the mapped file, which Windows wants before a rename
+        partial.rename(finished)
+    except BaseException:
+        if not locked:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+class _Workshop:
+    """The cache of one collection while it is being made, or taken up again.
+
+    `status.npy` says which pictures are done. It is written after the pixels it speaks of are on the disk, so
+    that it never promises too much, even when the machine stops.
+    """
+
+    def __init__(self, folder: Path, count: int, size: int) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        pixels, status = folder / "pixels.npy", folder / "status.npy"
+        if status.exists():
+            self._pixels = np.lib.format.open_memmap(pixels, mode="r+")
+            self._status = np.load(status)
+            if self._pixels.shape != (count, 3, size, size) or self._status.shape != (count,):
+                raise ValueError("left from another collection")
+            self._status[self._status == UNREADABLE] = WAITING  # why it was is known only by trying again
+        else:
+            self._pixels = np.lib.format.open_memmap(pixels, "w+", np.uint8, (count, 3, size, size))
+            _reserve(pixels)
+            self._status = np.full(count, WAITING, dtype=np.uint8)
+        self._unreadable: dict[int, str] = {}
+
+    def decode(self, read: Read, progress: Progress) -> None:
+        """Decode what is not done yet.
+
+        Threads are enough: Pillow decodes and resamples without holding the GIL, and unlike processes they
+        start at once, share the mapped file and work in any script.
+        """
+        count, size = len(self._status), self._pixels.shape[-1]
+        workers = _workers()
+        starts = [s for s in range(0, count, BATCH) if (self._status[s : s + BATCH] == WAITING).any()]
+        running: set[Future[tuple[int, list[Decoded]]]] = set()
+        since_saved = 0
+        try:
+            with (
+                progress.task("Decoding pictures", total=count) as task,
+                ThreadPoolExecutor(workers, "decode") as pool,
+            ):
+                task.advance(count - sum(min(BATCH, count - s) for s in starts))
+                try:
+                    for start in starts:
+                        running.add(
+                            pool.submit(_decode_batch, start, read(start, min(start + BATCH, count)), size)
+                        )
+                        if len(running) >= 3 * workers:
+                            running, since_saved = self._collect(running, task, since_saved)
+                    while running:
+                        running, since_saved = self._collect(running, task, since_saved)
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+        finally:
+            self._save()
+        (self._folder / "unreadable.json").write_text(json.dumps(self._unreadable), encoding="utf-8")
+
+    def _collect(
+        self, running: set[Future[tuple[int, list[Decoded]]]], task: Task, since_saved: int
+    ) -> tuple[set[Future[tuple[int, list[Decoded]]]], int]:
+        """Store the batches that are done; returns the others, and how many pictures wait to be saved."""
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            start, batch = future.result()
+            for row, decoded in enumerate(batch, start):
+                if isinstance(decoded, Unreadable):
+                    self._unreadable[row] = str(decoded)
+                    self._status[row] = UNREADABLE
+                else:
+                    self._pixels[row], grey = decoded
+                    self._status[row] = GREY if grey else COLOUR
+            task.advance(len(batch))
+            since_saved += len(batch)
+        if since_saved >= SAVE_EVERY:
+            self._save()
+            since_saved = 0
+        return running, since_saved
+
+    def _save(self) -> None:
+        self._pixels.flush()
+        with (self._folder / "status.npy.new").open("wb") as file:
+            np.save(file, self._status)
+            file.flush()
+            os.fsync(file.fileno())
+        (self._folder / "status.npy.new").replace(self._folder / "status.npy")
+
+
+def _workers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_WORKERS)
+
+
+def _decode_batch(start: int, sources: Sequence[PictureSource], size: int) -> tuple[int, list[Decoded]]:
+    batch: list[Decoded] = []
+    for source in sources:
+        try:
+            batch.append(decode_picture(source, size))
+        except Unreadable as error:
+            batch.append(error)
+    return start, batch
+
+
+def _reserve(path: Path) -> None:
+    """Take the file's blocks now: a full disk is an error here, but a crash when a mapped page is written."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _open(finished: Path) -> DecodedPictures:
+    status = np.load(finished / "status.npy")
+    pixels = np.load(finished / "pixels.npy", mmap_mode="r")
+    reasons = json.loads((finished / "unreadable.json").read_text(encoding="utf-8"))
+    rows = np.flatnonzero(status != UNREADABLE)
+    if (status[rows] == GREY).all():
+        pixels = pixels[:, :1]
+    return DecodedPictures(pixels, rows, dict(sorted((int(row), why) for row, why in reasons.items())))

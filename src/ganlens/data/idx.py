@@ -1,0 +1,160 @@
+"""`idx:DIR`: image collections in the files of MNIST (IDX), compressed or not."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganlens.data.arguments import refuse_count, require_argument
+from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
+from ganlens.data.resize import resize_images
+from ganlens.data.sources import sources
+from ganlens.errors import UserError
+from ganlens.modality import Images
+from ganlens.progress import Progress
+
+IMAGES_MAGIC = 0x0803  # unsigned bytes, 3 axes
+LABELS_MAGIC = 0x0801  # unsigned bytes, 1 axis
+PREFIXES = {"train": ("train",), "test": ("t10k", "test")}
+
+
+@dataclass(frozen=True)
+class IdxPart:
+    """One half of an IDX collection: images [n, h, w] and, if there is a file of them, labels [n]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+
+
+@sources.register("idx")
+def idx(argument: str | None, options: DataOptions, progress: Progress) -> Dataset:
+    """idx:DIR, images in MNIST's file format (train-images-idx3-ubyte[.gz] …): MNIST, Fashion-MNIST …"""
+    folder = Path(require_argument("idx", argument, "DIR"))
+    refuse_count("idx", options)
+    train, test = read_idx_folder(folder)
+    parts = [part for part in (train, test) if part is not None]
+    if test is not None and test.images.shape[1:] != train.images.shape[1:]:
+        raise UserError(
+            f"idx: the train images in {folder} are {_by(train.images)}, the test images {_by(test.images)}; "
+            f"they must have one size"
+        )
+    class_values = np.unique(
+        np.concatenate([p.labels for p in parts if p.labels is not None] or [np.empty(0, int)])
+    )
+    images, resized = resize_images(np.concatenate([p.images for p in parts])[:, None], options.size)
+    notes = [resized] if resized else []
+
+    def split(rows: NDArray[np.int64], labels: NDArray[np.int64] | None) -> Split:
+        classes = None if labels is None else torch.from_numpy(np.searchsorted(class_values, labels))
+        return Split(SampleArray(images, rows), classes)
+
+    if test is not None:
+        first = len(train.images)
+        train_split = split(np.arange(first), train.labels)
+        held_out = split(np.arange(first, first + len(test.images)), test.labels)
+        if (train.labels is None) != (test.labels is None):
+            without = "train" if train.labels is None else "test"
+            notes.append(f"there is no file of labels for the {without} images")
+    else:
+        train_rows, held_rows = split_rows(len(images), options.held_out, options.split_seed, train.labels)
+        train_split = split(train_rows, None if train.labels is None else train.labels[train_rows])
+        held_out = split(held_rows, None if train.labels is None else train.labels[held_rows])
+        notes.append(f"there are no test files: {len(held_rows)} of the train images are held out")
+    return Dataset(
+        name=f"idx:{folder.resolve().name}",
+        modality=Images(),
+        train=train_split,
+        held_out=held_out,
+        class_names=tuple(str(value) for value in class_values),
+        notes=tuple(notes),
+    )
+
+
+def read_idx_folder(folder: Path) -> tuple[IdxPart, IdxPart | None]:
+    """The train files of a folder and, where there are any, its test files.
+
+    Raises:
+        UserError: the folder has no train images, a file is damaged, or images and labels don't match.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"idx: {folder} is not a folder; give the folder that holds train-images-idx3-ubyte[.gz]"
+        )
+    train = _read_part(folder, "train")
+    if train is None:
+        there = sorted(path.name for path in folder.iterdir())[:8]
+        raise UserError(f"idx: {folder} has no train-images-idx3-ubyte[.gz]; it has {there or 'no files'}")
+    return train, _read_part(folder, "test")
+
+
+def read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
+    """The array in one IDX file (unsigned bytes), decompressed first if its name ends in .gz.
+
+    Format: two zero bytes, the type (8: unsigned byte), the number of axes, then each axis' length as a
+    big-endian 32-bit integer, then the values, last axis fastest (Y. LeCun, C. Cortes, C. Burges: the MNIST
+    database).
+
+    Raises:
+        UserError: the magic number is another, or the file is shorter or longer than its header says.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(
+            f"idx: {path} can't be read ({error}); it was cut or damaged, copy it again"
+        ) from error
+    axes = magic & 0xFF
+    header = 4 + 4 * axes
+    found = int.from_bytes(content[:4], "big")
+    if len(content) < header or found != magic:
+        raise UserError(
+            f"idx: {path} starts with the magic number {found} where {magic} was expected; it is not an IDX "
+            f"file of {'images' if axes == 3 else 'labels'}"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content, dtype=">u4", count=axes, offset=4))
+    if len(content) - header != math.prod(shape):
+        raise UserError(
+            f"idx: {path} should hold {math.prod(shape):,} values ({'×'.join(map(str, shape))}) but has "
+            f"{len(content) - header:,}; it was cut or damaged, copy it again"
+        )
+    if 0 in shape:
+        raise UserError(f"idx: {path} is empty ({'×'.join(map(str, shape))})")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def _read_part(folder: Path, part: str) -> IdxPart | None:
+    images_path = _find(folder, part, "images", "idx3")
+    if images_path is None:
+        return None
+    images = read_idx(images_path, IMAGES_MAGIC)
+    labels_path = _find(folder, part, "labels", "idx1")
+    if labels_path is None:
+        return IdxPart(images, None)
+    labels = read_idx(labels_path, LABELS_MAGIC).astype(np.int64)
+    if len(labels) != len(images):
+        raise UserError(
+            f"idx: {images_path.name} has {len(images):,} images but {labels_path.name} has {len(labels):,} "
+            f"labels; the two files in {folder} don't belong together"
+        )
+    return IdxPart(images, labels)
+
+
+def _find(folder: Path, part: str, what: str, kind: str) -> Path | None:
+    for prefix in PREFIXES[part]:
+        for joint in ("-", "."):  # some copies write train-images.idx3-ubyte
+            for ending in ("", ".gz"):
+                path = folder / f"{prefix}-{what}{joint}{kind}-ubyte{ending}"
+                if path.is_file():
+                    return path
+    return None
+
+
+def _by(images: NDArray[np.uint8]) -> str:
+    return f"{images.shape[1]}×{images.shape[2]}"
