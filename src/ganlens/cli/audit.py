@@ -54,8 +54,8 @@ def audit(
 ) -> None:
     """Ask every question about a generator (its own or anyone's) and write report.html.
 
-    Each number comes with an interval and a reference, and each explanation with a check that it can fail. A
-    question that this generator can't be asked is reported as [italic]not applicable[/italic], with the reason.
+    Each number comes with an interval and a reference, and each explanation with a check that it can fail.
+    A question that this generator can't be asked is reported as [italic]not applicable[/italic], and why.
 
     [bold]Examples[/bold]
       ganlens audit runs/first

@@ -28,8 +28,8 @@ def demo(
 ) -> None:
     """Train a GAN on 1,797 real handwritten digits, examine it and write a report, in a few minutes.
 
-    Nothing is downloaded, and two CPU cores are enough. Run again, it goes on where it was stopped; a demo that is
-    already trained is examined again.
+    Nothing is downloaded, and two CPU cores are enough. Run again, it goes on where it was stopped; a demo
+    that is already trained is examined again.
 
     [bold]Examples[/bold]
       ganlens demo

@@ -75,8 +75,9 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
     fields = kind.Settings.model_fields
 
     def ask(subject: str, out: Path | None, samples: int, seed: int, **given: Any) -> None:
-        settings = {key: _read(fields[key], given.pop(key)) for key in fields if given.get(key) is not None}
-        _ask(name, subject, out, samples, seed, settings, {k: v for k, v in given.items() if k not in fields})
+        chosen = {key: given.pop(_OWN + key) for key in fields}
+        settings = {key: _read(fields[key], value) for key, value in chosen.items() if value is not None}
+        _ask(name, subject, out, samples, seed, settings, given)
 
     shared = [
         _parameter("subject", SubjectName),
@@ -91,7 +92,11 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("classes", ClassCount, None),
         _parameter("device", Device, None),
     ]
-    own = [_parameter(key, *_option(key, field)) for key, field in fields.items()]
+    taken = {parameter.name for parameter in shared}
+    own = []
+    for key, field in fields.items():
+        flag = f"{name}-{key}" if key in taken else key
+        own.append(_parameter(_OWN + key, *_option(flag.replace("_", "-"), field)))
     ask.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
     ask.__annotations__ = {p.name: p.annotation for p in (*shared, *own)}
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -99,6 +104,7 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
     return typer.main.get_command(single)
 
 
+_OWN = "setting_"
 _OUT = "Save the finding into DIR/findings. Default: the run folder, if the subject is one."
 
 
@@ -142,21 +148,20 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _option(key: str, field: FieldInfo) -> tuple[Any, Any]:
+def _option(flag: str, field: FieldInfo) -> tuple[Any, Any]:
     """A setting as a typer annotation and default. What is no number, word or switch is read as YAML."""
-    flag = f"--{key.replace('_', '-')}"
     kind, optional = _plain(field.annotation)
     default = field.get_default(call_default_factory=True)
     if kind is bool:
         return Annotated[
-            bool | None if optional else bool, _typer_option(f"{flag}/--no-{flag[2:]}", field)
+            bool | None if optional else bool, _typer_option(f"--{flag}/--no-{flag}", field)
         ], default
     if kind in _SCALARS:
-        return Annotated[kind | None if optional else kind, _typer_option(flag, field)], default
+        return Annotated[kind | None if optional else kind, _typer_option(f"--{flag}", field)], default
     choices = [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
     metavar = "|".join(choices) if choices else "VALUE"
     shown = "" if default is None else f" [default: {default}]"
-    return Annotated[str | None, _typer_option(flag, field, metavar=metavar, shown=shown)], None
+    return Annotated[str | None, _typer_option(f"--{flag}", field, metavar=metavar, shown=shown)], None
 
 
 def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = None, shown: str = "") -> Any:

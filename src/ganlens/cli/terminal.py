@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -36,7 +40,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("what it found")
     for finding in findings:
-        table.add_row(finding.probe, verdict_text(finding.verdict), finding.headline)
+        table.add_row(finding.probe, verdict_text(finding.verdict), Text(finding.headline))
     Console(highlight=False).print(Padding(table, (1, 0, 0, 0)))
 
 
@@ -53,27 +57,37 @@ def print_finding(finding: Finding) -> None:
         table.add_column("to read it against", ratio=2)
         for m in finding.measurements:
             interval = f"{m.low:.4g} … {m.high:.4g}" if m.low is not None and m.high is not None else "none"
-            table.add_row(
-                m.name,
-                f"{m.value:.4g} {m.unit}".rstrip(),
-                interval,
-                f"{m.baseline.value:.4g}  {m.baseline.what}",
-            )
+            value = f"{m.value:.4g} {m.unit}".rstrip()
+            reference = f"{m.baseline.value:.4g}  {m.baseline.what}"
+            table.add_row(*map(Text, (m.name, value, interval, reference)))
         console.print(Padding(table, (1, 0)))
     if finding.method:
         console.print(Text(f"How: {finding.method}", style="dim"))
 
 
 def print_next(*commands: tuple[Sequence[str], str]) -> None:
-    """Commands worth trying next, ready to be pasted, each with what it is for."""
+    """Commands worth trying next, ready to be pasted: the words after `ganlens`, and what each is for."""
     console = Console(highlight=False)
-    lines = [(shlex.join(words), purpose) for words, purpose in commands]
+    lines = [(f"{program()} {shlex.join(words)}", purpose) for words, purpose in commands]
     width = max(len(line) for line, _ in lines)
     console.print("\n[bold]Next[/bold]")
     for line, purpose in lines:
         console.print(
             Text.assemble("  ", (line.ljust(width), "cyan"), "   ", (purpose, "dim")), soft_wrap=True
         )
+
+
+def program() -> str:
+    """How this program can be called from where the user stands: by its name, if that leads here."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m ganlens"
+    found = shutil.which("ganlens")
+    if called.name != "ganlens" or (found is not None and Path(found).resolve() == called.resolve()):
+        return "ganlens"
+    with suppress(ValueError):
+        called = called.resolve().relative_to(Path.cwd())
+    return shlex.quote(str(called))
 
 
 def print_line(text: str) -> None:
