@@ -30,14 +30,14 @@ class Verdict(StrEnum):
 class Baseline(BaseModel):
     """The same measure on something whose answer is known: what the number has to be read against."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     value: float
     what: str
 
 
 class Measurement(BaseModel):
-    """One number, its uncertainty and its reference. There is no such thing here as a number without a baseline.
+    """One number, its uncertainty and its reference. There is no number here without a baseline.
 
     Attributes:
         name: what was measured, with its feature space ("Fréchet distance, labeller features").
@@ -70,13 +70,15 @@ class Measurement(BaseModel):
         if (self.low is None) != (self.high is None):
             raise ValueError(f"{self.name}: an interval has two ends or none")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"{self.name}: the interval's low end {self.low} is above its high end {self.high}")
+            raise ValueError(
+                f"{self.name}: the interval's low end {self.low} is above its high end {self.high}"
+            )
         return self
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A bitmap with a caption that says what to look for. `crisp` pictures are never smoothed when enlarged."""
+    """A bitmap with a caption that says what to look for. A `crisp` one is never smoothed when enlarged."""
 
     image: Any  # PIL.Image.Image; Any keeps this module importable without Pillow
     caption: str
@@ -112,7 +114,7 @@ class Finding:
         headline: one sentence a manager can read: the result and whether to believe it.
         verdict: see `Verdict`.
         measurements: the numbers, each with its baseline.
-        method: how the numbers were computed, for someone who wants to check (feature space, sample counts, k, …).
+        method: how the numbers were computed, for someone who wants to check (feature space, counts, k, …).
         figures: pictures, plots and tables, in the order they should be read.
         arrays: what someone may want to compute with (codes, directions, indices), by name.
         settings, seed, seconds: what it would take to get the same finding again, and how long it took.
@@ -154,29 +156,38 @@ class Finding:
         exact = [m for m in self.measurements if m.name == name]
         close = exact or [m for m in self.measurements if m.name.startswith(name)]
         if len(close) != 1:
-            raise KeyError(f"{name!r} names {len(close)} measurements of {self.probe!r}: {[m.name for m in self.measurements]}")
+            names = [m.name for m in self.measurements]
+            raise KeyError(f"{name!r} names {len(close)} measurements of {self.probe!r}: {names}")
         return close[0]
 
     def __str__(self) -> str:
         lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.headline, 100)]
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
-            lines.append(f"  {m.name}: {m.value:.4g}{interval} {m.unit}".rstrip() + f"   ({m.baseline.what}: {m.baseline.value:.4g})")
+            lines.append(
+                f"  {m.name}: {m.value:.4g}{interval} {m.unit}".rstrip()
+                + f"   ({m.baseline.what}: {m.baseline.value:.4g})"
+            )
         return "\n".join(lines)
 
     def save(self, folder: Path) -> Path:
-        """Write `<folder>/<probe>.json`, and figures and arrays in `<folder>/<probe>/`. Returns the JSON's path."""
+        """Write `<folder>/<probe>.json`, figures and arrays in `<folder>/<probe>/`; give the JSON's path."""
         from ganlens import storage
 
         folder = Path(folder)
-        figures: list[dict[str, Any]] = []
         with storage.replacing(folder / self.probe) as partial:
             partial.mkdir(parents=True)
             for number, figure in enumerate(self.figures, start=1):
-                figures.append(_save_figure(figure, partial, f"figure-{number}"))
+                _save_figure(figure, partial, f"figure-{number}")
             if self.arrays:
                 storage.write_tensors(partial / "arrays.safetensors", self.arrays)
-        record = {
+        path = folder / f"{self.probe}.json"
+        storage.write_json(path, self.record())
+        return path
+
+    def record(self) -> dict[str, Any]:
+        """The finding as JSON-able values: what `save` writes, with figures as the names of their files."""
+        return {
             "probe": self.probe,
             "question": self.question,
             "section": self.section,
@@ -184,16 +195,15 @@ class Finding:
             "verdict": self.verdict.value,
             "measurements": [m.model_dump() for m in self.measurements],
             "method": self.method,
-            "figures": figures,
+            "figures": [
+                _figure_entry(figure, f"figure-{i}") for i, figure in enumerate(self.figures, start=1)
+            ],
             "arrays": sorted(self.arrays),
             "settings": self.settings,
             "seed": self.seed,
             "seconds": round(self.seconds, 3),
             "not_applicable_because": self.not_applicable_because,
         }
-        path = folder / f"{self.probe}.json"
-        storage.write_json(path, record)
-        return path
 
     @classmethod
     def load(cls, path: Path) -> Finding:
@@ -218,18 +228,26 @@ class Finding:
                     "arrays": storage.read_tensors(folder / "arrays.safetensors") if names else {},
                 }
             )
-        except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
-            raise UserError(f"{path} is not a finding that this version can read ({error}); run the probe again") from error
+        except (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError) as error:
+            # Pillow reports a damaged PNG as OSError or SyntaxError.
+            raise UserError(
+                f"{path} is not a finding that this version can read ({error}); run the probe again"
+            ) from error
 
 
-def _save_figure(figure: Figure, folder: Path, name: str) -> dict[str, Any]:
+def _save_figure(figure: Figure, folder: Path, name: str) -> None:
     from ganlens import storage
 
     if isinstance(figure, Picture):
         figure.image.save(folder / f"{name}.png", optimize=True)
+    elif isinstance(figure, Plot):
+        storage.write_json(folder / f"{name}.json", figure.figure)
+
+
+def _figure_entry(figure: Figure, name: str) -> dict[str, Any]:
+    if isinstance(figure, Picture):
         return {"kind": "picture", "file": f"{name}.png", "caption": figure.caption, "crisp": figure.crisp}
     if isinstance(figure, Plot):
-        storage.write_json(folder / f"{name}.json", figure.figure)
         return {"kind": "plot", "file": f"{name}.json", "caption": figure.caption}
     return {"kind": "table", "columns": figure.columns, "rows": figure.rows, "caption": figure.caption}
 

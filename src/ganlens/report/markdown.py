@@ -1,0 +1,125 @@
+"""Findings → Markdown that reads well as plain text, on a code host, and in an issue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
+
+from ganlens.finding import Figure, Finding, Measurement, Picture, Table, Verdict
+from ganlens.report import numerals, outline
+from ganlens.report.page import split_command
+
+_SIGNS = {
+    Verdict.GOOD: "✔",
+    Verdict.CAUTION: "⚠",
+    Verdict.BAD: "✘",
+    Verdict.NOT_BELIEVABLE: "?",
+    Verdict.NOT_APPLICABLE: "–",
+}
+_ARROWS = {"higher": "↑ higher", "lower": "↓ lower", "neither": "–"}
+
+
+def render_markdown(
+    findings: Sequence[Finding], *, title: str, facts: Mapping[str, str], next_steps: Sequence[str]
+) -> str:
+    """The report as Markdown. Pictures are links to the files that `Finding.save` writes to `findings/`."""
+    sections = outline.outline(findings)
+    lines = [f"# {_plain(title)}", ""]
+    lines += [f"- **{_plain(name)}:** {_plain(fact)}" for name, fact in facts.items()]
+    lines += ["", "## Summary", ""]
+    lines += _rows(
+        ("Probe", "Verdict", "Result"),
+        (
+            (
+                f"[{_plain(entry.label)}](#{entry.anchor})",
+                _verdict(entry.finding),
+                _plain(entry.finding.headline),
+            )
+            for section in sections
+            for entry in section.entries
+        ),
+    )
+    for section in sections:
+        lines += ["", f"## {_plain(section.title)}", "", _plain(section.intro)]
+        for entry in section.answered:
+            lines += _finding(entry)
+        if section.not_asked:
+            lines += ["", "### Not applicable here", ""]
+            lines += [_not_asked(entry) for entry in section.not_asked]
+    if next_steps:
+        lines += ["", "## What to try next", "", *(_step(step) for step in next_steps)]
+    return "\n".join(lines) + "\n"
+
+
+def _finding(entry: outline.Entry) -> list[str]:
+    finding = entry.finding
+    lines = ["", f'<a id="{entry.anchor}"></a>', "", f"### {_plain(finding.question)}", ""]
+    lines += [f"**{_verdict(finding)}** ({_plain(finding.probe)}): {_plain(finding.headline)}"]
+    if finding.measurements:
+        lines += ["", *_measurements(finding.measurements)]
+    for number, figure in enumerate(finding.figures, start=1):
+        lines += ["", *_figure(figure, f"findings/{quote(finding.probe)}/figure-{number}.png")]
+    settings = ", ".join(f"{name} = {value}" for name, value in finding.settings.items())
+    facts = [
+        f"seed {finding.seed}",
+        numerals.write_seconds(finding.seconds),
+        *([settings] if settings else []),
+    ]
+    lines += ["", f"*How this was computed.* {_plain(finding.method)} ({_plain('; '.join(facts))})"]
+    return lines
+
+
+def _measurements(measurements: Sequence[Measurement]) -> list[str]:
+    def row(m: Measurement) -> tuple[str, ...]:
+        written = numerals.write_measurement(m)
+        unit = f" {_plain(m.unit)}" if m.unit else ""
+        return (
+            _plain(m.name),
+            written.value + unit,
+            f"{written.interval or numerals.NONE} ({_plain(m.interval)})",
+            f"{written.reference}{unit} ({_plain(m.baseline.what)})",
+            _ARROWS[m.better],
+        )
+
+    return _rows(("Measure", "Value", "Interval", "Reference", "Better"), map(row, measurements))
+
+
+def _figure(figure: Figure, file: str) -> list[str]:
+    if isinstance(figure, Picture):
+        return [f"![{_plain(figure.caption)}]({file})", "", f"*{_plain(figure.caption)}*"]
+    if isinstance(figure, Table):
+        rows = (tuple(_plain(numerals.write_cell(cell)) for cell in row) for row in figure.rows)
+        return [
+            f"*{_plain(figure.caption)}*",
+            "",
+            *_rows([_plain(column) for column in figure.columns], rows),
+        ]
+    return [f"*{_plain(figure.caption)}* (plot, in report.html)"]
+
+
+def _not_asked(entry: outline.Entry) -> str:
+    finding = entry.finding
+    because = finding.not_applicable_because
+    reason = f"Not applicable, because {because}." if because else finding.headline
+    question = f"**{_plain(finding.question)}** ({_plain(finding.probe)})"
+    return f'- <a id="{entry.anchor}"></a>{question} {_plain(reason)}'
+
+
+def _step(step: str) -> str:
+    command, explanation = split_command(step)
+    parts = [_plain(explanation)] if explanation else []
+    return "- " + ": ".join([*parts, *([f"`{command}`"] if command else [])])
+
+
+def _verdict(finding: Finding) -> str:
+    return f"{_SIGNS[finding.verdict]} {outline.verdict_word(finding.verdict)}"
+
+
+def _rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: on one line, nothing in it read as mark-up or as a cell's end."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(str(text).split()))

@@ -1,0 +1,82 @@
+"""Writing a report beside the findings it shows, and reading the findings back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganlens import storage
+from ganlens.errors import UserError
+from ganlens.finding import Finding
+from ganlens.report.markdown import render_markdown
+from ganlens.report.outline import outline
+from ganlens.report.page import render_page
+
+
+def write_report(
+    findings: Sequence[Finding],
+    out: Path,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    next_steps: Sequence[str] = (),
+) -> Path:
+    """Write `report.html`, `report.md` and `report.json` into a folder.
+
+    All three are made before the first is written, and each is written whole or not at all: a failure leaves
+    an older report as it was.
+
+    Args:
+        findings: what the probes found. Sections have an order of their own; findings within one keep theirs.
+        out: the folder, with the saved findings in `findings/`, where the Markdown looks for its pictures.
+        facts: what was examined and how, in the order to show it ("Subject", "Data", "Samples", "Seed", …).
+        next_steps: commands or sentences to end on; "ganlens audit …  # why" is shown as a command with why.
+
+    Returns:
+        The path of the HTML file, which needs nothing beside it.
+
+    Raises:
+        UserError: there are no findings, or the folder can't be written.
+    """
+    out = Path(out)
+    if not findings:
+        raise UserError(
+            f"{out / 'report.html'} would be empty: there are no findings. Run `ganlens audit` first"
+        )
+    page = render_page(findings, title=title, facts=facts, next_steps=next_steps)
+    text = render_markdown(findings, title=title, facts=facts, next_steps=next_steps)
+    whole: dict[str, Any] = {
+        "title": title,
+        "facts": dict(facts),
+        "findings": [_record(entry.finding) for section in outline(findings) for entry in section.entries],
+        "next_steps": list(next_steps),
+    }
+    record = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    # The largest first: where a disk is full, that is found out before anything older is replaced.
+    storage.write_text(out / "report.html", page)
+    storage.write_text(out / "report.md", text)
+    storage.write_text(out / "report.json", record)
+    return out / "report.html"
+
+
+def load_findings(folder: Path) -> list[Finding]:
+    """Read all findings that an audit saved below `folder` (in `<folder>/findings/`), sorted by probe name.
+
+    Raises:
+        UserError: there are none, or one of them is damaged; the message names it.
+    """
+    saved = sorted((Path(folder) / "findings").glob("*.json"))
+    if not saved:
+        raise UserError(f"{folder} holds no findings (findings/*.json). Run `ganlens audit` on it first")
+    return [Finding.load(path) for path in saved]
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    """The finding's own record, with the paths of its files as seen from the report's folder."""
+    record = finding.record()
+    for figure in record["figures"]:
+        if "file" in figure:
+            figure["file"] = f"findings/{finding.probe}/{figure['file']}"
+    return record
