@@ -178,9 +178,7 @@ def split_rows(
         UserError: there are fewer than two rows.
     """
     if count < 2:
-        raise UserError(
-            f"a data set needs at least two samples, one to train on and one to hold out; there are {count}"
-        )
+        raise UserError(f"a data set needs two samples or more, to train and to hold out; there are {count}")
     rng = numpy_generator(seed, "split")
     order = rng.permutation(count)
     if groups is None:

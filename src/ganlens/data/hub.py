@@ -77,8 +77,8 @@ def _load(name: str) -> dict[str, Any]:
     except Exception as error:  # unknown names, no network, damaged files, scripts: each with its own type
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
-            f"hub:{name} can't be opened: {reason} (it must be a public data set's name, with a connection or "
-            f"already downloaded, or a local folder)"
+            f"hub:{name} can't be opened: {reason} (it must be a public data set's name, with a connection "
+            f"or already downloaded, or a local folder)"
         ) from error
 
 

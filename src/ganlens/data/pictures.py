@@ -110,4 +110,6 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "cannot identify image file" in text:
         return "not a picture"
+    if "truncated" in text:
+        return "cut short"
     return text[:80] or type(error).__name__

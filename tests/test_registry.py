@@ -1,0 +1,109 @@
+"""A component is one file: these tests are what CONTRIBUTING promises."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganlens.data import open_dataset, sources
+from ganlens.errors import UserError
+from ganlens.registry import Registry, nearest_names
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An importable package "planted" with a nested room, both empty."""
+    room = tmp_path / "planted" / "room"
+    room.mkdir(parents=True)
+    (room.parent / "__init__.py").write_text("")
+    (room / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "planted"]:
+        monkeypatch.delitem(sys.modules, name)
+    return room.parent
+
+
+def plant(file: Path, code: str) -> None:
+    file.write_text(textwrap.dedent(code))
+
+
+def test_a_new_file_in_the_package_is_a_new_component(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table: Registry[Any] = Registry("colour", "planted")
+    monkeypatch.setattr("ganlens.registry.planted_table", table, raising=False)
+    plant(
+        package / "room" / "red.py",
+        '''
+        from ganlens.registry import planted_table
+
+        @planted_table.register("red")
+        def red():
+            """The colour of blood.
+
+            More about it.
+            """
+            return (255, 0, 0)
+        ''',
+    )
+    assert table.names() == ["red"]
+    assert table["red"]() == (255, 0, 0)
+    assert table.summary("red") == "The colour of blood."
+
+
+def test_a_new_data_source_is_one_file(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(
+        package / "stripes.py",
+        '''
+        import numpy as np
+
+        from ganlens.data.dataset import Dataset, SampleArray, Split, split_rows
+        from ganlens.data.sources import sources
+        from ganlens.modality import Images
+
+        @sources.register("stripes")
+        def stripes(argument, options, progress):
+            """Pictures of stripes."""
+            images = np.zeros((10, 1, 4, 4), dtype=np.uint8)
+            images[:, :, ::2] = 255
+            train, held_out = split_rows(10, options.held_out, options.split_seed)
+            split = lambda rows: Split(SampleArray(images, rows))
+            return Dataset("stripes", Images(), split(train), split(held_out))
+        ''',
+    )
+    fresh: Registry[Any] = Registry("data set", "planted")
+    monkeypatch.setattr(sys.modules["ganlens.data.sources"], "sources", fresh)
+    data = open_dataset("stripes", held_out=0.3)
+    assert data.train.samples.shape == (7, 1, 4, 4)
+    assert data.train.samples[0].unique().tolist() == [-1, 1]
+    assert fresh.summary("stripes") == "Pictures of stripes."
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no data set named 'digit'\. Did you mean 'digits'"):
+        open_dataset("digit")
+    with pytest.raises(UserError, match=r"There are: .*digits.*folder.*grid"):
+        open_dataset("zzzzzz")
+
+
+def test_nearest_names_sorts_what_there_is_and_invents_no_likeness() -> None:
+    assert nearest_names("rng", ["ring", "grid"]) == "Did you mean 'ring'? There are: grid, ring."
+    assert nearest_names("xyz", ["ring", "grid"]) == "There are: grid, ring."
+
+
+def test_one_name_is_not_given_twice() -> None:
+    table: Registry[Any] = Registry("colour", "planted")
+    table.register("red")(int)
+    with pytest.raises(ValueError, match="two components want the colour name 'red'"):
+        table.register("red")(str)
+    table.register("red")(int)  # the same component again, as on a reload, is no conflict
+
+
+def test_every_source_describes_itself_in_one_line() -> None:
+    wanted = {"digits", "folder", "grid", "hub", "idx", "npz", "ring", "sprites", "stacked-mnist"}
+    assert wanted <= set(sources.names())
+    for name in wanted:
+        summary = sources.summary(name)
+        assert 20 < len(summary) <= 110, (name, summary)
