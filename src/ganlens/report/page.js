@@ -90,6 +90,11 @@ const COLOURS = {
   light: ["#0072b2", "#d55e00", "#00876a", "#b4569a", "#b07a00", "#4a9fd0", "#6b7280"],
   dark: ["#62b6f0", "#ff9955", "#3ecfa5", "#e6a0cd", "#f0c54a", "#9fd3f5", "#aab2bf"],
 };
+// Okabe and Ito's colours, in which probes fix what a series means, lifted for a dark ground: same hues, more light.
+const LIFTED = {
+  "#0072b2": "#62b6f0", "#d55e00": "#ff9955", "#009e73": "#3ecfa5", "#cc79a7": "#e6a0cd", "#e69f00": "#f0c54a",
+  "#000000": "#e7eaf0",
+};
 const clear = "rgba(0,0,0,0)";
 const drawn = new Set();
 
@@ -115,7 +120,7 @@ function themeTemplate() {
     gridcolor: line, linecolor: line, zerolinecolor: muted, zerolinewidth: 1, tickcolor: line, automargin: true,
     title: { standoff: 8, font: { size: 13, color: muted } }, tickfont: { color: muted },
   };
-  const bar = { colorscale: "Viridis", colorbar: { outlinewidth: 0, thickness: 12, tickfont: { color: muted } } };
+  const scaled = { colorscale: "Viridis", colorbar: { outlinewidth: 0, thickness: 12, tickfont: { color: muted } } };
   return {
     layout: {
       font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: ink },
@@ -127,15 +132,20 @@ function themeTemplate() {
       legend: { bgcolor: clear, orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
       modebar: { bgcolor: clear, color: muted, activecolor: ink },
       hoverlabel: { bgcolor: surface, bordercolor: muted, font: { color: ink } },
+      annotationdefaults: { bgcolor: surface, font: { color: ink } },
       bargap: 0.25,
     },
-    data: { heatmap: [bar], contour: [bar], histogram2d: [bar], surface: [bar], bar: [{ marker: { line: { width: 0 } } }] },
+    data: {
+      heatmap: [scaled], contour: [scaled], histogram2d: [scaled], surface: [scaled],
+      bar: [{ marker: { line: { width: 0 } }, error_x: { color: ink }, error_y: { color: ink } }],
+    },
   };
 }
 
 function draw(canvas, width) {
   loadPlotly();
-  const figure = JSON.parse(canvas.nextElementSibling.textContent);
+  const figure = JSON.parse(canvas.nextElementSibling.textContent, (_, value) =>
+    isDark() && typeof value === "string" ? LIFTED[value.toLowerCase()] ?? value : value);
   const narrow = canvas.clientWidth < 560;
   const given = figure.layout ?? {};
   const layout = {
@@ -146,7 +156,7 @@ function draw(canvas, width) {
     paper_bgcolor: clear,
     plot_bgcolor: clear,
     height: given.height ?? canvas.clientHeight,
-    margin: { l: 48, r: 12, t: given.title?.text ? 44 : 16, b: 44, ...given.margin },
+    margin: { l: 48, r: 12, t: given.title?.text ? 44 : 32, b: 44, ...given.margin },
   };
   if (narrow) layout.legend = { ...given.legend, ...layout.template.layout.legend };
   canvas.querySelector(".waiting")?.remove();
