@@ -1,0 +1,51 @@
+"""Pure functions: tensors in, numbers out. No models, no files, no printing, no seeds of their own."""
+
+from ganlens.measures.clusters import Clusters, k_means, medoids
+from ganlens.measures.frechet import Moments, frechet_distance, frechet_distance_of_moments, moments
+from ganlens.measures.intervals import (
+    Interval,
+    binomial_interval,
+    bootstrap_interval,
+    mean_interval,
+    paired_bootstrap_interval,
+    replicate_interval,
+    subsample_interval,
+)
+from ganlens.measures.kernel import kernel_distance
+from ganlens.measures.modes import ModeCoverage, mode_coverage, reverse_kl, share_intervals
+from ganlens.measures.neighbours import Neighbours, nearest_neighbours
+from ganlens.measures.prdc import PRDC, BallMembership, ball_membership, prdc
+from ganlens.measures.regression import LinearMap, correlation, fit_ridge, r_squared, ridge_r2
+
+__all__ = [
+    "PRDC",
+    "BallMembership",
+    "Clusters",
+    "Interval",
+    "LinearMap",
+    "ModeCoverage",
+    "Moments",
+    "Neighbours",
+    "ball_membership",
+    "binomial_interval",
+    "bootstrap_interval",
+    "correlation",
+    "fit_ridge",
+    "frechet_distance",
+    "frechet_distance_of_moments",
+    "k_means",
+    "kernel_distance",
+    "mean_interval",
+    "medoids",
+    "mode_coverage",
+    "moments",
+    "nearest_neighbours",
+    "paired_bootstrap_interval",
+    "prdc",
+    "r_squared",
+    "replicate_interval",
+    "reverse_kl",
+    "ridge_r2",
+    "share_intervals",
+    "subsample_interval",
+]
