@@ -34,6 +34,7 @@ class Evaluation:
         diversity: mean distance between generated samples over that between held-out ones; about 1.
         copying: how much more often than by chance the nearest real sample is a training sample: 0 none, 1 always.
         copying_above: low end of its 99.9 % interval: above 0 is evidence.
+        nearest_train: median distance to the nearest training sample, over that of held-out samples; below 1 is close.
     """
 
     frechet_distance: float
@@ -44,6 +45,7 @@ class Evaluation:
     diversity: float
     copying: float
     copying_above: float
+    nearest_train: float
 
 
 BETTER_HIGHER = frozenset({"precision", "recall", "density", "coverage", "diversity"})
@@ -87,7 +89,8 @@ class Evaluator:
         held_rows = rng.permutation(len(dataset.held_out))[:_REFERENCES]
         self._train = self.features(dataset.train.samples.take(train_rows))
         self._held_out = self.features(dataset.held_out.samples.take(held_rows))
-        self.floor = self._measure(self._train[: self.count])
+        # Real training samples in the place of generated ones, kept out of their own references.
+        self.floor = self._measure(self._train[: self.count], self._train[self.count :])
 
     @property
     def space(self) -> str:
@@ -113,12 +116,13 @@ class Evaluator:
         """Measure a generator in evaluation mode, on the same latents each time."""
         latents = generator.sample_latent(self.count, rng=torch_generator(self._seed, "evaluation latents"))
         made = torch.cat([generator(z.to(self._device)).float().cpu() for z in latents.split(_CHUNK)])
-        return self._measure(self.features(made))
+        return self._measure(self.features(made), self._train)
 
-    def _measure(self, fake: Tensor) -> Evaluation:
+    def _measure(self, fake: Tensor, train: Tensor) -> Evaluation:
         real = self._held_out[: self.count]
         score = prdc(real, fake, k=min(5, self.count - 1))
-        copying, above = self._copying(fake)
+        train = train if len(train) >= 2 else self._train
+        copying, above = self._copying(fake, train)
         return Evaluation(
             frechet_distance=float(frechet_distance(real, fake)),
             precision=float(score.precision),
@@ -128,14 +132,15 @@ class Evaluator:
             diversity=_spread(fake) / max(_spread(real), 1e-12),
             copying=copying,
             copying_above=above,
+            nearest_train=_median_nearest(fake, train) / max(_median_nearest(real, train), 1e-12),
         )
 
-    def _copying(self, fake: Tensor) -> tuple[float, float]:
+    def _copying(self, fake: Tensor, train: Tensor) -> tuple[float, float]:
         """If training and held-out samples are alike to the generator, the nearest real sample is a training sample as
         often as training samples are among the references; a copier's always is. (estimate, low end), 0…1."""
-        to_train = nearest_neighbours(fake, self._train)[0][:, 0]
+        to_train = nearest_neighbours(fake, train)[0][:, 0]
         to_held_out = nearest_neighbours(fake, self._held_out)[0][:, 0]
-        chance = len(self._train) / (len(self._train) + len(self._held_out))
+        chance = len(train) / (len(train) + len(self._held_out))
         nearer = int((to_train < to_held_out).sum())
         low = binomial_interval(nearer, len(fake), level=0.998).low
         return (nearer / len(fake) - chance) / (1 - chance), (low - chance) / (1 - chance)
@@ -144,6 +149,10 @@ class Evaluator:
 def as_record(evaluation: Evaluation) -> dict[str, float]:
     """For metrics.jsonl."""
     return {name: round(value, 6) for name, value in asdict(evaluation).items()}
+
+
+def _median_nearest(features: Tensor, references: Tensor) -> float:
+    return float(nearest_neighbours(features, references)[0].median())
 
 
 def _spread(features: Tensor) -> float:

@@ -105,11 +105,13 @@ class Watch:
         )
 
     def _copying(self, evaluation: Evaluation) -> Alarm | None:
-        if evaluation.copying < self.config.copying or evaluation.copying_above <= 0:
+        # Far from all data, many samples can share one nearest neighbour, which says nothing: copies are close as well.
+        if evaluation.copying < self.config.copying or evaluation.copying_above <= 0 or evaluation.nearest_train >= 1:
             return None
         return Alarm(
             "copying",
             f"copying: the nearest real sample is a training sample far more often than chance allows (excess "
-            f"{evaluation.copying:.0%}, where 0 % is none and 100 % a copier). Try augmentation (augment.translation=0.125), "
+            f"{evaluation.copying:.0%}, where 0 % is none and 100 % a copier), at {evaluation.nearest_train:.0%} of the distance "
+            "that held-out samples keep. Try augmentation (augment.translation=0.125), "
             "more data, a smaller discriminator, or an earlier checkpoint; `ganlens probe nearest` shows the pairs.",
         )
