@@ -101,6 +101,14 @@ def test_one_name_is_not_given_twice() -> None:
     table.register("red")(int)  # the same component again, as on a reload, is no conflict
 
 
+def test_a_broken_component_is_reported_each_time_not_hidden(package: Path) -> None:
+    table: Registry[Any] = Registry("colour", "planted")
+    plant(package / "room" / "green.py", "raise RuntimeError('no green today')")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no green today"):
+            table.names()
+
+
 def test_every_source_describes_itself_in_one_line() -> None:
     wanted = {"digits", "folder", "grid", "hub", "idx", "npz", "ring", "sprites", "stacked-mnist"}
     assert wanted <= set(sources.names())

@@ -88,11 +88,15 @@ class Registry(Generic[T]):
         if self._discovered:
             return
         self._discovered = True  # set first: a component's module may read the table while it is imported
-        package = importlib.import_module(self._package)
-        for module in pkgutil.walk_packages(package.__path__, prefix=f"{self._package}."):
-            importlib.import_module(module.name)
-        for entry in entry_points(group=self._group) if self._group else ():
-            entry.load()
+        try:
+            package = importlib.import_module(self._package)
+            for module in pkgutil.walk_packages(package.__path__, prefix=f"{self._package}."):
+                importlib.import_module(module.name)
+            for entry in entry_points(group=self._group) if self._group else ():
+                entry.load()
+        except BaseException:
+            self._discovered = False  # half a table would deny components that exist
+            raise
 
 
 def _origin(component: object) -> tuple[object, object]:
