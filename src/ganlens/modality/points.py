@@ -15,7 +15,7 @@ from ganlens.modality.modality import Modality, modalities
 MOST_COORDINATES = 1024
 SIDE = 720
 OVERSAMPLING = 3
-MARGIN_LEFT, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_RIGHT = 54, 36, 34, 18
+MARGIN_LEFT, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_RIGHT = 54, 38, 34, 18  # the panel is a square
 PAPER, AXIS, GRID, INK = (252, 252, 252), (150, 155, 162), (232, 234, 237), (74, 79, 87)
 BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # Okabe and Ito's blue and vermilion: told apart by every eye
 ALONG = np.array(
