@@ -14,7 +14,13 @@ from ganlens.measures.feature_matrix import feature_matrix, float64_chunks, floa
 
 @dataclass(frozen=True)
 class Clusters:
-    """Centres [k, d] (float64), the cluster of each point [n] (int64), and the summed squared distances."""
+    """What `k_means` found.
+
+    Attributes:
+        centres: [k, d] float64, the means of the groups.
+        labels: [n] int64, the group of each point.
+        inertia: squared distance of the points to their centres, summed; lower is tighter.
+    """
 
     centres: Tensor
     labels: Tensor
@@ -96,9 +102,8 @@ def _descend(points: Tensor, mean: Tensor, k: int, rng: torch.Generator, iterati
     for _ in range(iterations):
         means = found.sums / found.sizes.clamp(min=1)[:, None]
         centres = torch.where(found.sizes[:, None] > 0, means, centres)
-        for empty in (
-            (found.sizes == 0).nonzero().flatten()
-        ):  # start again from the point that is served worst
+        for empty in (found.sizes == 0).nonzero().flatten():
+            # An empty group starts again from the point that is served worst.
             worst = found.squared.argmax()
             centres[empty] = points[worst].double() - mean
             found.squared[worst] = 0
@@ -127,10 +132,7 @@ def _first_centres(points: Tensor, mean: Tensor, k: int, rng: torch.Generator) -
 def _assign(points: Tensor, mean: Tensor, centres: Tensor) -> _Assignment:
     """Each point's nearest centre, with the points relative to `mean`: far from 0 products lose digits."""
     labels, squared = [], []
-    sums, sizes = (
-        torch.zeros_like(centres),
-        torch.zeros(len(centres), dtype=centres.dtype, device=centres.device),
-    )
+    sums, sizes = torch.zeros_like(centres), torch.zeros_like(centres[:, 0])
     for chunk in float64_chunks(points):
         chunk = chunk - mean
         label = torch.addmm(centres.square().sum(dim=1), chunk, centres.T, alpha=-2).argmin(dim=1)

@@ -32,10 +32,8 @@ class ModeCoverage:
 def mode_coverage(labels: Tensor, num_modes: int, *, reference_shares: Tensor | None = None) -> ModeCoverage:
     """How many of the known modes are generated, and how far are their shares from those expected?
 
-    Depends on how many samples are labelled: a rare mode may be missed by few samples, and `kl` overstates by
-        about
-    (num_modes − 1)/2n nats. It counts what the labeller says, so a labeller that errs finds modes that are
-    not there.
+    Depends on how many samples are labelled: few samples may miss a rare mode, and `kl` is too large by about
+    (num_modes − 1)/2n nats. It counts what the labeller says: one that errs finds modes that are not there.
 
     Args:
         labels: [n] integers in 0…num_modes−1, the class that a labeller gave each generated sample.
