@@ -1,24 +1,27 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from ganlens.cli.subject import short_name, words_of
 from ganlens.cli.terminal import STYLES, print_findings, print_next, program
 from ganlens.cli.train import _free_folder
 from ganlens.finding import Finding, Verdict
 
 
 def test_the_table_says_probe_verdict_and_headline_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    findings = [Finding(f"probe{i}", "?", f"[headline] {i}.", verdict) for i, verdict in enumerate(Verdict)]
+    answered = [verdict for verdict in Verdict if verdict != Verdict.NOT_APPLICABLE]
+    findings = [Finding(f"probe{i}", "?", f"[headline] {i}.", verdict) for i, verdict in enumerate(answered)]
+    findings.append(Finding.not_applicable("probe9", "?", "it needs labels, and there are none"))
     print_findings(findings)
-    rows = [
-        line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("probe")
-    ][1:]
-    assert [name for name, _ in rows] == [finding.probe for finding in findings]
-    for (_, rest), finding in zip(rows, findings, strict=True):
-        assert rest.split("  ")[0] == finding.verdict.value
-        assert rest.strip().endswith(finding.headline)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    rows = [re.split(r"\s{2,}", line) for line in lines if re.match(r"probe\d", line)]
+    assert rows == [
+        *([f"probe{i}", verdict.value, f"[headline] {i}."] for i, verdict in enumerate(answered)),
+        ["probe9", "not applicable", "it needs labels, and there are none"],
+    ]
 
 
 def test_every_verdict_has_a_style_of_its_own() -> None:
@@ -62,3 +65,22 @@ def test_a_run_without_a_name_takes_the_next_free_number(
     assert _free_folder("folder:/", "presets/large.yaml") == Path("runs/folder-large-1")
     Path("runs/digits-1").mkdir(parents=True)
     assert _free_folder("digits", None) == Path("runs/digits-2")
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("python:nets.faces:generator", "generator"),
+        ("python:models/nets.py:make.one", "make-one"),
+        ("exports/faces.v2.pt2", "faces-v2"),
+        ("runs/first/", "first"),
+        ("/", "subject"),
+    ],
+)
+def test_a_subject_has_a_name_that_can_be_a_folders(subject: str, name: str) -> None:
+    assert short_name(subject) == name
+
+
+def test_a_subject_is_named_again_with_what_was_given_alone() -> None:
+    words = words_of("python:nets:faces", latent="16,1,1", range=None, classes=10)
+    assert words == ["python:nets:faces", "--latent", "16,1,1", "--classes", "10"]

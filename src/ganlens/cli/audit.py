@@ -20,6 +20,7 @@ from ganlens.cli.subject import (
     ValueRange,
     open_subject,
     short_name,
+    words_of,
 )
 
 if TYPE_CHECKING:
@@ -81,9 +82,10 @@ def audit(
     for note in opened.notes:
         progress.say(note)
     folder = out or opened.run or Path("runs") / f"audit-{short_name(subject)}"
-    _report(
-        opened.audit(folder, probes=names, samples=samples, seed=seed, progress=progress), subject, folder
-    )
+    found = opened.audit(folder, probes=names, samples=samples, seed=seed, progress=progress)
+    made = words_of(subject, latent=latent, range=range, classes=classes)
+    known = words_of(subject, data=data, discriminator=discriminator, classifier=classifier)[1:]
+    _report(found, made, known, has_data=opened.data is not None)
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -98,13 +100,19 @@ def _names(text: str | None) -> list[str] | None:
     return names or None
 
 
-def _report(audit: Audit, subject: str, folder: Path) -> None:
+def _report(audit: Audit, made: list[str], known: list[str], *, has_data: bool) -> None:
     from ganlens.cli.terminal import print_findings, print_line, print_next
 
     print_findings(audit.findings)
     print_line(f"Report: {audit.report}")
-    first = next((f.probe for f in audit.findings if f.not_applicable_because is None), "fidelity")
+    unasked = sum(finding.not_applicable_because is not None for finding in audit.findings)
+    if unasked and not has_data:
+        print_line(
+            f"{unasked} questions could not be asked; most need real data: --data (`ganlens list datasets`)."
+        )
+    first = next((f.probe for f in audit.findings if f.not_applicable_because is None), "gallery")
     print_next(
-        (["probe", first, subject, "--help"], "one question alone, with its own settings"),
-        (["sample", subject, "--out", "samples.png"], "a picture of what it makes"),
+        (["probe", first, *made, *known], "one question alone"),
+        (["probe", first, "--help"], "what it measures, and its settings"),
+        (["sample", *made, "--out", "samples.png"], "a picture of what it makes"),
     )

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ganlens.cli.subject import ClassCount, Device, LatentShape, Seed, SubjectName, ValueRange, open_subject
+from ganlens.cli.subject import (
+    ClassCount,
+    Device,
+    LatentShape,
+    Seed,
+    SubjectName,
+    ValueRange,
+    open_subject,
+    words_of,
+)
 from ganlens.errors import UserError
 
 
@@ -66,4 +75,5 @@ def sample(
     with replacing(out) as partial:
         opened.modality.picture(samples).save(partial, format="PNG", optimize=True)
     print_line(f"{number:,} samples of {opened.name}: {out}")
-    print_next((["audit", subject], "ask every question about it, write report.html"))
+    made = words_of(subject, latent=latent, range=range, classes=classes)
+    print_next((["audit", *made], "ask every question about it, write report.html"))

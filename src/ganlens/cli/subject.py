@@ -150,6 +150,12 @@ def pick_device(name: str | None) -> str:
     return name
 
 
+def words_of(subject: str, **given: object) -> list[str]:
+    """The words that name this subject again: its name and those options (by name) that were given."""
+    options = ((f"--{name}", str(value)) for name, value in given.items() if value is not None)
+    return [subject, *(word for option in options for word in option)]
+
+
 def short_name(subject: str) -> str:
     """A subject's name as part of a folder name: "python:nets.faces:generator" → "generator"."""
     last = subject.rstrip("/").replace(":", "/").split("/")[-1]

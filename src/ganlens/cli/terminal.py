@@ -35,13 +35,15 @@ def verdict_text(verdict: Verdict) -> Text:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """The table at the end of an audit: who asked, the verdict, the headline."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("probe", style="bold", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("what it found")
     for finding in findings:
-        table.add_row(finding.probe, verdict_text(finding.verdict), Text(finding.headline))
-    Console(highlight=False).print(Padding(table, (1, 0, 0, 0)))
+        because = finding.not_applicable_because
+        said = Text(f"{finding.headline}\n") if because is None else Text(because, style="dim")
+        table.add_row(finding.probe, verdict_text(finding.verdict), said)
+    Console(highlight=False).print(Padding(table, (1, 0)))
 
 
 def print_finding(finding: Finding) -> None:
