@@ -35,6 +35,7 @@ NAMED_AT_MOST = 10
 Read = Callable[[int, int], Sequence[PictureSource]]
 """Where the pictures [start, stop) are; called in order, in the calling thread."""
 Decoded = tuple[NDArray[np.uint8], bool] | Unreadable
+Batch = tuple[int, list[Decoded]]  # the first row, and the pictures from there on
 
 
 @dataclass(frozen=True)
@@ -135,18 +136,8 @@ def _make(finished: Path, locked: bool, read: Read, count: int, size: int, progr
     mark = "partial" if locked else f"{uuid.uuid4().hex[:8]}.partial"
     partial = finished.with_name(f"{finished.name}.{mark}")
     try:
-        try:
-            workshop = _Workshop(partial, count, size)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # what was left behind is damaged, or the disk is full: start afresh
-            shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            workshop = _Workshop(partial, count, size)
-        workshop.decode(read, progress)
-        del workshop  # lets go of the mapped file, which Windows wants before a rename
+        with _Workshop(partial, count, size) as workshop:
+            workshop.decode(read, progress)
         partial.rename(finished)
     except BaseException:
         if not locked:
@@ -158,81 +149,106 @@ class _Workshop:
     """The cache of one collection while it is being made, or taken up again.
 
     `status.npy` says which pictures are done. It is written after the pixels it speaks of are on the disk, so
-    that it never promises too much, even when the machine stops.
+    that it never promises too much, even when the machine stops. Pixels are written as to any file: only who
+    reads them later maps them.
     """
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
         self._folder = folder
-        folder.mkdir(exist_ok=True)
-        pixels, status = folder / "pixels.npy", folder / "status.npy"
-        if status.exists():
-            self._pixels = np.lib.format.open_memmap(pixels, mode="r+")
-            self._status = np.load(status)
-            if self._pixels.shape != (count, 3, size, size) or self._status.shape != (count,):
-                raise ValueError("left from another collection")
-            self._status[self._status == UNREADABLE] = WAITING  # why it was is known only by trying again
-        else:
-            self._pixels = np.lib.format.open_memmap(pixels, "w+", np.uint8, (count, 3, size, size))
-            _reserve(pixels)
-            self._status = np.full(count, WAITING, dtype=np.uint8)
+        self._shape = (count, 3, size, size)
         self._unreadable: dict[int, str] = {}
+        try:
+            self._first_byte, self._status = self._taken_up()
+        except (OSError, ValueError, EOFError):  # nothing was left, or what was left is damaged
+            shutil.rmtree(folder, ignore_errors=True)
+            self._first_byte, self._status = self._begun()
+        self._file = (folder / "pixels.npy").open("r+b")
+
+    def __enter__(self) -> _Workshop:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
     def decode(self, read: Read, progress: Progress) -> None:
         """Decode what is not done yet.
 
         Threads are enough: Pillow decodes and resamples without holding the GIL, and unlike processes they
-        start at once, share the mapped file and work in any script.
+        start at once and work in any script.
         """
-        count, size = len(self._status), self._pixels.shape[-1]
+        count, size = self._shape[0], self._shape[-1]
         workers = _workers()
         starts = [s for s in range(0, count, BATCH) if (self._status[s : s + BATCH] == WAITING).any()]
-        running: set[Future[tuple[int, list[Decoded]]]] = set()
-        since_saved = 0
+        running: set[Future[Batch]] = set()
+        pool = ThreadPoolExecutor(workers, "decode")
         try:
-            with (
-                progress.task("Decoding pictures", total=count) as task,
-                ThreadPoolExecutor(workers, "decode") as pool,
-            ):
+            with progress.task("Decoding pictures", total=count) as task:
                 task.advance(count - sum(min(BATCH, count - s) for s in starts))
-                try:
-                    for start in starts:
-                        running.add(
-                            pool.submit(_decode_batch, start, read(start, min(start + BATCH, count)), size)
-                        )
-                        if len(running) >= 3 * workers:
-                            running, since_saved = self._collect(running, task, since_saved)
-                    while running:
-                        running, since_saved = self._collect(running, task, since_saved)
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+                for start in starts:
+                    sources = read(start, min(start + BATCH, count))
+                    running.add(pool.submit(_decode_batch, start, sources, size))
+                    if len(running) >= 3 * workers:
+                        running = self._store_finished(running, task)
+                while running:
+                    running = self._store_finished(running, task)
         finally:
+            pool.shutdown(cancel_futures=True)
             self._save()
         (self._folder / "unreadable.json").write_text(json.dumps(self._unreadable), encoding="utf-8")
 
-    def _collect(
-        self, running: set[Future[tuple[int, list[Decoded]]]], task: Task, since_saved: int
-    ) -> tuple[set[Future[tuple[int, list[Decoded]]]], int]:
-        """Store the batches that are done; returns the others, and how many pictures wait to be saved."""
+    def _begun(self) -> tuple[int, NDArray[np.uint8]]:
+        """Lay out the files; their blocks are taken now, so that a full disk shows before the work."""
+        self._folder.mkdir()
+        path = self._folder / "pixels.npy"
+        pixels = np.lib.format.open_memmap(path, "w+", np.uint8, self._shape)
+        first_byte = pixels.offset
+        del pixels
+        try:
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise
+        return first_byte, np.full(self._shape[0], WAITING, dtype=np.uint8)
+
+    def _taken_up(self) -> tuple[int, NDArray[np.uint8]]:
+        """Where the pixels begin in their file, and what an earlier process has done.
+
+        Raises:
+            OSError, ValueError, EOFError: nothing was left, or what was left is damaged.
+        """
+        status: NDArray[np.uint8] = np.load(self._folder / "status.npy")
+        pixels = np.lib.format.open_memmap(self._folder / "pixels.npy", "r")
+        if pixels.shape != self._shape or status.shape != self._shape[:1]:
+            raise ValueError("left from another collection")
+        status[status == UNREADABLE] = WAITING  # why it was is known only by trying again
+        return pixels.offset, status
+
+    def _store_finished(self, running: set[Future[Batch]], task: Task) -> set[Future[Batch]]:
+        """Store the batches that are done; returns those that are not."""
         done, running = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             start, batch = future.result()
-            for row, decoded in enumerate(batch, start):
+            pixels = np.zeros((len(batch), *self._shape[1:]), dtype=np.uint8)
+            for number, decoded in enumerate(batch):
                 if isinstance(decoded, Unreadable):
-                    self._unreadable[row] = str(decoded)
-                    self._status[row] = UNREADABLE
+                    self._unreadable[start + number] = str(decoded)
+                    self._status[start + number] = UNREADABLE
                 else:
-                    self._pixels[row], grey = decoded
-                    self._status[row] = GREY if grey else COLOUR
+                    pixels[number], grey = decoded
+                    self._status[start + number] = GREY if grey else COLOUR
+            self._file.seek(self._first_byte + start * pixels[0].nbytes)
+            self._file.write(pixels.tobytes())
+            if start // SAVE_EVERY != (start + len(batch)) // SAVE_EVERY:
+                self._save()
             task.advance(len(batch))
-            since_saved += len(batch)
-        if since_saved >= SAVE_EVERY:
-            self._save()
-            since_saved = 0
-        return running, since_saved
+        return running
 
     def _save(self) -> None:
-        self._pixels.flush()
+        self._file.flush()
+        os.fsync(self._file.fileno())
         with (self._folder / "status.npy.new").open("wb") as file:
             np.save(file, self._status)
             file.flush()
@@ -245,7 +261,7 @@ def _workers() -> int:
     return min(cores, MOST_WORKERS)
 
 
-def _decode_batch(start: int, sources: Sequence[PictureSource], size: int) -> tuple[int, list[Decoded]]:
+def _decode_batch(start: int, sources: Sequence[PictureSource], size: int) -> Batch:
     batch: list[Decoded] = []
     for source in sources:
         try:
@@ -253,13 +269,6 @@ def _decode_batch(start: int, sources: Sequence[PictureSource], size: int) -> tu
         except Unreadable as error:
             batch.append(error)
     return start, batch
-
-
-def _reserve(path: Path) -> None:
-    """Take the file's blocks now: a full disk is an error here, but a crash when a mapped page is written."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _open(finished: Path) -> DecodedPictures:

@@ -26,7 +26,8 @@ from ganlens.randomness import numpy_generator
 COUNT = 10_000
 SIZE = 32
 SMALLEST_SIZE = 16
-CHUNK_PIXELS = 2**21
+CHUNK_PIXELS = 2**20
+DRAWN_AT_ONCE = 8192
 
 SHAPES = ("square", "ellipse", "triangle")
 FACTORS = ("shape", "scale", "orientation", "x", "y", "shade")
@@ -51,7 +52,13 @@ def sprites(argument: str | None, options: DataOptions, progress: Progress) -> D
             f"sprites: {size} pixels can't tell the shapes apart; ask for a size of {SMALLEST_SIZE} or more"
         )
     factors = draw_factors(options.count or COUNT, options.split_seed)
-    images = render_sprites(factors, size)
+    images = np.empty((len(factors), 1, size, size), dtype=np.uint8)
+    with progress.task("Drawing sprites", total=len(factors)) as task:
+        for start in range(0, len(factors), DRAWN_AT_ONCE):
+            images[start : start + DRAWN_AT_ONCE] = render_sprites(
+                factors[start : start + DRAWN_AT_ONCE], size
+            )
+            task.advance(min(DRAWN_AT_ONCE, len(factors) - start))
     labels = factors[:, 0].astype(np.int64)
     train, held_out = split_rows(len(factors), options.held_out, options.split_seed, labels)
 
