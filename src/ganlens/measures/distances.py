@@ -12,13 +12,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganlens.measures.feature_matrix import ROWS_AT_ONCE, float64_chunks, float64_mean, product_dtype
+from ganlens.measures.feature_matrix import chunks, float64_chunks, float64_mean, product_dtype
 
 TILE_ROWS = 512
 TILE_COLUMNS = 4096
 NARROW = 32
 """Up to this many features the product is not what takes the time, and float64 decides nearly everything."""
-EXACT_VALUES_AT_ONCE = 1 << 21
+EXACT_VALUES_AT_ONCE = 1 << 19
 
 Rows = slice | Tensor
 
@@ -93,7 +93,7 @@ class PairwiseDistances:
     def _prepared(self, points: Tensor) -> tuple[Tensor, Tensor]:
         near = torch.empty(points.shape, dtype=self.dtype, device=points.device)
         norms = torch.empty(len(points), dtype=torch.float64, device=points.device)
-        for part in _slices(len(points), ROWS_AT_ONCE):
+        for part in chunks(points):
             shifted = (points[part].double() - self._mean) / self.unit
             near[part] = shifted
             norms[part] = shifted.square().sum(dim=1)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 
-ROWS_AT_ONCE = 4096
-"""Rows that are widened to float64 together; bounds what a pass over a long matrix needs beyond its input."""
+VALUES_AT_ONCE = 1 << 20
+"""Values that are widened to float64 together: 8 MiB, whatever the length and width of the matrix."""
 
 
 def feature_matrix(features: Tensor, name: str, *, rows: int = 2) -> Tensor:
@@ -45,10 +45,10 @@ def feature_matrix(features: Tensor, name: str, *, rows: int = 2) -> Tensor:
     features = features.detach()
     if features.device.type == "mps":
         features = features.cpu()
-    for start in range(0, len(features), ROWS_AT_ONCE):
-        finite = torch.isfinite(features[start : start + ROWS_AT_ONCE])
+    for part in chunks(features):
+        finite = torch.isfinite(features[part])
         if not finite.all():
-            row = start + int((~finite.all(dim=1)).nonzero()[0])
+            row = part.start + int((~finite.all(dim=1)).nonzero()[0])
             raise UserError(
                 f"{name}: row {row} holds NaN or an infinite value; leave that row out or mend what made it"
             )
@@ -78,10 +78,17 @@ def feature_pair(
     return checked
 
 
+def chunks(features: Tensor) -> Iterator[slice]:
+    """The rows of a matrix in order, as many at a time as hold `VALUES_AT_ONCE` values."""
+    step = max(1, VALUES_AT_ONCE // features.shape[1])
+    for start in range(0, len(features), step):
+        yield slice(start, min(start + step, len(features)))
+
+
 def float64_chunks(features: Tensor) -> Iterator[Tensor]:
-    """The rows of a matrix in order, widened to float64 a few thousand at a time."""
-    for start in range(0, len(features), ROWS_AT_ONCE):
-        yield features[start : start + ROWS_AT_ONCE].double()
+    """The rows of a matrix in order, widened to float64 a chunk at a time."""
+    for rows in chunks(features):
+        yield features[rows].double()
 
 
 def float64_mean(*matrices: Tensor) -> Tensor:
