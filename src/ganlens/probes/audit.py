@@ -17,6 +17,7 @@ from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.adapters import first_line
 
 SECTIONS = ("quality", "explain", "risk")
 """In the order they are asked and read."""
@@ -198,7 +199,7 @@ def _ask_or_explain(
     except UserError:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {error}".strip()
+        what = f"{type(error).__name__}: {first_line(error)}"
         context.progress.warn(f"the probe {probe.name} failed and is left out ({what})")
         finding = Finding.not_applicable(
             probe.name, probe.question, f"the probe failed: {what}", section=probe.section

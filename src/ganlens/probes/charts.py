@@ -16,8 +16,7 @@ REAL = "#D55E00"
 def histogram_lines(
     groups: Sequence[tuple[str, str, Sequence[float]]], *, bins: int, x_title: str, caption: str
 ) -> Plot:
-    """Distributions over one axis as step lines: (name, colour, values) each, as shares so that counts may
-    differ."""
+    """Distributions over one axis as step lines: (name, colour, values) each, as shares of each group."""
     everything = [value for _, _, values in groups for value in values]
     low, high = min(everything), max(everything)
     width = (high - low) / bins or 1.0

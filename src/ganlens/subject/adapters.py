@@ -18,6 +18,8 @@ from ganlens.subject.contract import Generator
 
 TRIAL = 8
 """Samples made to see what a generator returns."""
+DARK = 0.25
+"""A generator of values in 0…1 makes something darker than this; one of values in −1…1 may be all bright."""
 
 
 @contextmanager
@@ -92,8 +94,8 @@ class AdaptedGenerator:
                 f" of {len(made)}" if isinstance(made, (tuple, list, dict)) else ""
             )
             raise UserError(
-                f"the generator {self.name} returned {what}, not one tensor; "
-                "wrap it to return its samples alone"
+                f"the generator {self.name} returned {what}, not one tensor; wrap it to return its samples "
+                "alone"
             )
         if made.ndim < 2 or len(made) != len(latent):
             raise UserError(
@@ -151,8 +153,8 @@ def adapt(
         )
     if not callable(source):
         raise UserError(
-            f"{name} is a {type(source).__name__}; a generator is a torch module, a function of latents, "
-            "or an object with sample_latent(n, rng=…) and synthesize(latent)"
+            f"{name} is a {type(source).__name__}; a generator is a torch module, a function of latents, or "
+            "an object with sample_latent(n, rng=…) and synthesize(latent)"
         )
     shape = _latent_shape(source, name, latent)
     return AdaptedGenerator(
@@ -216,7 +218,7 @@ def fit_range(
     if low == high:
         return None, None
     seen = f"({low:.2f}…{high:.2f} on a trial)"
-    if low >= -1e-4 and high <= 1 + 1e-4:
+    if -1e-4 <= low < DARK and high <= 1 + 1e-4:
         hint = "say range=(-1, 1) if that is wrong"
         return (0.0, 1.0), f"the generator returns values in 0…1 {seen}; they are mapped to −1…1 ({hint})"
     if low >= -1e-2 and 8 < high <= 256:
@@ -245,7 +247,7 @@ def lets_gradients_through(adapted: AdaptedGenerator) -> bool:
 
 
 def reachable_layers(adapted: AdaptedGenerator) -> list[str]:
-    """Names of the sub-modules that run and give a tensor when a sample is made, in the order they first run.
+    """Names of the sub-modules that run and give a tensor when a sample is made, in the order they finish.
 
     Found by hooking all of them once, so compiled programs, whose sub-modules can't be hooked, have none.
     """
@@ -288,8 +290,8 @@ def check_finite(samples: Tensor, name: str) -> None:
     broken = int((~torch.isfinite(samples.flatten(1)).all(dim=1)).sum())
     if broken:
         raise UserError(
-            f"the generator {name} returned NaN or infinity in {broken} of {len(samples)} samples; "
-            "check its weights and the range of its latents"
+            f"the generator {name} returned NaN or infinity in {broken} of {len(samples)} samples; check "
+            "its weights and the range of its latents"
         )
 
 

@@ -17,8 +17,8 @@ from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
 
 ACCEPTED = (
-    "a GANLens run folder, python:package.module:name, python:file.py:name, "
-    "FILE.pt2 (torch.export) or FILE.ts / FILE.pt (TorchScript)"
+    "a GANLens run folder, python:package.module:name, python:file.py:name, FILE.pt2 (torch.export) or "
+    "FILE.ts / FILE.pt (TorchScript)"
 )
 
 
@@ -119,7 +119,8 @@ def _torchscript(path: Path) -> nn.Module:
     except Exception as error:
         raise UserError(
             f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
-            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python code"
+            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
+            "code"
         ) from error
 
 

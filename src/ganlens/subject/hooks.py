@@ -57,8 +57,8 @@ def edit(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> It
         changed = change(output)
         if changed.shape != output.shape:
             raise UserError(
-                f"the edit of layer {name!r} changed its shape "
-                f"from {tuple(output.shape)} to {tuple(changed.shape)}"
+                f"the edit of layer {name!r} changed its shape from {tuple(output.shape)} to "
+                f"{tuple(changed.shape)}"
             )
         return changed
 

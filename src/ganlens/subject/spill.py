@@ -91,8 +91,8 @@ class SpilledRows:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise UserError(
-                    f"no space left for {len(self)} temporary samples in {tempfile.gettempdir()}: "
-                    "free some, set TMPDIR to a larger disk, or ask for fewer samples"
+                    f"no space left for {len(self)} temporary samples in {tempfile.gettempdir()}: free "
+                    "some, set TMPDIR to a larger disk, or ask for fewer samples"
                 ) from error
             raise
 

@@ -37,8 +37,7 @@ class GallerySettings(ProbeSettings):
 
 @probes.register("gallery", summary="What does it make?")
 class Gallery(Probe):
-    """Pictures first, then four numbers about what pictures hide: variety, repeats, stray and clipped
-    values."""
+    """Pictures first, then what pictures hide: variety, repeats, stray and clipped values."""
 
     name: ClassVar[str] = "gallery"
     question: ClassVar[str] = "What does it make?"
@@ -46,14 +45,11 @@ class Gallery(Probe):
     order: ClassVar[int] = 10
     method: ClassVar[str] = (
         "The first samples of the audit, none picked. Variety is the mean distance between two samples in "
-        "the raw space, "
-        f"over {BLOCKS} disjoint blocks, beside the same on as many real training samples. "
+        f"the raw space, over {BLOCKS} disjoint blocks, beside the same on as many real training samples. "
         f"Bad: variety below {COLLAPSED:g}× the real one, or more than {MANY_REPEATS:.0%} exact repeats "
-        "beyond the real "
-        f"data's. Caution: variety outside {UNEVEN[0]:g}–{UNEVEN[1]:g}×, or more than {MANY_STRAY:.0%} of "
-        "samples "
-        "with values outside the range. Interpolations are spherical for Gaussian latents, straight "
-        "otherwise."
+        f"beyond the real data's. Caution: variety outside {UNEVEN[0]:g}–{UNEVEN[1]:g}×, or more than "
+        f"{MANY_STRAY:.0%} of samples with values outside the range. Interpolations are spherical for "
+        "Gaussian latents, straight otherwise."
     )
     Settings: ClassVar[type[ProbeSettings]] = GallerySettings
 
@@ -72,7 +68,8 @@ class Gallery(Probe):
 def _add_pictures(
     finding: Finding, subject: Subject, settings: GallerySettings, bank: SampleBank, gaussian: bool
 ) -> None:
-    shown = min(settings.shown, bank.size)
+    dots = len(subject.sample_shape) == 1  # a sample that is one dot of a scatter: a few of them show nothing
+    shown = min(settings.compared if dots else settings.shown, bank.size)
     picture = subject.modality.picture
     finding.figures.append(
         Picture(
@@ -91,8 +88,7 @@ def _add_pictures(
             Picture(
                 picture(truncated),
                 f"The same samples from latents shrunk to {settings.truncation:g} of their length: more "
-                "typical, less "
-                "varied. Faults that remain here are in everything it makes.",
+                "typical, less varied. Faults that remain here are in everything it makes.",
             )
         )
     rows = min(settings.strips, bank.size // 2)
@@ -103,8 +99,7 @@ def _add_pictures(
             Picture(
                 subject.modality.strips(made),
                 "Each row goes from one sample to another through the latent space. Smooth change speaks "
-                "for a learned "
-                "space, sudden jumps for memorised islands.",
+                "for a learned space, sudden jumps for memorised islands.",
             )
         )
 
@@ -294,6 +289,5 @@ def _judge(finding: Finding, subject: Subject, ratio: float | None, repeats: flo
     else:
         finding.headline = (
             f"The samples are below, none picked: they vary as much as the real ones ({ratio:.2f}×) and "
-            "none repeat beyond "
-            "what the real data do."
+            "none repeat beyond what the real data do."
         )

@@ -64,8 +64,7 @@ class _Shares:
 
 @probes.register("modes", summary="Does it make every class, as often as the data do?")
 class Modes(Probe):
-    """Class shares by a labeller with a known error, with exact intervals, and the divergence from the real
-    shares."""
+    """Class shares by a labeller whose own error is known, with exact intervals."""
 
     name: ClassVar[str] = "modes"
     question: ClassVar[str] = "Does it make every class, as often as the data do?"
@@ -74,16 +73,12 @@ class Modes(Probe):
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT, Need.LABELS})
     method: ClassVar[str] = (
         "A labeller trained on the data names the class of every generated sample. Shares carry exact "
-        "binomial intervals "
-        f"that hold for all classes together. A class is missing when its interval ends below {MISSING:g}× "
-        "its real share, "
-        f"scarce below {SCARCE:g}×, over-made above {ABUNDANT:g}×. Bad: a class is missing. Caution: one is "
-        "scarce or "
-        f"over-made. Not believable: the labeller's held-out accuracy is not surely {SKILL:.0%} of the way "
-        "from always "
-        "naming the commonest class to never being wrong. The divergence is computed on blocks as large as "
-        "the held-out "
-        "set, whose own divergence from the training shares is its reference."
+        "binomial intervals that hold for all classes together. A class is missing when its interval ends "
+        f"below {MISSING:g}× its real share, scarce below {SCARCE:g}×, over-made above {ABUNDANT:g}×. Bad: "
+        "a class is missing. Caution: one is scarce or over-made. Not believable: the labeller's held-out "
+        f"accuracy is not surely {SKILL:.0%} of the way from always naming the commonest class to never "
+        "being wrong. The divergence is computed on blocks as large as the held-out set, whose own "
+        "divergence from the training shares is its reference."
     )
     Settings: ClassVar[type[ProbeSettings]] = ModesSettings
 
@@ -241,7 +236,7 @@ def _examples(bank: SampleBank, labels: Tensor, names: tuple[str, ...], shown: i
     """The first samples of each class, a row per class, of as many classes as have enough."""
     rows = [torch.nonzero(labels == i).flatten()[:shown] for i in range(len(names))]
     full = [i for i, row in enumerate(rows) if len(row) == shown][:10]
-    if not full:
+    if not full or len(bank.subject.sample_shape) == 1:  # dots in a row of a scatter show nothing
         return None
     samples = torch.stack([bank.fakes()[rows[i]] for i in full])
     listed = ", ".join(names[i] for i in full)
@@ -275,10 +270,9 @@ def _judge(finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: 
     if labeller.held_out_accuracy_interval[0] < enough:
         finding.verdict = Verdict.NOT_BELIEVABLE
         finding.headline = (
-            f"Don't rely on these shares: the labeller that names the classes is right on only "
+            "Don't rely on these shares: the labeller that names the classes is right on only "
             f"{labeller.held_out_accuracy:.0%} of held-out samples, and naming the commonest class alone "
-            "gives "
-            f"{labeller.majority_share:.0%}."
+            f"gives {labeller.majority_share:.0%}."
         )
     elif shares.missing:
         finding.verdict = Verdict.BAD
@@ -293,7 +287,6 @@ def _judge(finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: 
         finding.verdict = Verdict.GOOD
         finding.headline = (
             f"It makes all {total} classes, none of them surely less than {SCARCE:g}× or more than "
-            f"{ABUNDANT:g}× as often as "
-            f"the data (by a labeller that is right on {labeller.held_out_accuracy:.0%} of unseen real "
-            "samples)."
+            f"{ABUNDANT:g}× as often as the data (by a labeller that is right on "
+            f"{labeller.held_out_accuracy:.0%} of unseen real samples)."
         )

@@ -22,6 +22,8 @@ FEWEST = 40
 RARE = 0.01
 RARE_COUNT = 5
 RAISED, COPYING = 3.0, 0.2
+DRAWN_IN = 0.9
+FEWEST_PLACES = 20
 SAME = 0.02
 
 
@@ -40,11 +42,17 @@ class _Closeness:
     Attributes:
         ratio: [n]; small means suspiciously near to a training sample.
         train, train_row: [n] distance to the nearest training sample, and which one.
+        unseen_row: [n] the nearest of the unseen samples.
     """
 
     ratio: Tensor
     train: Tensor
     train_row: Tensor
+    unseen_row: Tensor
+
+    def place_by_place(self) -> Tensor:
+        """The median quotient around each unseen sample: a crowd in one place is one piece of evidence."""
+        return torch.stack([self.ratio[self.unseen_row == row].median() for row in self.unseen_row.unique()])
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,20 @@ class _Space:
     def interval(self) -> Interval:
         return binomial_interval(self.suspicious, len(self.fake.ratio))
 
+    @property
+    def real(self) -> Tensor:
+        """The quotients of all held-out samples."""
+        return torch.cat([self.first.ratio, self.second.ratio])
+
+    @property
+    def drawn_in(self) -> bool:
+        """Whether samples as a whole, not single ones, lie nearer to the training samples than real ones."""
+        made = self.fake.place_by_place()
+        real = torch.cat([self.first.place_by_place(), self.second.place_by_place()])
+        if min(len(made), len(real)) < FEWEST_PLACES:
+            return False
+        return _median_interval(made).high < DRAWN_IN * _median_interval(real).low
+
 
 @probes.register("nearest", summary="Did it copy its training samples?")
 class Nearest(Probe):
@@ -94,19 +116,15 @@ class Nearest(Probe):
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
         "For each sample: the distance to the nearest training sample over the distance to the nearest of "
-        "one half of the "
-        "held-out ones. The quotient matters, since blurred samples are near to everything, but only copies "
-        "are nearer to "
-        "the training samples alone. The other half of the held-out samples shows what is usual: a sample "
-        "is suspicious "
-        f"when its quotient is below that of all but {RARE:.0%} of them (or all but {RARE_COUNT}, if that "
-        "is more). "
-        "The halves change places to give the reference. "
-        f"Bad: the share of suspicious samples is surely above {COPYING:.0%} in any feature space. Caution: "
-        "surely above "
-        f"{RAISED:g}× the expected share. Finding nothing this way is no proof of privacy: rare or partial "
-        "copies and "
-        "what a discriminator betrays need other tests."
+        "one half of the held-out ones. The quotient matters, since blurred samples are near to "
+        "everything, but only copies are nearer to the training samples alone. The other half of the "
+        "held-out samples shows what is usual: a sample is suspicious when its quotient is below that of "
+        f"all but {RARE:.0%} of them (or all but {RARE_COUNT}, if that is more). The halves change places "
+        f"to give the reference. Bad: the share of suspicious samples is surely above {COPYING:.0%} in any "
+        f"feature space. Caution: surely above {RAISED:g}× the expected share, or a median quotient surely "
+        f"below {DRAWN_IN:g}× the real one, taken place by place so that a crowd in one place counts once. "
+        "Finding nothing this way is no proof of privacy: rare or partial copies, and what a discriminator "
+        "betrays, need other tests."
     )
     Settings: ClassVar[type[ProbeSettings]] = NearestSettings
 
@@ -132,7 +150,7 @@ class Nearest(Probe):
         finding.method = (
             f"{self.method} Here: {len(main.fake.ratio):,} generated samples, "
             f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
-            f"{held_out // 2:,}. "
+            f"{len(main.first.ratio):,}. "
             + " ".join(f"{bank.title(s.name).capitalize()}: {bank.describe(s.name)}." for s in spaces)
         )
         _judge(finding, spaces, bank)
@@ -140,9 +158,9 @@ class Nearest(Probe):
 
 
 def _look_up(bank: SampleBank, space: str, settings: NearestSettings) -> _Space:
-    half = len(bank.reals("held_out")) // 2
+    half = min(len(bank.reals("held_out")) // 2, settings.samples)
     train = bank.features(space, "train", settings.training)
-    held_out = bank.features(space, "held_out")
+    held_out = bank.features(space, "held_out", 2 * half)
     first, second = held_out[:half], held_out[half : 2 * half]
     return _Space(
         space,
@@ -155,11 +173,12 @@ def _look_up(bank: SampleBank, space: str, settings: NearestSettings) -> _Space:
 
 def _closeness(queries: Tensor, train: Tensor, unseen: Tensor) -> _Closeness:
     to_train = nearest_neighbours(queries, train)
-    to_unseen = nearest_neighbours(queries, unseen).distances[:, 0].double()
+    nearest_unseen = nearest_neighbours(queries, unseen)
+    to_unseen = nearest_unseen.distances[:, 0].double()
     distance = to_train.distances[:, 0].double()
     # A sample that equals an unseen one as well is no sign of copying: 0 over 0 counts as usual.
     ratio = torch.where(to_unseen > 0, distance / to_unseen.clamp_min(1e-30), torch.ones_like(distance))
-    return _Closeness(ratio, distance, to_train.indices[:, 0])
+    return _Closeness(ratio, distance, to_train.indices[:, 0], nearest_unseen.indices[:, 0])
 
 
 def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
@@ -175,14 +194,13 @@ def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
             unit="share of samples",
         )
     )
-    real = torch.cat([space.first.ratio, space.second.ratio])
     finding.measurements.append(
         measured(
             f"Distance to training over distance to unseen, {title}",
             float(space.fake.ratio.median()),
             _median_interval(space.fake.ratio),
             better="higher",
-            baseline=float(real.median()),
+            baseline=float(space.real.median()),
             what="real samples that it never saw",
             unit="median quotient",
         )
@@ -191,9 +209,9 @@ def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
 
 def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
     """Samples that no eye could tell from a training sample."""
-    near = SAME * float(torch.cat([raw.first.train, raw.second.train]).median())
-    copies, n = int((raw.fake.train <= near).sum()), len(raw.fake.train)
     real = torch.cat([raw.first.train, raw.second.train])
+    near = SAME * float(real.median())
+    copies, n = int((raw.fake.train <= near).sum()), len(raw.fake.train)
     finding.measurements.append(
         measured(
             f"Copies of training samples, {bank.title(raw.name)}",
@@ -226,14 +244,12 @@ def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: in
         Picture(
             _pairs(subject, bank, main.fake, "fake", shown),
             f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
-            "each (below, or "
-            f"“second”), by {title}. Copies would be alike in every detail.",
+            f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
         ),
         Picture(
             _pairs(subject, bank, main.first, "held_out", shown),
             "For comparison: the most suspicious of the real samples it never saw, and their nearest "
-            "training samples. "
-            "This is how near pairs get without any copying.",
+            "training samples. This is how near pairs get without any copying.",
         ),
         histogram_lines(
             [
@@ -241,7 +257,7 @@ def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: in
                 (
                     "real, never seen",
                     REAL,
-                    torch.cat([main.first.ratio, main.second.ratio]).clamp_max(3).tolist(),
+                    main.real.clamp_max(3).tolist(),
                 ),
             ],
             bins=40,
@@ -264,7 +280,7 @@ def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: in
 def _pairs(subject: Subject, bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
     """The samples with the smallest quotients beside their nearest training samples."""
     worst = closeness.ratio.argsort()[:shown]
-    samples = bank.fakes() if of == "fake" else bank.reals(of)
+    samples = bank.fakes(len(closeness.ratio)) if of == "fake" else bank.reals(of)
     return subject.modality.pairs(samples[worst], bank.reals("train")[closeness.train_row[worst]])
 
 
@@ -273,8 +289,7 @@ def _judge(finding: Finding, spaces: list[_Space], bank: SampleBank) -> None:
     expected = max(worst.rarity, worst.real_share)
     seen = (
         f"{worst.share:.1%} of its samples lie suspiciously close to a training sample, against "
-        f"{worst.real_share:.1%} of "
-        f"real samples it never saw ({bank.title(worst.name)})"
+        f"{worst.real_share:.1%} of real samples it never saw ({bank.title(worst.name)})"
     )
     if worst.interval.low > COPYING:
         finding.verdict = Verdict.BAD
@@ -282,6 +297,14 @@ def _judge(finding: Finding, spaces: list[_Space], bank: SampleBank) -> None:
     elif worst.interval.low > RAISED * expected:
         finding.verdict = Verdict.CAUTION
         finding.headline = f"It may copy some training samples: {seen}; look at the pairs."
+    elif any(space.drawn_in for space in spaces):
+        drawn = next(space for space in spaces if space.drawn_in)
+        finding.verdict = Verdict.CAUTION
+        finding.headline = (
+            "It may have learned its training samples too closely: its samples are "
+            f"{float(drawn.fake.ratio.median()):.2f}× as far from them as from unseen ones, real samples "
+            f"{float(drawn.real.median()):.2f}× ({bank.title(drawn.name)})."
+        )
     else:
         finding.verdict = Verdict.GOOD
         finding.headline = f"No evidence of copying: {seen}. That is no proof of privacy."

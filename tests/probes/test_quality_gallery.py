@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+
+from ganlens.finding import Picture, Verdict
+from ganlens.probes.audit import examine
+from ganlens.probes.quality.gallery import spherical
+from ganlens.subject import SampleBank, Subject
+
+
+def asked(lab, generator, samples=1000):
+    bank = lab.bank(generator, samples=samples)
+    return examine(bank.subject, "gallery", bank=bank, settings={"compared": 800, "shown": 9}), bank
+
+
+def test_an_honest_generator_varies_as_the_data_do(lab):
+    finding, bank = asked(lab, lab.honest())
+    variety = finding.measurement("Variety, coordinates")
+    assert finding.verdict is Verdict.GOOD
+    assert variety.value / variety.baseline.value == pytest.approx(1, abs=0.05)
+    samples = bank.features("raw", "fake", 800)
+    blocks = [torch.pdist(block.double()).mean() for block in samples.split(100)]
+    assert variety.value == pytest.approx(float(torch.stack(blocks).mean()), rel=1e-9)
+    assert len([f for f in finding.figures if isinstance(f, Picture)]) == 4  # made, real, truncated, ways
+
+
+def test_a_collapsed_generator_is_told_by_its_variety(lab):
+    finding, _ = asked(lab, lab.collapsed())
+    assert finding.verdict is Verdict.BAD and "vary only" in finding.headline
+
+
+def test_repeats_are_counted_exactly(lab):
+    finding, _ = asked(lab, lab.copycat())
+    repeats = finding.measurement("Exact repeats")
+    # 800 draws from 2,000 rows: one stands alone with probability (1 − 1/2000)^799.
+    assert repeats.value == pytest.approx(1 - (1 - 1 / 2000) ** 799, abs=0.05)
+    assert repeats.baseline.value == 0
+    assert finding.verdict is Verdict.BAD and "exact repeats" in finding.headline
+
+
+def test_probe_samples_are_few_beside_the_shared_ones(lab):
+    _, bank = asked(lab, lab.honest())
+    assert bank.generator_calls == 1000 + 800 + 6 * 9  # shared, truncated (dots: as many as compared), ways
+
+
+def test_without_data_no_number_says_how_good_it_is(lab):
+    bank = SampleBank(Subject.wrap(lab.honest()), samples=200)
+    finding = examine(bank.subject, "gallery", bank=bank)
+    assert finding.verdict is Verdict.CAUTION and "without real data no number says" in finding.headline
+    assert [m.name for m in finding.measurements] == ["Exact repeats"]
+
+
+def test_stray_and_clipped_values_of_pictures(lab):
+    def make(latent):
+        value = torch.where(latent[:, 0] > 0, 2.0, 0.0)  # half of them outside −1…1, the others grey
+        return value.reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4) + 0.001 * latent[:, 1:].reshape(-1, 1, 4, 4)
+
+    subject = Subject.wrap(make, latent=17, range=(-1, 1), modality="images", name="stray")
+    bank = SampleBank(subject, samples=400)
+    finding = examine(subject, "gallery", bank=bank)
+    stray = finding.measurement("Samples with values outside -1…1")
+    assert stray.value == pytest.approx(float((bank.latents()[:, 0] > 0).float().mean()))
+    assert stray.low < 0.5 < stray.high and stray.baseline.value == 0
+    assert finding.verdict in (Verdict.CAUTION, Verdict.BAD)
+
+
+def test_latents_that_are_not_normal_are_not_truncated(lab):
+    class Uniform:
+        def sample_latent(self, n, *, rng):
+            return torch.rand((n, 2), generator=rng)
+
+        def synthesize(self, latent, labels=None):
+            return latent
+
+    bank = SampleBank(Subject.wrap(Uniform()), samples=300)
+    finding = examine(bank.subject, "gallery", bank=bank)
+    assert [("shrunk" in f.caption) for f in finding.figures] == [False, False]
+    assert bank.generator_calls == 300 + 54
+
+
+@pytest.mark.parametrize("angle", [0.0, 1.0, math.pi / 2, math.pi])
+def test_a_spherical_way_keeps_its_length_and_turns_evenly(angle):
+    start, end = torch.tensor([2.0, 0.0]), 2 * torch.tensor([math.cos(angle), math.sin(angle)])
+    path = spherical(start, end, torch.linspace(0, 1, 5))
+    assert torch.allclose(path[0], start) and torch.allclose(path[-1], end, atol=1e-6)
+    if angle < math.pi:  # opposite points span no circle: a straight line is taken
+        assert torch.allclose(path.norm(dim=1), torch.full((5,), 2.0))
+        turned = torch.atan2(path[:, 1], path[:, 0])
+        assert torch.allclose(turned, torch.linspace(0, angle, 5), atol=1e-6)

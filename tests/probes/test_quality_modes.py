@@ -1,0 +1,99 @@
+import pytest
+import torch
+
+from ganlens.finding import Picture, Plot, Table, Verdict
+from ganlens.probes.audit import examine
+from ganlens.subject import SampleBank, Subject
+
+
+def asked(lab, shares=None, **changes):
+    bank = lab.bank(lab.honest() if shares is None else lab.honest(torch.tensor(shares)), samples=2000)
+    for name, value in changes.items():
+        setattr(bank.labeller, name, value)
+    return examine(bank.subject, "modes", bank=bank)
+
+
+def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(lab):
+    finding = asked(lab)
+    assert finding.verdict is Verdict.GOOD and finding.headline.startswith("It makes all 5 classes")
+    kl = finding.measurement("Divergence")
+    assert kl.value < 0.02 and kl.baseline.value < 0.02
+    assert torch.allclose(
+        finding.arrays["shares"], torch.tensor([0.40, 0.30, 0.15, 0.10, 0.05]).double(), atol=0.04
+    )
+
+
+def test_a_dropped_class_is_named(lab):
+    finding = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10])
+    assert finding.verdict is Verdict.BAD
+    assert finding.headline == "It misses 1 of 5 classes: delta."
+    made = finding.measurement("Classes made")
+    assert (made.value, made.baseline.value) == (4, 5)
+
+
+def test_scarce_and_over_made_classes_are_named(lab):
+    finding = asked(lab, [0.41, 0.09, 0.15, 0.10, 0.25])
+    assert finding.verdict is Verdict.CAUTION
+    assert finding.headline == "It makes all 5 classes, but too few of beta and too many of epsilon."
+
+
+def test_the_divergence_is_the_kl_of_the_shares(lab):
+    finding = asked(lab, [1.0, 0.0, 0.0, 0.0, 0.0])
+    assert finding.measurement("Divergence").value == pytest.approx(-torch.tensor(0.4).log().item(), abs=0.05)
+    assert "none:" not in finding.measurement("Samples of no clear class").interval
+
+
+def test_few_samples_convict_nobody(lab):
+    bank = lab.bank(lab.honest(torch.tensor([0.45, 0.30, 0.15, 0.10, 0.0])), samples=60)
+    finding = examine(bank.subject, "modes", bank=bank)
+    assert finding.verdict is Verdict.GOOD  # none of 60 where 3 were due: too few to tell
+
+
+def test_a_poor_labeller_is_not_believed(lab):
+    poor = {"held_out_accuracy": 0.6, "held_out_accuracy_interval": (0.55, 0.65)}
+    finding = asked(lab, [1.0, 0.0, 0.0, 0.0, 0.0], **poor)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("Don't rely on these shares")
+
+
+def test_samples_between_the_classes_are_of_no_clear_class(lab):
+    class Between:
+        def sample_latent(self, n, *, rng):
+            return torch.randn((n, 8), generator=rng)
+
+        def synthesize(self, latent, labels=None):
+            return torch.full((1, 8), 0.8) + 0.01 * latent  # as far from each centre as from the next
+
+    labeller = lab.bank(lab.honest()).labeller
+    bank = SampleBank(Subject.wrap(Between(), data=lab.data), samples=500, labeller=labeller)
+    unsure = examine(bank.subject, "modes", bank=bank).measurement("Samples of no clear class")
+    assert unsure.value == 1 and unsure.baseline.value < 0.02
+
+
+def test_a_conditional_generator_is_checked_for_obedience(lab):
+    class Obeys:
+        """Makes the class that it is asked for, but a gamma for every beta."""
+
+        num_classes = 5
+
+        def sample_latent(self, n, *, rng):
+            return torch.randn((n, 8), generator=rng)
+
+        def synthesize(self, latent, labels):
+            return 4 * torch.eye(5, 8)[torch.where(labels == 1, 2, labels)] + 0.5 * latent
+
+    labeller = lab.bank(lab.honest()).labeller
+    bank = SampleBank(Subject.wrap(Obeys(), data=lab.data), samples=2000, labeller=labeller)
+    finding = examine(bank.subject, "modes", bank=bank)
+    obeyed = finding.measurement("Samples of the class that was asked for")
+    assert obeyed.value == pytest.approx(0.70, abs=0.04) and obeyed.low < 0.70 < obeyed.high + 0.02
+    assert "misses 1 of 5 classes: beta" in finding.headline
+
+
+def test_the_figures_carry_the_numbers(lab):
+    figures = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10]).figures
+    plot, table = (next(f for f in figures if isinstance(f, kind)) for kind in (Plot, Table))
+    assert plot.figure["data"][0]["x"] == ["alpha", "beta", "gamma", "delta", "epsilon"]
+    assert plot.figure["data"][0]["y"][3] == 0
+    assert [row[-1] for row in table.rows] == ["", "", "", "missing", ""]
+    assert not any(isinstance(f, Picture) for f in figures)  # points in a row show nothing
