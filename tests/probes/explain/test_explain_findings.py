@@ -1,0 +1,333 @@
+"""The five explanations on generators whose faults are known, with an autoencoder whose quality is known."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from ganlens.finding import Finding, Plot, Verdict
+
+PROBES = ("off-manifold", "missed", "axes", "latent-recovery", "why")
+
+
+@pytest.fixture(scope="module")
+def data(spots):
+    return spots.dataset(spots.spread)
+
+
+@pytest.fixture(scope="module")
+def quarters(spots):
+    return spots.dataset(spots.quarters)
+
+
+@pytest.fixture(scope="module")
+def honest(spots, data) -> dict[str, Finding]:
+    """All five on a generator that makes the data's distribution from two of its four latent numbers."""
+    generator = spots.Generator(spots.first_two)
+    return {name: spots.ask(name, generator, data) for name in PROBES}
+
+
+# ---- what all five share
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_an_autoencoder_that_does_not_beat_pca_is_not_believed_and_the_headline_begins_with_it(
+    spots, data, probe
+):
+    broken = spots.fitted(data, beats_pca=False)
+    finding = spots.ask(probe, spots.Generator(spots.first_two), data, broken, samples=300)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the autoencoder does not redraw held-out real samples"
+    )
+    margin = finding.measurement("held-out R² of the autoencoder above PCA's")
+    assert (margin.low, margin.high, margin.baseline.value) == (-0.3, -0.1, 0)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_sound_generator_and_autoencoder_are_found_good(honest, probe):
+    assert honest[probe].verdict is Verdict.GOOD, honest[probe].headline
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_finding_survives_being_saved_and_its_plots_are_plain_json(honest, probe, tmp_path):
+    finding = honest[probe]
+    again = Finding.load(finding.save(tmp_path))
+    assert again.measurements == finding.measurements
+    assert len(again.figures) == len(finding.figures) >= 1
+    for figure in finding.figures:
+        assert figure.caption
+        if isinstance(figure, Plot):
+            assert json.loads(json.dumps(figure.figure, allow_nan=False)) == figure.figure
+            for axis in ("xaxis", "yaxis"):
+                assert figure.figure["layout"][axis]["title"]["text"]
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_the_same_seed_gives_the_same_finding(spots, data, honest, probe):
+    again = spots.ask(probe, spots.Generator(spots.first_two), data)
+    assert again.measurements == honest[probe].measurements
+    assert again.headline == honest[probe].headline
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_handful_of_samples_is_refused_with_the_reason(spots, data, probe):
+    finding = spots.ask(probe, spots.Generator(spots.first_two), data, samples=8)
+    assert finding.verdict is Verdict.NOT_APPLICABLE
+    assert finding.not_applicable_because == (
+        "it needs at least 20 samples of each kind and there are 8 generated, 1000 training, 400 held-out"
+    )
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_twenty_samples_of_each_kind_are_enough_to_answer(spots, probe):
+    data = spots.dataset(spots.spread, train=20, held_out=20)
+    finding = spots.ask(probe, spots.Generator(spots.first_two), data, samples=20)
+    assert finding.verdict is not Verdict.NOT_APPLICABLE
+    assert all(m.low is None or m.low <= m.value <= m.high for m in finding.measurements)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_conditional_generator_is_asked_with_labels(spots, data, probe):
+    class Conditional(spots.Generator):
+        num_classes = 4
+
+        def synthesize(self, latent, labels=None):
+            side = 2.0 * torch.stack([labels % 2, labels // 2], dim=1) - 1
+            return spots.draw(side * self.places(latent).abs())
+
+    finding = spots.ask(probe, Conditional(spots.first_two), data, samples=1000)
+    assert finding.verdict is not Verdict.NOT_APPLICABLE
+    if probe == "missed":  # every class is made: nothing may be called missed
+        assert finding.measurement("mass missed").value < 0.05
+
+
+# ---- off the manifold
+
+
+def test_samples_of_the_data_s_own_distribution_are_off_the_manifold_as_often_as_real_ones(honest):
+    share = honest["off-manifold"].measurement("share of generated samples off the manifold")
+    assert share.low <= share.baseline.value == 0.05 <= share.high
+    assert "no sign that they leave it" in honest["off-manifold"].headline
+
+
+def test_noise_is_off_the_manifold(spots, data):
+    finding = spots.ask("off-manifold", spots.Generator(spots.first_two, noise=0.2), data)
+    share = finding.measurement("share of generated samples off the manifold")
+    assert finding.verdict is Verdict.BAD
+    assert share.value > 0.99 and share.low > 0.9
+    assert finding.measurement("AUC of the error, generated").value > 0.99
+
+
+def test_a_tenth_of_noisy_samples_is_found_to_be_a_tenth(spots, data):
+    class Sometimes(spots.Generator):
+        def synthesize(self, latent, labels=None):
+            ruined = latent[:, 3] > 1.2816  # one in ten
+            fine = super().synthesize(latent)
+            return torch.where(ruined[:, None, None, None], -fine, fine)
+
+    finding = spots.ask("off-manifold", Sometimes(spots.first_two), data, samples=4000)
+    share = finding.measurement("share of generated samples off the manifold")
+    assert share.low < 0.1 + 0.9 * 0.05 < share.high
+    assert finding.verdict is Verdict.CAUTION
+    worst = finding.arrays["error"].topk(100).indices
+    ruined = spots.ask("latent-recovery", spots.Generator(spots.first_two), data, samples=20)
+    assert ruined.verdict is not Verdict.NOT_APPLICABLE and len(worst) == 100
+
+
+def test_a_code_that_redraws_anything_is_blind_and_says_so(spots, data):
+    class CopiesAnything:
+        width = 64
+
+        def encode(self, x):
+            return x.flatten(1)
+
+        def decode(self, codes):
+            return codes.unflatten(1, (1, 8, 8))
+
+    finding = spots.ask(
+        "off-manifold", spots.Generator(spots.first_two), data, spots.fitted(data, CopiesAnything())
+    )
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the autoencoder's error does not tell real samples from"
+    )
+
+
+# ---- what is missed, what is invented
+
+
+def test_a_missing_group_is_named_and_measured_and_the_control_is_clean(spots, quarters):
+    def three_corners(latent):
+        places = spots.corners(latent)
+        gone = (places > 0).all(dim=1)
+        return torch.where(gone[:, None], -places, places)
+
+    finding = spots.ask("missed", spots.Generator(three_corners), quarters)
+    mass = finding.measurement("mass missed")
+    assert finding.verdict is Verdict.BAD
+    assert mass.low <= 0.25 <= mass.high and mass.low > 0.15
+    assert mass.low > mass.baseline.value
+    assert "lower right" in finding.headline and "to the same test: none" in finding.headline
+    assert not any(
+        name in finding.headline.split("misses")[1].split("mass")[0] for name in ("upper", "lower left")
+    )
+    covered = finding.measurement("share of held-out real samples with a generated neighbour")
+    assert covered.low <= 0.75 <= covered.high and covered.baseline.value > 0.9
+    assert finding.measurement("mass missed, by PCA's code").value > 0.15
+
+
+def test_an_invented_group_is_named_and_measured(spots, quarters):
+    def also_in_the_middle(latent):
+        middle = latent[:, 2:] * 0.15
+        return torch.where((latent[:, 3] > 0.5244)[:, None], middle, spots.corners(latent))  # three in ten
+
+    finding = spots.ask("missed", spots.Generator(also_in_the_middle), quarters)
+    mass = finding.measurement("mass invented")
+    assert finding.verdict is Verdict.BAD and "invents" in finding.headline
+    assert mass.low < 0.3 < mass.high and mass.low > 0.2
+
+
+def test_where_nothing_is_missed_the_finding_says_what_it_would_have_noticed(honest, spots, quarters):
+    finding = spots.ask("missed", spots.Generator(spots.corners), quarters)
+    assert finding.headline.startswith("No region of the data's code space is clearly missed or invented")
+    assert finding.verdict is Verdict.GOOD
+    for name in ("mass missed", "mass invented"):
+        mass = finding.measurement(name)
+        assert mass.low <= 0 <= mass.high
+    assert 0 < finding.measurement("smallest gap noticed").value <= 0.3
+
+
+# ---- axes
+
+
+def unit(*numbers: float) -> torch.Tensor:
+    vector = torch.tensor(numbers)
+    return vector / vector.norm()
+
+
+WIDE, NARROW = unit(1, 2, -1, 0.5), unit(2, -1, 0.5, 1)
+NARROW = unit(*(NARROW - (NARROW @ WIDE) * WIDE).tolist())
+
+
+@pytest.fixture(scope="module")
+def stretched(spots):
+    """Pictures that vary more in x than in y, so that the first axis is x."""
+    return spots.dataset(lambda n, rng: torch.randn(n, 2, generator=rng) * torch.tensor([1.0, 0.5]))
+
+
+def test_axes_recover_the_latent_directions_that_make_the_factors(spots, stretched):
+    def places(latent):
+        return torch.stack([latent @ WIDE, 0.5 * latent @ NARROW], dim=1)
+
+    finding = spots.ask("axes", spots.Generator(places), stretched)
+    assert finding.verdict is Verdict.GOOD and finding.headline.startswith("All 2 code axes can be moved")
+    for found, truth in zip(finding.arrays["directions"], (WIDE, NARROW), strict=True):
+        assert abs(float(found @ truth) / float(found.norm())) > 0.97
+    for axis in (1, 2):
+        agreement = finding.measurement(f"intervention agreement, axis {axis}")
+        assert agreement.low > 0.9 and agreement.low > agreement.baseline.value + 0.1
+
+
+def test_axes_that_no_direction_moves_are_not_believed(spots, stretched):
+    def even(latent):  # places depend on the latent by its square alone: no direction raises anything
+        return 0.7 * (latent[:, :2].square() - 1) * torch.tensor([1.0, 0.5])
+
+    finding = spots.ask("axes", spots.Generator(even), stretched)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("None of the 2 code axes can be moved by a latent direction better")
+
+
+def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched):
+    def places(latent):
+        return torch.stack([latent @ WIDE, 0.5 * (latent @ NARROW).square() - 0.5], dim=1)
+
+    finding = spots.ask("axes", spots.Generator(places), stretched)
+    assert "1 of 2 code axes (1) can be moved" in finding.headline
+    assert "do not believe the others" in finding.headline
+
+
+# ---- latent recovery
+
+
+def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
+    finding = honest["latent-recovery"]
+    r2 = finding.arrays["r2"]
+    assert (r2[:2] > 0.85).all() and (r2[2:].abs() < 0.02).all()
+    assert finding.headline.startswith("2 of 4 latent numbers show")
+    seen = finding.measurement("latent numbers seen in effect")
+    assert seen.value == pytest.approx(float(r2.sum()), abs=0.03)
+    assert seen.baseline.value == pytest.approx(0, abs=0.03)
+
+
+def test_a_generator_that_scrambles_its_latent_is_not_explained_by_it(spots, data):
+    finding = spots.ask("latent-recovery", spots.Generator(lambda z: 1.5 * torch.sin(1000 * z[:, :2])), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("Not believable: the code tells no more of the latent than")
+
+
+def test_latents_that_never_vary_are_refused(spots, data):
+    class Constant(spots.Generator):
+        def sample_latent(self, n, *, rng):
+            return torch.ones(n, 4)
+
+    finding = spots.ask("latent-recovery", Constant(spots.first_two), data, samples=50)
+    assert finding.not_applicable_because == "its latents never vary"
+
+
+# ---- why
+
+
+def test_a_sample_set_apart_by_one_factor_is_explained_by_its_axis(spots, stretched):
+    def places(latent):  # each sample departs from the middle in x or in y, never in both
+        side = latent[:, :1] > 0
+        return torch.where(
+            side, latent[:, 1:3] * torch.tensor([1.0, 0.0]), latent[:, 1:3] * torch.tensor([0.0, 0.5])
+        )
+
+    finding = spots.ask("why", spots.Generator(places), stretched)
+    codes, parts = finding.arrays["codes"], finding.arrays["contributions"]
+    apart = codes.abs().max(dim=1).values > 1
+    assert apart.any()
+    torch.testing.assert_close(parts[apart].argmax(dim=1), codes[apart].abs().argmax(dim=1))
+    assert (parts[apart].max(dim=1).values > 20 * parts[apart].min(dim=1).values).all()
+    assert finding.measurement("deletion: growth of the error").low > 1.2
+    assert finding.verdict is Verdict.GOOD
+
+
+def test_contributions_that_order_nothing_are_not_believed(spots, data):
+    class Product(spots.SpotCode):
+        """Draws by the product of its two numbers alone: taking away either takes away all."""
+
+        def encode(self, x):
+            return spots.SpotCode.encode(spots.SpotCode(), x) @ torch.linalg.inv(spots.SpotCode.skew)
+
+        def decode(self, codes):
+            return spots.draw((codes[:, :1] * codes[:, 1:]).expand(-1, 2))
+
+    finding = spots.ask("why", spots.Generator(spots.first_two), data, spots.fitted(data, Product()))
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("Not believable: neutralising the axes that are said to matter most")
+
+
+def test_samples_the_code_can_not_redraw_are_said_to_be_unexplained(spots, data):
+    finding = spots.ask("why", spots.Generator(spots.first_two, noise=0.6), data)
+    assert "the code explains less than half: do not read their axes" in finding.headline
+
+
+def test_a_code_of_one_axis_is_refused(spots, data):
+    class OneNumber:
+        width = 1
+
+        def encode(self, x):
+            return spots.SpotCode().encode(x)[:, :1]
+
+        def decode(self, codes):
+            return spots.draw(torch.cat([codes / 3, torch.zeros_like(codes)], dim=1))
+
+    finding = spots.ask(
+        "why", spots.Generator(spots.first_two), data, spots.fitted(data, OneNumber()), samples=50
+    )
+    assert finding.verdict is Verdict.NOT_APPLICABLE and "a single axis" in finding.headline

@@ -1,0 +1,191 @@
+"""What the explanations rest on, against closed forms and published examples."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ganlens.probes.explain.coverage import neighbour_coverage
+from ganlens.probes.explain.estimate import bootstrap, difference_of_shares
+from ganlens.probes.explain.interventions import (
+    LatentScale,
+    agreement,
+    axis_directions,
+    concordance,
+    off_target_share,
+    random_directions,
+)
+from ganlens.probes.explain.off_manifold import auc_interval, share_above
+from ganlens.probes.explain.planted_gaps import smallest_gap_noticed
+from ganlens.probes.explain.regions import compare
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [((56, 70, 48, 80), 0.0524, 0.3339), ((9, 10, 3, 10), 0.1705, 0.8090), ((10, 10, 0, 10), 0.6075, 1.0)],
+)
+def test_difference_of_shares_gives_newcombe_s_published_intervals(counts, low, high):
+    estimate = difference_of_shares(*counts)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_bootstrap_of_a_mean_has_the_standard_error_s_width():
+    values = torch.linspace(0, 1, 400, dtype=torch.float64)
+    rng = torch.Generator().manual_seed(0)
+    (mean,) = bootstrap(lambda w: w @ values[:, None] / w.sum(dim=1, keepdim=True), 400, rng=rng, of="values")
+    assert mean.value == pytest.approx(0.5)
+    assert mean.high - mean.low == pytest.approx(2 * 1.96 * float(values.std()) / 20, rel=0.1)
+
+
+def test_auc_counts_pairs_and_half_of_the_ties():
+    estimate = auc_interval(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 2.0]))
+    assert estimate.value == pytest.approx((1 + 1.5 + 2) / 6)
+    assert estimate.low < estimate.value < estimate.high
+
+
+def test_share_above_has_an_interval_that_allows_for_the_threshold():
+    real = torch.arange(1, 101).double()
+    fake = torch.cat([torch.zeros(900), torch.full((100,), 95.5)])
+    estimate = share_above(fake, real, 0.05)
+    assert estimate.value == pytest.approx(0.1)  # the quantile is 95.05
+    assert estimate.low == 0  # but it may well be above 95.5, and then no generated sample is
+    assert estimate.high == pytest.approx(0.1235, abs=2e-3)
+    assert (
+        share_above(torch.full((1000,), 1e9), real[:10], 0.05).low == 0
+    )  # ten samples bound no such quantile
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.5, 0.0, -1.0])
+def test_concordance_of_shifts_that_are_off_by_a_factor(factor):
+    predicted = torch.tensor([-2.0, -1.0, 1.0, 2.0], dtype=torch.float64)
+    actual = factor * predicted.expand(10, -1)
+    assert float(concordance(predicted, actual)) == pytest.approx(2 * factor / (1 + factor**2))
+
+
+def test_agreement_of_a_linear_generator_is_one_without_doubt():
+    distances, slopes = torch.tensor([-1.0, 1.0]).double(), torch.tensor([0.5, 2.0]).double()
+    on_axis = (distances[:, None] * slopes).expand(20, -1, -1)
+    for estimate in agreement(slopes, on_axis, distances, torch.Generator().manual_seed(0)):
+        assert (estimate.low, estimate.value, estimate.high) == pytest.approx((1, 1, 1))
+
+
+def test_directions_of_a_linear_code_are_its_rows_whatever_the_latents_scale():
+    rng = torch.Generator().manual_seed(0)
+    truth = torch.tensor([[3.0, 0.0, 4.0], [0.0, 2.0, 0.0]])
+    latents = torch.randn(500, 3, generator=rng) * torch.tensor([1.0, 5.0, 1.0]) + 2
+    scale = LatentScale.of(latents[:, None])
+    rows = scale.rows(latents[:, None])
+    found = axis_directions(rows, rows.float() @ truth.T)
+    expected = torch.tensor([[0.6, 0, 0.8], [0, 1, 0]]).double()
+    torch.testing.assert_close(found.unit, expected, atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.slope, torch.tensor([5.0, 2.0]).double(), atol=0.03, rtol=0)
+    moved = scale.moved(latents[:, None], found.unit[1], 2.0)
+    shift = (scale.rows(moved) - rows)[:, 1]
+    torch.testing.assert_close(shift, torch.full_like(shift, 2.0), atol=1e-2, rtol=0)
+
+
+def test_leakage_is_the_share_of_the_squared_shift_on_other_axes():
+    shifts = torch.tensor([3.0, 4.0]).expand(5, 2, 2)
+    assert off_target_share(shifts, 0) == pytest.approx(16 / 25)
+    assert off_target_share(torch.zeros(5, 2, 2), 0) == 0
+
+
+def test_random_directions_have_length_one():
+    drawn = random_directions(50, 7, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(drawn.norm(dim=1), torch.ones(50).double())
+
+
+def groups(shares: list[float], n: int, seed: int) -> torch.Tensor:
+    """Points round four far corners, in those shares."""
+    rng = torch.Generator().manual_seed(seed)
+    where = torch.multinomial(torch.tensor(shares), n, replacement=True, generator=rng)
+    corners = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
+    return corners[where] + 0.5 * torch.randn(n, 2, generator=rng)
+
+
+def regions_between(real: torch.Tensor, other: torch.Tensor, seed: int = 0):
+    return compare(real, other, regions=8, ratio=0.5, rng=torch.Generator().manual_seed(seed))
+
+
+def test_a_missing_group_is_named_with_its_mass():
+    real, other = groups([0.25] * 4, 2000, 0), groups([1 / 3, 1 / 3, 1 / 3, 0], 2000, 1)
+    found = regions_between(real, other)
+    missed = found.confirmed("missed")
+    assert missed and found.confirmed("invented") == []
+    assert all(float((found.centres[r.number] - 10).abs().max()) < 2 for r in missed)
+    mass = found.mass("missed")
+    assert mass.low < 0.25 < mass.high and mass.low > 0.15
+    assert bool(found.in_missed()[(real[found.real_rows] > 5).all(dim=1)].all())
+
+
+def test_an_invented_group_is_named_with_its_mass():
+    found = regions_between(groups([1 / 3, 1 / 3, 1 / 3, 0], 2000, 0), groups([0.3, 0.3, 0.3, 0.1], 2000, 1))
+    assert found.confirmed("missed") == []
+    mass = found.mass("invented")
+    assert mass.low < 0.1 < mass.high and mass.low > 0.05
+
+
+def test_two_draws_of_one_distribution_hold_no_discovery_more_often_than_promised():
+    false = 0
+    for seed in range(40):
+        found = regions_between(groups([0.25] * 4, 300, seed), groups([0.25] * 4, 300, 1000 + seed), seed)
+        false += any(region.confirmed for region in found.regions)
+    assert false <= 5  # at a rate of 5 %, six or more of 40 happen once in 70 times
+
+
+def test_proposals_are_corrected_by_holm():
+    real, other = groups([0.4, 0.3, 0.3, 0], 400, 0), groups([0.1, 0.3, 0.3, 0.3], 400, 1)
+    found = regions_between(real, other)
+    proposals = [region for region in found.regions if region.proposed]
+    assert len(proposals) >= 2
+    raw = sorted((_fisher(region), region.number, region.p_value) for region in proposals)
+    largest = 0.0
+    for rank, (p, _, adjusted) in enumerate(raw):
+        largest = max(largest, min(1.0, p * (len(raw) - rank)))
+        assert adjusted == pytest.approx(largest)
+
+
+def _fisher(region) -> float:
+    """P of at least as lopsided a table, from the hypergeometric distribution by hand."""
+    total, marked = region.of_real + region.of_other, region.real + region.other
+    ways = math.comb(total, marked)
+    missed = region.proposed == "missed"
+    counts = range(region.real, marked + 1) if missed else range(region.real + 1)
+    possible = (k for k in counts if marked - k <= region.of_other and k <= region.of_real)
+    return sum(math.comb(region.of_real, k) * math.comb(region.of_other, marked - k) / ways for k in possible)
+
+
+def test_a_planted_gap_is_noticed_with_enough_samples_and_overlooked_with_few():
+    noticed = smallest_gap_noticed(
+        groups([0.25] * 4, 1000, 0), groups([0.25] * 4, 400, 1), regions=4, ratio=0.5, seed=0
+    )
+    assert noticed.found and noticed.mass == pytest.approx(0.25, abs=0.04)
+    few = smallest_gap_noticed(
+        groups([0.25] * 4, 24, 0), groups([0.25] * 4, 20, 1), regions=4, ratio=0.5, seed=0
+    )
+    assert not few.found
+
+
+def test_coverage_of_a_missing_group_is_the_mass_of_the_others_and_no_chance():
+    real, held_out = groups([0.25] * 4, 800, 0), groups([0.25] * 4, 400, 1)
+    rng = torch.Generator().manual_seed(0)
+    found = neighbour_coverage(real, groups([1 / 3, 1 / 3, 1 / 3, 0], 800, 2), held_out, k=5, rng=rng)
+    gone = (held_out > 5).all(dim=1)
+    assert not found.by_generated[gone].any() and found.by_real[gone].double().mean() > 0.9
+    assert found.by_generated[~gone].double().mean() > 0.9
+    assert (found.ratio[gone] > 3).all() and found.p_value < 0.005
+
+
+def test_coverage_by_the_same_distribution_is_one_minus_a_power_of_two():
+    """The nearest rival lies beyond the k nearest of as many others with probability 2^−k, whatever the space."""
+    rates, p_values = [], []
+    for seed in range(20):
+        rng = torch.Generator().manual_seed(seed)
+        real, fake, held_out = (torch.randn(n, 3, generator=rng) for n in (400, 200, 200))
+        found = neighbour_coverage(real, fake, held_out, k=2, rng=rng)
+        rates.append(float(found.by_generated.double().mean()))
+        p_values.append(found.p_value)
+    assert sum(rates) / 20 == pytest.approx(1 - 2**-2, abs=0.03)
+    assert sum(p <= 0.1 for p in p_values) <= 5
