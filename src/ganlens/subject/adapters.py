@@ -115,16 +115,23 @@ def adapt(
     *,
     latent: int | tuple[int, ...] | None,
     num_classes: int | None,
-    device: torch.device,
+    device: torch.device | None,
 ) -> AdaptedGenerator:
     """An object that meets the contract, or a bare module with its latent shape, as an `AdaptedGenerator`.
+
+    Args:
+        device: where to move its modules, or None to leave them where they are.
 
     Raises:
         UserError: it is neither, or the latent's shape is not known.
     """
     classes = int(num_classes if num_classes is not None else getattr(source, "num_classes", 0) or 0)
-    if isinstance(source, nn.Module):
-        source.to(device)
+    module = _layers_of(source)
+    if device is None:
+        device = next((weight.device for weight in module.parameters()), None) if module is not None else None
+        device = device or torch.device("cpu")
+    elif module is not None:
+        module.to(device)
     layers = getattr(source, "layers", None)
     declared = (
         tuple(layers)
@@ -145,7 +152,7 @@ def adapt(
             name=name,
             draw=lambda n, rng: source.sample_latent(n, rng=rng),
             make=source.synthesize,
-            module=_layers_of(source),
+            module=module,
             latent_shape=tuple(drawn.shape[1:]),
             num_classes=classes,
             declared_layers=declared,
@@ -161,7 +168,7 @@ def adapt(
         name=name,
         draw=lambda n, rng: torch.randn((n, *shape), generator=rng),
         make=source,
-        module=_layers_of(source),
+        module=module,
         latent_shape=shape,
         num_classes=classes,
         gaussian=True,

@@ -105,7 +105,7 @@ class Subject:
         range: tuple[float, float] | None = None,
         num_classes: int | None = None,
         name: str | None = None,
-        device: str | torch.device = "cpu",
+        device: str | torch.device | None = None,
         progress: Progress | None = None,
     ) -> Subject:
         """Anyone's generator. It is tried on a few latents, and what it returns is checked first.
@@ -120,21 +120,26 @@ class Subject:
             modality: what the samples are; default: the data's, or recognised by shape.
             range: lowest and highest value that the generator means to return; default: looked at.
             num_classes: for a conditional generator, called as generator(latent, labels).
+            device: where to move the modules; default: where the generator is.
 
         Raises:
             UserError: the source can't be used; one sentence says why and what was expected.
         """
         if isinstance(source, (str, Path)):
             if Path(source).is_dir():
-                return cls.load(source, data=data, classifier=classifier, device=device)
+                return cls.load(source, data=data, classifier=classifier, device=device or "cpu")
             source, found_name = foreign.resolve(str(source))
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
             source, latent = source[0], latent if latent is not None else source[1]
         name = name or getattr(source, "__name__", None) or type(source).__name__
-        device = torch.device(device)
-
-        adapted = adapters.adapt(source, name, latent=latent, num_classes=num_classes, device=device)
+        adapted = adapters.adapt(
+            source,
+            name,
+            latent=latent,
+            num_classes=num_classes,
+            device=torch.device(device) if device is not None else None,
+        )
         adapted, samples, notes = adapters.try_out(adapted)
         shape = tuple(samples.shape[1:])
         opened = _open_data(data, shape, notes, progress)
@@ -159,9 +164,9 @@ class Subject:
             sample_shape=shape,
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=_companion(discriminator, "discriminator", device),
-            classifier=_companion(classifier, "classifier", device),
-            device=device,
+            discriminator=_companion(discriminator, "discriminator", adapted.device),
+            classifier=_companion(classifier, "classifier", adapted.device),
+            device=adapted.device,
             layers=adapters.reachable_layers(adapted),
             has_gradients=adapters.lets_gradients_through(adapted),
             notes=notes,
