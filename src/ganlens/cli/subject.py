@@ -83,7 +83,11 @@ SampleCount = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one."),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda, cuda:1, mps. Default: a GPU where there is one; others' generators stay where they are.",
+    ),
 ]
 
 
@@ -106,7 +110,6 @@ def open_subject(
     """
     from ganlens.subject import Subject
 
-    chosen = pick_device(device)
     if Path(name).is_dir():
         for given, option in (
             (discriminator, "discriminator"),
@@ -116,7 +119,7 @@ def open_subject(
         ):
             if given is not None:
                 raise UserError(f"{name} is a run folder, which knows its own {option}; leave --{option} out")
-        return Subject.load(name, data=data, classifier=classifier, device=chosen)
+        return Subject.load(name, data=data, classifier=classifier, device=pick_device(device))
     return Subject.wrap(
         name,
         data=data,
@@ -125,7 +128,7 @@ def open_subject(
         latent=_shape(latent),
         range=_range(range),
         num_classes=classes,
-        device=chosen,
+        device=None if device is None else pick_device(device),
         progress=progress,
     )
 

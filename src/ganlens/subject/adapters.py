@@ -323,7 +323,8 @@ def _latent_shape(source: Any, name: str, latent: int | tuple[int, ...] | None) 
                 )
             return shape
     raise UserError(
-        f"{name}: its latent's shape is not known; give it, e.g. latent=100 or latent=(100, 1, 1)"
+        f"{name}: its latent's shape is not known; give it, e.g. latent=100 or latent=(100, 1, 1); "
+        "on the command line --latent 100 or --latent 100,1,1"
     )
 
 
