@@ -97,11 +97,11 @@ def dataset(
     return Dataset("spots", Images(), split(slice(train)), split(slice(train, None)), class_names=names)
 
 
-def fitted(data: Dataset, network: object | None = None, *, beats_pca: bool = True) -> Fitted:
-    pca = Components(data.train.samples.tensor(), 2)
+def fitted(data: Dataset, network: object | None = None, *, beats_pca: bool = True, width: int = 2) -> Fitted:
+    pca = Components(data.train.samples.tensor(), width)
     low, high = (0.1, 0.3) if beats_pca else (-0.3, -0.1)
     margin = SimpleNamespace(value=(low + high) / 2, low=low, high=high)
-    return Fitted(network or SpotCode(), pca, 0.6 + margin.value, 0.6, margin, beats_pca)
+    return Fitted(network or SpotCode(), pca, 0.6 + margin.value, 0.6, margin, beats_pca, width)
 
 
 class Spots:
@@ -155,7 +155,8 @@ def ask(
     **settings: object,
 ) -> Finding:
     """One probe's finding on a generator of this world."""
-    subject = Subject.wrap(generator, data=data, range=(-1.0, 1.0))
+    limits = (-1.0, 1.0) if data.modality.name == "images" else None
+    subject = Subject.wrap(generator, data=data, range=limits)
     bank = SampleBank(subject, samples=samples, seed=seed, autoencoder=autoencoder or fitted(data))  # type: ignore[arg-type]
     kind = probes[probe]
     return kind().examine(subject, kind.Settings(**settings), Context(seed, bank.device, bank))

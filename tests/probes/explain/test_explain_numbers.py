@@ -162,9 +162,8 @@ def test_a_planted_gap_is_noticed_with_enough_samples_and_overlooked_with_few():
         groups([0.25] * 4, 1000, 0), groups([0.25] * 4, 400, 1), regions=4, ratio=0.5, seed=0
     )
     assert noticed.found and noticed.mass == pytest.approx(0.25, abs=0.04)
-    few = smallest_gap_noticed(
-        groups([0.25] * 4, 24, 0), groups([0.25] * 4, 20, 1), regions=4, ratio=0.5, seed=0
-    )
+    few_real, few_held_out = groups([0.25] * 4, 24, 0), groups([0.25] * 4, 20, 1)
+    few = smallest_gap_noticed(few_real, few_held_out, regions=4, ratio=0.5, seed=0)
     assert not few.found
 
 
@@ -179,7 +178,7 @@ def test_coverage_of_a_missing_group_is_the_mass_of_the_others_and_no_chance():
 
 
 def test_coverage_by_the_same_distribution_is_one_minus_a_power_of_two():
-    """The nearest rival lies beyond the k nearest of as many others with probability 2^−k, whatever the space."""
+    """The nearest rival lies beyond the k nearest of as many others with probability 2^−k."""
     rates, p_values = [], []
     for seed in range(20):
         rng = torch.Generator().manual_seed(seed)

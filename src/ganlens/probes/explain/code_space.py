@@ -33,6 +33,9 @@ SAMPLES_AT_ONCE = 512
 NUMBERS_AT_ONCE = 1 << 23
 """Decoded values in memory together: bounds the pass over the decoder's Jacobians for large samples."""
 
+TRAIN_AT_MOST = 20_000
+"""Training samples that define the axes: enough for a mean and a covariance, however large the data."""
+
 CODES_FOR_AXES = 256
 """Training codes at which the decoder's Jacobian is looked at."""
 
@@ -146,8 +149,17 @@ def code_spaces(bank: SampleBank) -> CodeSpaces:
         fitted = bank.autoencoder
         mean, variance = _mean_and_variance(bank)
         known = CodeSpaces(
-            _fit("autoencoder", fitted.network, bank.features("code", "train"), mean, variance, bank.device),
-            _fit("PCA", fitted.pca, _raw_pca_codes(bank, "train", None), mean, variance, bank.device),
+            _fit(
+                "autoencoder",
+                fitted.network,
+                bank.features("code", "train", TRAIN_AT_MOST),
+                mean,
+                variance,
+                bank.device,
+            ),
+            _fit(
+                "PCA", fitted.pca, _raw_pca_codes(bank, "train", TRAIN_AT_MOST), mean, variance, bank.device
+            ),
         )
         _of_bank[bank] = known
     return known
@@ -237,11 +249,11 @@ def _samples(bank: SampleBank, of: Of, n: int | None) -> SampleArray:
 
 def _mean_and_variance(bank: SampleBank) -> tuple[Tensor, float]:
     """Mean [*sample_shape] of the training data and the mean squared distance from it."""
+    train = bank.reals("train", TRAIN_AT_MOST)
 
     def chunks() -> Iterator[Tensor]:
-        return (part.double() for part in bank.reals("train").chunks(SAMPLES_AT_ONCE))
+        return (part.double() for part in train.chunks(SAMPLES_AT_ONCE))
 
-    train = bank.reals("train")
     mean = torch.zeros(train.sample_shape, dtype=torch.float64)
     for part in chunks():
         mean += part.sum(dim=0)

@@ -361,7 +361,7 @@ def _uncovered(subject: Subject, bank: SampleBank, coverage: Coverage) -> list[F
     worst = only_real[coverage.ratio[only_real].argsort(descending=True, stable=True)[:16]]
     return [
         Picture(
-            subject.modality.picture(bank.reals("held_out")[worst]),
+            subject.modality.picture(bank.reals("held_out")[worst], columns=MEMBERS_SHOWN),
             "Held-out real samples with training samples around them and no generated one, the loneliest "
             "first "
             f"({len(only_real)} of {len(coverage.by_generated)}). A few are chance; look for a shared trait.",

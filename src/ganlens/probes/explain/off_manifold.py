@@ -315,19 +315,21 @@ def _pictures(
         figures.append(
             Picture(
                 image,
-                f"{title}: generated samples, what {_with_article(space.title)} makes of them, and the "
-                "difference "
-                f"(error {float(seen.min()):.2g} to {float(seen.max()):.2g} of the data's variance). "
-                "Where the difference is strong and has a shape, the sample has something the data have not.",
+                f"{title} (error {float(seen.min()):.2g} to {float(seen.max()):.2g} of the data's variance).",
             )
         )
 
-    add(order[:count], autoencoder, f"The {count} farthest off the manifold")
-    add(order[middle : middle + count], autoencoder, "In the middle")
-    add(order[-count:], autoencoder, "The nearest to it")
-    add(order[:count], pca, "The first picture's samples through PCA of the same width, for comparison")
+    add(
+        order[:count],
+        autoencoder,
+        f"The {count} farthest off the manifold: each generated sample, what the autoencoder makes of it and "
+        "the difference. Where that is strong and has a shape, the sample has something the data have not",
+    )
+    add(order[middle : middle + count], autoencoder, f"The {count} in the middle, in the same way")
+    add(order[-count:], autoencoder, f"The {count} nearest to the manifold")
+    add(
+        order[:count],
+        pca,
+        "For comparison, the first picture's samples with what PCA of the same width makes of them",
+    )
     return figures
-
-
-def _with_article(title: str) -> str:
-    return "the autoencoder" if title == "autoencoder" else title

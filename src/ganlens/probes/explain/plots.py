@@ -125,7 +125,7 @@ def line_chart(
     ]
     layout = _layout(x, y, percent)
     if logarithmic:
-        layout["xaxis"]["type"] = "log"
+        layout["xaxis"] |= {"type": "log", "dtick": "D2"}  # labels at 1, 2 and 5
     if line is not None:
         layout["shapes"] = [
             {
@@ -176,14 +176,14 @@ def heat_map(
 
 
 def _layout(x: str, y: str, percent: bool) -> dict[str, Any]:
-    vertical: dict[str, Any] = {"title": {"text": y}}
+    vertical: dict[str, Any] = {"title": {"text": y}, "automargin": True}
     if percent:
         vertical["tickformat"] = ".0%"
     return {
         "template": {"layout": {"colorway": COLOURS}},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": {"title": {"text": x}},
+        "xaxis": {"title": {"text": x}, "automargin": True},
         "yaxis": vertical,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
     }

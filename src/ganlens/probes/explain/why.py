@@ -26,7 +26,7 @@ from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 
 NEUTRALISED = 3
-"""Axes set to the data's mean in the last picture of each row."""
+"""Axes set to the data's mean in each row of pictures, one after another."""
 
 NEIGHBOUR = 5
 """The distance to this nearest training code says how untypical a code is."""
@@ -291,17 +291,19 @@ def _verdict(saved: Estimate, *, believable: bool) -> Verdict:
 def _rows(subject: Subject, bank: SampleBank, space: CodeSpace, examples: list[_Example]) -> Picture:
     rows = []
     for example in examples:
-        without = example.code.clone()
-        without[example.order[:NEUTRALISED]] = 0
-        redrawn = space.decode(torch.stack([example.code, without, torch.zeros_like(without)]))
+        states = [example.code]
+        for axis in example.order[:NEUTRALISED]:
+            states.append(states[-1].clone())
+            states[-1][axis] = 0
+        redrawn = space.decode(torch.stack([*states, torch.zeros_like(example.code)]))
         rows.append(torch.cat([bank.fakes()[[example.row]], redrawn]))
     order = "; ".join(f"{e.kind} ({_names(e)})" for e in examples)
     return Picture(
         subject.modality.strips(torch.stack(rows)),
-        "A row for each example: the generated sample, its reconstruction, the reconstruction with its "
-        f"{NEUTRALISED} foremost axes set to the data's mean, and the mean code. "
-        f"From the second picture to the third you see what these axes do: {order}. Where the first two "
-        "differ, the code does not explain the sample.",
+        "A row for each example: the generated sample, its reconstruction, the reconstruction as its "
+        f"{len(states) - 1} foremost axes are set to the data's mean one by one, and the mean code. From the "
+        f"second picture on you see what each axis does: {order}. Where the first two pictures differ, the "
+        "code does not explain the sample.",
     )
 
 
