@@ -86,7 +86,8 @@ class Stepper:
         totals: Terms = {}
         state.discriminator_optimiser.zero_grad(set_to_none=True)
         for piece, real in self._real_pieces(turn):
-            with self._randomness("discriminator", turn, piece), self._precision():
+            # Double backward through half precision is slow on CPUs and coarse everywhere: penalised steps are float32.
+            with self._randomness("discriminator", turn, piece), self._precision(full=penalise):
                 with torch.no_grad():
                     fake = self._generate(self._latents(f"discriminator {turn}", piece))
                 real, fake = self._seen(real, "real", turn, piece), self._seen(fake, "fake", turn, piece)
@@ -224,8 +225,8 @@ class Stepper:
         for group in state.discriminator_optimiser.param_groups:
             group["lr"] = config.discriminator_optimiser.learning_rate * factor * state.adapted
 
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.config.precision == "float32":
+    def _precision(self, *, full: bool = False) -> AbstractContextManager[object]:
+        if full or self.config.precision == "float32":
             return nullcontext()
         return torch.autocast(self._processes.device.type, dtype=torch.bfloat16)
 
