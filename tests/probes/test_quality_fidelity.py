@@ -52,7 +52,7 @@ def test_value_and_baseline_are_the_measure_at_equal_counts_against_the_same_hel
         expected = sum(frechet_distance(block, held_out) for block in blocks) / 3
         m = finding.measurement("Fréchet distance, coordinates")
         assert (m.value if got == "value" else m.baseline.value) == pytest.approx(expected, rel=1e-9)
-        assert "100 real training samples" in m.baseline.what
+        assert m.baseline.what == "real training samples, n = 100"
     assert "Student's t over 3 independent replicates" in m.interval and m.low < m.value < m.high
 
 

@@ -16,7 +16,7 @@ def asked(lab, generator, samples=1000):
 
 def test_an_honest_generator_varies_as_the_data_do(lab):
     finding, bank = asked(lab, lab.honest())
-    variety = finding.measurement("Variety, coordinates")
+    variety = finding.measurement("Mean distance between samples, coordinates")
     assert finding.verdict is Verdict.GOOD
     assert variety.value / variety.baseline.value == pytest.approx(1, abs=0.05)
     samples = bank.features("raw", "fake", 800)

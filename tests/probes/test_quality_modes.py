@@ -26,7 +26,7 @@ def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(l
 def test_a_dropped_class_is_named(lab):
     finding = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10])
     assert finding.verdict is Verdict.BAD
-    assert finding.headline == "It misses 1 of 5 classes: delta."
+    assert finding.headline == "It misses 1 of 5 classes: “delta”."
     made = finding.measurement("Classes made")
     assert (made.value, made.baseline.value) == (4, 5)
 
@@ -34,7 +34,9 @@ def test_a_dropped_class_is_named(lab):
 def test_scarce_and_over_made_classes_are_named(lab):
     finding = asked(lab, [0.41, 0.09, 0.15, 0.10, 0.25])
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline == "It makes all 5 classes, but too few of beta and too many of epsilon."
+    assert finding.headline == (
+        "All 5 classes are there, but it makes too few of “beta” and too many of “epsilon”."
+    )
 
 
 def test_the_divergence_is_the_kl_of_the_shares(lab):
@@ -66,7 +68,9 @@ def test_samples_between_the_classes_are_of_no_clear_class(lab):
 
     labeller = lab.bank(lab.honest()).labeller
     bank = SampleBank(Subject.wrap(Between(), data=lab.data), samples=500, labeller=labeller)
-    unsure = examine(bank.subject, "modes", bank=bank).measurement("Samples of no clear class")
+    finding = examine(bank.subject, "modes", bank=bank)
+    assert "100% of its samples are of no clear class (real ones: 0" in finding.headline
+    unsure = finding.measurement("Samples of no clear class")
     assert unsure.value == 1 and unsure.baseline.value < 0.02
 
 
@@ -87,7 +91,7 @@ def test_a_conditional_generator_is_checked_for_obedience(lab):
     finding = examine(bank.subject, "modes", bank=bank)
     obeyed = finding.measurement("Samples of the class that was asked for")
     assert obeyed.value == pytest.approx(0.70, abs=0.04) and obeyed.low < 0.70 < obeyed.high + 0.02
-    assert "misses 1 of 5 classes: beta" in finding.headline
+    assert "misses 1 of 5 classes: “beta”" in finding.headline
 
 
 def test_the_figures_carry_the_numbers(lab):

@@ -19,7 +19,7 @@ def test_an_honest_generator_is_not_accused(lab):
     assert finding.headline.startswith("No evidence of copying") and "no proof of privacy" in finding.headline
     for space in ("labeller features", "coordinates"):
         close = finding.measurement(f"Suspiciously close samples, {space}")
-        quotient = finding.measurement(f"Distance to training over distance to unseen, {space}")
+        quotient = finding.measurement(f"Distance to training over distance to unseen (median), {space}")
         assert close.value < 0.06
         assert (
             quotient.low <= quotient.baseline.value <= quotient.high

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Plot, Table, Verdict
+from ganlens.finding import Finding, Plot, Verdict
 from ganlens.measures import Interval, frechet_distance, kernel_distance, prdc, replicate_interval
 from ganlens.probes.charts import bars_with_reference
 from ganlens.probes.measured import measured
@@ -113,12 +113,12 @@ class Fidelity(Probe):
                         compared.interval,
                         better=BETTER[compared.name],
                         baseline=compared.reference,
-                        what=f"{n:,} real training samples against the same {n:,} held-out ones",
-                        unit=_unit(compared.name),
+                        what=f"real training samples, n = {n:,}",
+                        unit="share" if compared.name in KEPT_UP else "",
                     )
                 )
         main = bank.spaces[0]
-        finding.figures = [_shares_plot(by_space[main], bank.title(main)), _table(by_space, bank)]
+        finding.figures = [_shares_plot(by_space[main], bank.title(main))]
         finding.method = f"{self.method} Here n = {n:,}. " + " ".join(
             f"{bank.title(space).capitalize()}: {bank.describe(space)}." for space in bank.spaces
         )
@@ -159,12 +159,6 @@ def _measure(held_out: Tensor, block: Tensor, settings: FidelitySettings) -> dic
     }
 
 
-def _unit(name: str) -> str:
-    if name in (FRECHET, KERNEL):
-        return "squared feature distance" if name == FRECHET else ""
-    return "real balls per sample, over k" if name == "Density" else "share of samples"
-
-
 def _shares_plot(compared: dict[str, _Compared], space: str) -> Plot:
     rows = [compared[name] for name in SHARES]
     intervals = [row.interval for row in rows]
@@ -182,30 +176,6 @@ def _shares_plot(compared: dict[str, _Compared], space: str) -> Plot:
             "Precision and density: how much of what it makes lies among the real samples. Recall and "
             "coverage: how much of the real lies among what it makes. Diamonds: what real samples score."
         ),
-    )
-
-
-def _table(by_space: dict[str, dict[str, _Compared]], bank: SampleBank) -> Table:
-    rows = []
-    for space, compared in by_space.items():
-        for row in compared.values():
-            interval = row.interval
-            ends = f"{interval.low:.4g} … {interval.high:.4g}" if isinstance(interval, Interval) else "—"
-            ratio = f"{row.value / row.reference:.2f}" if row.reference > 0 and row.name != KERNEL else "—"
-            rows.append(
-                (
-                    bank.title(space),
-                    row.name,
-                    float(f"{row.value:.4g}"),
-                    ends,
-                    float(f"{row.reference:.4g}"),
-                    ratio,
-                )
-            )
-    return Table(
-        ("Feature space", "Measure", "Generated", "95 % interval", "Real training samples", "Ratio"),
-        tuple(rows),
-        "Every measure in every feature space. A kernel distance may be negative when two sets are close.",
     )
 
 

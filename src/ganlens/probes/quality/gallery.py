@@ -154,13 +154,12 @@ def _add_variety(
     value, reference = float(fake.mean()), float(real.mean())
     finding.measurements.append(
         measured(
-            f"Variety, {bank.title('raw')}",
+            f"Mean distance between samples, {bank.title('raw')}",
             value,
             replicate_interval(fake),
             better="neither",
             baseline=reference,
             what=f"{n:,} real training samples",
-            unit="mean distance",
         )
     )
     return value / reference if reference > 0 else None
@@ -188,7 +187,7 @@ def _add_repeats(finding: Finding, bank: SampleBank, most: int) -> float:
             better="lower",
             baseline=reference,
             what="no repeats" if data is None else f"{n:,} real training samples",
-            unit="share of samples",
+            unit="share",
         )
     )
     return max(0.0, share - reference)
@@ -220,7 +219,7 @@ def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int)
             better="lower",
             baseline=0.0,
             what="real samples, by the way they are stored",
-            unit="share of samples",
+            unit="share",
         )
     )
     if subject.data is not None:
@@ -245,7 +244,7 @@ def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measureme
         better="neither",
         baseline=float(share(reals).mean()),
         what="real training samples",
-        unit="share of values",
+        unit="share",
     )
 
 

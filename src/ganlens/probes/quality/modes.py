@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MISSING, SCARCE, ABUNDANT = 0.2, 0.5, 2.0
 UNSURE = 0.5
 SKILL = 0.5
+UNCLEAR, UNCLEAR_RATIO = 0.1, 3.0
 NAMED = 6
 
 
@@ -75,10 +76,11 @@ class Modes(Probe):
         "A labeller trained on the data names the class of every generated sample. Shares carry exact "
         "binomial intervals that hold for all classes together. A class is missing when its interval ends "
         f"below {MISSING:g}× its real share, scarce below {SCARCE:g}×, over-made above {ABUNDANT:g}×. Bad: "
-        "a class is missing. Caution: one is scarce or over-made. Not believable: the labeller's held-out "
-        f"accuracy is not surely {SKILL:.0%} of the way from always naming the commonest class to never "
-        "being wrong. The divergence is computed on blocks as large as the held-out set, whose own "
-        "divergence from the training shares is its reference."
+        f"a class is missing. Caution: one is scarce or over-made, or surely more than {UNCLEAR:.0%} of "
+        f"samples (and {UNCLEAR_RATIO:g}× the real share) are of no clear class. Not believable: the "
+        f"labeller's held-out accuracy is not surely {SKILL:.0%} of the way from always naming the "
+        "commonest class to never being wrong. The divergence is computed on blocks as large as the "
+        "held-out set, whose own divergence from the training shares is its reference."
     )
     Settings: ClassVar[type[ProbeSettings]] = ModesSettings
 
@@ -94,14 +96,14 @@ class Modes(Probe):
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         _measure_classes(finding, shares)
         _measure_divergence(finding, bank, labels, real, settings.replicates)
-        _measure_doubt(finding, bank, confidence)
+        unclear = _measure_doubt(finding, bank, confidence)
         if subject.num_classes == classes:
             _measure_obedience(finding, bank, labels, labeller)
         _measure_labeller(finding, labeller)
         finding.figures = _figures(bank, shares, labels, data.class_names, settings.shown)
         finding.arrays = {"shares": shares.generated, "real_shares": real, "labels": labels}
         finding.method = f"{self.method} The labeller: {labeller.protocol}"
-        _judge(finding, shares, data.class_names, labeller)
+        _judge(finding, shares, data.class_names, labeller, unclear)
         return finding
 
 
@@ -147,20 +149,25 @@ def _measure_divergence(
     )
 
 
-def _measure_doubt(finding: Finding, bank: SampleBank, confidence: Tensor) -> None:
+def _measure_doubt(finding: Finding, bank: SampleBank, confidence: Tensor) -> str:
+    """Adds the share of samples the labeller is unsure of; says it where it is far above the real one."""
     unsure, n = int((confidence < UNSURE).sum()), len(confidence)
     _, real = bank.predictions("held_out")
+    interval, reference = binomial_interval(unsure, n), float((real < UNSURE).double().mean())
     finding.measurements.append(
         measured(
             "Samples of no clear class",
             unsure / n,
-            binomial_interval(unsure, n),
+            interval,
             better="lower",
-            baseline=float((real < UNSURE).double().mean()),
+            baseline=reference,
             what="held-out real samples",
-            unit="share of samples",
+            unit="share",
         )
     )
+    if interval.low <= max(UNCLEAR, UNCLEAR_RATIO * reference):
+        return ""
+    return f"{unsure / n:.0%} of its samples are of no clear class (real ones: {reference:.1%})"
 
 
 def _measure_obedience(finding: Finding, bank: SampleBank, labels: Tensor, labeller: Labeller) -> None:
@@ -175,7 +182,7 @@ def _measure_obedience(finding: Finding, bank: SampleBank, labels: Tensor, label
             better="higher",
             baseline=labeller.held_out_accuracy,
             what="held-out real samples, whose class is known",
-            unit="share of samples",
+            unit="share",
         )
     )
 
@@ -190,7 +197,7 @@ def _measure_labeller(finding: Finding, labeller: Labeller) -> None:
             better="higher",
             baseline=labeller.majority_share,
             what="always naming the commonest class",
-            unit="share of held-out samples",
+            unit="share",
         )
     )
 
@@ -255,9 +262,11 @@ def _said(shares: _Shares, i: int) -> str:
     return "over-made" if i in shares.abundant else ""
 
 
-def _judge(finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: Labeller) -> None:
+def _judge(
+    finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: Labeller, unclear: str
+) -> None:
     def named(which: list[int]) -> str:
-        listed = ", ".join(names[i] for i in which[:NAMED])
+        listed = ", ".join(f"“{names[i]}”" for i in which[:NAMED])
         return f"{listed} and {len(which) - NAMED} more" if len(which) > NAMED else listed
 
     total = int((shares.real > 0).sum())
@@ -266,6 +275,7 @@ def _judge(finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: 
         for text, which in (("too few of", shares.scarce), ("too many of", shares.abundant))
         if which
     ]
+    faults = ([f"it makes {' and '.join(uneven)}"] if uneven else []) + ([unclear] if unclear else [])
     enough = labeller.majority_share + SKILL * (1 - labeller.majority_share)
     if labeller.held_out_accuracy_interval[0] < enough:
         finding.verdict = Verdict.NOT_BELIEVABLE
@@ -276,13 +286,13 @@ def _judge(finding: Finding, shares: _Shares, names: tuple[str, ...], labeller: 
         )
     elif shares.missing:
         finding.verdict = Verdict.BAD
-        more = f"; {' and '.join(uneven)}" if uneven else ""
+        more = f"; {' and '.join(faults)}" if faults else ""
         finding.headline = (
             f"It misses {len(shares.missing)} of {total} classes: {named(shares.missing)}{more}."
         )
-    elif uneven:
+    elif faults:
         finding.verdict = Verdict.CAUTION
-        finding.headline = f"It makes all {total} classes, but {' and '.join(uneven)}."
+        finding.headline = f"All {total} classes are there, but {' and '.join(faults)}."
     else:
         finding.verdict = Verdict.GOOD
         finding.headline = (

@@ -191,18 +191,17 @@ def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
             better="lower",
             baseline=space.real_share,
             what="real samples that it never saw",
-            unit="share of samples",
+            unit="share",
         )
     )
     finding.measurements.append(
         measured(
-            f"Distance to training over distance to unseen, {title}",
+            f"Distance to training over distance to unseen (median), {title}",
             float(space.fake.ratio.median()),
             _median_interval(space.fake.ratio),
             better="higher",
             baseline=float(space.real.median()),
             what="real samples that it never saw",
-            unit="median quotient",
         )
     )
 
@@ -220,7 +219,7 @@ def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
             better="lower",
             baseline=float((real <= near).double().mean()),
             what="real samples that it never saw",
-            unit="share of samples",
+            unit="share",
         )
     )
 
