@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ import torch
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.finding import Finding, Plot, Verdict
 from ganlens.modality import Points
+from ganlens.probes.audit import examine
+from ganlens.subject import SampleBank, Subject
 
 PROBES = ("off-manifold", "missed", "axes", "latent-recovery", "why")
 
@@ -236,7 +239,9 @@ def test_axes_that_no_direction_moves_are_not_believed(spots, stretched):
 
     finding = spots.ask("axes", spots.Generator(even), stretched)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("None of the 2 code axes can be moved by a latent direction better")
+    assert finding.headline.startswith(
+        "None of the 2 code axes can be moved by a latent direction as predicted"
+    )
 
 
 def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched):
@@ -388,3 +393,18 @@ def test_points_off_the_line_are_found(spots, points):
         "off-manifold", OnTheArc(0.1), points, spots.fitted(points, Angle(), width=1), samples=1000
     )
     assert finding.verdict is Verdict.BAD
+
+
+def test_the_bank_s_own_autoencoder_explains_points_from_end_to_end(spots, points):
+    """Nothing written down here: the autoencoder is fitted by the bank, once, and shared."""
+    small = replace(points, train=Split(points.train.samples.take(slice(200))))
+    sound, thick = (Subject.wrap(OnTheArc(thickness), data=small) for thickness in (0.0, 0.1))
+    bank = SampleBank(sound, samples=400, seed=0)
+    asked = {name: examine(sound, name, bank=bank) for name in PROBES}
+    assert bank.autoencoder.beats_pca
+    for name in PROBES[:4]:
+        assert asked[name].verdict is Verdict.GOOD, asked[name].headline
+        assert bank.autoencoder.protocol in asked[name].method
+    assert "a single axis" in asked["why"].headline
+    ruined = SampleBank(thick, samples=400, seed=0, autoencoder=bank.autoencoder)
+    assert examine(thick, "off-manifold", bank=ruined).verdict is Verdict.BAD

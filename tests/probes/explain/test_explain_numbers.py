@@ -86,10 +86,10 @@ def test_directions_of_a_linear_code_are_its_rows_whatever_the_latents_scale():
     torch.testing.assert_close(shift, torch.full_like(shift, 2.0), atol=1e-2, rtol=0)
 
 
-def test_leakage_is_the_share_of_the_squared_shift_on_other_axes():
-    shifts = torch.tensor([3.0, 4.0]).expand(5, 2, 2)
-    assert off_target_share(shifts, 0) == pytest.approx(16 / 25)
-    assert off_target_share(torch.zeros(5, 2, 2), 0) == 0
+def test_leakage_is_the_share_of_the_sample_s_change_on_other_axes():
+    shifts, effect = torch.tensor([3.0, 8.0]).expand(5, 2, 2), torch.tensor([1.0, 0.5])
+    assert off_target_share(shifts, 0, effect) == pytest.approx(16 / 25)
+    assert off_target_share(torch.zeros(5, 2, 2), 0, effect) == 0
 
 
 def test_random_directions_have_length_one():

@@ -38,6 +38,9 @@ from ganlens.subject import SampleBank, Subject
 DISTANCES = (-2.0, -1.0, 1.0, 2.0)
 """How far latents are moved to measure agreement, in standard deviations."""
 
+FAINT = 0.3
+"""Agreement below which an axis is not believed, however little random directions achieve."""
+
 FIRM = 0.5
 """Median agreement of the axes that survive from which the verdict is good."""
 
@@ -63,7 +66,7 @@ class _Trial:
         agreements: [j] of every axis, then their mean.
         on_random: [j] mean agreement of random directions that make the axis's claim.
         correlations: [j] Pearson's, for those used to it.
-        leaks, random_leaks: [j] share of the shift on other axes.
+        leaks, random_leaks: [j] share of the change of the sample that falls on other axes.
     """
 
     directions: AxisDirections
@@ -79,8 +82,9 @@ class _Trial:
 
     @property
     def survivors(self) -> list[int]:
-        """Axes whose direction beats random ones with the whole interval."""
-        return [j for j in range(self.count) if self.agreements[j].low > self.on_random[j]]
+        """Axes whose direction beats random ones with the whole interval, and is not all but useless."""
+        each = enumerate(zip(self.agreements, self.on_random, strict=False))
+        return [j for j, (own, random) in each if own.low > random and own.value >= FAINT]
 
     @property
     def mean(self) -> Estimate:
@@ -112,13 +116,13 @@ class Axes(Probe):
         "generator's mean gradient, though none is taken. Intervention agreement: fresh latents are moved "
         "by −2, −1, 1 and 2 standard deviations along the direction, the results are encoded, and the "
         "actual shift of the axis is compared with the predicted one by Lin's concordance correlation (1: "
-        "as predicted in direction and size; 0: unrelated). Leakage is the share of the squared code shift "
-        "that falls on other axes. Intervals: bootstrap over latents. Self-checks: the autoencoder must "
-        "explain more of held-out samples than PCA of the same width; and an axis is believable only where "
-        "the whole interval of its agreement lies above the mean agreement of random directions of the "
-        "same length that make the same claim, each turned to the side on which the regression says the "
-        "axis rises. Verdict: good where at least half of the axes survive with a median agreement of 0.5 "
-        "or more, caution where any do, else not believable."
+        "as predicted in direction and size; 0: unrelated). Leakage is the share of the (squared) change "
+        "of the decoded sample that falls on other axes. Intervals: bootstrap over latents. Self-checks: "
+        "the autoencoder must explain more of held-out samples than PCA of the same width; and an axis is "
+        "believable only where its agreement is 0.3 or more and the whole interval lies above the mean "
+        "agreement of random directions of the same length that make the same claim, each turned to the "
+        "side on which the regression says the axis rises. Verdict: good where at least half of the axes "
+        "survive with a median agreement of 0.5 or more, caution where any do, else not believable."
     )
 
     def examine(self, subject: Subject, settings: AxesSettings, context: Context) -> Finding:
@@ -141,7 +145,7 @@ class Axes(Probe):
             for place, space in enumerate(spaces):
                 own = intervene(bank, (space,), scale, latents, fitted[place].unit[: count[place]], distances)
                 resample = torch_generator(context.seed, self.name, "bootstrap")
-                trials.append(_trial(fitted[place], own, on_guesses.shifts[place], guesses, resample))
+                trials.append(_trial(space, fitted[place], own, on_guesses.shifts[place], guesses, resample))
                 task.advance(count[place])
         ours, theirs = trials
         gate = why_not_believable(bank.autoencoder)
@@ -166,7 +170,12 @@ class Axes(Probe):
 
 
 def _trial(
-    directions: AxisDirections, own: Interventions, on_guesses: Tensor, guesses: Tensor, rng: torch.Generator
+    space: CodeSpace,
+    directions: AxisDirections,
+    own: Interventions,
+    on_guesses: Tensor,
+    guesses: Tensor,
+    rng: torch.Generator,
 ) -> _Trial:
     """Agreement of every direction tried in `own`, and of random ones [d, n, a, k] with its claim."""
     shifts, count = own.shifts[0], len(own.shifts[0])
@@ -178,13 +187,15 @@ def _trial(
         claims = [concordance(predicted, on_guesses[d, :, :, j] * sides[d, j]) for d in range(len(guesses))]
         on_random.append(float(torch.stack(claims).mean()))
         correlations.append(correlation(predicted.expand_as(on_axis[..., j]), on_axis[..., j]))
-        random_leaks.append(sum(off_target_share(moved, j) for moved in on_guesses) / len(on_guesses))
+        random_leaks.append(
+            sum(off_target_share(moved, j, space.effect) for moved in on_guesses) / len(on_guesses)
+        )
     return _Trial(
         directions,
         agreement(directions.slope[:count], on_axis, own.distances, rng),
         on_random,
         correlations,
-        [off_target_share(shifts[j], j) for j in range(count)],
+        [off_target_share(shifts[j], j, space.effect) for j in range(count)],
         random_leaks,
     )
 
@@ -218,9 +229,8 @@ def _result(ours: _Trial, theirs: _Trial) -> str:
     survivors = ours.survivors
     if not survivors:
         return (
-            f"None of the {ours.count} code axes can be moved by a latent direction better than by a random "
-            "one: "
-            "the traversals below explain nothing and are not to be believed."
+            f"None of the {ours.count} code axes can be moved by a latent direction as predicted and better "
+            "than by a random one: the traversals below explain nothing and are not to be believed."
         )
     if len(survivors) == ours.count:
         which = f"All {ours.count} code axes"
@@ -235,7 +245,7 @@ def _result(ours: _Trial, theirs: _Trial) -> str:
     lost = "" if len(survivors) == ours.count else "; do not believe the others"
     leaks = [ours.leaks[j] for j in survivors]
     leaking = f"{min(leaks):.0%} to {max(leaks):.0%}"
-    return f"{result}{lost}. Of the shift of a believable axis {leaking} falls on other axes."
+    return f"{result}{lost}. Of what a believable axis's direction changes, {leaking} falls on other axes."
 
 
 def _verdict(ours: _Trial) -> Verdict:
@@ -293,7 +303,7 @@ def _traversals(
                 subject.modality.strips(torch.stack(rows)),
                 f"Axis {j + 1}, {'believable' if believable else 'not believable'} (agreement "
                 f"{trial.agreements[j].value:.2f}, "
-                f"random {trial.on_random[j]:.2f}; {trial.leaks[j]:.0%} of the shift falls on other axes): "
+                f"random {trial.on_random[j]:.2f}; {trial.leaks[j]:.0%} of the change falls on other axes): "
                 f"{len(start)} samples, each twice. "
                 f"The upper strip is the generator's, moved by −{settings.reach:g} to {settings.reach:g} "
                 "standard deviations along the latent direction; "

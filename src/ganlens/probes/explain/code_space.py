@@ -36,8 +36,9 @@ NUMBERS_AT_ONCE = 1 << 23
 TRAIN_AT_MOST = 20_000
 """Training samples that define the axes: enough for a mean and a covariance, however large the data."""
 
-CODES_FOR_AXES = 256
-"""Training codes at which the decoder's Jacobian is looked at."""
+FEWEST_CODES, MOST_CODES, DECODED_FOR_AXES = 32, 256, 1 << 28
+"""Training codes at which the decoder's Jacobian is looked at: fewer for large samples, so that the numbers
+decoded stay near the last of these."""
 
 STEP = 0.5
 """Half-width, in standard deviations, of the central differences that stand for the decoder's Jacobian: wide
@@ -202,7 +203,8 @@ def _fit(
         variance,
         device,
     )
-    at = white.standardise(raw_codes[:CODES_FOR_AXES])
+    looks = DECODED_FOR_AXES // (2 * white.width * mean.numel())
+    at = white.standardise(raw_codes[: min(max(looks, FEWEST_CODES), MOST_CODES)])
     squared_effect, turn = torch.linalg.eigh(_mean_squared_jacobian(white, at))
     squared_effect, turn = squared_effect.flip(0), turn.flip(1)
     largest = turn.abs().argmax(dim=0)

@@ -174,7 +174,13 @@ def agreement(slopes: Tensor, on_axis: Tensor, distances: Tensor, rng: torch.Gen
     return bootstrap(statistic, len(on_axis), rng=rng, of="held-out latents")
 
 
-def off_target_share(shifts: Tensor, axis: int) -> float:
-    """Which share of the squared code shift [n, a, k] falls on other axes than the one meant: 0…1."""
-    total = float(shifts.square().sum())
-    return 1 - float(shifts[..., axis].square().sum()) / total if total > 0 else 0.0
+def off_target_share(shifts: Tensor, axis: int, effect: Tensor) -> float:
+    """Which share of the change of the decoded sample falls on other axes than the one meant: 0…1.
+
+    Args:
+        shifts: [n, a, k] of the code.
+        effect: [k] how much a step along each axis changes the sample; see `CodeSpace`.
+    """
+    parts = (shifts * effect).square().flatten(0, -2).sum(dim=0)
+    total = float(parts.sum())
+    return 1 - float(parts[axis]) / total if total > 0 else 0.0

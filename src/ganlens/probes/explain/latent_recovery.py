@@ -25,6 +25,9 @@ from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import Subject
 
+TELLING = 0.01
+"""Differences of R² below this are no reason to prefer one code to the other."""
+
 BARS = 64
 """Latent numbers drawn one by one; of more, those that are seen best."""
 
@@ -94,8 +97,9 @@ class LatentRecovery(Probe):
         "interval lies above 0. Self-checks, which make the finding not believable: the autoencoder must "
         "explain more of held-out real samples than PCA of the same width, and the interval of the overall "
         "R² must lie above the shuffled pairings'. Verdict otherwise: good, or caution where PCA's code "
-        "tells more of the latents than the autoencoder's with the whole interval of the paired "
-        "difference: then the autoencoder's axes are not the best words for what this generator does."
+        "tells more of the latents than the autoencoder's by 0.01 or more with the whole interval of the "
+        "paired difference: then the autoencoder's axes are not the best words for what this generator "
+        "does."
     )
 
     def examine(self, subject: Subject, settings: LatentRecoverySettings, context: Context) -> Finding:
@@ -233,17 +237,17 @@ def _result(ours: _Recovery, width: int) -> str:
 
 
 def _beside_pca(ours: _Recovery, theirs: _Recovery, gain: Estimate) -> str:
-    if gain.high < 0:
+    if gain.high < -TELLING:
         return f"PCA's code of the same width recovers more ({theirs.overall.value:.0%})."
-    if gain.low > 0:
-        return f"PCA's code of the same width recovers {theirs.overall.value:.0%}."
+    if gain.low > TELLING:
+        return f"PCA's code of the same width recovers less ({theirs.overall.value:.0%})."
     return f"PCA's code of the same width recovers as much ({theirs.overall.value:.0%})."
 
 
 def _verdict(gain: Estimate, *, believable: bool) -> Verdict:
     if not believable:
         return Verdict.NOT_BELIEVABLE
-    return Verdict.CAUTION if gain.high < 0 else Verdict.GOOD
+    return Verdict.CAUTION if gain.high < -TELLING else Verdict.GOOD
 
 
 def _bars(ours: _Recovery, theirs: _Recovery, varying: Tensor) -> Plot:
