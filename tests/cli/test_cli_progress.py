@@ -70,3 +70,17 @@ def test_a_failing_task_leaves_no_tick_and_the_next_one_works(terminal: bool) ->
     with progress.task("second"):
         pass
     assert [line for line in lines(file) if line.startswith("✓")] == ["✓ second  _ s"]
+
+
+def test_a_long_note_is_cut_and_leaves_the_bars_whole() -> None:
+    progress, file = watched(terminal=True)
+    with progress.task("Auditing", 9) as outer:
+        outer.note("why does this sample look the way it does, " * 5)
+        with progress.task("Testing the order of the axes", 10) as inner:
+            inner.advance(5)
+            assert progress._live is not None
+            progress._live.refresh()
+    rows = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in file.getvalue().split("\n")]
+    row = next(line for line in rows if "Testing the order of the axes" in line and "50%" in line)
+    assert row.count("━") == 12  # half of the bar
+    assert any("Auditing" in line and "…" in line for line in rows)

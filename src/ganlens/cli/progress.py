@@ -21,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from ganlens.progress import Task
@@ -92,18 +93,20 @@ class RichProgress:
 
 
 def _bars(console: Console) -> Progress:
+    fixed, rest = Column(no_wrap=True), Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=fixed),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("[dim]left[/dim]"),
         TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("[dim]{task.fields[note]}[/dim]"),
+        TextColumn("[dim]{task.fields[note]}[/dim]", table_column=rest),
         console=console,
         transient=True,
         refresh_per_second=4,
+        expand=True,
     )
 
 

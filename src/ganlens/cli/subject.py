@@ -86,7 +86,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="cpu, cuda, cuda:1, mps. Default: a GPU where there is one; others' generators stay where they are.",
+        help="cpu, cuda, cuda:1, mps. Default: a GPU if there is one (others' generators: theirs).",
     ),
 ]
 
