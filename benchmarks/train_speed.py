@@ -3,8 +3,8 @@
     python benchmarks/train_speed.py
 
 The peer is what a tutorial would write: eager, two discriminator passes, Adam as it comes, gradients into everything.
-Ours is `Stepper`, the step that `ganlens train` runs, with the `dcgan` preset at 32×32×3, 64 base channels, batch 64: the
-average of the generator's weights, the finite check's gradient norms and the data's decoding included.
+Ours is `Stepper`, the step that `ganlens train` runs, with the `dcgan` preset at 32×32×3, 64 base channels, batch 64:
+the average of the generator's weights, the finite check's gradient norms and the data's decoding included.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def textbook_loop(config: RunConfig, state: TrainingState, images: torch.Tensor)
     optimiser_d = torch.optim.Adam(discriminator.parameters(), lr=d.learning_rate, betas=(d.beta1, d.beta2))
     criterion = nn.BCEWithLogitsLoss()
     real_label, fake_label = torch.ones(config.batch), torch.zeros(config.batch)
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), config.batch, shuffle=True, drop_last=True)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(images), config.batch, shuffle=True, drop_last=True
+    )
     batches = iter(loader)
 
     def step() -> None:
@@ -76,7 +78,9 @@ def operations_of(step: Callable[[], object]) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=8, help="A B pairs")
     parser.add_argument("--steps", type=int, default=12, help="steps per turn")
     parser.add_argument("--set", action="append", default=[], help="settings over the dcgan preset")
@@ -99,7 +103,9 @@ def main() -> None:
     for _ in range(args.rounds):
         rate = matrix_product_rate()
         a, b = seconds_of(plain, args.steps), seconds_of(ours.run, args.steps)
-        rows.append({"plain": args.steps * config.batch / a, "ours": args.steps * config.batch / b, "matrix": rate})
+        rows.append(
+            {"plain": args.steps * config.batch / a, "ours": args.steps * config.batch / b, "matrix": rate}
+        )
     ratios = [row["ours"] / row["plain"] for row in rows]
     shares = [row["ours"] * counts[0] / row["matrix"] for row in rows]
     print(f"{'round':>5} {'textbook img/s':>15} {'ours img/s':>12} {'ratio':>7} {'of matrix rate':>15}")
@@ -109,8 +115,17 @@ def main() -> None:
     print(f"median share of the matrix-product rate {statistics.median(shares):.0%}")
     print(f"GFLOP per image: ours {counts[0] / 1e9:.3f}, textbook {counts[1] / 1e9:.3f}")
     if not args.no_record:
-        record = {"settings": args.set, "batch": config.batch, "shape": SHAPE, "rounds": rows, "ratios": ratios}
-        record |= {"median_ratio": statistics.median(ratios), "median_share_of_matrix_rate": statistics.median(shares)}
+        record = {
+            "settings": args.set,
+            "batch": config.batch,
+            "shape": SHAPE,
+            "rounds": rows,
+            "ratios": ratios,
+        }
+        record |= {
+            "median_ratio": statistics.median(ratios),
+            "median_share_of_matrix_rate": statistics.median(shares),
+        }
         print(f"recorded in {write_record('train_speed', record)}")
 
 

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ganlens.data import DataOptions
 from ganlens.errors import UserError
@@ -38,11 +46,21 @@ class ObjectiveConfig(_Section):
     loss: str = Field("relativistic", description="one of `ganlens list losses`")
     r1: float = Field(0.0, ge=0, description="γ of R1: (γ/2)·E‖∇D‖² at real samples; 0 turns it off")
     r2: float = Field(0.0, ge=0, description="γ of R2: the same at generated samples")
-    gradient_penalty: float = Field(0.0, ge=0, description="λ of WGAN-GP: λ·E(‖∇D‖−1)² between real and generated")
-    penalty_every: int = Field(1, ge=1, description="penalties on every k-th discriminator step, weighted by k")
-    real_label: float = Field(1.0, gt=0.5, le=1, description="one-sided label smoothing: what D is to say of real samples")
-    flip_labels: float = Field(0.0, ge=0, lt=0.5, description="share of real–generated pairs shown to D the wrong way round")
-    instance_noise: float = Field(0.0, ge=0, description="standard deviation of noise added to all that D sees, at the start")
+    gradient_penalty: float = Field(
+        0.0, ge=0, description="λ of WGAN-GP: λ·E(‖∇D‖−1)² between real and generated"
+    )
+    penalty_every: int = Field(
+        1, ge=1, description="penalties on every k-th discriminator step, weighted by k"
+    )
+    real_label: float = Field(
+        1.0, gt=0.5, le=1, description="one-sided label smoothing: what D is to say of real samples"
+    )
+    flip_labels: float = Field(
+        0.0, ge=0, lt=0.5, description="share of real–generated pairs shown to D the wrong way round"
+    )
+    instance_noise: float = Field(
+        0.0, ge=0, description="standard deviation of noise added to all that D sees, at the start"
+    )
     instance_noise_images: int = Field(
         1_000_000, ge=1, description="images over which the instance noise falls to zero, linearly"
     )
@@ -80,12 +98,19 @@ class ScheduleConfig(_Section):
 
     kind: Literal["constant", "cosine"] = "constant"
     warmup_images: int = Field(0, ge=0, description="linear warm-up from 0")
-    decay_images: int = Field(1_000_000, ge=1, description="cosine: images after which the final factor is reached, and kept")
-    final_factor: float = Field(0.25, ge=0, le=1, description="cosine: what the learning rate is multiplied by in the end")
-    adapt: bool = Field(
-        False, description="slow D down while it tells real from generated better than `adapt_target`, and let it recover"
+    decay_images: int = Field(
+        1_000_000, ge=1, description="cosine: images after which the final factor is reached, and kept"
     )
-    adapt_target: float = Field(0.6, gt=0, lt=1, description="D's advantage aimed at: the mean sign of D(real) − D(generated)")
+    final_factor: float = Field(
+        0.25, ge=0, le=1, description="cosine: what the learning rate is multiplied by in the end"
+    )
+    adapt: bool = Field(
+        False,
+        description="slow D down while it tells real from generated better than `adapt_target`, and let it recover",
+    )
+    adapt_target: float = Field(
+        0.6, gt=0, lt=1, description="D's advantage aimed at: the mean sign of D(real) − D(generated)"
+    )
     adapt_images: int = Field(20_000, ge=1, description="images over which the factor can change e-fold")
 
 
@@ -94,15 +119,21 @@ class EMAConfig(_Section):
 
     half_life: int = Field(50_000, ge=1, description="images after which an old weight counts half")
     warmup: float = Field(
-        0.05, ge=0, description="the half-life is at most this share of the images seen so far; 0 turns the ramp off"
+        0.05,
+        ge=0,
+        description="the half-life is at most this share of the images seen so far; 0 turns the ramp off",
     )
 
 
 class AugmentConfig(_Section):
     """DiffAugment: differentiable changes to everything D sees, so that a small data set isn't memorised by it."""
 
-    translation: float = Field(0.0, ge=0, le=0.5, description="largest shift as a share of the side; 0 turns it off")
-    cutout: float = Field(0.0, ge=0, le=1, description="side of the square cut out, as a share; 0 turns it off")
+    translation: float = Field(
+        0.0, ge=0, le=0.5, description="largest shift as a share of the side; 0 turns it off"
+    )
+    cutout: float = Field(
+        0.0, ge=0, le=1, description="side of the square cut out, as a share; 0 turns it off"
+    )
     colour: bool = Field(False, description="brightness, saturation and contrast")
 
 
@@ -110,13 +141,18 @@ class EvaluationConfig(_Section):
     """Looking at the averaged generator while it trains."""
 
     every: int = Field(50_000, ge=1, description="images between evaluations")
-    samples: int = Field(2_000, ge=16, description="generated samples per evaluation, at most as many as are held out")
+    samples: int = Field(
+        2_000, ge=16, description="generated samples per evaluation, at most as many as are held out"
+    )
     features: Literal["auto", "labeller", "raw"] = Field(
-        "auto", description="what distances are measured in; auto: a labeller's features where there are labels"
+        "auto",
+        description="what distances are measured in; auto: a labeller's features where there are labels",
     )
     grid: int = Field(64, ge=1, description="samples in the picture")
     metric: str = Field("frechet_distance", description="the measure that decides which checkpoint is best")
-    patience: int = Field(0, ge=0, description="stop after so many evaluations without a better one; 0 never stops")
+    patience: int = Field(
+        0, ge=0, description="stop after so many evaluations without a better one; 0 never stops"
+    )
 
 
 class CheckpointConfig(_Section):
@@ -129,12 +165,19 @@ class CheckpointConfig(_Section):
 class WatchConfig(_Section):
     """When to warn."""
 
-    diversity: float = Field(0.5, ge=0, description="collapse: diversity or coverage below this share of the best so far")
+    diversity: float = Field(
+        0.5, ge=0, description="collapse: diversity or coverage below this share of the best so far"
+    )
     logits: float = Field(100.0, gt=0, description="divergence: mean |D(x)| above this")
     advantage: float = Field(0.98, gt=0, le=1, description="saturation: D's advantage above this, and …")
-    gradient: float = Field(0.01, gt=0, lt=1, description="… G's gradient norm below this share of its largest so far")
+    gradient: float = Field(
+        0.01, gt=0, lt=1, description="… G's gradient norm below this share of its largest so far"
+    )
     copying: float = Field(
-        0.3, gt=0, lt=1, description="copying: excess of samples whose nearest real one is a training sample (0 none, 1 all)"
+        0.3,
+        gt=0,
+        lt=1,
+        description="copying: excess of samples whose nearest real one is a training sample (0 none, 1 all)",
     )
 
 
@@ -144,7 +187,9 @@ class RunConfig(_Section):
     data: DataConfig
     preset: str = Field(description="the preset it started from")
     seed: int = 0
-    images: int = Field(500_000, ge=1, description="how far to train unless --steps, --images or --minutes says otherwise")
+    images: int = Field(
+        500_000, ge=1, description="how far to train unless --steps, --images or --minutes says otherwise"
+    )
     batch: int = Field(64, ge=1, description="images per step and process")
     accumulate: int = Field(1, ge=1, description="pieces the batch is computed in, to save memory")
     latent: int = Field(64, ge=1, description="width of the latent z ~ N(0, I)")
@@ -159,9 +204,15 @@ class RunConfig(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     watch: WatchConfig = WatchConfig()
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: networks under autocast")
-    compile: bool = Field(False, description="compile the generator, and the discriminator where no penalty forbids it")
-    trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field((), description="beside metrics.jsonl (extra: track)")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: networks under autocast"
+    )
+    compile: bool = Field(
+        False, description="compile the generator, and the discriminator where no penalty forbids it"
+    )
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        (), description="beside metrics.jsonl (extra: track)"
+    )
 
     @field_validator("generator", "discriminator", mode="before")
     @classmethod
@@ -191,7 +242,9 @@ def presets() -> dict[str, str]:
     found = {}
     for entry in resources.files("ganlens.presets").iterdir():
         if entry.name.endswith(".yaml"):
-            found[entry.name.removesuffix(".yaml")] = entry.read_text(encoding="utf-8").split("\n")[0].lstrip("# ")
+            found[entry.name.removesuffix(".yaml")] = (
+                entry.read_text(encoding="utf-8").split("\n")[0].lstrip("# ")
+            )
     return dict(sorted(found.items()))
 
 
@@ -243,7 +296,9 @@ def validate_config(values: Mapping[str, Any]) -> RunConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise UserError(f"there is no setting {key!r}. {_nearest_setting(key, _setting_names())}") from None
+            raise UserError(
+                f"there is no setting {key!r}. {_nearest_setting(key, _setting_names())}"
+            ) from None
         raise UserError(f"{key}={first.get('input')!r}: {first['msg'].lower()}") from None
 
 
@@ -266,8 +321,12 @@ def load_config(path: Path) -> RunConfig:
 
 def differences(before: RunConfig, after: RunConfig) -> list[str]:
     """What a resumed run would compute differently, as "key: before → after"; empty when nothing."""
-    old, new = (dict(flatten(c.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)))) for c in (before, after))
-    return [f"{key}: {old.get(key)} → {new.get(key)}" for key in {**old, **new} if old.get(key) != new.get(key)]
+    old, new = (
+        dict(flatten(c.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)))) for c in (before, after)
+    )
+    return [
+        f"{key}: {old.get(key)} → {new.get(key)}" for key in {**old, **new} if old.get(key) != new.get(key)
+    ]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

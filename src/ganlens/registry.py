@@ -53,7 +53,9 @@ class Registry(Generic[T]):
         def enter(component: C) -> C:
             known = self._components.get(name)
             if known is not None and _origin(known) != _origin(component):
-                raise ValueError(f"two components want the {self.kind} name {name!r}: {known!r} and {component!r}")
+                raise ValueError(
+                    f"two components want the {self.kind} name {name!r}: {known!r} and {component!r}"
+                )
             self._components[name] = component  # type: ignore[assignment]
             text = summary or inspect.getdoc(component) or ""
             self._summaries[name] = text.strip().split("\n")[0]

@@ -43,7 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         _remove(partial)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"no space left to write {path}: free some space and run the same command again") from error
+            raise UserError(
+                f"no space left to write {path}: free some space and run the same command again"
+            ) from error
         if isinstance(error, PermissionError):
             raise UserError(f"{path} can't be written: {error.strerror}; choose another folder") from error
         raise
@@ -76,7 +78,9 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not a whole JSON file ({error}); it was cut or edited") from error
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write named tensors as one safetensors file, whole or not at all."""
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as partial:

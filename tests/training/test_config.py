@@ -7,7 +7,9 @@ from ganlens.errors import UserError
 
 
 def test_overrides_beat_the_preset_which_beats_the_defaults():
-    config = resolve_config("digits", "small", seed=3, overrides=["objective.r1=0.25", "batch=32", "schedule.adapt=true"])
+    config = resolve_config(
+        "digits", "small", seed=3, overrides=["objective.r1=0.25", "batch=32", "schedule.adapt=true"]
+    )
     assert (config.objective.r1, config.batch, config.schedule.adapt, config.seed) == (0.25, 32, True, 3)
     assert config.data.name == "digits"
 

@@ -42,7 +42,9 @@ class Planted(nn.Module):
 @pytest.fixture(scope="module")
 def evaluator() -> Evaluator:
     config = EvaluationConfig(samples=400, features="raw")
-    return Evaluator(DATA, config, seed=0, device=torch.device("cpu"), instruments=Path("unused"), progress=Silent())
+    return Evaluator(
+        DATA, config, seed=0, device=torch.device("cpu"), instruments=Path("unused"), progress=Silent()
+    )
 
 
 def test_the_same_distribution_scores_like_real_data(evaluator):

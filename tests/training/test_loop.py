@@ -53,11 +53,19 @@ def test_points_train_through_the_same_loop(tmp_path):
 
 def test_images_and_minutes_are_goals_too(tmp_path):
     assert train("digits", out=tmp_path / "a", preset="small", images=100, overrides=QUICK).images == 112
-    assert "minutes are up" in train("digits", out=tmp_path / "b", preset="small", minutes=0.005, overrides=QUICK).stopped_because
+    assert (
+        "minutes are up"
+        in train("digits", out=tmp_path / "b", preset="small", minutes=0.005, overrides=QUICK).stopped_because
+    )
 
 
 def test_patience_stops_when_nothing_gets_better_and_the_best_is_kept(tmp_path):
-    overrides = [*QUICK, "evaluation.patience=3", "generator_optimiser.learning_rate=1e-12", "checkpoint.keep=1"]
+    overrides = [
+        *QUICK,
+        "evaluation.patience=3",
+        "generator_optimiser.learning_rate=1e-12",
+        "checkpoint.keep=1",
+    ]
     run = train("digits", out=tmp_path / "run", preset="small", steps=1000, overrides=overrides)
     assert "no better frechet_distance in 3 evaluations" in run.stopped_because
     assert run.step < 200
@@ -79,7 +87,9 @@ def exploding_loss():
     losses._components["hinge"] = original
 
 
-def test_a_non_finite_loss_stops_the_run_names_it_and_leaves_the_last_good_checkpoint(tmp_path, exploding_loss):
+def test_a_non_finite_loss_stops_the_run_names_it_and_leaves_the_last_good_checkpoint(
+    tmp_path, exploding_loss
+):
     overrides = [*QUICK, "objective.loss=hinge", "checkpoint.every=160"]
     with pytest.raises(TrainingStopped) as stopped:
         train("digits", out=tmp_path / "run", preset="small", steps=100, overrides=overrides)
@@ -96,7 +106,9 @@ def test_a_non_finite_loss_stops_the_run_names_it_and_leaves_the_last_good_check
 def test_alarms_reach_the_listener_and_the_metrics(tmp_path):
     listener = Listener()
     overrides = [*QUICK, "watch.logits=1e-6"]
-    run = train("digits", out=tmp_path / "run", preset="small", steps=12, overrides=overrides, progress=listener)
+    run = train(
+        "digits", out=tmp_path / "run", preset="small", steps=12, overrides=overrides, progress=listener
+    )
     assert [w.split(":")[0] for w in listener.warned] == ["divergence"]
     assert list(run.alarms) == listener.warned
     assert [r["alarm"] for r in run.metrics() if r["kind"] == "warning"] == ["divergence"]
@@ -145,7 +157,9 @@ def test_a_full_disk_is_said_plainly_and_leaves_whole_checkpoints(tmp_path, monk
 
 def test_tensorboard_gets_the_numbers(tmp_path):
     pytest.importorskip("tensorboard")
-    train("digits", out=tmp_path / "run", preset="small", steps=20, overrides=[*QUICK, "trackers=[tensorboard]"])
+    train(
+        "digits", out=tmp_path / "run", preset="small", steps=20, overrides=[*QUICK, "trackers=[tensorboard]"]
+    )
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(next((tmp_path / "run" / "trackers").rglob("events.*")).parent))
@@ -153,6 +167,8 @@ def test_tensorboard_gets_the_numbers(tmp_path):
     tag = "evaluation/frechet_distance"
     logged = [(e.step, e.value) for e in events.Scalars(tag)]
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    written = [(r["step"], r["frechet_distance"]) for r in map(json.loads, lines) if r["kind"] == "evaluation"]
+    written = [
+        (r["step"], r["frechet_distance"]) for r in map(json.loads, lines) if r["kind"] == "evaluation"
+    ]
     assert [s for s, _ in logged] == [s for s, _ in written]
     assert [v for _, v in logged] == pytest.approx([v for _, v in written], rel=1e-5)

@@ -62,7 +62,9 @@ def test_smoothed_labels_are_best_met_at_their_own_logit(name):
 
 
 def test_least_squares_smoothing_moves_the_target():
-    assert losses["least-squares"].discriminator(torch.tensor([0.9]), torch.zeros(1), 0.9).item() == pytest.approx(0)
+    assert losses["least-squares"].discriminator(
+        torch.tensor([0.9]), torch.zeros(1), 0.9
+    ).item() == pytest.approx(0)
 
 
 def test_paired_loss_depends_on_the_pairing_and_generator_side_mirrors_it():

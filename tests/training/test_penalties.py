@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from ganlens.training.penalties import interpolate, one_centred_penalty, squared_gradient_norms, zero_centred_penalty
+from ganlens.training.penalties import (
+    interpolate,
+    one_centred_penalty,
+    squared_gradient_norms,
+    zero_centred_penalty,
+)
 
 
 def leaf(*shape: int) -> torch.Tensor:
@@ -20,11 +25,13 @@ def test_linear_discriminator_has_the_norm_of_its_weights():
 
 
 def test_quadratic_discriminator_has_the_norm_of_each_sample():
-    """D(x) = ½‖x‖² has gradient x, so R1 is the mean squared norm of the samples: per sample, not of the batch's mean."""
+    """D(x) = ½‖x‖² has gradient x, so R1 is the mean squared norm: per sample, not of the mean."""
     x = leaf(7, 3, 2, 2)
     squares = squared_gradient_norms(0.5 * x.square().flatten(1).sum(1), x)
     assert torch.allclose(squares, x.detach().square().flatten(1).sum(1))
-    assert zero_centred_penalty(squares).item() == pytest.approx(x.detach().square().sum().item() / 7, rel=1e-5)
+    assert zero_centred_penalty(squares).item() == pytest.approx(
+        x.detach().square().sum().item() / 7, rel=1e-5
+    )
 
 
 def test_penalty_reaches_the_weights():

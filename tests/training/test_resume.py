@@ -13,16 +13,18 @@ from ganlens.training.checkpoint import checkpoints
 
 QUICK = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=64", "evaluation.grid=16",
          "evaluation.every=160", "generator.channels=4", "discriminator.channels=4"]  # fmt: skip
-EVERYTHING = [*QUICK, "schedule.kind=cosine", "schedule.decay_images=700", "schedule.warmup_images=200", "schedule.adapt=true",
-              "schedule.adapt_images=500", "objective.instance_noise=0.2", "objective.instance_noise_images=800",
-              "objective.pack=2", "objective.discriminator_steps=2", "objective.penalty_every=3", "objective.flip_labels=0.1",
-              "discriminator.dropout=0.3", "augment.translation=0.2", "ema.half_life=300",
+EVERYTHING = [*QUICK, "schedule.kind=cosine", "schedule.decay_images=700", "schedule.warmup_images=200",
+              "schedule.adapt=true", "schedule.adapt_images=500", "objective.instance_noise=0.2", "objective.instance_noise_images=800",
+              "objective.pack=2", "objective.discriminator_steps=2", "objective.penalty_every=3",
+              "objective.flip_labels=0.1", "discriminator.dropout=0.3", "augment.translation=0.2", "ema.half_life=300",
               "discriminator_optimiser.weight_decay=0.01"]  # fmt: skip
 
 
 def all_tensors(folder) -> dict[str, torch.Tensor]:
     last = checkpoints(folder / "checkpoints")[-1]
-    return {f"{p.name}/{k}": v for p in sorted(last.glob("*.safetensors")) for k, v in read_tensors(p).items()}
+    return {
+        f"{p.name}/{k}": v for p in sorted(last.glob("*.safetensors")) for k, v in read_tensors(p).items()
+    }
 
 
 @pytest.mark.parametrize("overrides", [QUICK, EVERYTHING], ids=["plain", "everything"])
@@ -33,7 +35,10 @@ def test_resumed_is_uninterrupted(tmp_path, overrides):
     whole, parts = all_tensors(tmp_path / "whole"), all_tensors(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    state = [json.loads((checkpoints(tmp_path / f / "checkpoints")[-1] / "state.json").read_text()) for f in ("whole", "parts")]
+    state = [
+        json.loads((checkpoints(tmp_path / f / "checkpoints")[-1] / "state.json").read_text())
+        for f in ("whole", "parts")
+    ]
     for record in state:
         record["memory"].pop("seconds")
         record["memory"]["watch"].pop("gradient")  # an average over the steps since the call began
@@ -58,9 +63,11 @@ def test_a_changed_configuration_is_refused_naming_every_difference(tmp_path):
     before = all_tensors(out)
     with pytest.raises(UserError) as error:
         train(out=out, steps=5, resume=True, seed=1, overrides=["objective.r1=9", "generator.channels=8"])
-    assert all(part in str(error.value) for part in ("seed: 0 → 1", "objective.r1", "generator.channels: 4 → 8"))
+    assert all(
+        part in str(error.value) for part in ("seed: 0 → 1", "objective.r1", "generator.channels: 4 → 8")
+    )
     assert all(torch.equal(v, before[k]) for k, v in all_tensors(out).items())
-    with pytest.raises(UserError, match="data.name: digits → ring"):
+    with pytest.raises(UserError, match=r"data\.name: digits → ring"):
         train("ring", out=out, steps=5, resume=True)
 
 
@@ -94,7 +101,8 @@ def _rewrite(path, tensors):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"), [(damage_missing, "has no tensor"), (damage_shape, "has shape"), (damage_cut, "not a whole safetensors")]
+    ("damage", "said"),
+    [(damage_missing, "has no tensor"), (damage_shape, "has shape"), (damage_cut, "not a whole safetensors")],
 )
 @pytest.mark.parametrize("name", ["generator", "generator_ema", "discriminator", "discriminator_optimiser"])
 def test_a_damaged_checkpoint_is_named(tmp_path_factory, damage, said, name, trained):
@@ -149,7 +157,9 @@ class StopAt(Silent):
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     watcher = StopAt()
-    run = train("digits", out=tmp_path / "run", preset="small", steps=10**6, overrides=QUICK, progress=watcher)
+    run = train(
+        "digits", out=tmp_path / "run", preset="small", steps=10**6, overrides=QUICK, progress=watcher
+    )
     assert run.stopped_because == "interrupted"
     assert any("--resume" in line for line in watcher.lines)
     stop = run.step

@@ -14,7 +14,14 @@ from ganlens.training.step import Stepper
 
 POINTS = SampleArray(np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32))
 IMAGES = SampleArray(np.random.default_rng(0).integers(0, 256, (64, 1, 8, 8), dtype=np.uint8))
-TINY = ["batch=8", "latent=3", "generator.width=8", "discriminator.width=8", "generator.depth=1", "discriminator.depth=1"]
+TINY = [
+    "batch=8",
+    "latent=3",
+    "generator.width=8",
+    "discriminator.width=8",
+    "generator.depth=1",
+    "discriminator.depth=1",
+]
 TINY_IMAGES = ["batch=8", "latent=3", "generator.channels=4", "discriminator.channels=4"]
 
 
@@ -45,12 +52,14 @@ def test_r1_and_r2_in_one_pass_equal_each_written_out():
     for name, samples in (("r1", seen["real"]), ("r2", seen["fake"])):
         samples = samples.detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(before(samples).sum(), samples)
-        assert terms[f"discriminator: {name}"].item() == pytest.approx(gradient.square().sum(1).mean().item(), rel=1e-5)
+        assert terms[f"discriminator: {name}"].item() == pytest.approx(
+            gradient.square().sum(1).mean().item(), rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("samples", [POINTS, IMAGES], ids=["points", "images"])
 def test_a_batch_in_pieces_is_the_batch_at_once(samples):
-    # Not the relativistic loss: D's last bias cancels in it, and Adam turns the rounding left of its gradient into steps.
+    # Not the relativistic loss: D's last bias cancels in it, and Adam makes steps of the rounding that is left.
     extra = ["generator.norm=none", "objective.loss=non-saturating"]
     whole, in_pieces = (prepare(*extra, f"accumulate={n}", samples=samples) for n in (1, 4))
     for stepper, _, _ in (whole, in_pieces):
@@ -81,7 +90,9 @@ def test_discriminator_steps_are_counted_and_each_sees_fresh_data():
 def test_packing_shows_the_discriminator_joined_samples():
     stepper, state, _ = prepare("objective.pack=2", samples=IMAGES)
     shapes = []
-    state.discriminator.register_forward_hook(lambda m, args, out: shapes.append((tuple(args[0].shape), tuple(out.shape))))
+    state.discriminator.register_forward_hook(
+        lambda m, args, out: shapes.append((tuple(args[0].shape), tuple(out.shape)))
+    )
     stepper.run()
     assert shapes[0] == ((8, 2, 8, 8), (8,))  # 4 real packs and 4 generated ones
 
@@ -132,7 +143,9 @@ def test_the_callers_random_state_is_untouched_even_with_dropout():
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
+@pytest.mark.parametrize(
+    "loss", ["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
+)
 def test_every_loss_trains_d_to_tell_and_g_to_follow(loss):
     """Real points sit at (3, 3): D must come to prefer them, and the generated mean must move towards them."""
     samples = SampleArray((np.random.default_rng(1).normal(size=(64, 2)) * 0.1 + 3).astype(np.float32))
@@ -153,7 +166,8 @@ def test_every_loss_trains_d_to_tell_and_g_to_follow(loss):
 
 
 def test_wgan_gp_keeps_the_slope_near_one():
-    stepper, state, _ = prepare("objective.loss=wasserstein", "objective.r1=0", "objective.r2=0", "objective.gradient_penalty=10",
+    stepper, _, _ = prepare("objective.loss=wasserstein", "objective.r1=0", "objective.r2=0",
+                               "objective.gradient_penalty=10",
                                 "discriminator_optimiser.learning_rate=0.01")  # fmt: skip
     for _ in range(150):
         terms = stepper.run()

@@ -55,9 +55,15 @@ def test_each_failure_is_called_by_its_name_once_and_with_advice(watch, seen, he
 
 def test_what_is_not_enough_for_an_alarm(watch):
     assert kinds(watch, HEALTHY, signals(advantage=0.995)) == []  # D wins, but G still has a gradient
-    assert kinds(watch, HEALTHY, signals(generator_gradient=0.001)) == []  # G's gradient is small, but D doesn't win
-    assert kinds(watch, evaluation(copying=0.5, copying_above=-0.1, nearest_train=0.4), CALM) == []  # too few to tell
-    assert kinds(watch, evaluation(copying=1.0, copying_above=0.9, nearest_train=3.0), CALM) == []  # far from any data
+    assert (
+        kinds(watch, HEALTHY, signals(generator_gradient=0.001)) == []
+    )  # G's gradient is small, but D doesn't win
+    assert (
+        kinds(watch, evaluation(copying=0.5, copying_above=-0.1, nearest_train=0.4), CALM) == []
+    )  # too few to tell
+    assert (
+        kinds(watch, evaluation(copying=1.0, copying_above=0.9, nearest_train=3.0), CALM) == []
+    )  # far from any data
 
 
 def test_the_first_look_has_nothing_to_compare_with():

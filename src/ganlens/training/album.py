@@ -49,5 +49,7 @@ class Album:
         target = self._folder / "progress.gif"
         with storage.replacing(target) as partial:
             durations = [150] * (len(frames) - 1) + [2000]
-            frames[0].save(partial, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+            frames[0].save(
+                partial, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
+            )
         return target

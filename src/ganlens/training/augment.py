@@ -1,7 +1,7 @@
 """DiffAugment: the same kinds of change to real and generated samples, differentiable (Zhao et al. 2020).
 
-Every draw is per sample. What D sees is never the sample itself, so it can't learn a small data set by heart, and since G is
-trained through the change it doesn't learn to imitate it.
+Every draw is per sample. What D sees is never the sample itself, so it can't learn a small data set by heart, and since
+G is trained through the change it doesn't learn to imitate it.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def fit_autoencoder(
 ) -> FittedAutoencoder:
     """Fit an autoencoder to the training split, or load the one kept for the same data and settings.
 
-    It starts as PCA. A share of the training split decides which weights are kept and whether they beat PCA by
-    more than chance; where they don't, it stays PCA. The held-out split is only looked at in the end.
+    It starts as PCA. A share of the training split decides which weights are kept, and whether they beat PCA
+    by more than chance; where they don't, it stays PCA. The held-out split is only looked at in the end.
 
     Args:
         dataset: what the code is to describe.
@@ -141,9 +141,9 @@ def _configuration(dataset: Dataset, network: str | None, variational: bool) -> 
     small = len(dataset.train) < _SMALL_DATA and not few_values
     return AutoencoderConfig(
         family=cast("Literal['mlp', 'conv']", network),
-        hidden=256 if few_values or values > 4096 else 512,
+        hidden=512 if 256 < values <= 4096 else 256,
         depth=3 if few_values else 2,
-        dropout=0.2 if small else 0.0,
+        dropout=0.15 if small else 0.0,
         variational=variational,
     )
 
@@ -157,7 +157,7 @@ class _Plan:
         self.inner = min(max(2, round(0.15 * count)), _LARGEST_INNER_VALIDATION) if enough else 0
         self.batch = min(128, count - self.inner)
         costly = config.family == "conv" or math.prod(dataset.sample_shape) > 4096
-        self.steps = 600 if costly else 1250 if count < _SMALL_DATA else 1800
+        self.steps = 600 if costly else 800 if count < _SMALL_DATA else 1800
         self.learning_rate = 1e-3 if config.family == "conv" else 2e-3
 
 
@@ -198,7 +198,7 @@ def _train(
     """Train, and keep the weights that did best on the share set aside.
 
     Returns:
-        Whether they beat the start, which is PCA, by two standard errors there; if not, the start is restored.
+        Whether they beat the start, which is PCA, by two standard errors there; if not, it is restored.
     """
     device = autoencoder.offset.device
     order = numpy_generator(seed, "autoencoder", "inner validation").permutation(len(samples))
@@ -236,10 +236,13 @@ def _train(
 
 
 def _loss(autoencoder: Autoencoder, samples: Tensor) -> Tensor:
-    """Mean squared error; for a variational autoencoder the negative evidence bound per value, with the noise of
-    the decoder at its best value for the batch (Rybkin et al., 2021, arXiv 2006.13202)."""
+    """Mean squared error; for a variational autoencoder the negative evidence bound per value.
+
+    The decoder's noise stands at its best value for the batch (Rybkin et al., 2021, arXiv 2006.13202).
+    """
     if not autoencoder.variational:
-        return (autoencoder(samples) - samples).square().mean()
+        squared: Tensor = (autoencoder(samples) - samples).square()
+        return squared.mean()
     mean, log_variance = autoencoder.posterior(samples)
     codes = mean + torch.randn_like(mean) * (log_variance / 2).exp()
     error = (autoencoder.decode(codes) - samples).square().mean()
@@ -316,16 +319,16 @@ def _some(samples: SampleArray, seed: int) -> SampleArray:
 
 
 def _protocol(dataset: Dataset, config: AutoencoderConfig, width: int, plan: _Plan, departed: bool) -> str:
-    kind = "variational autoencoder" if config.variational else "autoencoder"
+    kind = "a variational autoencoder" if config.variational else "an autoencoder"
     trained = (
-        f"then {plan.steps:,} steps or fewer of {plan.batch} samples, the weights chosen on {plan.inner:,} training "
-        "samples set aside"
+        f"then at most {plan.steps:,} steps of {plan.batch} samples, the weights chosen on {plan.inner:,} "
+        "training samples set aside"
     )
     if not departed:
         trained += ", where none beat PCA by two standard errors, so that it stayed PCA"
     clipped = ", both clipped to the range of the data" if dataset.modality.range else ""
     return (
-        f"Code: the {width} values of an {kind} ({config.family}) fitted by GANLens to the {len(dataset.train):,} "
-        f"training samples of {dataset.name}: PCA first, {trained}. It is compared with PCA of the same width on "
-        f"held-out samples{clipped}."
+        f"Code: the {width} {'value' if width == 1 else 'values'} of {kind} ({config.family}) fitted by GANLens "
+        f"to the {len(dataset.train):,} training samples of {dataset.name}: PCA first, {trained}. It is compared "
+        f"with PCA of the same width on held-out samples{clipped}."
     )

@@ -28,7 +28,12 @@ def save_checkpoint(folder: Path, state: TrainingState, memory: Mapping[str, Any
             storage.write_tensors(partial / f"{name}.safetensors", module.state_dict())
         for name, optimiser in state.optimisers().items():
             storage.write_tensors(partial / f"{name}.safetensors", _optimiser_tensors(optimiser))
-        record = {"step": state.step, "images": state.images, "adapted": state.adapted, "memory": dict(memory)}
+        record = {
+            "step": state.step,
+            "images": state.images,
+            "adapted": state.adapted,
+            "memory": dict(memory),
+        }
         storage.write_json(partial / "state.json", record)
     return path
 
@@ -45,7 +50,11 @@ def load_checkpoint(path: Path, state: TrainingState) -> dict[str, Any]:
     for name, optimiser in state.optimisers().items():
         _load_optimiser(path / f"{name}.safetensors", optimiser)
     try:
-        state.step, state.images, state.adapted = int(record["step"]), int(record["images"]), float(record["adapted"])
+        state.step, state.images, state.adapted = (
+            int(record["step"]),
+            int(record["images"]),
+            float(record["adapted"]),
+        )
         return dict(record["memory"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path / 'state.json'} lacks {error}; it was cut or edited") from None
@@ -103,9 +112,14 @@ def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
 def _match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
     for name, shape in wanted.items():
         if name not in found:
-            raise UserError(f"{path} has no tensor {name!r}; the checkpoint is incomplete or of another configuration")
+            raise UserError(
+                f"{path} has no tensor {name!r}; the checkpoint is incomplete or of another configuration"
+            )
         if found[name].shape != shape:
-            raise UserError(f"{path}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; it is of another configuration")
+            raise UserError(
+                f"{path}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; "
+                "it is of another configuration"
+            )
     for name in found:
         if name not in wanted:
             raise UserError(f"{path} holds {name!r}, which this configuration's network does not have")

@@ -1,4 +1,4 @@
-"""Looking at the averaged generator while it trains: a handful of measures against held-out data, each beside real data's own."""
+"""Looking at the averaged generator while it trains: a handful of measures, each beside what real data score."""
 
 from __future__ import annotations
 

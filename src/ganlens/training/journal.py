@@ -53,6 +53,11 @@ def _open_trackers(folder: Path, config: RunConfig) -> Any:
     from accelerate import Accelerator
 
     accelerator = Accelerator(log_with=list(config.trackers), project_dir=str(folder / "trackers"))
-    simple = {k: v if isinstance(v, (int, float, str, bool)) else str(v) for k, v in flatten(config.model_dump(mode="json"))}
-    accelerator.init_trackers("ganlens", config=simple, init_kwargs={"wandb": {"dir": str(folder), "name": folder.name}})
+    simple = {
+        k: v if isinstance(v, (int, float, str, bool)) else str(v)
+        for k, v in flatten(config.model_dump(mode="json"))
+    }
+    accelerator.init_trackers(
+        "ganlens", config=simple, init_kwargs={"wandb": {"dir": str(folder), "name": folder.name}}
+    )
     return accelerator

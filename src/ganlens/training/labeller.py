@@ -1,7 +1,7 @@
 """The labeller: a small classifier trained on the data's own labels, so that generated samples can be named.
 
-Its penultimate layer is also the feature space in which distances between real and generated samples mean most
-for small data that no public network was trained on.
+Its penultimate layer is also the feature space in which distances between real and generated samples mean
+most, for small data that no public network was trained on.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def fit_labeller(
 ) -> Labeller:
     """Train a classifier on the training split's labels, or load the one kept for the same data and seed.
 
-    A tenth of the training split chooses the weights that are kept; the held-out split is looked at once, in the
-    end, to say how good the labeller is. Small random shifts keep it from memorising a few images.
+    A tenth of the training split chooses the weights that are kept; the held-out split is looked at once, in
+    the end, to say how good the labeller is. Small random shifts keep it from memorising a few images.
 
     Args:
         dataset: labelled data.
@@ -158,10 +158,10 @@ class _Settings:
     def protocol(self, dataset: Dataset, width: int) -> str:
         shift = f", shifted by up to {self.shift} px" if self.shift else ""
         return (
-            f"A small classifier trained by GANLens on the {len(dataset.train):,} labelled training samples of "
-            f"{dataset.name} ({self.steps:,} steps of {self.batch} samples{shift}; the weights that did best on "
-            f"{self.inner:,} training samples set aside were kept); features are the {width} activations before "
-            "its last layer."
+            f"A small classifier trained by GANLens on the {len(dataset.train):,} labelled training samples "
+            f"of {dataset.name} ({self.steps:,} steps of {self.batch} samples{shift}; the weights that did best "
+            f"on {self.inner:,} training samples set aside were kept); features are the {width} activations "
+            "before its last layer."
         )
 
 

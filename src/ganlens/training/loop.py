@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.data import Dataset
@@ -26,7 +24,13 @@ from ganlens.training.goal import Goal
 from ganlens.training.journal import Journal
 from ganlens.training.processes import Processes, find_processes
 from ganlens.training.run_folder import CONFIG, RUN, Run
-from ganlens.training.setup import new_config, open_training_data, refuse_foreign_folder, refuse_other_data, resumed_config
+from ganlens.training.setup import (
+    new_config,
+    open_training_data,
+    refuse_foreign_folder,
+    refuse_other_data,
+    resumed_config,
+)
 from ganlens.training.state import TrainingState, initial_state
 from ganlens.training.step import Stepper, Terms
 from ganlens.training.watch import Signals, Watch
@@ -121,19 +125,28 @@ class _Session:
         self.processes, self.progress = processes, progress
         if processes.is_main:
             if not resumed:
-                facts = {"sample_shape": list(dataset.sample_shape), "data_fingerprint": dataset.fingerprint()}
+                facts = {
+                    "sample_shape": list(dataset.sample_shape),
+                    "data_fingerprint": dataset.fingerprint(),
+                }
                 storage.write_json(out / RUN, {**facts, "modality": dataset.modality.name})
             storage.write_text(out / CONFIG, config.to_yaml())
         processes.wait()
         self.stepper = Stepper(config, state, dataset.train.samples, processes)
-        self.evaluator = Evaluator(
-            dataset,
-            config.evaluation,
-            seed=config.seed,
-            device=processes.device,
-            instruments=out / "instruments" if processes.is_main else out / f".instruments-{processes.rank}",
-            progress=progress,
-        ) if processes.is_main else None
+        self.evaluator = (
+            Evaluator(
+                dataset,
+                config.evaluation,
+                seed=config.seed,
+                device=processes.device,
+                instruments=out / "instruments"
+                if processes.is_main
+                else out / f".instruments-{processes.rank}",
+                progress=progress,
+            )
+            if processes.is_main
+            else None
+        )
         self.journal = Journal(out, config, state.step) if processes.is_main else None
         self.album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
         self.watch = Watch(config.watch, memory.watch) if memory.watch else Watch(config.watch)
@@ -197,7 +210,9 @@ class _Session:
                 self._flush()
                 self._save()
             if self.processes.any(interrupted.is_set()):
-                self.progress.say(f"Interrupted: saved at step {self.state.step:,}. Go on with: {self._resume_command()}")
+                self.progress.say(
+                    f"Interrupted: saved at step {self.state.step:,}. Go on with: {self._resume_command()}"
+                )
                 return "interrupted"
 
     # Numbers ------------------------------------------------------------------------------------------------------
@@ -226,11 +241,12 @@ class _Session:
         phase, _, term = (bad[0] if bad else "another process: unknown").partition(": ")
         saved = checkpoints(self.out / "checkpoints")
         where = (
-            f"The last good checkpoint is {saved[-1]}; go on from it with smaller learning rates or a larger gradient penalty"
+            f"The last good checkpoint is {saved[-1]}; train anew with smaller learning rates or a larger gradient penalty"
             if saved
             else "No checkpoint had been written yet; try smaller learning rates or a gradient penalty"
         )
-        message = f"divergence: at step {step} the {phase}'s {term} term is {values[bad[0]] if bad else 'not finite'}. {where}."
+        value = values[bad[0]] if bad else "not finite"
+        message = f"divergence: at step {step} the {phase}'s {term} term is {value}. {where}."
         self._note("warning", alarm="divergence", message=message)
         raise TrainingStopped(message)
 
@@ -284,7 +300,9 @@ class _Session:
 
     def _note(self, kind: str, **values: Any) -> None:
         if self.journal is not None:
-            self.journal.write(kind, self.state.step, self.state.images, seconds=round(self._spent(), 2), **values)
+            self.journal.write(
+                kind, self.state.step, self.state.images, seconds=round(self._spent(), 2), **values
+            )
 
     def _spent(self) -> float:
         return self._spent_before + time.perf_counter() - self._started
@@ -308,12 +326,15 @@ class _Session:
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: sum(row[name] for row in rows if name in row) / sum(name in row for row in rows) for name in names}
+    return {
+        name: sum(row[name] for row in rows if name in row) / sum(name in row for row in rows)
+        for name in names
+    }
 
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C (or a polite kill) sets a flag, so that the step in hand is finished and saved; a second one interrupts at once."""
+    """Ctrl-C (or a polite kill) sets a flag, so that the step in hand is finished and saved; a second interrupts now."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag

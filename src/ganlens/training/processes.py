@@ -1,7 +1,7 @@
 """One process or several: who am I, and how gradients are averaged.
 
-Started by `torchrun` or `accelerate launch`, each process sees its own share of every batch; gradients are averaged by one
-flat all-reduce a phase, with no wrapper round the networks, so penalties and several forward passes just work.
+Started by `torchrun` or `accelerate launch`, each process sees its own share of every batch; gradients are averaged
+by one flat all-reduce a phase, with no wrapper round the networks, so penalties and several forward passes just work.
 """
 
 from __future__ import annotations
@@ -85,5 +85,7 @@ def find_processes(device: str | None = None) -> Processes:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {device!r} can't be used here ({str(error).splitlines()[0]}); try --device cpu") from None
+        raise UserError(
+            f"device {device!r} can't be used here ({str(error).splitlines()[0]}); try --device cpu"
+        ) from None
     return Processes(0, 1, chosen)

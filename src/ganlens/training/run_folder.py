@@ -103,13 +103,20 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     facts = read_json(folder / RUN)
     shape = tuple(int(side) for side in facts["sample_shape"])
     generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
-    discriminator = build_discriminator(config.discriminator, packed_shape(shape, config.objective.pack), seed=config.seed)
+    discriminator = build_discriminator(
+        config.discriminator, packed_shape(shape, config.objective.pack), seed=config.seed
+    )
     load_weights(path / "generator_ema.safetensors", generator)
     load_weights(path / "discriminator.safetensors", discriminator)
     place = torch.device(device)
     record = read_json(path / "state.json")
     return TrainedRun(
-        folder, config, generator.eval().to(place), discriminator.eval().to(place), int(record["step"]), int(record["images"])
+        folder,
+        config,
+        generator.eval().to(place),
+        discriminator.eval().to(place),
+        int(record["step"]),
+        int(record["images"]),
     )
 
 
@@ -130,7 +137,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def _choose(folder: Path, step: int | None) -> Path:
     there = {int(path.name): path for path in checkpoints(folder / "checkpoints")}
     if not there:
-        raise UserError(f"{folder} has no checkpoint yet; train it first with `ganlens train … --out {folder}`")
+        raise UserError(
+            f"{folder} has no checkpoint yet; train it first with `ganlens train … --out {folder}`"
+        )
     if step is not None and step not in there:
         raise UserError(f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, there))}")
     if step is None:

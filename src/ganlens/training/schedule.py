@@ -12,7 +12,9 @@ def learning_rate_factor(schedule: ScheduleConfig, images: int) -> float:
     factor = 1.0
     if schedule.kind == "cosine":
         progress = min(1.0, images / schedule.decay_images)
-        factor = schedule.final_factor + (1 - schedule.final_factor) * 0.5 * (1 + math.cos(math.pi * progress))
+        factor = schedule.final_factor + (1 - schedule.final_factor) * 0.5 * (
+            1 + math.cos(math.pi * progress)
+        )
     if schedule.warmup_images:
         factor *= min(1.0, images / schedule.warmup_images)
     return factor

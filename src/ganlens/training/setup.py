@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganlens import storage
-from ganlens.config import RunConfig, apply_overrides, differences, load_config, resolve_config, validate_config
+from ganlens.config import (
+    RunConfig,
+    apply_overrides,
+    differences,
+    load_config,
+    resolve_config,
+    validate_config,
+)
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.progress import Progress
@@ -14,7 +21,9 @@ from ganlens.training.checkpoint import checkpoints
 from ganlens.training.run_folder import CONFIG, RUN, open_data
 
 
-def new_config(data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress) -> RunConfig:
+def new_config(
+    data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress
+) -> RunConfig:
     """The configuration of a new run; without a preset, the one that suits the data's shape.
 
     Raises:
@@ -91,4 +100,6 @@ def refuse_other_data(out: Path, dataset: Dataset) -> None:
         UserError: the data set's samples or their split have changed.
     """
     if storage.read_json(out / RUN)["data_fingerprint"] != dataset.fingerprint():
-        raise UserError(f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder")
+        raise UserError(
+            f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
+        )

@@ -15,7 +15,7 @@ from ganlens.training.processes import Processes
 
 @dataclass
 class TrainingState:
-    """Everything a step reads and writes. Random draws and the order of data are functions of `step`, so they're not here.
+    """Everything a step reads and writes; random draws and the order of data are functions of `step`.
 
     Attributes:
         average: the generator's moving average, in evaluation mode.
@@ -34,7 +34,11 @@ class TrainingState:
 
     def modules(self) -> dict[str, nn.Module]:
         """The three networks by the names their files carry."""
-        return {"generator": self.generator, "discriminator": self.discriminator, "generator_ema": self.average}
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "generator_ema": self.average,
+        }
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
         """The two optimisers by the names their files carry."""

@@ -1,7 +1,7 @@
 """One training step: the discriminator's phase (with its penalties), then the generator's, then the average.
 
-Every draw (latents, noise, dropout, augmentation) comes from (seed, purpose, step, …), so a step is a function of the state
-and the step number alone.
+Every draw (latents, noise, dropout, augmentation) comes from (seed, purpose, step, …), so a step is a function of the
+state and the step number alone.
 """
 
 from __future__ import annotations
@@ -38,14 +38,18 @@ class Stepper:
         processes: this process and its peers; each takes its own rows of every batch.
     """
 
-    def __init__(self, config: RunConfig, state: TrainingState, samples: SampleArray, processes: Processes) -> None:
+    def __init__(
+        self, config: RunConfig, state: TrainingState, samples: SampleArray, processes: Processes
+    ) -> None:
         self.config = config
         self.state = state
         self._samples = samples
         self._processes = processes
         self._order = Order(len(samples), derive_seed(config.seed, "order"))
         self._loss = losses[config.objective.loss]
-        self._batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in state.discriminator.modules())
+        self._batch_norm = any(
+            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in state.discriminator.modules()
+        )
         self._dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in _all(state))
         objective = config.objective
         self._penalised = objective.r1 > 0 or objective.r2 > 0 or objective.gradient_penalty > 0
@@ -54,7 +58,9 @@ class Stepper:
         if config.compile:
             self._generate = torch.compile(state.generator, dynamic=False)
             # torch.compile has no double backward: a penalised discriminator stays eager.
-            self._judge = state.discriminator if self._penalised else torch.compile(state.discriminator, dynamic=False)
+            self._judge = (
+                state.discriminator if self._penalised else torch.compile(state.discriminator, dynamic=False)
+            )
 
     @property
     def images_per_step(self) -> int:
@@ -98,7 +104,9 @@ class Stepper:
         totals["discriminator: gradient"] = self._update(state.discriminator, state.discriminator_optimiser)
         return totals
 
-    def _discriminator_terms(self, real: Tensor, fake: Tensor, penalise: bool, turn: int, piece: int) -> Terms:
+    def _discriminator_terms(
+        self, real: Tensor, fake: Tensor, penalise: bool, turn: int, piece: int
+    ) -> Terms:
         objective = self.config.objective
         at_real, at_fake = penalise and objective.r1 > 0, penalise and objective.r2 > 0
         if at_real or at_fake:
@@ -114,9 +122,17 @@ class Stepper:
             both = torch.cat([real, fake]).requires_grad_(at_real or at_fake)
             logits = self._judge(both).float()
             real_logits, fake_logits = logits.chunk(2)
-            squares = penalties.squared_gradient_norms(logits, both).chunk(2) if at_real or at_fake else (None, None)
+            squares = (
+                penalties.squared_gradient_norms(logits, both).chunk(2)
+                if at_real or at_fake
+                else (None, None)
+            )
             norms = {"r1": squares[0] if at_real else None, "r2": squares[1] if at_fake else None}
-        terms = {f"discriminator: {k}": penalties.zero_centred_penalty(v) for k, v in norms.items() if v is not None}
+        terms = {
+            f"discriminator: {k}": penalties.zero_centred_penalty(v)
+            for k, v in norms.items()
+            if v is not None
+        }
         if penalise and objective.gradient_penalty > 0:
             rng = torch_generator(self.config.seed, "mix", self.state.step, turn, piece, self._processes.rank)
             mix = torch.rand(len(real), generator=rng).to(real.device)
@@ -125,7 +141,9 @@ class Stepper:
             terms["discriminator: gradient penalty"] = penalties.one_centred_penalty(squared)
         if objective.flip_labels:
             real_logits, fake_logits = self._flipped(real_logits, fake_logits, turn, piece)
-        terms["discriminator: adversarial"] = self._loss.discriminator(real_logits, fake_logits, objective.real_label)
+        terms["discriminator: adversarial"] = self._loss.discriminator(
+            real_logits, fake_logits, objective.real_label
+        )
         with torch.no_grad():
             terms["discriminator: real logits"] = real_logits.mean()
             terms["discriminator: fake logits"] = fake_logits.mean()
@@ -134,15 +152,23 @@ class Stepper:
 
     def _weighted_penalties(self, terms: Terms) -> Tensor | float:
         objective = self.config.objective
-        weights = {"r1": objective.r1 / 2, "r2": objective.r2 / 2, "gradient penalty": objective.gradient_penalty}
-        present = [terms[f"discriminator: {k}"] * w for k, w in weights.items() if f"discriminator: {k}" in terms]
+        weights = {
+            "r1": objective.r1 / 2,
+            "r2": objective.r2 / 2,
+            "gradient penalty": objective.gradient_penalty,
+        }
+        present = [
+            terms[f"discriminator: {k}"] * w for k, w in weights.items() if f"discriminator: {k}" in terms
+        ]
         return sum(present) * objective.penalty_every if present else 0.0
 
     def _generator_phase(self) -> Terms:
         state, turn = self.state, self.config.objective.discriminator_steps
         totals: Terms = {}
         state.generator_optimiser.zero_grad(set_to_none=True)
-        state.discriminator.requires_grad_(False)  # no gradient into D's weights: a third of the backward pass saved
+        state.discriminator.requires_grad_(
+            False
+        )  # no gradient into D's weights: a third of the backward pass saved
         try:
             for piece, real in self._real_pieces(turn, needed=self._loss.generator_needs_real):
                 with self._randomness("generator", turn, piece), self._precision():
@@ -200,7 +226,9 @@ class Stepper:
             samples = samples.contiguous(memory_format=torch.channels_last)
         if is_active(config.augment):
             samples = augment(samples, config.augment, torch_generator(config.seed, "augment", *key))
-        noise = config.objective.instance_noise * max(0.0, 1 - self.state.images / config.objective.instance_noise_images)
+        noise = config.objective.instance_noise * max(
+            0.0, 1 - self.state.images / config.objective.instance_noise_images
+        )
         if noise > 0:
             rng = torch_generator(config.seed, "instance noise", *key, device=samples.device)
             drawn = torch.randn(samples.shape, generator=rng, device=samples.device, dtype=samples.dtype)
@@ -210,9 +238,13 @@ class Stepper:
             samples = samples.contiguous().view(-1, *shape)
         return samples
 
-    def _flipped(self, real_logits: Tensor, fake_logits: Tensor, turn: int, piece: int) -> tuple[Tensor, Tensor]:
+    def _flipped(
+        self, real_logits: Tensor, fake_logits: Tensor, turn: int, piece: int
+    ) -> tuple[Tensor, Tensor]:
         rng = torch_generator(self.config.seed, "flip", self.state.step, turn, piece, self._processes.rank)
-        flip = (torch.rand(len(real_logits), generator=rng) < self.config.objective.flip_labels).to(real_logits.device)
+        flip = (torch.rand(len(real_logits), generator=rng) < self.config.objective.flip_labels).to(
+            real_logits.device
+        )
         return torch.where(flip, fake_logits, real_logits), torch.where(flip, real_logits, fake_logits)
 
     # How it is computed -------------------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ class Watch:
     """Remembers the best so far and which alarms have gone off; its `memory` is saved with a checkpoint."""
 
     config: WatchConfig
-    memory: dict[str, Any] = field(default_factory=lambda: {"raised": [], "diversity": 0.0, "coverage": 0.0, "gradient": 0.0})
+    memory: dict[str, Any] = field(
+        default_factory=lambda: {"raised": [], "diversity": 0.0, "coverage": 0.0, "gradient": 0.0}
+    )
 
     def look(self, evaluation: Evaluation, signals: Signals, evaluations: int) -> list[Alarm]:
         """The alarms that go off now and have not before.
@@ -70,8 +72,14 @@ class Watch:
         # A ratio above the real data's own (1) is noise, and falling from it is no collapse.
         best = min(self.memory["diversity"], 1.0)
         if evaluation.diversity < self.config.diversity * best:
-            what = f"generated samples differ from each other {evaluation.diversity:.0%} as much as real ones ({best:.0%} at best)"
-        elif self.memory["coverage"] > 0.1 and evaluation.coverage < self.config.diversity * self.memory["coverage"]:
+            what = (
+                f"generated samples differ from each other {evaluation.diversity:.0%} as much as real ones do "
+                f"({best:.0%} at best)"
+            )
+        elif (
+            self.memory["coverage"] > 0.1
+            and evaluation.coverage < self.config.diversity * self.memory["coverage"]
+        ):
             what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.memory['coverage']:.0%} at best)"
         else:
             return None
@@ -87,7 +95,8 @@ class Watch:
             return None
         return Alarm(
             "divergence",
-            f"divergence: the discriminator's outputs have grown to {size:.0f} on average (watch.logits={self.config.logits:g}). "
+            f"divergence: the discriminator's outputs have grown to {size:.0f} on average "
+            f"(watch.logits={self.config.logits:g}). "
             "Try a gradient penalty (objective.r1, objective.gradient_penalty), spectral norm "
             "(discriminator.spectral_norm=true) or a smaller discriminator learning rate.",
         )
@@ -98,20 +107,25 @@ class Watch:
             return None
         return Alarm(
             "saturation",
-            f"saturation: the discriminator is right {(1 + signals.advantage) / 2:.1%} of the time and the generator's gradient has "
-            f"fallen to {signals.generator_gradient:.2g} (it was {self.memory['gradient']:.2g}). Try the relativistic or "
-            "non-saturating loss, instance noise (objective.instance_noise=0.1), schedule.adapt=true, or fewer "
+            f"saturation: the discriminator is right {(1 + signals.advantage) / 2:.1%} of the time and the generator's "
+            f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.memory['gradient']:.2g}). "
+            "Try the relativistic or non-saturating loss, instance noise (objective.instance_noise=0.1), schedule.adapt=true, or fewer "
             "discriminator steps.",
         )
 
     def _copying(self, evaluation: Evaluation) -> Alarm | None:
         # Far from all data, many samples can share one nearest neighbour, which says nothing: copies are close as well.
-        if evaluation.copying < self.config.copying or evaluation.copying_above <= 0 or evaluation.nearest_train >= 1:
+        if (
+            evaluation.copying < self.config.copying
+            or evaluation.copying_above <= 0
+            or evaluation.nearest_train >= 1
+        ):
             return None
         return Alarm(
             "copying",
             f"copying: the nearest real sample is a training sample far more often than chance allows (excess "
-            f"{evaluation.copying:.0%}, where 0 % is none and 100 % a copier), at {evaluation.nearest_train:.0%} of the distance "
-            "that held-out samples keep. Try augmentation (augment.translation=0.125), "
+            f"{evaluation.copying:.0%}, where 0 % is none and 100 % a copier), "
+            f"at {evaluation.nearest_train:.0%} of the distance that held-out samples keep. "
+            "Try augmentation (augment.translation=0.125), "
             "more data, a smaller discriminator, or an earlier checkpoint; `ganlens probe nearest` shows the pairs.",
         )

@@ -30,6 +30,6 @@ def non_saturating_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> T
 losses.register("minimax", summary="cross-entropy; the generator's gradient vanishes where D is sure")(
     Loss(minimax_discriminator_loss, minimax_generator_loss, has_labels=True)
 )
-losses.register("non-saturating", summary="cross-entropy with the generator's side turned round: the classic GAN")(
-    Loss(minimax_discriminator_loss, non_saturating_generator_loss, has_labels=True)
-)
+losses.register(
+    "non-saturating", summary="cross-entropy with the generator's side turned round: the classic GAN"
+)(Loss(minimax_discriminator_loss, non_saturating_generator_loss, has_labels=True))

@@ -7,7 +7,9 @@ from torch import Tensor
 from ganlens.training.losses.loss import Loss, losses
 
 
-def least_squares_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0) -> Tensor:
+def least_squares_discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0
+) -> Tensor:
     """½E(D(x) − label)² + ½E D(G(z))². At least 0 (Mao et al. 2017)."""
     return 0.5 * ((real_logits - real_label) ** 2).mean() + 0.5 * (fake_logits**2).mean()
 

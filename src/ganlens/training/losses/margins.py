@@ -13,7 +13,9 @@ def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, real_labe
     return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
 
-def wasserstein_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0) -> Tensor:
+def wasserstein_discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0
+) -> Tensor:
     """E D(G(z)) − E D(x), unbounded: means something only while D is kept Lipschitz (Arjovsky et al. 2017)."""
     return fake_logits.mean() - real_logits.mean()
 
@@ -26,6 +28,6 @@ def mean_logit_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tenso
 losses.register("hinge", summary="margins at ±1, usually with spectral norm (SNGAN, BigGAN)")(
     Loss(hinge_discriminator_loss, mean_logit_generator_loss)
 )
-losses.register("wasserstein", summary="difference of means; needs a gradient penalty or spectral norm (WGAN)")(
-    Loss(wasserstein_discriminator_loss, mean_logit_generator_loss)
-)
+losses.register(
+    "wasserstein", summary="difference of means; needs a gradient penalty or spectral norm (WGAN)"
+)(Loss(wasserstein_discriminator_loss, mean_logit_generator_loss))

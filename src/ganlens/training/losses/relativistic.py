@@ -8,7 +8,9 @@ from torch.nn.functional import softplus
 from ganlens.training.losses.loss import Loss, losses
 
 
-def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0) -> Tensor:
+def relativistic_discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, real_label: float = 1.0
+) -> Tensor:
     """E softplus(−(D(x) − D(G(z)))), pair by pair. At least 0 (Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024)."""
     return softplus(fake_logits - real_logits).mean()
 
@@ -18,6 +20,6 @@ def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Ten
     return softplus(real_logits - fake_logits).mean()
 
 
-losses.register("relativistic", summary="real against generated in pairs; with R1 and R2 the R3GAN objective (default)")(
-    Loss(relativistic_discriminator_loss, relativistic_generator_loss, generator_needs_real=True)
-)
+losses.register(
+    "relativistic", summary="real against generated in pairs; with R1 and R2 the R3GAN objective (default)"
+)(Loss(relativistic_discriminator_loss, relativistic_generator_loss, generator_needs_real=True))
