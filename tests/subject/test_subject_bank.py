@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -115,6 +117,25 @@ def test_spaces_are_named_by_what_the_data_know(subject, tiny):
     )
     bank = SampleBank(Subject.wrap(Counting(), data=unlabelled), samples=4)
     assert bank.spaces == ("code", "raw") and bank.labeller is None and bank.real_labels("train") is None
+
+
+def test_an_instrument_is_trained_with_gradients_though_features_are_read_without(subject, monkeypatch):
+    seen = {}
+
+    def fit(kind, fitted):
+        def record(*args, **options):
+            seen[kind] = torch.is_grad_enabled()
+            return fitted
+
+        return record
+
+    autoencoder = SimpleNamespace(network=SimpleNamespace(encode=lambda x: x.flatten(1)))
+    monkeypatch.setattr("ganlens.training.labeller.fit_labeller", fit("labeller", Brightness()))
+    monkeypatch.setattr("ganlens.training.autoencoder.fit_autoencoder", fit("autoencoder", autoencoder))
+    bank = SampleBank(subject, samples=8)
+    assert not bank.features("labeller", "train").requires_grad
+    assert not bank.features("code", "train").requires_grad
+    assert seen == {"labeller": True, "autoencoder": True}
 
 
 def test_what_is_not_there_is_said(subject):

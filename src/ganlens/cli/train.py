@@ -171,5 +171,5 @@ def _report(run: Run) -> None:
     print_next(
         (["audit", folder], "ask every question, write report.html"),
         (["sample", folder, "--out", f"{run.folder.name}.png"], "a picture of what it makes"),
-        (["train", "--resume", "--out", folder, "--steps", str(2 * run.step)], "train twice as long"),
+        (["train", "--resume", "--out", folder, "--steps", str(max(2 * run.step, 1000))], "train longer"),
     )

@@ -186,7 +186,7 @@ class SampleBank:
             from ganlens.training.labeller import fit_labeller
 
             cache = self.cache / "labeller" if self.cache else None
-            with self._shared():
+            with self._shared(), torch.enable_grad():  # whoever asks for features does without
                 self._labeller = fit_labeller(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
@@ -199,7 +199,7 @@ class SampleBank:
             from ganlens.training.autoencoder import fit_autoencoder
 
             cache = self.cache / "autoencoder" if self.cache else None
-            with self._shared():
+            with self._shared(), torch.enable_grad():  # whoever asks for features does without
                 self._autoencoder = fit_autoencoder(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
