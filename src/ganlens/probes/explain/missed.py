@@ -77,7 +77,7 @@ class Missed(Probe):
         "those of decoded samples. k-means on the first half of both places the regions; a region whose "
         "share of generated samples is at most half its share of real ones (setting ratio) is proposed as "
         "missed, the reverse as invented. The second half tests each proposal (Fisher's exact test, "
-        "one-sided, Holm's correction over all proposals, level 5 %) and measures the mass (Newcombe's "
+        "one-sided, Holm's correction over all proposals, level 1 %) and measures the mass (Newcombe's "
         "interval), so nothing is tested on the samples that suggested it. Coverage: a held-out real "
         "sample counts as covered if a generated sample lies within the distance of its k-th nearest among "
         "as many training samples (setting neighbours); the same count for other training samples is the "

@@ -23,7 +23,8 @@ FIT_AT_MOST = 4000
 FIT_PER_REGION = 10
 """At least so many pooled samples for each region; fewer samples, fewer regions."""
 
-LEVEL = 0.05
+LEVEL = 0.01
+"""Probability of naming any region at all where there is no difference: one in a hundred audits."""
 
 Kind = Literal["missed", "invented"]
 KINDS: tuple[Kind, Kind] = ("missed", "invented")
