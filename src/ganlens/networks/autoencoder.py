@@ -85,18 +85,18 @@ class Autoencoder(nn.Module):
         flat = self.pca.unclipped(inner * self.deviations) + self.pca.total_deviation * self.decoder(inner)
         if self.pca.value_range is not None:
             flat = flat.clamp(*self.pca.value_range)
-        return flat.unflatten(1, self.sample_shape)
+        samples: Tensor = flat.unflatten(1, self.sample_shape)
+        return samples
 
     def forward(self, samples: Tensor) -> Tensor:
         """Reconstructions [n, …] of samples [n, …]."""
         return self.decode(self.encode(samples))
 
     def turn_codes(self, codes: Tensor) -> None:
-        """Give the code the principal axes of the training codes [n, k], by falling spread, without changing what
-        is reconstructed.
+        """Turn the code to the principal axes of codes [n, k], by falling spread; what is decoded stays.
 
-        The code is brought back to the samples' own units along each component, then centred, turned, and scaled
-        as a whole to a mean variance of 1; distances between codes keep their proportions.
+        The code is brought back to the samples' own units along each component, then centred, turned, and
+        scaled as a whole to a mean variance of 1; distances between codes keep their proportions.
         """
         inner = (codes @ self.from_code + self.offset).double()
         offset, deviations = inner.mean(dim=0), self.deviations.double()

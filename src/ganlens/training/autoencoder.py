@@ -33,6 +33,7 @@ _FEW_VALUES = 16
 _LARGEST_DENSE = 16_384
 _EVALUATIONS = 25
 _PATIENCE = 8
+_ROUNDING = 1e-6
 _VERSION = 1
 """Raised whenever the same key would give another instrument, so that old caches are not taken for it."""
 
@@ -76,8 +77,8 @@ class FittedAutoencoder:
 
     @property
     def beats_pca(self) -> bool:
-        """Whether the whole interval of the margin lies above zero."""
-        return self.held_out_r2_margin.low > 0
+        """Whether the whole interval of the margin lies above zero, and above what rounding can make of zero."""
+        return self.held_out_r2_margin.low > _ROUNDING
 
 
 def fit_autoencoder(
@@ -113,7 +114,7 @@ def fit_autoencoder(
         raise UserError(f"{dataset.name}: two held-out samples or more are needed to judge an autoencoder")
     progress = progress or Silent()
     if width is None:
-        width = min(16, max(1, math.prod(dataset.sample_shape) // 2))
+        width = default_width(dataset.sample_shape)
     config = _configuration(dataset, network, variational)
     key = {"instrument": "autoencoder", "version": _VERSION, "data": dataset.fingerprint(), "seed": seed}
     key |= {"width": width, "network": config.model_dump()}
@@ -129,6 +130,11 @@ def fit_autoencoder(
     record = {name: value for name, value in vars(fitted).items() if name not in ("network", "pca")}
     save_instrument(cache, key, autoencoder.state_dict(), record)
     return fitted
+
+
+def default_width(sample_shape: tuple[int, ...]) -> int:
+    """The width of the code where none is asked for: 16, and at most half of the values in a sample."""
+    return min(16, max(1, math.prod(sample_shape) // 2))
 
 
 def _configuration(dataset: Dataset, network: str | None, variational: bool) -> AutoencoderConfig:
@@ -157,7 +163,8 @@ class _Plan:
         self.inner = min(max(2, round(0.15 * count)), _LARGEST_INNER_VALIDATION) if enough else 0
         self.batch = min(128, count - self.inner)
         costly = config.family == "conv" or math.prod(dataset.sample_shape) > 4096
-        self.steps = 600 if costly else 800 if count < _SMALL_DATA else 1800
+        few = math.prod(dataset.sample_shape) < _FEW_VALUES
+        self.steps = 400 if costly else 800 if count < _SMALL_DATA else 1200 if few else 1800
         self.learning_rate = 1e-3 if config.family == "conv" else 2e-3
 
 
@@ -328,7 +335,7 @@ def _protocol(dataset: Dataset, config: AutoencoderConfig, width: int, plan: _Pl
         trained += ", where none beat PCA by two standard errors, so that it stayed PCA"
     clipped = ", both clipped to the range of the data" if dataset.modality.range else ""
     return (
-        f"Code: the {width} {'value' if width == 1 else 'values'} of {kind} ({config.family}) fitted by GANLens "
-        f"to the {len(dataset.train):,} training samples of {dataset.name}: PCA first, {trained}. It is compared "
-        f"with PCA of the same width on held-out samples{clipped}."
+        f"Code: the {width} {'value' if width == 1 else 'values'} of {kind} ({config.family}) fitted by "
+        f"GANLens to the {len(dataset.train):,} training samples of {dataset.name}: PCA first, {trained}. It is "
+        f"compared with PCA of the same width on held-out samples{clipped}."
     )

@@ -125,7 +125,7 @@ def fit_labeller(
 def _labels(dataset: Dataset) -> tuple[Tensor, Tensor]:
     train, held_out = dataset.train.labels, dataset.held_out.labels
     if train is None or held_out is None or dataset.num_classes < 2:
-        found = "no labels" if train is None or held_out is None else f"{dataset.num_classes} class"
+        found = "no labels" if train is None or held_out is None else "fewer than two classes"
         raise UserError(
             f"{dataset.name}: a labeller learns to tell classes apart, and these data have {found}"
         )
@@ -159,8 +159,8 @@ class _Settings:
         shift = f", shifted by up to {self.shift} px" if self.shift else ""
         return (
             f"A small classifier trained by GANLens on the {len(dataset.train):,} labelled training samples "
-            f"of {dataset.name} ({self.steps:,} steps of {self.batch} samples{shift}; the weights that did best "
-            f"on {self.inner:,} training samples set aside were kept); features are the {width} activations "
+            f"of {dataset.name} ({self.steps:,} steps of {self.batch} samples{shift}; the weights that did "
+            f"best on {self.inner:,} training samples set aside were kept); features are the {width} activations "
             "before its last layer."
         )
 
