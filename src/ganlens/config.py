@@ -149,7 +149,9 @@ class EvaluationConfig(_Section):
         description="what distances are measured in; auto: a labeller's features where there are labels",
     )
     grid: int = Field(64, ge=1, description="samples in the picture")
-    metric: str = Field("frechet_distance", description="the measure that decides which checkpoint is best")
+    metric: Literal["frechet_distance", "precision", "recall", "density", "coverage", "diversity"] = Field(
+        "frechet_distance", description="the measure that decides which checkpoint is best"
+    )
     patience: int = Field(
         0, ge=0, description="stop after so many evaluations without a better one; 0 never stops"
     )
@@ -204,8 +206,9 @@ class RunConfig(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     watch: WatchConfig = WatchConfig()
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: networks under autocast"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "float32",
+        description="bfloat16: networks under autocast, penalised steps in float32; auto: where the device has it",
     )
     compile: bool = Field(
         False, description="compile the generator, and the discriminator where no penalty forbids it"

@@ -40,6 +40,7 @@ def test_every_preset_is_valid_described_and_survives_the_round_trip(name, tmp_p
         (["objective.r1=-1"], "objective.r1=-1"),
         (["objective.loss=hing"], "'hinge'"),
         (["objective.loss=hinge", "objective.real_label=0.9"], "no labels to smooth"),
+        (["evaluation.metric=fid"], "evaluation.metric='fid'"),
         (["batch"], "expected key=value"),
         (["batch=10", "accumulate=4"], "multiple of 4"),
         (["generator.chanels=3"], "channels"),

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ganlens.config import EvaluationConfig
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.errors import UserError
 from ganlens.modality import Points
 from ganlens.progress import Silent
 from ganlens.training.evaluate import Evaluator
@@ -74,15 +73,3 @@ def test_the_floor_is_real_training_data_against_held_out(evaluator):
     assert evaluator.floor.diversity == pytest.approx(1.0, abs=0.1)
     assert evaluator.floor.copying_above < 0
     assert evaluator.floor.nearest_train == pytest.approx(1.0, abs=0.2)
-
-
-def test_an_unknown_metric_is_refused():
-    with pytest.raises(UserError, match=r"evaluation\.metric='fid'"):
-        Evaluator(
-            DATA,
-            EvaluationConfig(metric="fid", features="raw"),
-            seed=0,
-            device=torch.device("cpu"),
-            instruments=Path("unused"),
-            progress=Silent(),
-        )

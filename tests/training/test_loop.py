@@ -31,7 +31,7 @@ class Listener(Silent):
 def test_a_run_folder_explains_itself(tmp_path):
     out = tmp_path / "run"
     run = train("digits", out=out, preset="small", steps=20, overrides=QUICK)
-    assert run.stopped_because == "20 steps reached"
+    assert run.stopped_because == "step 20 reached"
     assert (run.step, run.images) == (20, 320)
     kinds = [record["kind"] for record in run.metrics()]
     assert (kinds[0], kinds[-1]) == ("start", "end")

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ganlens.config import EvaluationConfig
 from ganlens.data import Dataset, SampleArray
-from ganlens.errors import UserError
 from ganlens.measures import binomial_interval, frechet_distance, nearest_neighbours, prdc
 from ganlens.networks import Generator
 from ganlens.progress import Progress
@@ -70,10 +69,6 @@ class Evaluator:
         instruments: Path,
         progress: Progress,
     ) -> None:
-        if config.metric not in Evaluation.__dataclass_fields__:
-            raise UserError(
-                f"evaluation.metric={config.metric!r}: there are {', '.join(Evaluation.__dataclass_fields__)}"
-            )
         self._dataset, self._config, self._seed, self._device = dataset, config, seed, device
         self._labeller: Labeller | None = None
         wants = config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1)

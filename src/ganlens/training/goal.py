@@ -25,9 +25,9 @@ class Goal:
     def reached(self, state: TrainingState) -> str | None:
         """Why to stop now, in words, or None."""
         if self.steps is not None and state.step >= self.steps:
-            return f"{self.steps:,} steps reached"
+            return f"step {state.step:,} reached"
         if self.images is not None and state.images >= self.images:
-            return f"{self.images:,} images reached"
+            return f"{state.images:,} images reached"
         if self.minutes is not None and self._seconds() >= self.minutes * 60:
             return f"{self.minutes:g} minutes are up"
         return None

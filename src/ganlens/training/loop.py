@@ -22,7 +22,7 @@ from ganlens.training.checkpoint import checkpoints, forget_old, load_checkpoint
 from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
 from ganlens.training.goal import Goal
 from ganlens.training.journal import Journal
-from ganlens.training.processes import Processes, find_processes
+from ganlens.training.processes import Processes, find_processes, native_precision
 from ganlens.training.run_folder import CONFIG, RUN, Run
 from ganlens.training.setup import (
     new_config,
@@ -93,6 +93,8 @@ def train(
     else:
         refuse_foreign_folder(out)
         config = new_config(data, preset, seed or 0, overrides, progress)
+        if config.precision == "auto":
+            config = config.model_copy(update={"precision": native_precision(processes.device)})
     dataset = open_training_data(config, processes.count, progress)
     state = initial_state(config, dataset.sample_shape, processes)
     memory = _Memory()
@@ -123,15 +125,6 @@ class _Session:
     ) -> None:
         self.out, self.config, self.dataset, self.state, self.memory = out, config, dataset, state, memory
         self.processes, self.progress = processes, progress
-        if processes.is_main:
-            if not resumed:
-                facts = {
-                    "sample_shape": list(dataset.sample_shape),
-                    "data_fingerprint": dataset.fingerprint(),
-                }
-                storage.write_json(out / RUN, {**facts, "modality": dataset.modality.name})
-            storage.write_text(out / CONFIG, config.to_yaml())
-        processes.wait()
         self.stepper = Stepper(config, state, dataset.train.samples, processes)
         self.evaluator = (
             Evaluator(
@@ -147,6 +140,15 @@ class _Session:
             if processes.is_main
             else None
         )
+        if processes.is_main:
+            if not resumed:
+                facts = {
+                    "sample_shape": list(dataset.sample_shape),
+                    "data_fingerprint": dataset.fingerprint(),
+                }
+                storage.write_json(out / RUN, {**facts, "modality": dataset.modality.name})
+            storage.write_text(out / CONFIG, config.to_yaml())
+        processes.wait()
         self.journal = Journal(out, config, state.step) if processes.is_main else None
         self.album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
         self.watch = Watch(config.watch, memory.watch) if memory.watch else Watch(config.watch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -62,6 +63,16 @@ class Processes:
         """Until all are here."""
         if self.count > 1:
             dist.barrier()
+
+
+def native_precision(device: torch.device) -> Literal["float32", "bfloat16"]:
+    """bfloat16 where the device multiplies it in hardware (AVX-512 BF16, AMX, recent GPUs), else float32."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    native = device.type == "cpu" and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+    return "bfloat16" if native else "float32"
 
 
 def find_processes(device: str | None = None) -> Processes:
