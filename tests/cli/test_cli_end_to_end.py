@@ -58,7 +58,7 @@ def test_train_sample_resume_audit(ganlens: Run, tmp_path: Path) -> None:
     trained = ganlens("train", "digits", *goal, *SETTINGS, "--steps", "12")
     folder = tmp_path / "runs" / "digits-small-1"
     assert trained.code == 0, trained.err
-    assert "Stopped at step 12 (192 images): 12 steps reached." in trained.out
+    assert "Stopped at step 12 (192 images): step 12 reached." in trained.out
     assert "Run folder: runs/digits-small-1" in trained.out
     assert yaml.safe_load(dry.out) == yaml.safe_load((folder / "config.yaml").read_text())
 
@@ -77,7 +77,7 @@ def test_train_sample_resume_audit(ganlens: Run, tmp_path: Path) -> None:
     assert changed.code == 2
     assert "latent: 4 → 8" in changed.err
     resumed = ganlens("train", "--resume", "--out", str(folder), "--steps", "20")
-    assert "Stopped at step 20 (320 images): 20 steps reached." in resumed.out
+    assert "Stopped at step 20 (320 images): step 20 reached." in resumed.out
 
     audited = ganlens("audit", str(folder), "--probes", "gallery,nearest", "--samples", "300")
     assert audited.code == 0, audited.err

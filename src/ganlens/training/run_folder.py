@@ -32,7 +32,7 @@ class Run:
     Attributes:
         folder: the run folder.
         step, images: how far the run is now.
-        stopped_because: in words ("60 steps reached", "no better evaluation in 5", "interrupted").
+        stopped_because: in words ("step 60 reached", "no better evaluation in 5", "interrupted").
         evaluation: the last evaluation, and `floor` the same measures for real training samples.
         best_step: the step of the best checkpoint, which is the one that `Subject.load` takes.
         alarms: what the watch said, in this call.
