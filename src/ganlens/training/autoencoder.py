@@ -162,10 +162,19 @@ class _Plan:
         enough = count >= _FEWEST_TO_TRAIN
         self.inner = min(max(2, round(0.15 * count)), _LARGEST_INNER_VALIDATION) if enough else 0
         self.batch = min(128, count - self.inner)
-        costly = config.family == "conv" or math.prod(dataset.sample_shape) > 4096
-        few = math.prod(dataset.sample_shape) < _FEW_VALUES
-        self.steps = 400 if costly else 800 if count < _SMALL_DATA else 1200 if few else 1800
+        self.steps = _steps(count, math.prod(dataset.sample_shape), config)
         self.learning_rate = 1e-3 if config.family == "conv" else 2e-3
+
+
+def _steps(count: int, values: int, config: AutoencoderConfig) -> int:
+    """As many as fit into about a minute of two CPU cores, fewer where little data would only be memorised."""
+    if config.family == "conv" or values > 4096:
+        return 400
+    if values > 1024:
+        return 700
+    if count < _SMALL_DATA:
+        return 800
+    return 1200 if values < _FEW_VALUES else 1800
 
 
 def _fit(
