@@ -26,8 +26,8 @@ QUICK = [
     "evaluation.samples=64",
     "evaluation.grid=16",
     "evaluation.every=400",
-    "generator.channels=4",
-    "discriminator.channels=4",
+    "generator.width=8",
+    "discriminator.width=8",
 ]
 SETTINGS = [word for setting in QUICK for word in ("--set", setting)]
 

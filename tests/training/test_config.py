@@ -43,7 +43,7 @@ def test_every_preset_is_valid_described_and_survives_the_round_trip(name, tmp_p
         (["evaluation.metric=fid"], "evaluation.metric='fid'"),
         (["batch"], "expected key=value"),
         (["batch=10", "accumulate=4"], "multiple of 4"),
-        (["generator.chanels=3"], "channels"),
+        (["generator.widht=3"], "width"),
         (["generator.family=dcgann"], "'dcgan'"),
     ],
 )

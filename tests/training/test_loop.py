@@ -14,7 +14,8 @@ from ganlens.training.checkpoint import checkpoints
 from ganlens.training.losses import Loss, losses
 
 QUICK = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=64", "evaluation.grid=16",
-         "evaluation.every=80", "generator.channels=4", "discriminator.channels=4"]  # fmt: skip
+         "evaluation.every=80",
+         "generator={family: dcgan, channels: 4}", "discriminator={family: dcgan, channels: 4}"]  # fmt: skip
 
 
 class Listener(Silent):
@@ -120,8 +121,8 @@ def test_alarms_reach_the_listener_and_the_metrics(tmp_path):
         ({"overrides": ["batch=4000", "evaluation.features=raw"]}, "batch=4000 is larger than the"),
         ({"preset": "smal"}, "Did you mean 'small'"),
         ({"data": "digitz"}, "Did you mean 'digits'"),
-        ({"data": "ring", "preset": "small"}, "dcgan"),
-        ({"overrides": ["data.size=12"]}, "power-of-two"),
+        ({"data": "ring", "preset": "dcgan"}, "dcgan"),
+        ({"preset": "dcgan", "overrides": ["data.size=12"]}, "power-of-two"),
         ({"device": "warp"}, "--device cpu"),
     ],
 )

@@ -12,9 +12,11 @@ from ganlens.training import load_run, train
 from ganlens.training.checkpoint import checkpoints
 
 QUICK = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=64", "evaluation.grid=16",
-         "evaluation.every=160", "generator.channels=4", "discriminator.channels=4"]  # fmt: skip
+         "evaluation.every=160",
+         "generator={family: dcgan, channels: 4}", "discriminator={family: dcgan, channels: 4}"]  # fmt: skip
 EVERYTHING = [*QUICK, "schedule.kind=cosine", "schedule.decay_images=700", "schedule.warmup_images=200",
-              "schedule.adapt=true", "schedule.adapt_images=500", "objective.instance_noise=0.2", "objective.instance_noise_images=800",
+              "schedule.adapt=true", "schedule.adapt_images=500", "objective.instance_noise=0.2",
+              "objective.instance_noise_images=800",
               "objective.pack=2", "objective.discriminator_steps=2", "objective.penalty_every=3",
               "objective.flip_labels=0.1", "discriminator.dropout=0.3", "augment.translation=0.2", "ema.half_life=300",
               "discriminator_optimiser.weight_decay=0.01"]  # fmt: skip

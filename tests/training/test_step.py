@@ -22,7 +22,12 @@ TINY = [
     "generator.depth=1",
     "discriminator.depth=1",
 ]
-TINY_IMAGES = ["batch=8", "latent=3", "generator.channels=4", "discriminator.channels=4"]
+TINY_IMAGES = [
+    "batch=8",
+    "latent=3",
+    "generator={family: dcgan, channels: 4}",
+    "discriminator={family: dcgan, channels: 4}",
+]
 
 
 def prepare(*overrides: str, samples: SampleArray = POINTS) -> tuple[Stepper, TrainingState, RunConfig]:

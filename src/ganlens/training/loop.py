@@ -243,7 +243,7 @@ class _Session:
         phase, _, term = (bad[0] if bad else "another process: unknown").partition(": ")
         saved = checkpoints(self.out / "checkpoints")
         where = (
-            f"The last good checkpoint is {saved[-1]}; train anew with smaller learning rates or a larger gradient penalty"
+            f"The last good checkpoint is {saved[-1]}; try smaller learning rates or a larger gradient penalty"
             if saved
             else "No checkpoint had been written yet; try smaller learning rates or a gradient penalty"
         )
@@ -336,7 +336,7 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C (or a polite kill) sets a flag, so that the step in hand is finished and saved; a second interrupts now."""
+    """Ctrl-C (or a polite kill) sets a flag, so that the step in hand is saved; a second interrupts now."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag

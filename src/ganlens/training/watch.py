@@ -109,8 +109,8 @@ class Watch:
             "saturation",
             f"saturation: the discriminator is right {(1 + signals.advantage) / 2:.1%} of the time and the generator's "
             f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.memory['gradient']:.2g}). "
-            "Try the relativistic or non-saturating loss, instance noise (objective.instance_noise=0.1), schedule.adapt=true, or fewer "
-            "discriminator steps.",
+            "Try the relativistic or non-saturating loss, instance noise (objective.instance_noise=0.1), "
+            "schedule.adapt=true, or fewer discriminator steps.",
         )
 
     def _copying(self, evaluation: Evaluation) -> Alarm | None:
