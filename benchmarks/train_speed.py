@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganlens.config import RunConfig, resolve_config
 from ganlens.data import SampleArray
-from ganlens.training.processes import find_processes
+from ganlens.training.processes import find_processes, native_precision
 from ganlens.training.state import TrainingState, initial_state
 from ganlens.training.step import Stepper
 
@@ -91,6 +91,8 @@ def main() -> None:
     stored = np.random.default_rng(0).integers(0, 256, (4096, *SHAPE), dtype=np.uint8)
     samples = SampleArray(stored)
     processes = find_processes("cpu")
+    if config.precision == "auto":
+        config = config.model_copy(update={"precision": native_precision(processes.device)})
     state = initial_state(config, SHAPE, processes)
     plain = textbook_loop(config, state, samples.tensor())
     ours = Stepper(config, state, samples, processes)
@@ -117,6 +119,7 @@ def main() -> None:
     if not args.no_record:
         record = {
             "settings": args.set,
+            "precision": config.precision,
             "batch": config.batch,
             "shape": SHAPE,
             "rounds": rows,
@@ -126,7 +129,7 @@ def main() -> None:
             "median_ratio": statistics.median(ratios),
             "median_share_of_matrix_rate": statistics.median(shares),
         }
-        print(f"recorded in {write_record('train_speed', record)}")
+        print(f"recorded in {write_record(f'train_speed_{config.precision}', record)}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     exec(compile(code, "README.md", "exec"), scope)
     assert scope["samples"].shape == (64, 1, 8, 8)
     assert scope["finding"].verdict in set(type(scope["finding"].verdict))
-    assert "share of" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert scope["finding"].headline in said
+    assert all(m.baseline.what in said for m in scope["finding"].measurements)
     assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
 
 

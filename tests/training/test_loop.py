@@ -3,13 +3,14 @@
 import errno
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Silent
-from ganlens.training import train
+from ganlens.training import load_run, train
 from ganlens.training.checkpoint import checkpoints
 from ganlens.training.losses import Loss, losses
 
@@ -50,6 +51,17 @@ def test_points_train_through_the_same_loop(tmp_path):
     run = train("ring", out=tmp_path / "run", steps=60, overrides=overrides)
     assert run.config.preset == "points"
     assert run.config.generator.family == "mlp"
+
+
+def test_images_of_any_size_are_trained_at_the_power_of_two_that_holds_them(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (60, 12, 9), dtype=np.uint8)
+    np.savez(tmp_path / "odd.npz", images=images)
+    overrides = [o for o in QUICK if not o.startswith("evaluation.grid")]
+    run = train(
+        f"npz:{tmp_path / 'odd.npz'}", out=tmp_path / "run", preset="small", steps=2, overrides=overrides
+    )
+    assert run.config.data.size == 16
+    assert load_run(tmp_path / "run").generator.sample_shape == (1, 16, 16)
 
 
 def test_images_and_minutes_are_goals_too(tmp_path):

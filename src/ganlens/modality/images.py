@@ -40,6 +40,12 @@ class Images(Modality):
     def default_preset(self, sample_shape: tuple[int, ...]) -> str:
         return "small" if max(sample_shape[1:]) <= 16 else "dcgan"
 
+    def default_size(self, sample_shape: tuple[int, ...]) -> int | None:
+        """The power of two that holds the image, 8…256: convolutional networks halve and double the side."""
+        _, height, width = sample_shape
+        size = min(max(1 << (max(height, width) - 1).bit_length(), 8), 256)
+        return None if height == width == size else size
+
     def raw_features(self, samples: Tensor) -> Tensor:
         height, width = _raw_size(tuple(samples.shape[1:]))
         if (height, width) != tuple(samples.shape[2:]):

@@ -41,6 +41,10 @@ class Modality(ABC):
     def default_preset(self, sample_shape: tuple[int, ...]) -> str:
         """The training preset that suits samples of that shape."""
 
+    def default_size(self, sample_shape: tuple[int, ...]) -> int | None:
+        """The `size` to train at when none is asked for; None when samples of that shape are taken as they are."""
+        return None
+
     @abstractmethod
     def raw_features(self, samples: Tensor) -> Tensor:
         """Samples [n, …] as vectors [n, d], d at most 1,024, with no model in between (sources of bias: none

@@ -24,15 +24,20 @@ from ganlens.training.run_folder import CONFIG, RUN, open_data
 def new_config(
     data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress
 ) -> RunConfig:
-    """The configuration of a new run; without a preset, the one that suits the data's shape.
+    """The configuration of a new run; what isn't given (the preset, the image size) is what suits the data's shape.
 
     Raises:
         UserError: the data, the preset or an override can't be used.
     """
-    if preset is None:
-        chosen = apply_overrides({"data": {}}, [o for o in overrides if o.startswith("data.")])["data"]
-        dataset = open_dataset(data, progress=progress, **chosen)
-        preset = dataset.modality.default_preset(dataset.sample_shape)
+    asked: dict[str, object] = apply_overrides({"data": {}}, [o for o in overrides if o.startswith("data.")])[
+        "data"
+    ]
+    if preset is None or "size" not in asked:
+        dataset = open_dataset(data, progress=progress, **asked)
+        preset = preset or dataset.modality.default_preset(dataset.sample_shape)
+        size = dataset.modality.default_size(dataset.sample_shape)
+        if size is not None and "size" not in asked:
+            overrides = [*overrides, f"data.size={size}"]
     return resolve_config(data, preset, seed=seed, overrides=overrides)
 
 
