@@ -116,7 +116,7 @@ class Why(Probe):
         "interval over samples, must lie above 1, or the finding is not believable. Taking axes in one by "
         "one must also come nearer to the sample, on average over the number of axes, than PCA's "
         "components do, each sample with its own best order; where it does not with the whole interval, "
-        "the verdict is caution."
+        "the verdict is caution. Where the code explains less than half of most examples, it is not believable."
     )
 
     def examine(self, subject: Subject, settings: WhySettings, context: Context) -> Finding:
@@ -133,7 +133,9 @@ class Why(Probe):
             task.advance()
         rng = torch_generator(context.seed, self.name, "bootstrap")
         ratio, explained, saved = _areas(test, rng)
-        gate = sentences(why_not_believable(bank.autoencoder), _no_better_than_random(ratio))
+        gate = sentences(
+            why_not_believable(bank.autoencoder), _no_better_than_random(ratio), _mostly_unexplained(examples)
+        )
         return Finding(
             probe=self.name,
             question=self.question,
@@ -267,6 +269,16 @@ def _no_better_than_random(ratio: Estimate) -> str:
     )
 
 
+def _mostly_unexplained(examples: list[_Example]) -> str:
+    unexplained = sum(e.explained < HALF_EXPLAINED for e in examples)
+    if 2 * unexplained <= len(examples):
+        return ""
+    return (
+        f"Not believable: for {unexplained} of the {len(examples)} examples the code explains less than half of what "
+        "sets the sample apart, so its axes are no reason for it."
+    )
+
+
 def _result(examples: list[_Example], explained: Estimate, ratio: Estimate, saved: Estimate, few: int) -> str:
     beside = "closer than" if saved.low > 0 else "no closer than" if saved.high >= 0 else "less close than"
     result = (
@@ -276,7 +288,7 @@ def _result(examples: list[_Example], explained: Estimate, ratio: Estimate, save
         f"{ratio.high:.2f}), and axis for axis the code comes {beside} PCA."
     )
     unexplained = [e for e in examples if e.explained < HALF_EXPLAINED]
-    if not unexplained:
+    if not unexplained or _mostly_unexplained(examples):
         return result
     how_many = f"{len(unexplained)} of the {len(examples)} examples"
     return f"{result} For {how_many} the code explains less than half: do not read their axes."
