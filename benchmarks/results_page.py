@@ -30,7 +30,7 @@ def main() -> None:
     parts = [
         "# Results on two CPU cores",
         "What `ganlens train` with its default preset makes of real data, and what `ganlens audit` says of it. "
-        "One seed each, not chosen; the data's own test split is the held-out data and was used for nothing but measuring. "
+        "One seed each, not chosen; the data's own test split is the held-out data and was used only to measure. "
         f"Machine: {machine['processor']}, {machine['threads']} cores, torch {machine['torch']}, "
         f"{machine['date']}. {args.note}",
         *(section(run) for run in args.runs),

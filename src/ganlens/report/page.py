@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict
 from ganlens.report import comparison, numerals, outline
 
-_PICTURE_ROOM = (840, 420)  # CSS pixels, width and height, that a small picture is enlarged to fill
+_PICTURE_ROOM = (840, 412)  # CSS pixels, width and height, that a small picture is enlarged to fill
 _PICTURE_ROOM_DOUBLED = (840, 640)  # and that one too large for this may fill when only doubled
 _PLOT_HEIGHT = 380
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
@@ -91,13 +91,14 @@ def picture_uri(picture: Picture) -> str:
 def picture_width(picture: Picture) -> int:
     """The width to show a picture at, in CSS pixels: enlarged by a whole factor, so that pixels stay square.
 
-    The room is such that two square pictures stand side by side and a wide strip fills the column.
+    The room is such that two square pictures stand side by side and a wide strip fills the column. Larger ones are
+    shrunk into it (a click shows them whole), so that what belongs together is seen together.
     """
     width, height = picture.image.size
     factor = _factor(width, height, _PICTURE_ROOM) or 1
     if factor == 1 and _factor(width, height, _PICTURE_ROOM_DOUBLED) >= 2:
         factor = 2
-    return int(width * factor)
+    return round(width * min(factor, _PICTURE_ROOM[1] / height if factor == 1 else factor))
 
 
 def _factor(width: int, height: int, room: tuple[int, int]) -> int:
