@@ -33,8 +33,15 @@ def numpy_generator(seed: int, *purpose: str | int) -> np.random.Generator:
 @contextmanager
 def seeded(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Seed torch's global generator for the block alone, for code that takes no generator (module init, dropout)."""
-    device = torch.device(device)
-    devices = [device] if device.type != "cpu" else []
-    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda"):
-        torch.manual_seed(derive_seed(seed, *purpose))
+    device, drawn = torch.device(device), derive_seed(seed, *purpose)
+    if device.type != "cpu":
+        with torch.random.fork_rng(devices=[device], device_type=device.type):
+            torch.manual_seed(drawn)
+            yield
+        return
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(drawn)  # not torch.manual_seed, which would reach every GPU as well
+    try:
         yield
+    finally:
+        torch.default_generator.set_state(before)

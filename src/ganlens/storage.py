@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from ganlens.errors import UserError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -42,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.replace(path)
     except BaseException as error:
         _remove(partial)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise UserError(
                 f"no space left to write {path}: free some space and run the same command again"
             ) from error
@@ -57,6 +59,23 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a text file.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UserError(
+                f"no space left to write {path}: free some space and go on with --resume"
+            ) from error
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

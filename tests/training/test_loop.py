@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,8 +165,28 @@ def test_a_full_disk_is_said_plainly_and_leaves_whole_checkpoints(tmp_path, monk
     monkeypatch.setattr(storage, "save_file", full)
     with pytest.raises(UserError, match="no space left to write"):
         train(out=out, steps=6, resume=True)
-    assert [p.name for p in checkpoints(out / "checkpoints")] == ["00000003"]
+    assert [p.name for p in checkpoints(out / "checkpoints")] == ["00000000", "00000003"]
     assert not list(out.rglob("*.partial"))
+
+
+def test_a_tracker_that_is_not_installed_is_said_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganlens.training.journal.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'ganlens\[track\]'"):
+        train("digits", out=tmp_path / "run", preset="small", steps=1, overrides=[*QUICK, "trackers=[wandb]"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_while_only_metrics_are_written_is_said_as_plainly(tmp_path, monkeypatch):
+    opened = Path.open
+
+    def full(path, mode="r", *args, **kwargs):
+        if mode == "a":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(UserError, match="no space left to write"):
+        train("digits", out=tmp_path / "run", preset="small", steps=1, overrides=QUICK)
 
 
 def test_tensorboard_gets_the_numbers(tmp_path):

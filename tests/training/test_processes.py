@@ -37,7 +37,7 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path):
         "-m",
         "torch.distributed.run",
         "--nproc-per-node=2",
-        "--master-port=29541",
+        "--standalone",
         str(script),
     ]
     done = subprocess.run(

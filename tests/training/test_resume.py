@@ -48,6 +48,14 @@ def test_resumed_is_uninterrupted(tmp_path, overrides):
     assert state[0] == state[1]
 
 
+def test_a_resumed_run_is_examined_at_the_step_an_uninterrupted_one_would_be(tmp_path):
+    """Where a run was stopped leaves no mark on which checkpoint counts as its best."""
+    train("digits", out=tmp_path / "whole", preset="small", steps=9, overrides=QUICK)
+    train("digits", out=tmp_path / "parts", preset="small", steps=3, overrides=QUICK)
+    train(out=tmp_path / "parts", steps=9, resume=True)
+    assert load_run(tmp_path / "parts").step == load_run(tmp_path / "whole").step == 9
+
+
 def test_metrics_of_steps_that_are_run_again_are_not_doubled(tmp_path):
     out = tmp_path / "run"
     train("digits", out=out, preset="small", steps=20, overrides=QUICK)

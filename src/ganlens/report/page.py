@@ -98,7 +98,8 @@ def picture_width(picture: Picture) -> int:
     factor = _factor(width, height, _PICTURE_ROOM) or 1
     if factor == 1 and _factor(width, height, _PICTURE_ROOM_DOUBLED) >= 2:
         factor = 2
-    return round(width * min(factor, _PICTURE_ROOM[1] / height if factor == 1 else factor))
+    scale: float = factor if factor > 1 else min(1.0, _PICTURE_ROOM[1] / height)
+    return round(float(width) * scale)
 
 
 def _factor(width: int, height: int, room: tuple[int, int]) -> int:

@@ -66,8 +66,9 @@ def load_weights(path: Path, module: nn.Module) -> None:
     Raises:
         UserError: the first tensor that is missing, unknown or of another shape.
     """
-    _match(path, storage.read_tensors(path), {name: t.shape for name, t in module.state_dict().items()})
-    module.load_state_dict(storage.read_tensors(path))
+    tensors = storage.read_tensors(path)
+    _match(path, tensors, {name: t.shape for name, t in module.state_dict().items()})
+    module.load_state_dict(tensors)
 
 
 def checkpoints(folder: Path) -> list[Path]:

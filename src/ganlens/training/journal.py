@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +29,31 @@ class Journal:
     def write(self, kind: str, step: int, images: int, **values: Any) -> None:
         """One line: what kind of record, when, and its values."""
         record = {"kind": kind, "step": step, "images": images, **values}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
+        storage.append_text(self._path, json.dumps(record) + "\n")
         if self._accelerator is not None:
             numbers = {f"{kind}/{k}": v for k, v in flatten(values) if isinstance(v, (int, float))}
             self._accelerator.log(numbers, step=step)
 
     def close(self) -> None:
-        """Flush to the disk and end the trackers."""
-        with self._path.open("a", encoding="utf-8") as file:
-            os.fsync(file.fileno())
+        """End the trackers."""
         if self._accelerator is not None:
-            self._accelerator.end_training()
+            # Not `end_training`, which would also leave the process group that other processes are still in.
+            for tracker in self._accelerator.trackers:
+                tracker.finish()
 
 
-def _open_trackers(folder: Path, config: RunConfig) -> Any:
-    from importlib.util import find_spec
+def require_trackers(config: RunConfig) -> None:
+    """See that the trackers asked for are installed.
 
+    Raises:
+        UserError: one is not; the message names the extra.
+    """
     for tracker in config.trackers:
         if find_spec(tracker) is None:
             raise UserError(f"trackers={tracker}: {tracker} is not installed; pip install 'ganlens[track]'")
+
+
+def _open_trackers(folder: Path, config: RunConfig) -> Any:
     from accelerate import Accelerator
 
     accelerator = Accelerator(log_with=list(config.trackers), project_dir=str(folder / "trackers"))

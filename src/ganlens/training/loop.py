@@ -21,14 +21,14 @@ from ganlens.training.album import Album
 from ganlens.training.checkpoint import checkpoints, forget_old, load_checkpoint, save_checkpoint
 from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
 from ganlens.training.goal import Goal
-from ganlens.training.journal import Journal
+from ganlens.training.journal import Journal, require_trackers
 from ganlens.training.processes import Processes, find_processes, native_precision
 from ganlens.training.run_folder import CONFIG, RUN, Run
 from ganlens.training.setup import (
     new_config,
     open_training_data,
     refuse_foreign_folder,
-    refuse_other_data,
+    refuse_other_conditions,
     resumed_config,
 )
 from ganlens.training.state import TrainingState, initial_state
@@ -95,11 +95,12 @@ def train(
         config = new_config(data, preset, seed or 0, overrides, progress)
         if config.precision == "auto":
             config = config.model_copy(update={"precision": native_precision(processes.device)})
+    require_trackers(config)
     dataset = open_training_data(config, processes.count, progress)
     state = initial_state(config, dataset.sample_shape, processes)
     memory = _Memory()
     if resume:
-        refuse_other_data(out, dataset)
+        refuse_other_conditions(out, dataset, processes.count)
         memory = _Memory(**load_checkpoint(checkpoints(out / "checkpoints")[-1], state))
     for note in dataset.notes:
         progress.say(note)
@@ -132,9 +133,7 @@ class _Session:
                 config.evaluation,
                 seed=config.seed,
                 device=processes.device,
-                instruments=out / "instruments"
-                if processes.is_main
-                else out / f".instruments-{processes.rank}",
+                instruments=out / "instruments",
                 progress=progress,
             )
             if processes.is_main
@@ -145,6 +144,7 @@ class _Session:
                 facts = {
                     "sample_shape": list(dataset.sample_shape),
                     "data_fingerprint": dataset.fingerprint(),
+                    "processes": processes.count,
                 }
                 storage.write_json(out / RUN, {**facts, "modality": dataset.modality.name})
             storage.write_text(out / CONFIG, config.to_yaml())
@@ -163,20 +163,29 @@ class _Session:
     def run(self, goal: Goal) -> Run:
         """Step until the goal, looking and saving on the way. What is saved last is where a resume goes on."""
         self._note("start")
-        if self.state.step == 0 and self.processes.is_main:
-            self.album.draw(self.state.average, 0, self.processes.device)
-        with self.progress.task("training", 1) as bar, _interrupts() as interrupted:
-            reason = self._loop(goal, bar, interrupted)
-        self._flush()
-        scheduled = self._crossed(self.config.evaluation.every)
-        if not scheduled or self.last is None:
-            self._look(scheduled=False)
-        self._save()
-        self._note("end", reason=reason)
-        if self.processes.is_main:
-            self.album.animate()
-            assert self.journal is not None
-            self.journal.close()
+        if self.state.step == 0:
+            self._save()  # so that a run that is stopped at once can go on
+            if self.processes.is_main:
+                self.album.draw(self.state.average, 0, self.processes.device)
+        try:
+            with self.progress.task("training", 1) as bar, _interrupts() as interrupted:
+                reason = self._loop(goal, bar, interrupted)
+                self._flush()
+                self._save()
+                if interrupted.is_set():
+                    step = f"{self.state.step:,}"
+                    self.progress.say(
+                        f"Interrupted: saved at step {step}. Go on with: {self._resume_command()}"
+                    )
+                if self.last is None or not self._crossed(self.config.evaluation.every):
+                    self._look(scheduled=False)
+            self._note("end", reason=reason)
+            if self.processes.is_main:
+                self.album.animate()
+            self.processes.wait()  # the main process evaluates last; the others must not take the group down before
+        finally:
+            if self.journal is not None:
+                self.journal.close()
         return Run(
             self.out,
             self.config,
@@ -212,9 +221,6 @@ class _Session:
                 self._flush()
                 self._save()
             if self.processes.any(interrupted.is_set()):
-                self.progress.say(
-                    f"Interrupted: saved at step {self.state.step:,}. Go on with: {self._resume_command()}"
-                )
                 return "interrupted"
 
     # Numbers ------------------------------------------------------------------------------------------------------
@@ -260,8 +266,6 @@ class _Session:
             self.last = self.evaluator.evaluate(self.state.average)
             self.album.draw(self.state.average, self.state.images, self.processes.device)
             self._note("evaluation", scheduled=scheduled, **as_record(self.last), space=self.evaluator.space)
-            if scheduled or self.memory.best is None:
-                self._keep_best(self.last, scheduled)
             signals = self._signals()
             if scheduled and signals is not None:
                 for alarm in self.watch.look(self.last, signals, self.memory.evaluations):
@@ -269,10 +273,12 @@ class _Session:
                     self.progress.warn(alarm.message)
                     self._note("warning", alarm=alarm.kind, message=alarm.message)
                 self.memory.evaluations += 1
+            if scheduled:
+                self._keep_best(self.last)
         if scheduled:
             self._since_look.clear()
 
-    def _keep_best(self, evaluation: Evaluation, scheduled: bool) -> None:
+    def _keep_best(self, evaluation: Evaluation) -> None:
         metric = self.config.evaluation.metric
         value = getattr(evaluation, metric)
         higher = metric in BETTER_HIGHER
@@ -280,7 +286,7 @@ class _Session:
         if memory.best is None or (value > memory.best if higher else value < memory.best):
             memory.best, memory.best_step, memory.since_best = value, self.state.step, 0
             self._save()
-        elif scheduled:
+        else:
             memory.since_best += 1
 
     def _signals(self) -> Signals | None:

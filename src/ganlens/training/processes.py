@@ -51,6 +51,8 @@ class Processes:
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process; all get the same answer."""
+        if self.count == 1:
+            return flag  # and no word with the device, which may be busy
         return bool(self.average(torch.tensor(float(flag), device=self.device)) > 0)
 
     def broadcast(self, module: nn.Module) -> None:

@@ -94,17 +94,22 @@ def refuse_foreign_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out: {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):
-        hint = "add --resume to go on with the run in it, or " if (out / CONFIG).is_file() else ""
+        hint = "add --resume to go on with the run in it, or " if checkpoints(out / "checkpoints") else ""
         raise UserError(f"--out: {out} is not empty; {hint}name another folder")
 
 
-def refuse_other_data(out: Path, dataset: Dataset) -> None:
-    """A resumed run goes on with the samples it began with.
+def refuse_other_conditions(out: Path, dataset: Dataset, processes: int) -> None:
+    """A resumed run goes on with the samples, and in as many processes, as it began with.
 
     Raises:
-        UserError: the data set's samples or their split have changed.
+        UserError: the samples or their split have changed, or the number of processes has.
     """
-    if storage.read_json(out / RUN)["data_fingerprint"] != dataset.fingerprint():
+    facts = storage.read_json(out / RUN)
+    if facts.get("processes", processes) != processes:
+        raise UserError(
+            f"--resume: {out} was trained in {facts['processes']} processes, not {processes}; batches would differ"
+        )
+    if facts["data_fingerprint"] != dataset.fingerprint():
         raise UserError(
             f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
         )

@@ -139,16 +139,17 @@ class Stepper:
             between = penalties.interpolate(real, fake, mix)
             squared = penalties.squared_gradient_norms(self._judge(between), between)
             terms["discriminator: gradient penalty"] = penalties.one_centred_penalty(squared)
-        if objective.flip_labels:
-            real_logits, fake_logits = self._flipped(real_logits, fake_logits, turn, piece)
-        terms["discriminator: adversarial"] = self._loss.discriminator(
-            real_logits, fake_logits, objective.real_label
-        )
         with torch.no_grad():
             terms["discriminator: real logits"] = real_logits.mean()
             terms["discriminator: fake logits"] = fake_logits.mean()
             terms["discriminator: advantage"] = (real_logits - fake_logits).sign().mean()
-        return terms
+        if objective.flip_labels:
+            real_logits, fake_logits = self._flipped(real_logits, fake_logits, turn, piece)
+        loss = self._loss.discriminator(real_logits, fake_logits, objective.real_label)
+        return {
+            "discriminator: adversarial": loss,
+            **terms,
+        }  # first: it is named first when nothing is finite
 
     def _weighted_penalties(self, terms: Terms) -> Tensor | float:
         objective = self.config.objective
