@@ -88,3 +88,16 @@ def test_bad_requests_are_refused():
     ):
         with pytest.raises(UserError, match=message):
             call()
+
+
+@pytest.mark.parametrize("widths", [(7, 2), (2, 7)])
+def test_more_rows_than_are_held_at_once_change_nothing(monkeypatch, widths):
+    """x and y of different widths must stay pairs, and the penalty must count once, not once a chunk."""
+    x, y = random(50, widths[0]), random(50, widths[1], seed=1)
+    whole = fit_ridge(x, y, alpha=3.0)
+    monkeypatch.setattr("ganlens.measures.feature_matrix.VALUES_AT_ONCE", 40)
+    in_chunks = fit_ridge(x, y, alpha=3.0)
+    assert torch.allclose(in_chunks.weight, whole.weight, atol=1e-12)
+    assert torch.allclose(in_chunks.offset, whole.offset, atol=1e-12)
+    theirs = Ridge(alpha=3.0).fit(x.numpy(), y.numpy())
+    assert torch.allclose(in_chunks.weight.T, torch.from_numpy(theirs.coef_), atol=1e-9)

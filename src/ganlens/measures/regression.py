@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures.feature_matrix import feature_matrix, feature_pair, float64_chunks, float64_mean
+from ganlens.measures.feature_matrix import chunks, feature_matrix, feature_pair, float64_chunks, float64_mean
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def fit_ridge(x: Tensor, y: Tensor, alpha: float = 1.0) -> LinearMap:
     mean_x, mean_y = float64_mean(x), float64_mean(y)
     gram = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
     cross = torch.zeros(x.shape[1], y.shape[1], dtype=torch.float64, device=x.device)
-    for rows_x, rows_y in zip(float64_chunks(x), float64_chunks(y), strict=True):
-        rows_x = rows_x - mean_x
+    # The wider of the two decides how many rows at once: cut separately they would no longer be pairs.
+    for rows in chunks(x if x.shape[1] > y.shape[1] else y):
+        rows_x = x[rows].double() - mean_x
         gram.addmm_(rows_x.T, rows_x)
-        cross.addmm_(rows_x.T, rows_y - mean_y)
-        gram.diagonal().add_(alpha)
+        cross.addmm_(rows_x.T, y[rows].double() - mean_y)
+    gram.diagonal().add_(alpha)
     weight = torch.linalg.pinv(gram, hermitian=True) @ cross
     return LinearMap(weight, mean_y - mean_x @ weight)
 
