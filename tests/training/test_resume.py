@@ -29,7 +29,14 @@ def all_tensors(folder) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("overrides", [QUICK, EVERYTHING], ids=["plain", "everything"])
+RESNET = [*QUICK, "generator={family: resnet, channels: 4}",
+          "discriminator={family: resnet, channels: 4, spectral_norm: true}",
+          "objective.loss=hinge", "objective.r1=0", "objective.r2=0", "precision=bfloat16"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "overrides", [QUICK, EVERYTHING, RESNET], ids=["plain", "everything", "resnet in half precision"]
+)
 def test_resumed_is_uninterrupted(tmp_path, overrides):
     train("digits", out=tmp_path / "whole", preset="small", steps=40, overrides=overrides)
     train("digits", out=tmp_path / "parts", preset="small", steps=17, overrides=overrides)
