@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganlens.data.order import Order, batch_indices
+from ganlens.data.order import Order
 
 
 def test_every_sample_comes_once_in_each_epoch() -> None:
@@ -25,11 +25,11 @@ def test_pieces_joined_are_the_whole_whatever_was_asked_before() -> None:
     assert np.array_equal(
         np.concatenate([order.indices(a, b) for a, b in ((3, 4), (4, 15), (15, 40))]), whole
     )
-    assert np.array_equal(np.concatenate([batch_indices(7, 1, p, 5) for p in range(3, 40)]), whole)
+    assert np.array_equal(np.concatenate([Order(7, 5).indices(p, p + 1) for p in range(3, 40)]), whole)
 
 
 def test_a_batch_may_be_larger_than_the_data() -> None:
-    assert np.bincount(batch_indices(4, 12, 0, 0)).tolist() == [3, 3, 3, 3]
+    assert np.bincount(Order(4, 0).indices(0, 12)).tolist() == [3, 3, 3, 3]
 
 
 def test_nothing_asked_nothing_given() -> None:
