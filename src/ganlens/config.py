@@ -50,7 +50,10 @@ class ObjectiveConfig(_Section):
         0.0, ge=0, description="λ of WGAN-GP: λ·E(‖∇D‖−1)² between real and generated"
     )
     penalty_every: int = Field(
-        1, ge=1, description="penalties on every k-th discriminator step, weighted by k"
+        1,
+        ge=1,
+        description="penalties on every k-th discriminator step, weighted by k and within the same update, so that "
+        "Adam's settings need no rescaling",
     )
     real_label: float = Field(
         1.0, gt=0.5, le=1, description="one-sided label smoothing: what D is to say of real samples"

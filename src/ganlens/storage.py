@@ -10,15 +10,18 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ganlens.errors import UserError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+M = TypeVar("M", bound=BaseModel)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -95,6 +98,21 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} does not exist") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a whole JSON file ({error}); it was cut or edited") from error
+
+
+def read_model(path: Path, model: type[M]) -> M:
+    """Read a JSON file as one of our typed records.
+
+    Raises:
+        UserError: the file is missing, cut, or does not hold what the record needs (the first thing wrong).
+    """
+    values = read_json(path)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise UserError(f"{path}: {where}: {first['msg'].lower()}; the file was cut or edited") from None
 
 
 def write_tensors(

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +207,37 @@ def test_tensorboard_gets_the_numbers(tmp_path):
     ]
     assert [s for s, _ in logged] == [s for s, _ in written]
     assert [v for _, v in logged] == pytest.approx([v for _, v in written], rel=1e-5)
+
+
+def test_weights_and_biases_gets_the_numbers_without_a_network(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="the `track` extra is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    train("digits", out=tmp_path / "run", preset="small", steps=20, overrides=[*QUICK, "trackers=[wandb]"])
+    (record,) = (tmp_path / "run").rglob("*.wandb")
+    assert b"evaluation/frechet_distance" in record.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize(
+    "penalty", [0.0, 0.1], ids=["both compiled", "a penalised discriminator stays eager"]
+)
+def test_compiled_is_eager(tmp_path, penalty):
+    from ganlens.storage import read_tensors
+
+    tiny = ["batch=32", "latent=4", "data.count=400", "evaluation.features=raw", "evaluation.samples=64",
+            f"objective.r1={penalty}", "generator={family: mlp, width: 16, depth: 1}",
+            "discriminator={family: mlp, width: 16, depth: 1}",
+            # Adam divides by the gradient's size: with ε = 1e-8 rounding alone moves weights that have almost none.
+            "generator_optimiser.epsilon=1e-3", "discriminator_optimiser.epsilon=1e-3"]  # fmt: skip
+    last = {}
+    for compiled in (True, False):
+        out = tmp_path / str(compiled)
+        train("ring", out=out, preset="points", steps=10, overrides=[*tiny, f"compile={compiled}"])
+        last[compiled] = checkpoints(out / "checkpoints")[-1]
+    for name in ("generator", "discriminator", "generator_ema"):
+        made, expected = (read_tensors(last[c] / f"{name}.safetensors") for c in (True, False))
+        assert made.keys() == expected.keys()
+        assert all(torch.allclose(made[key], expected[key], atol=1e-5) for key in made)
+        start = read_tensors(tmp_path / "True" / "checkpoints" / "00000000" / f"{name}.safetensors")
+        assert any(not torch.allclose(made[key], start[key], atol=1e-3) for key in made)

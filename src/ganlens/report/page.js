@@ -159,7 +159,7 @@ function draw(canvas, width) {
     margin: { l: 48, r: 12, t: given.title?.text ? 44 : 32, b: 44, ...given.margin },
   };
   if (narrow) layout.legend = { ...given.legend, ...layout.template.layout.legend };
-  canvas.querySelector(".waiting")?.remove();
+  canvas.querySelector("noscript")?.remove();
   drawn.add(canvas);
   Plotly.react(canvas, figure.data, layout, {
     responsive: true, displaylogo: false,

@@ -5,22 +5,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ganlens import storage
 from ganlens.errors import UserError
+from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 
+STATE = "state.json"
 
-def save_checkpoint(folder: Path, state: TrainingState, memory: Mapping[str, Any]) -> Path:
-    """Write `<folder>/<step, 8 digits>/`. Returns it.
 
-    Args:
-        memory: what the loop has to remember beside the state (watch, early stopping), JSON-able.
-    """
+class Progressed(BaseModel):
+    """A checkpoint's `state.json`: how far the run was, and what it remembers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    step: int = Field(ge=0)
+    images: int = Field(ge=0)
+    adapted: float
+    memory: Memory
+
+
+def save_checkpoint(folder: Path, state: TrainingState, memory: Memory) -> Path:
+    """Write `<folder>/<step, 8 digits>/`. Returns it."""
     path = folder / f"{state.step:08d}"
     with storage.replacing(path) as partial:
         partial.mkdir(parents=True)
@@ -28,36 +38,33 @@ def save_checkpoint(folder: Path, state: TrainingState, memory: Mapping[str, Any
             storage.write_tensors(partial / f"{name}.safetensors", module.state_dict())
         for name, optimiser in state.optimisers().items():
             storage.write_tensors(partial / f"{name}.safetensors", _optimiser_tensors(optimiser))
-        record = {
-            "step": state.step,
-            "images": state.images,
-            "adapted": state.adapted,
-            "memory": dict(memory),
-        }
-        storage.write_json(partial / "state.json", record)
+        progressed = Progressed(step=state.step, images=state.images, adapted=state.adapted, memory=memory)
+        storage.write_json(partial / STATE, progressed.model_dump(mode="json"))
     return path
 
 
-def load_checkpoint(path: Path, state: TrainingState) -> dict[str, Any]:
-    """Read a checkpoint into freshly built players. Returns the loop's memory.
+def load_checkpoint(path: Path, state: TrainingState) -> Memory:
+    """Read a checkpoint into freshly built players. Returns what the run remembered.
 
     Raises:
-        UserError: a file is missing or cut, or a tensor is missing, unknown or of another shape.
+        UserError: a file is missing, cut or edited, or a tensor is missing, unknown or of another shape.
     """
-    record = storage.read_json(path / "state.json")
+    progressed = read_progress(path)
     for name, module in state.modules().items():
         load_weights(path / f"{name}.safetensors", module)
     for name, optimiser in state.optimisers().items():
         _load_optimiser(path / f"{name}.safetensors", optimiser)
-    try:
-        state.step, state.images, state.adapted = (
-            int(record["step"]),
-            int(record["images"]),
-            float(record["adapted"]),
-        )
-        return dict(record["memory"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path / 'state.json'} lacks {error}; it was cut or edited") from None
+    state.step, state.images, state.adapted = progressed.step, progressed.images, progressed.adapted
+    return progressed.memory
+
+
+def read_progress(path: Path) -> Progressed:
+    """A checkpoint's `state.json`.
+
+    Raises:
+        UserError: it is missing, cut or edited.
+    """
+    return storage.read_model(path / STATE, Progressed)
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
@@ -75,7 +82,7 @@ def checkpoints(folder: Path) -> list[Path]:
     """All whole checkpoints below a run's `checkpoints/`, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.name.isdigit() and (p / "state.json").is_file())
+    return sorted(p for p in folder.iterdir() if p.name.isdigit() and (p / STATE).is_file())
 
 
 def forget_old(folder: Path, keep: int, best: int | None) -> None:

@@ -23,14 +23,17 @@ class Goal:
     _started: float = field(default_factory=time.perf_counter, compare=False)
 
     def reached(self, state: TrainingState) -> str | None:
-        """Why to stop now, in words, or None."""
+        """Why the run has gone far enough, in words, or None. The same in every process."""
         if self.steps is not None and state.step >= self.steps:
             return f"step {state.step:,} reached"
         if self.images is not None and state.images >= self.images:
             return f"{state.images:,} images reached"
-        if self.minutes is not None and self._seconds() >= self.minutes * 60:
-            return f"{self.minutes:g} minutes are up"
         return None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the minutes are up, by this process's clock."""
+        return self.minutes is not None and self._seconds() >= self.minutes * 60
 
     def share(self, state: TrainingState) -> float:
         """How much of the way is behind us, 0…1, by the part of the goal that is nearest."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray
-from ganlens.errors import UserError
+from ganlens.errors import TrainingStopped, UserError
 from ganlens.measures import binomial_interval
 from ganlens.networks.instruments import load_instrument, save_instrument
 from ganlens.networks.labeller import LabellerNetwork
@@ -92,6 +92,7 @@ def fit_labeller(
 
     Raises:
         UserError: the data have no labels, fewer than two classes, or too few samples.
+        TrainingStopped: its loss is not finite on any look.
     """
     train_labels, held_out_labels = _labels(dataset)
     progress = progress or Silent()
@@ -108,7 +109,7 @@ def fit_labeller(
         record["held_out_accuracy_interval"] = tuple(record["held_out_accuracy_interval"])
         return Labeller(network, dataset.class_names, **record)
     settings = _Settings(dataset, len(train_labels))
-    _train(network, dataset.train.samples, train_labels, settings, seed, progress)
+    _train(network, dataset.name, dataset.train.samples, train_labels, settings, seed, progress)
     right = int((_predict(network, dataset.held_out.samples) == held_out_labels).sum())
     interval = binomial_interval(right, len(held_out_labels))
     commonest = int(torch.bincount(train_labels, minlength=classes).argmax())
@@ -167,6 +168,7 @@ class _Settings:
 
 def _train(
     network: LabellerNetwork,
+    name: str,
     samples: SampleArray,
     labels: Tensor,
     settings: _Settings,
@@ -207,6 +209,11 @@ def _train(
                 if now < best:
                     best, best_state = now, copy.deepcopy(network.state_dict())
                 task.note(f"loss {now:.3f} on training samples set aside")
+    if math.isinf(best):
+        raise TrainingStopped(
+            f"the labeller of {name} never reached a finite loss; "
+            "look for extreme values in the data, or take evaluation.features=raw"
+        )
     network.load_state_dict(best_state)
     network.eval()
 

@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ganlens import storage
 from ganlens.config import RunConfig
-from ganlens.data import Dataset
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Progress, Silent, Task
-from ganlens.training.album import Album
-from ganlens.training.checkpoint import checkpoints, forget_old, load_checkpoint, save_checkpoint
-from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
+from ganlens.training.checkpoint import checkpoints, load_checkpoint
 from ganlens.training.goal import Goal
-from ganlens.training.journal import Journal, require_trackers
-from ganlens.training.processes import Processes, find_processes, native_precision
-from ganlens.training.run_folder import CONFIG, RUN, Run
+from ganlens.training.journal import require_trackers
+from ganlens.training.memory import Memory
+from ganlens.training.processes import Processes, find_processes
+from ganlens.training.recorder import LOG_STEPS, Bystander, Recorder, Recording
+from ganlens.training.run_folder import Run
 from ganlens.training.setup import (
-    new_config,
-    open_training_data,
+    new_run,
     refuse_foreign_folder,
     refuse_other_conditions,
-    resumed_config,
+    resumed_run,
 )
 from ganlens.training.state import TrainingState, initial_state
 from ganlens.training.step import Stepper, Terms
-from ganlens.training.watch import Signals, Watch
-
-_LOG_STEPS = 20
-"""Steps between lines in metrics.jsonl; also how often a GPU is asked for its numbers."""
-
-
-@dataclass
-class _Memory:
-    """What the loop remembers across a resume, beside the state itself."""
-
-    evaluations: int = 0
-    best: float | None = None
-    best_step: int | None = None
-    since_best: int = 0
-    seconds: float = 0.0
-    watch: dict[str, Any] = field(default_factory=dict)
 
 
 def train(
@@ -86,27 +65,32 @@ def train(
     processes = find_processes(device)
     if not processes.is_main:
         progress = Silent()
-    if resume:
-        config = resumed_config(out, data, preset, seed, overrides)
-    elif data is None:
+    if not resume and data is None:
         raise UserError("which data? for instance: ganlens train digits")
+    if resume:
+        config, dataset = resumed_run(out, data, preset, seed, overrides, processes, progress)
     else:
         refuse_foreign_folder(out)
-        config = new_config(data, preset, seed or 0, overrides, progress)
-        if config.precision == "auto":
-            config = config.model_copy(update={"precision": native_precision(processes.device)})
+        processes.wait()  # none may write before all have looked
+        config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
     require_trackers(config)
-    dataset = open_training_data(config, processes.count, progress)
     state = initial_state(config, dataset.sample_shape, processes)
-    memory = _Memory()
+    memory = Memory()
     if resume:
         refuse_other_conditions(out, dataset, processes.count)
-        memory = _Memory(**load_checkpoint(checkpoints(out / "checkpoints")[-1], state))
+        memory = load_checkpoint(checkpoints(out / "checkpoints")[-1], state)
     for note in dataset.notes:
         progress.say(note)
-    session = _Session(out, config, dataset, state, memory, processes, progress, resumed=resume)
+    recording: Recording = (
+        Recorder(out, config, dataset, state, memory, processes, progress, resumed=resume)
+        if processes.is_main
+        else Bystander()
+    )
+    processes.wait()  # until the folder is there
+    stepper = Stepper(config, state, dataset.train.samples, processes)
     given = steps is not None or images is not None or minutes is not None
-    return session.run(Goal(steps, images, minutes) if given else Goal(images=config.images))
+    goal = Goal(steps, images, minutes) if given else Goal(images=config.images)
+    return _Session(out, config, state, stepper, recording, processes, progress).run(goal)
 
 
 class _Session:
@@ -116,228 +100,107 @@ class _Session:
         self,
         out: Path,
         config: RunConfig,
-        dataset: Dataset,
         state: TrainingState,
-        memory: _Memory,
+        stepper: Stepper,
+        recording: Recording,
         processes: Processes,
         progress: Progress,
-        *,
-        resumed: bool,
     ) -> None:
-        self.out, self.config, self.dataset, self.state, self.memory = out, config, dataset, state, memory
-        self.processes, self.progress = processes, progress
-        self.stepper = Stepper(config, state, dataset.train.samples, processes)
-        self.evaluator = (
-            Evaluator(
-                dataset,
-                config.evaluation,
-                seed=config.seed,
-                device=processes.device,
-                instruments=out / "instruments",
-                progress=progress,
-            )
-            if processes.is_main
-            else None
-        )
-        if processes.is_main:
-            if not resumed:
-                facts = {
-                    "sample_shape": list(dataset.sample_shape),
-                    "data_fingerprint": dataset.fingerprint(),
-                    "processes": processes.count,
-                }
-                storage.write_json(out / RUN, {**facts, "modality": dataset.modality.name})
-            storage.write_text(out / CONFIG, config.to_yaml())
-        processes.wait()
-        self.journal = Journal(out, config, state.step) if processes.is_main else None
-        self.album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
-        self.watch = Watch(config.watch, memory.watch) if memory.watch else Watch(config.watch)
-        memory.watch = self.watch.memory
-        self.alarms: list[str] = []
-        self.last: Evaluation | None = None
+        self.out, self.config, self.state, self.stepper = out, config, state, stepper
+        self.recording, self.processes, self.progress = recording, processes, progress
         self._pending: list[Terms] = []
-        self._since_look: list[dict[str, float]] = []
-        self._started = time.perf_counter()
-        self._spent_before = memory.seconds
+        self._bad: tuple[str, float, int] | None = None
 
     def run(self, goal: Goal) -> Run:
         """Step until the goal, looking and saving on the way. What is saved last is where a resume goes on."""
-        self._note("start")
-        if self.state.step == 0:
-            self._save()  # so that a run that is stopped at once can go on
-            if self.processes.is_main:
-                self.album.draw(self.state.average, 0, self.processes.device)
+        state, recording = self.state, self.recording
         try:
+            recording.begin()
+            before = state.step
             with self.progress.task("training", 1) as bar, _interrupts() as interrupted:
                 reason = self._loop(goal, bar, interrupted)
-                self._flush()
-                self._save()
-                if interrupted.is_set():
-                    step = f"{self.state.step:,}"
-                    self.progress.say(
-                        f"Interrupted: saved at step {step}. Go on with: {self._resume_command()}"
-                    )
-                if self.last is None or not self._crossed(self.config.evaluation.every):
-                    self._look(scheduled=False)
-            self._note("end", reason=reason)
-            if self.processes.is_main:
-                self.album.animate()
+                recording.save()
+                if reason == "interrupted":
+                    go_on = f"ganlens train --out {shlex.quote(str(self.out))} --resume"
+                    self.progress.say(f"Interrupted: saved at step {state.step:,}. Go on with: {go_on}")
+                if state.step == before or not self._crossed(self.config.evaluation.every):
+                    recording.look(scheduled=False)
+            recording.end(reason)
             self.processes.wait()  # the main process evaluates last; the others must not take the group down before
         finally:
-            if self.journal is not None:
-                self.journal.close()
-        return Run(
-            self.out,
-            self.config,
-            self.state.step,
-            self.state.images,
-            reason,
-            as_record(self.last) if self.last else {},
-            as_record(self.evaluator.floor) if self.evaluator else {},
-            self.memory.best_step,
-            tuple(self.alarms),
-        )
+            recording.close()
+        return Run(self.out, self.config, state.step, state.images, reason, **recording.outcome)
 
     def _loop(self, goal: Goal, bar: Task, interrupted: threading.Event) -> str:
+        evaluate_every, save_every = self.config.evaluation.every, self.config.checkpoint.every
         every_step = self.processes.device.type == "cpu"
         done = 0.0
-        while True:
+        reason = self._why_stop(goal, interrupted)
+        while reason is None:
+            self._pending.append(self.stepper.run())
             bar.advance(goal.share(self.state) - done)
             done = goal.share(self.state)
-            reason = goal.reached(self.state)
-            if self.processes.any(reason is not None):
-                return reason or "another process reached the goal"
-            self._pending.append(self.stepper.run())
-            if every_step or self.state.step % _LOG_STEPS == 0:
-                self._flush()
-            if self._crossed(self.config.evaluation.every):
-                self._flush()
-                self._look(scheduled=True)
-                bar.note(self._one_line())
-                patience = self.config.evaluation.patience
-                if self.processes.any(bool(patience) and self.memory.since_best >= patience):
-                    return f"no better {self.config.evaluation.metric} in {patience} evaluations"
-            if self._crossed(self.config.checkpoint.every):
-                self._flush()
-                self._save()
-            if self.processes.any(interrupted.is_set()):
-                return "interrupted"
+            look, save = self._crossed(evaluate_every), self._crossed(save_every)
+            due = every_step or self.state.step % LOG_STEPS == 0
+            if not (due or look or save or goal.reached(self.state)):
+                continue  # a GPU is left to run ahead
+            self._flush()
+            reason = self._why_stop(goal, interrupted)
+            if look:
+                self.recording.look(scheduled=True)
+                bar.note(self.recording.one_line)
+                (out_of_patience,) = self.processes.any(self.recording.out_of_patience)
+                if out_of_patience and reason is None:
+                    patience = self.config.evaluation.patience
+                    reason = f"no better {self.config.evaluation.metric} in {patience} evaluations"
+            if save:
+                self.recording.save()
+        return reason
 
-    # Numbers ------------------------------------------------------------------------------------------------------
+    def _why_stop(self, goal: Goal, interrupted: threading.Event) -> str | None:
+        """Why to stop now. All processes hear the same, by one exchange.
+
+        Raises:
+            TrainingStopped: a term was not finite, here or elsewhere.
+        """
+        bad, late, stop = self.processes.any(self._bad is not None, goal.is_late, interrupted.is_set())
+        if bad:
+            self._stop_for_non_finite()
+        if reason := goal.reached(self.state):
+            return reason
+        if late:
+            return f"{goal.minutes:g} minutes are up"
+        return "interrupted" if stop else None
 
     def _flush(self) -> None:
-        """Bring the pending steps' terms over, refuse what is not finite, and write a line when one is due."""
+        """Bring the pending steps' terms over; note the first that is not finite."""
         first = self.state.step - len(self._pending) + 1
-        for offset, terms in enumerate(self._pending):
+        for step, terms in enumerate(self._pending, start=first):
             values = {name: float(value) for name, value in terms.items()}
-            self._refuse_non_finite(values, first + offset)
-            self._since_look.append(values)
-        due = bool(self._pending) and self.state.step % _LOG_STEPS == 0
+            bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
+            if bad is not None:
+                self._bad = self._bad or (bad, values[bad], step)
+                break
+            self.recording.terms(step, values)
         self._pending.clear()
-        if due and self.journal is not None:
-            mean = _mean(self._since_look[-_LOG_STEPS:])
-            rates = {
-                "generator": self.state.generator_optimiser.param_groups[0]["lr"],
-                "discriminator": self.state.discriminator_optimiser.param_groups[0]["lr"],
-            }
-            self._note("step", terms={k: round(v, 6) for k, v in mean.items()}, learning_rate=rates)
 
-    def _refuse_non_finite(self, values: dict[str, float], step: int) -> None:
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if not self.processes.any(bool(bad)):
-            return
-        phase, _, term = (bad[0] if bad else "another process: unknown").partition(": ")
+    def _stop_for_non_finite(self) -> None:
+        name, value, step = self._bad or ("another process: unknown", math.nan, self.state.step)
+        phase, _, term = name.partition(": ")
         saved = checkpoints(self.out / "checkpoints")
         where = (
             f"The last good checkpoint is {saved[-1]}; try smaller learning rates or a larger gradient penalty"
             if saved
             else "No checkpoint had been written yet; try smaller learning rates or a gradient penalty"
         )
-        value = values[bad[0]] if bad else "not finite"
         message = f"divergence: at step {step} the {phase}'s {term} term is {value}. {where}."
-        self._note("warning", alarm="divergence", message=message)
+        self.recording.note("warning", alarm="divergence", message=message)
         raise TrainingStopped(message)
-
-    # Looking and saving -------------------------------------------------------------------------------------------
-
-    def _look(self, *, scheduled: bool) -> None:
-        """Evaluate, draw, warn. Only scheduled looks count for patience, so that where a run stops changes nothing."""
-        if self.evaluator is not None:
-            self.last = self.evaluator.evaluate(self.state.average)
-            self.album.draw(self.state.average, self.state.images, self.processes.device)
-            self._note("evaluation", scheduled=scheduled, **as_record(self.last), space=self.evaluator.space)
-            signals = self._signals()
-            if scheduled and signals is not None:
-                for alarm in self.watch.look(self.last, signals, self.memory.evaluations):
-                    self.alarms.append(alarm.message)
-                    self.progress.warn(alarm.message)
-                    self._note("warning", alarm=alarm.kind, message=alarm.message)
-                self.memory.evaluations += 1
-            if scheduled:
-                self._keep_best(self.last)
-        if scheduled:
-            self._since_look.clear()
-
-    def _keep_best(self, evaluation: Evaluation) -> None:
-        metric = self.config.evaluation.metric
-        value = getattr(evaluation, metric)
-        higher = metric in BETTER_HIGHER
-        memory = self.memory
-        if memory.best is None or (value > memory.best if higher else value < memory.best):
-            memory.best, memory.best_step, memory.since_best = value, self.state.step, 0
-            self._save()
-        else:
-            memory.since_best += 1
-
-    def _signals(self) -> Signals | None:
-        if not self._since_look:
-            return None
-        mean = _mean(self._since_look)
-        return Signals(
-            mean["discriminator: real logits"],
-            mean["discriminator: fake logits"],
-            mean["discriminator: advantage"],
-            mean["generator: gradient"],
-        )
-
-    def _save(self) -> None:
-        if self.processes.is_main:
-            self.memory.seconds = self._spent()
-            save_checkpoint(self.out / "checkpoints", self.state, vars(self.memory))
-            forget_old(self.out / "checkpoints", self.config.checkpoint.keep, self.memory.best_step)
-
-    def _note(self, kind: str, **values: Any) -> None:
-        if self.journal is not None:
-            self.journal.write(
-                kind, self.state.step, self.state.images, seconds=round(self._spent(), 2), **values
-            )
-
-    def _spent(self) -> float:
-        return self._spent_before + time.perf_counter() - self._started
 
     def _crossed(self, every: int) -> bool:
         """Whether the last step crossed a multiple of `every` images."""
         now, before = self.state.images, self.state.images - self.stepper.images_per_step
         return before >= 0 and now // every > before // every
-
-    def _one_line(self) -> str:
-        if self.last is None or self.evaluator is None:
-            return ""
-        return (
-            f"Fréchet {self.last.frechet_distance:.3g} (real {self.evaluator.floor.frechet_distance:.3g}) · "
-            f"coverage {self.last.coverage:.0%} (real {self.evaluator.floor.coverage:.0%})"
-        )
-
-    def _resume_command(self) -> str:
-        return f"ganlens train --out {self.out} --resume"
-
-
-def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {
-        name: sum(row[name] for row in rows if name in row) / sum(name in row for row in rows)
-        for name in names
-    }
 
 
 @contextmanager

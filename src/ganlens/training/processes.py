@@ -49,11 +49,12 @@ class Processes:
             values /= self.count
         return values
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process; all get the same answer."""
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """Whether each flag is set in any process, by one exchange; all get the same answer."""
         if self.count == 1:
-            return flag  # and no word with the device, which may be busy
-        return bool(self.average(torch.tensor(float(flag), device=self.device)) > 0)
+            return flags  # and no word with the device, which may be busy
+        together = self.average(torch.tensor([float(flag) for flag in flags], device=self.device))
+        return tuple(bool(share > 0) for share in together.tolist())
 
     def broadcast(self, module: nn.Module) -> None:
         """Give every process the main one's parameters and buffers."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from ganlens.config import RunConfig, load_config
@@ -15,14 +16,31 @@ from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.networks import Generator, build_discriminator, build_generator
 from ganlens.progress import Progress
-from ganlens.storage import read_json
-from ganlens.training.checkpoint import checkpoints, load_weights
+from ganlens.storage import read_model
+from ganlens.training.checkpoint import checkpoints, load_weights, read_progress
 from ganlens.training.state import packed_shape
 
 if TYPE_CHECKING:
     from ganlens.subject import Subject
 
 CONFIG, METRICS, RUN = "config.yaml", "metrics.jsonl", "run.json"
+
+
+class RunFacts(BaseModel):
+    """`run.json`: what a run's configuration does not say and a resume or a reader must know.
+
+    Attributes:
+        sample_shape: as trained, without the batch.
+        data_fingerprint: of the samples and their split.
+        processes: how many shared each batch.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    sample_shape: tuple[int, ...]
+    data_fingerprint: str
+    processes: int = 1
+    modality: str
 
 
 @dataclass(frozen=True)
@@ -100,8 +118,7 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     folder = Path(folder)
     config = load_config(folder / CONFIG)
     path = _choose(folder, step)
-    facts = read_json(folder / RUN)
-    shape = tuple(int(side) for side in facts["sample_shape"])
+    shape = read_model(folder / RUN, RunFacts).sample_shape
     generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
     discriminator = build_discriminator(
         config.discriminator, packed_shape(shape, config.objective.pack), seed=config.seed
@@ -109,14 +126,14 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     load_weights(path / "generator_ema.safetensors", generator)
     load_weights(path / "discriminator.safetensors", discriminator)
     place = torch.device(device)
-    record = read_json(path / "state.json")
+    progressed = read_progress(path)
     return TrainedRun(
         folder,
         config,
         generator.eval().to(place),
         discriminator.eval().to(place),
-        int(record["step"]),
-        int(record["images"]),
+        progressed.step,
+        progressed.images,
     )
 
 
@@ -143,6 +160,6 @@ def _choose(folder: Path, step: int | None) -> Path:
     if step is not None and step not in there:
         raise UserError(f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, there))}")
     if step is None:
-        best = read_json(there[max(there)] / "state.json").get("memory", {}).get("best_step")
-        step = best if best in there else max(there)
+        best = read_progress(there[max(there)]).memory.best_step
+        step = best if best is not None and best in there else max(there)
     return there[step]

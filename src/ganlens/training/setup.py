@@ -18,7 +18,50 @@ from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.progress import Progress
 from ganlens.training.checkpoint import checkpoints
-from ganlens.training.run_folder import CONFIG, RUN, open_data
+from ganlens.training.processes import Processes, native_precision
+from ganlens.training.run_folder import CONFIG, RUN, RunFacts, open_data
+
+
+def new_run(
+    data: str,
+    preset: str | None,
+    seed: int,
+    overrides: Sequence[str],
+    processes: Processes,
+    progress: Progress,
+) -> tuple[RunConfig, Dataset]:
+    """The configuration and the data of a new run.
+
+    Raises:
+        UserError: the data, the preset or an override can't be used, or the data don't fill a batch.
+    """
+    config, dataset = _new_config(data, preset, seed, overrides, progress)
+    if config.precision == "auto":
+        config = config.model_copy(update={"precision": native_precision(processes.device)})
+    if dataset is None:
+        dataset = open_data(config, progress)
+    _refuse_large_batch(config, dataset, processes.count)
+    return config, dataset
+
+
+def resumed_run(
+    out: Path,
+    data: str | None,
+    preset: str | None,
+    seed: int | None,
+    overrides: Sequence[str],
+    processes: Processes,
+    progress: Progress,
+) -> tuple[RunConfig, Dataset]:
+    """The configuration and the data of the run in `out`.
+
+    Raises:
+        UserError: as `resumed_config`, or the data can't be read.
+    """
+    config = resumed_config(out, data, preset, seed, overrides)
+    dataset = open_data(config, progress)
+    _refuse_large_batch(config, dataset, processes.count)
+    return config, dataset
 
 
 def new_config(
@@ -29,16 +72,27 @@ def new_config(
     Raises:
         UserError: the data, the preset or an override can't be used.
     """
+    return _new_config(data, preset, seed, overrides, progress)[0]
+
+
+def _new_config(
+    data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress
+) -> tuple[RunConfig, Dataset | None]:
+    """Also the data, where they had to be opened and are as the configuration wants them."""
     asked: dict[str, object] = apply_overrides({"data": {}}, [o for o in overrides if o.startswith("data.")])[
         "data"
     ]
+    dataset = None
     if preset is None or "size" not in asked:
         dataset = open_dataset(data, progress=progress, **asked)
         preset = preset or dataset.modality.default_preset(dataset.sample_shape)
         size = dataset.modality.default_size(dataset.sample_shape)
         if size is not None and "size" not in asked:
             overrides = [*overrides, f"data.size={size}"]
-    return resolve_config(data, preset, seed=seed, overrides=overrides)
+            dataset = None
+    config = resolve_config(data, preset, seed=seed, overrides=overrides)
+    given = config.data.model_dump(exclude={"name"}, exclude_unset=True)
+    return config, dataset if given.keys() <= asked.keys() else None  # a preset can bring options of its own
 
 
 def resumed_config(
@@ -69,22 +123,6 @@ def resumed_config(
     return after
 
 
-def open_training_data(config: RunConfig, processes_count: int, progress: Progress) -> Dataset:
-    """The configuration's data, once it is known to hold a batch.
-
-    Raises:
-        UserError: it can't be read, or a batch is larger than its training split.
-    """
-    dataset = open_data(config, progress)
-    needed = config.batch * processes_count
-    if needed > len(dataset.train):
-        raise UserError(
-            f"batch={needed} is larger than the {len(dataset.train)} training samples of {dataset.name}; "
-            f"take a smaller one, e.g. --set batch={max(1, len(dataset.train) // 4)}"
-        )
-    return dataset
-
-
 def refuse_foreign_folder(out: Path) -> None:
     """A new run starts in an empty folder.
 
@@ -104,12 +142,21 @@ def refuse_other_conditions(out: Path, dataset: Dataset, processes: int) -> None
     Raises:
         UserError: the samples or their split have changed, or the number of processes has.
     """
-    facts = storage.read_json(out / RUN)
-    if facts.get("processes", processes) != processes:
+    facts = storage.read_model(out / RUN, RunFacts)
+    if facts.processes != processes:
         raise UserError(
-            f"--resume: {out} was trained in {facts['processes']} processes, not {processes}; batches would differ"
+            f"--resume: {out} was trained in {facts.processes} processes, not {processes}; batches would differ"
         )
-    if facts["data_fingerprint"] != dataset.fingerprint():
+    if facts.data_fingerprint != dataset.fingerprint():
         raise UserError(
             f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
+        )
+
+
+def _refuse_large_batch(config: RunConfig, dataset: Dataset, processes: int) -> None:
+    needed = config.batch * processes
+    if needed > len(dataset.train):
+        raise UserError(
+            f"batch={needed} is larger than the {len(dataset.train)} training samples of {dataset.name}; "
+            f"take a smaller one, e.g. --set batch={max(1, len(dataset.train) // 4)}"
         )

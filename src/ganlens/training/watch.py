@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from ganlens.config import WatchConfig
 from ganlens.training.evaluate import Evaluation
+from ganlens.training.memory import WatchMemory
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,10 @@ class Signals:
 
 @dataclass
 class Watch:
-    """Remembers the best so far and which alarms have gone off; its `memory` is saved with a checkpoint."""
+    """Compares each look with the best so far, which it notes in `memory` for the next look and for a resume."""
 
     config: WatchConfig
-    memory: dict[str, Any] = field(
-        default_factory=lambda: {"raised": [], "diversity": 0.0, "coverage": 0.0, "gradient": 0.0}
-    )
+    memory: WatchMemory = field(default_factory=WatchMemory)
 
     def look(self, evaluation: Evaluation, signals: Signals, evaluations: int) -> list[Alarm]:
         """The alarms that go off now and have not before.
@@ -59,28 +57,27 @@ class Watch:
                 self._collapse(evaluation) if evaluations > 0 else None,
                 self._copying(evaluation),
             )
-            if alarm is not None and alarm.kind not in self.memory["raised"]
+            if alarm is not None and alarm.kind not in self.memory.raised
         ]
-        self.memory["raised"] += [alarm.kind for alarm in found]
-        for name in ("diversity", "coverage"):
-            self.memory[name] = max(self.memory[name], getattr(evaluation, name))
+        self.memory.raised += [alarm.kind for alarm in found]
+        self.memory.diversity = max(self.memory.diversity, evaluation.diversity)
+        self.memory.coverage = max(self.memory.coverage, evaluation.coverage)
         if math.isfinite(signals.generator_gradient):
-            self.memory["gradient"] = max(self.memory["gradient"], signals.generator_gradient)
+            self.memory.gradient = max(self.memory.gradient, signals.generator_gradient)
         return found
 
     def _collapse(self, evaluation: Evaluation) -> Alarm | None:
         # A ratio above the real data's own (1) is noise, and falling from it is no collapse.
-        best = min(self.memory["diversity"], 1.0)
+        best = min(self.memory.diversity, 1.0)
         if evaluation.diversity < self.config.diversity * best:
             what = (
                 f"generated samples differ from each other {evaluation.diversity:.0%} as much as real ones do "
                 f"({best:.0%} at best)"
             )
         elif (
-            self.memory["coverage"] > 0.1
-            and evaluation.coverage < self.config.diversity * self.memory["coverage"]
+            self.memory.coverage > 0.1 and evaluation.coverage < self.config.diversity * self.memory.coverage
         ):
-            what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.memory['coverage']:.0%} at best)"
+            what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.memory.coverage:.0%} at best)"
         else:
             return None
         return Alarm(
@@ -102,13 +99,13 @@ class Watch:
         )
 
     def _saturation(self, signals: Signals) -> Alarm | None:
-        vanished = signals.generator_gradient < self.config.gradient * self.memory["gradient"]
+        vanished = signals.generator_gradient < self.config.gradient * self.memory.gradient
         if signals.advantage <= self.config.advantage or not vanished:
             return None
         return Alarm(
             "saturation",
             f"saturation: the discriminator is right {(1 + signals.advantage) / 2:.1%} of the time and the generator's "
-            f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.memory['gradient']:.2g}). "
+            f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.memory.gradient:.2g}). "
             "Try the relativistic or non-saturating loss, instance noise (objective.instance_noise=0.1), "
             "schedule.adapt=true, or fewer discriminator steps.",
         )

@@ -1,0 +1,62 @@
+"""What a run remembers across a resume beside its networks: the best so far, alarms, averages under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Averages(BaseModel):
+    """Running means of named numbers. Rows may differ in which names they have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sums: dict[str, float] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(default_factory=dict)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """One more row."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Each name's mean over the rows that have it; empty before the first row."""
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.sums, self.counts = {}, {}
+
+
+class WatchMemory(BaseModel):
+    """The best values the watch has seen, and which alarms have gone off."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    raised: list[str] = Field(default_factory=list)
+    diversity: float = 0.0
+    coverage: float = 0.0
+    gradient: float = 0.0
+
+
+class Memory(BaseModel):
+    """Everything of the kind, saved in each checkpoint's `state.json`.
+
+    Attributes:
+        evaluations: scheduled ones so far.
+        best, best_step: value and step of the best scheduled evaluation; since_best: how many came after it.
+        seconds: of training so far.
+        since_look: averages of the steps' terms since the last scheduled evaluation.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    evaluations: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    since_best: int = 0
+    seconds: float = 0.0
+    watch: WatchMemory = Field(default_factory=WatchMemory)
+    since_look: Averages = Field(default_factory=Averages)
