@@ -22,6 +22,16 @@ class Moments(NamedTuple):
     covariance: Tensor
 
 
+class Gaussian(NamedTuple):
+    """Mean [d] and a factor F [r, d] of the covariance FᵀF, in float64: what a distance is computed from.
+
+    To find the factor is half the work, so a set that is compared several times keeps it.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+
 def moments(features: Tensor) -> Moments:
     """The mean and covariance of `features` [n, d], centred before they are multiplied, in chunks.
 
@@ -66,9 +76,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Source: Heusel et al. 2017 (arXiv 1706.08500), section 3; Dowson & Landau 1982 for the closed form.
     """
     a, b = feature_pair(a, b, ("a", "b"))
-    mean_a, factor_a = _mean_and_factor(a)
-    mean_b, factor_b = _mean_and_factor(b)
-    return _distance(mean_a, factor_a, mean_b, factor_b)
+    return max(0.0, distance_of_gaussians(fitted_gaussian(a), fitted_gaussian(b)))
 
 
 def frechet_distance_of_moments(a: Moments, b: Moments) -> float:
@@ -92,30 +100,27 @@ def frechet_distance_of_moments(a: Moments, b: Moments) -> float:
         raise UserError(
             f"a has {len(a.mean)} features and b has {len(b.mean)}; take both from the same feature space"
         )
-    return _distance(
-        a.mean.double(),
-        _factor_of_covariance(a.covariance),
-        b.mean.double(),
-        _factor_of_covariance(b.covariance),
-    )
+    first, second = (Gaussian(side.mean.double(), _factor_of_covariance(side.covariance)) for side in (a, b))
+    return max(0.0, distance_of_gaussians(first, second))
 
 
-def _distance(mean_a: Tensor, factor_a: Tensor, mean_b: Tensor, factor_b: Tensor) -> float:
+def distance_of_gaussians(a: Gaussian, b: Gaussian) -> float:
+    """The squared Fréchet distance of two Gaussians: 0 and up, but for rounding."""
     # With Σ = FᵀF, tr (ΣₐΣ_b)^½ is the sum of the singular values of FₐF_bᵀ. Unlike the eigenvalues of a
     # product of covariances these are not squared, so that directions without variance cost no digits.
-    cross = torch.linalg.svdvals(factor_a @ factor_b.T).sum()
-    spread = factor_a.square().sum() + factor_b.square().sum() - 2 * cross
-    shift = (mean_a - mean_b).square().sum().cpu()
-    return max(0.0, float(shift + spread))
+    cross = torch.linalg.svdvals(a.factor @ b.factor.T).sum()
+    spread = a.factor.square().sum() + b.factor.square().sum() - 2 * cross
+    shift = (a.mean - b.mean).square().sum().cpu()
+    return float(shift + spread)
 
 
-def _mean_and_factor(features: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean [d] and a matrix F [r, d] with FᵀF the covariance; r is at most min(n, d)."""
+def fitted_gaussian(features: Tensor) -> Gaussian:
+    """The Gaussian with the mean and covariance of checked `features` [n, d]; its rank is at most min(n, d)."""
     if len(features) > features.shape[1]:
         mean, covariance = moments(features)
-        return mean, _factor_of_covariance(covariance)
+        return Gaussian(mean, _factor_of_covariance(covariance))
     mean = float64_mean(features)  # fewer samples than dimensions: the centred samples are a smaller factor
-    return mean, ((features.double() - mean) / (len(features) - 1) ** 0.5).cpu()
+    return Gaussian(mean, ((features.double() - mean) / (len(features) - 1) ** 0.5).cpu())
 
 
 def _factor_of_covariance(covariance: Tensor) -> Tensor:
