@@ -27,8 +27,19 @@ ARROWS: dict[str, set[str]] = {
     "training.losses": FLOOR,
     "config": {*FLOOR, "data", "networks", "training.losses"},
     "training": {*FLOOR, "modality", "data", "networks", "measures", "config", "training.losses"},
-    "subject": {*FLOOR, "modality", "data", "networks", "measures", "config", "training"},
-    "probes": {*FLOOR, "modality", "data", "networks", "measures", "training", "subject", "finding"},
+    "features": {*FLOOR, "modality", "networks", "training"},
+    "subject": {*FLOOR, "modality", "data", "networks", "measures", "config", "training", "features"},
+    "probes": {
+        *FLOOR,
+        "modality",
+        "data",
+        "networks",
+        "measures",
+        "training",
+        "features",
+        "subject",
+        "finding",
+    },
     "report": {*FLOOR, "finding"},
 }
 ARROWS["cli"] = {*ARROWS, ""}

@@ -45,6 +45,7 @@ class Measurement(BaseModel):
         interval: how the interval was computed ("95 %, exact binomial") or, without one, why there is none.
         unit: of `value`, `low`, `high` and the baseline; empty for pure numbers.
         better: which way is better; "neither" for numbers that describe.
+        controls: what it would be for generators that cheat or fail, in the same place.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +58,7 @@ class Measurement(BaseModel):
     unit: str = ""
     better: Literal["higher", "lower", "neither"]
     baseline: Baseline
+    controls: tuple[Baseline, ...] = ()
 
     @field_validator("value", "low", "high")
     @classmethod
@@ -166,7 +168,9 @@ class Finding:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(
                 f"  {m.name}: {m.value:.4g}{interval} {m.unit}".rstrip()
-                + f"   ({m.baseline.what}: {m.baseline.value:.4g})"
+                + "   ("
+                + "; ".join(f"{b.what}: {b.value:.4g}" for b in (m.baseline, *m.controls))
+                + ")"
             )
         return "\n".join(lines)
 
@@ -193,7 +197,7 @@ class Finding:
             "section": self.section,
             "headline": self.headline,
             "verdict": self.verdict.value,
-            "measurements": [m.model_dump() for m in self.measurements],
+            "measurements": [m.model_dump(mode="json") for m in self.measurements],
             "method": self.method,
             "figures": [
                 _figure_entry(figure, f"figure-{i}") for i, figure in enumerate(self.figures, start=1)

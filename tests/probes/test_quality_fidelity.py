@@ -56,6 +56,21 @@ def test_value_and_baseline_are_the_measure_at_equal_counts_against_the_same_hel
     assert "Student's t over 3 independent replicates" in m.interval and m.low < m.value < m.high
 
 
+def test_the_controls_show_what_cheating_and_failing_would_score(findings):
+    """Replayed training samples score as real ones do; a Gaussian lies between the five clouds."""
+    for finding in findings.values():
+        for name, apart in (("Fréchet distance", None), ("Precision", 0.7), ("Coverage", 0.9)):
+            m = finding.measurement(f"{name}, labeller features")
+            copycat, underfit = m.controls
+            assert "copycat" in copycat.what
+            assert "underfit" in underfit.what
+            if apart is None:
+                assert copycat.value < 3 * m.baseline.value < underfit.value
+            else:
+                assert copycat.value == pytest.approx(m.baseline.value, abs=0.08)
+                assert underfit.value < apart * m.baseline.value
+
+
 def test_intervals_of_shares_stay_shares(findings):
     for finding in findings.values():
         for m in finding.measurements:

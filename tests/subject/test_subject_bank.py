@@ -109,7 +109,8 @@ def test_samples_on_disk_are_the_same_samples(subject):
 def test_spaces_are_named_by_what_the_data_know(subject, tiny):
     assert bank_of(subject).spaces == ("labeller", "raw")
     assert (
-        bank_of(subject).title("raw") == "pixels" and bank_of(subject).describe("labeller") == "by brightness"
+        bank_of(subject).title("raw") == "pixels"
+        and bank_of(subject).describe("labeller") == "Labeller features: by brightness."
     )
     assert SampleBank(Subject.wrap(Counting()), samples=4).spaces == ("raw",)
     unlabelled = type(tiny)(
@@ -142,9 +143,9 @@ def test_what_is_not_there_is_said(subject):
     bare = SampleBank(Subject.wrap(Counting()), samples=4)
     with pytest.raises(UserError, match="Counting came without real data"):
         bare.reals("train")
-    with pytest.raises(UserError, match="no labels to train a labeller on"):
+    with pytest.raises(UserError, match="labeller features need labelled data"):
         bare.features("labeller", "fake")
-    with pytest.raises(KeyError, match="no feature space 'pixels'"):
+    with pytest.raises(UserError, match="no feature space named 'pixels'"):
         bank_of(subject).features("pixels", "fake")
     with pytest.raises(UserError, match="at least one sample"):
         SampleBank(subject, samples=0)

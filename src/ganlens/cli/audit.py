@@ -13,6 +13,7 @@ from ganlens.cli.subject import (
     DataName,
     Device,
     DiscriminatorName,
+    FeatureNames,
     LatentShape,
     SampleCount,
     Seed,
@@ -20,6 +21,7 @@ from ganlens.cli.subject import (
     ValueRange,
     open_subject,
     short_name,
+    split_names,
     words_of,
 )
 
@@ -51,6 +53,7 @@ def audit(
     latent: LatentShape = None,
     range: ValueRange = None,
     classes: ClassCount = None,
+    features: FeatureNames = None,
     device: Device = None,
 ) -> None:
     """Ask every question about a generator (its own or anyone's) and write report.html.
@@ -82,7 +85,14 @@ def audit(
     for note in opened.notes:
         progress.say(note)
     folder = out or opened.run or Path("runs") / f"audit-{short_name(subject)}"
-    found = opened.audit(folder, probes=names, samples=samples, seed=seed, progress=progress)
+    found = opened.audit(
+        folder,
+        probes=names,
+        samples=samples,
+        seed=seed,
+        progress=progress,
+        features=split_names(features),
+    )
     made = words_of(subject, latent=latent, range=range, classes=classes)
     known = words_of(subject, data=data, discriminator=discriminator, classifier=classifier)[1:]
     _report(found, made, known, has_data=opened.data is not None)
@@ -90,14 +100,12 @@ def audit(
 
 def _names(text: str | None) -> list[str] | None:
     """The probes named, each known to exist before anything slow begins."""
-    if text is None:
-        return None
     from ganlens.probes import probes
 
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
+    names = split_names(text)
+    for name in names or ():
         probes[name]
-    return names or None
+    return names
 
 
 def _report(audit: Audit, made: list[str], known: list[str], *, has_data: bool) -> None:

@@ -16,7 +16,7 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="datasets, networks, losses, presets or probes. Default: all.",
+            help="datasets, networks, losses, presets, features or probes. Default: all.",
             show_default=False,
         ),
     ] = None,
@@ -75,6 +75,12 @@ def _presets() -> dict[str, str]:
     return presets()
 
 
+def _features() -> dict[str, str]:
+    from ganlens.features import feature_spaces
+
+    return _summaries(feature_spaces)
+
+
 def _probes() -> dict[str, str]:
     from ganlens.probes import probes
 
@@ -90,5 +96,6 @@ KINDS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
     "networks": ("ganlens train DATA --set generator.family=…", _networks),
     "losses": ("ganlens train DATA --set objective.loss=…", _losses),
     "presets": ("ganlens train DATA --preset …", _presets),
+    "features": ("ganlens audit SUBJECT --features …", _features),
     "probes": ("ganlens probe … SUBJECT", _probes),
 }

@@ -17,12 +17,14 @@ from ganlens.cli.subject import (
     DataName,
     Device,
     DiscriminatorName,
+    FeatureNames,
     LatentShape,
     SampleCount,
     Seed,
     SubjectName,
     ValueRange,
     open_subject,
+    split_names,
 )
 
 if TYPE_CHECKING:
@@ -74,10 +76,12 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
     """A command that asks one probe: its settings are the options, its question and method the help."""
     fields = kind.Settings.model_fields
 
-    def ask(subject: str, out: Path | None, samples: int, seed: int, **given: Any) -> None:
+    def ask(
+        subject: str, out: Path | None, samples: int, seed: int, features: str | None, **given: Any
+    ) -> None:
         chosen = {key: given.pop(_OWN + key) for key in fields}
         settings = {key: _read(fields[key], value) for key, value in chosen.items() if value is not None}
-        _ask(name, subject, out, samples, seed, settings, given)
+        _ask(name, subject, out, samples, seed, split_names(features), settings, given)
 
     shared = [
         _parameter("subject", SubjectName),
@@ -90,6 +94,7 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("latent", LatentShape, None),
         _parameter("range", ValueRange, None),
         _parameter("classes", ClassCount, None),
+        _parameter("features", FeatureNames, None),
         _parameter("device", Device, None),
     ]
     taken = {parameter.name for parameter in shared}
@@ -114,6 +119,7 @@ def _ask(
     out: Path | None,
     samples: int,
     seed: int,
+    features: list[str] | None,
     settings: dict[str, Any],
     how: dict[str, Any],
 ) -> None:
@@ -125,7 +131,9 @@ def _ask(
     opened = open_subject(subject, progress=progress, **how)
     for note in opened.notes:
         progress.say(note)
-    finding = examine(opened, name, samples=samples, seed=seed, settings=settings, progress=progress)
+    finding = examine(
+        opened, name, samples=samples, seed=seed, settings=settings, features=features, progress=progress
+    )
     print_finding(finding)
     folder = out or opened.run
     if folder is not None:

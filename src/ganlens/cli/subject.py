@@ -81,6 +81,15 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 SampleCount = Annotated[
     int, typer.Option("--samples", min=2, help="Generated samples that the measurements use.")
 ]
+FeatureNames = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        metavar="A,B",
+        help="Feature spaces to measure in, the one to judge by first: names of `ganlens list features`, "
+        "python:… or a file. Default: what suits the data.",
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -131,6 +140,12 @@ def open_subject(
         device=None if device is None else pick_device(device),
         progress=progress,
     )
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names between commas; None where nothing was given."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    return names or None
 
 
 def pick_device(name: str | None) -> str:

@@ -60,7 +60,7 @@ def print_finding(finding: Finding) -> None:
         for m in finding.measurements:
             interval = f"{m.low:.4g} … {m.high:.4g}" if m.low is not None and m.high is not None else "none"
             value = f"{m.value:.4g} {m.unit}".rstrip()
-            reference = f"{m.baseline.value:.4g}  {m.baseline.what}"
+            reference = "\n".join(f"{b.value:.4g}  {b.what}" for b in (m.baseline, *m.controls))
             table.add_row(*map(Text, (m.name, value, interval, reference)))
         console.print(Padding(table, (1, 0)))
     if finding.method:

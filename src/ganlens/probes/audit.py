@@ -10,14 +10,18 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
+from torch import nn
 
 from ganlens.errors import UserError
+from ganlens.features import FeatureSpace
 from ganlens.finding import Finding
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.adapters import first_line
+
+Features = Sequence[str | nn.Module | FeatureSpace]
 
 SECTIONS = ("quality", "explain", "risk")
 """In the order they are asked and read."""
@@ -85,12 +89,14 @@ def examine(
     samples: int = 10_000,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
+    features: Features | None = None,
     bank: SampleBank | None = None,
     progress: Progress | None = None,
 ) -> Finding:
     """Ask one question. What goes wrong inside the probe is raised as it is.
 
     Args:
+        features: feature spaces to measure in; see `SampleBank`.
         bank: samples and instruments to share with other questions; default: new ones.
 
     Raises:
@@ -100,7 +106,9 @@ def examine(
     chosen = _parse(probe, settings or {})
     if bank is None:
         cache = subject.run / "instruments" if subject.run is not None else None
-        bank = SampleBank(subject, samples=samples, seed=seed, progress=progress, cache=cache)
+        bank = SampleBank(
+            subject, samples=samples, seed=seed, progress=progress, cache=cache, features=features
+        )
     return _ask(probe, subject, chosen, Context(bank.seed, bank.device, bank, progress or Silent()))
 
 
@@ -113,6 +121,7 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    features: Features | None = None,
     bank: SampleBank | None = None,
 ) -> Audit:
     """Ask all questions, or those named. See `Subject.audit`.
@@ -133,7 +142,7 @@ def audit(
     if bank is None:
         home = subject.run or out
         cache = home / "instruments" if home is not None else None
-        bank = SampleBank(subject, samples=samples, seed=seed, progress=watch, cache=cache)
+        bank = SampleBank(subject, samples=samples, seed=seed, progress=watch, cache=cache, features=features)
     bank.fakes()  # a generator that can't be used is noticed here, before a file is written
     context = Context(bank.seed, bank.device, bank, watch)
     findings: list[Finding] = []

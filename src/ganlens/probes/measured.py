@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from ganlens.finding import Baseline, Measurement
@@ -17,17 +18,26 @@ def measured(
     baseline: float,
     what: str,
     unit: str = "",
+    controls: Mapping[str, float] | None = None,
 ) -> Measurement:
     """A measurement with its interval, or with a sentence that says why there is none.
 
     Args:
         interval: the measure's interval; widened to hold `value` where rounding put that a hair outside.
         baseline, what: the same measure on something known, and what that is.
+        controls: the same measure on generators that cheat or fail, by what they are.
     """
+    others = tuple(Baseline(value=score, what=who) for who, score in (controls or {}).items())
     reference = Baseline(value=baseline, what=what)
     if isinstance(interval, str):
         return Measurement(
-            name=name, value=value, interval=interval, unit=unit, better=better, baseline=reference
+            name=name,
+            value=value,
+            interval=interval,
+            unit=unit,
+            better=better,
+            baseline=reference,
+            controls=others,
         )
     return Measurement(
         name=name,
@@ -38,4 +48,5 @@ def measured(
         unit=unit,
         better=better,
         baseline=reference,
+        controls=others,
     )

@@ -78,7 +78,10 @@ def _measurements(measurements: Sequence[Measurement]) -> list[str]:
             _plain(m.name),
             written.value + unit,
             f"{written.interval or numerals.NONE} ({_plain(m.interval)})",
-            f"{written.reference}{unit} ({_plain(m.baseline.what)})",
+            "; ".join(
+                f"{number}{unit} ({_plain(what)})"
+                for number, what in ((written.reference, m.baseline.what), *written.controls)
+            ),
             _ARROWS[m.better],
         )
 

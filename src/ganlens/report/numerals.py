@@ -13,11 +13,16 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class WrittenMeasurement:
-    """A measurement's numbers as text; `interval` is None where there is no interval."""
+    """A measurement's numbers as text; `interval` is None where there is no interval.
+
+    Attributes:
+        controls: each control's number and what it is.
+    """
 
     value: str
     interval: str | None
     reference: str
+    controls: tuple[tuple[str, str], ...] = ()
 
 
 def write_measurement(m: Measurement) -> WrittenMeasurement:
@@ -30,13 +35,17 @@ def write_measurement(m: Measurement) -> WrittenMeasurement:
     interval = None
     if m.low is not None and m.high is not None:
         interval = f"[{write_number(m.low, decimals)}, {write_number(m.high, decimals)}]"
-    reference = m.baseline.value
-    # A reference far smaller than the value would be rounded to nothing by the value's decimals.
-    shared = decimals is not None and (reference == 0 or abs(reference) >= 10.0 ** (1 - decimals))
+
+    def write_beside(other: float) -> str:
+        # A number far smaller than the value would be rounded to nothing by the value's decimals.
+        shared = decimals is not None and (other == 0 or abs(other) >= 10.0 ** (1 - decimals))
+        return write_number(other, decimals if shared else None)
+
     return WrittenMeasurement(
         value=write_number(m.value, decimals),
         interval=interval,
-        reference=write_number(reference, decimals if shared else None),
+        reference=write_beside(m.baseline.value),
+        controls=tuple((write_beside(control.value), control.what) for control in m.controls),
     )
 
 

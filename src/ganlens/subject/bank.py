@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray
 from ganlens.errors import UserError
+from ganlens.features import FeatureSpace, open_space
+from ganlens.modality import Modality
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import numpy_generator, torch_generator
+from ganlens.subject import foreign
+from ganlens.subject.controls import Gaussian, copycat_rows
 from ganlens.subject.spill import SpilledRows
 
 if TYPE_CHECKING:
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
     from ganlens.training.labeller import Labeller
 
 Which = Literal["train", "held_out"]
-Of = Literal["fake", "train", "held_out"]
+Of = Literal["fake", "train", "held_out", "copycat", "underfit"]
+"""Generated samples, a split of the real ones, or one of the two controls (see `ganlens.subject.controls`)."""
 
 FEATURE_CHUNK = 512
 """Samples that go through a feature network at once."""
@@ -43,6 +48,11 @@ class SampleBank:
         batch: latents that go through the generator at once.
         cache: folder where trained instruments are kept between audits, or None.
         labeller, autoencoder: instruments that exist already; otherwise trained when first asked for.
+        features: feature spaces, the one to judge by first (see `open_space`). Default: the labeller's where
+            there are labels, else the autoencoder's code, and the raw samples.
+
+    Raises:
+        UserError: there is no such feature space, or two have one name.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class SampleBank:
         cache: Path | None = None,
         labeller: Labeller | None = None,
         autoencoder: FittedAutoencoder | None = None,
+        features: Sequence[str | nn.Module | FeatureSpace] | None = None,
     ) -> None:
         if samples < 1:
             raise UserError(f"an audit needs at least one sample, not {samples}")
@@ -79,6 +90,10 @@ class SampleBank:
         self._fakes = SpilledRows(samples, subject.sample_shape)
         self._orders: dict[str, Any] = {}
         self._computed: dict[tuple[str, str], _Prefix] = {}
+        self._underfits: _Prefix | None = None
+        self._spaces: dict[str, FeatureSpace] = {}
+        for spec in features if features is not None else self._default_spaces():
+            self._add_space(spec)
 
     # ---- samples
 
@@ -137,47 +152,80 @@ class SampleBank:
         self.generator_calls += len(latents)
         return self.subject.synthesize(latents, labels, batch=self.batch)
 
+    def samples(self, of: Of, n: int | None = None) -> SampleArray:
+        """The first n samples of `of`; of a control, as many as there are generated ones at most."""
+        if of == "fake":
+            return self.fakes(n)
+        if of == "copycat":
+            return self.reals("train").take(self.copycat_rows(n).numpy())
+        if of == "underfit":
+            return SampleArray(self._underfit.first(self._count(of, n)).numpy())
+        return self.reals(of, n)
+
+    def copycat_rows(self, n: int | None = None) -> Tensor:
+        """Which of `reals("train")` the copycat's first n samples are: [n]."""
+        rows = copycat_rows(self.size, min(self.size, self._count("train", None)), self.seed)
+        return rows[: self._count("copycat", n)]
+
     # ---- features
 
     @property
+    def modality(self) -> Modality:
+        """What a sample is."""
+        return self.subject.modality
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.subject.sample_shape
+
+    def resolve(self, spec: str) -> nn.Module:
+        """The user's module behind "python:…" or a file name.
+
+        Raises:
+            UserError: there is none.
+        """
+        found, name = foreign.resolve(spec)
+        if not isinstance(found, nn.Module):
+            raise UserError(
+                f"{name} is a {type(found).__name__}; expected a torch module that maps samples to features"
+            )
+        return found
+
+    @property
     def spaces(self) -> tuple[str, ...]:
-        """The feature spaces there are, the most meaningful first."""
-        if self.subject.data is None:
-            return ("raw",)
-        return ("labeller", "raw") if self._has_labels() else ("code", "raw")
+        """The names of the feature spaces, the one to judge by first."""
+        return tuple(self._spaces)
+
+    def space(self, name: str) -> FeatureSpace:
+        """A feature space by its name; also one of the registered ones that was not asked for."""
+        if name not in self._spaces:
+            return open_space(name, self)
+        return self._spaces[name]
 
     def title(self, space: str) -> str:
         """What a number's reader should call the space ("labeller features")."""
-        titles = {
-            "labeller": "labeller features",
-            "code": "autoencoder code",
-            "raw": self.subject.modality.raw_space,
-        }
-        return titles[space]
+        return self.space(space).title
 
-    def describe(self, space: str) -> str:
-        """How features of that space are computed, in words."""
-        if space == "labeller":
-            return self._need_labeller().protocol
-        if space == "code":
-            return self.autoencoder.protocol
-        return self.subject.modality.raw_protocol(self.subject.sample_shape)
+    def describe(self, *spaces: str) -> str:
+        """A sentence for each space: how its features are computed."""
+        return " ".join(
+            f"{_capitalised(self.title(name))}: {self.space(name).protocol}."
+            for name in spaces or self.spaces
+        )
 
     def features(self, space: str, of: Of, n: int | None = None) -> Tensor:
-        """Features [n, d] float32 of the first n samples of `of`. A view: do not write into it.
+        """Features [n, d] float32 of the first n samples of `of`. A view (the copycat's apart): do not write.
 
         Args:
-            space: "labeller", "code" or "raw"; see `spaces`.
-            of: generated samples or a split of the real ones.
+            space: a name from `spaces`, or any registered one.
+            of: generated samples, a split of the real ones, or a control.
         """
-        extract: dict[str, Callable[[Tensor], Tensor]] = {
-            "labeller": lambda samples: self._need_labeller().features(samples),
-            "code": lambda samples: self.autoencoder.network.encode(samples),
-            "raw": lambda samples: self.subject.modality.raw_features(samples),
-        }
-        if space not in extract:
-            raise KeyError(f"there is no feature space {space!r}; there are {', '.join(extract)}")
-        return self._map(space, of, n, lambda samples: extract[space](samples).flatten(1))
+        if of == "copycat":  # its samples are training samples, which have been through the network already
+            rows = self.copycat_rows(n)
+            return self.features(space, "train", int(rows.max()) + 1)[rows]
+        extract = self.space(space).extract
+        return self._map(space, of, n, lambda samples: extract(samples).flatten(1))
 
     @property
     def labeller(self) -> Labeller | None:
@@ -222,9 +270,8 @@ class SampleBank:
 
     def _map(self, name: str, of: Of, n: int | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
         def rows(start: int, stop: int) -> Tensor:
-            samples = self.fakes(stop) if of == "fake" else self.reals(of, stop)
             with torch.no_grad():
-                return compute(samples[start:stop].to(self.device)).float().cpu()
+                return compute(self.samples(of, stop)[start:stop].to(self.device)).float().cpu()
 
         if (name, of) not in self._computed:
             self._computed[name, of] = _Prefix(self._count(of, None), FEATURE_CHUNK, rows)
@@ -260,6 +307,24 @@ class SampleBank:
         rng = torch_generator(self.seed, "bank", "conditions", start)
         return torch.multinomial(weights, self.batch, replacement=True, generator=rng)[: stop - start]
 
+    @property
+    def _underfit(self) -> _Prefix:
+        if self._underfits is None:
+            gaussian = Gaussian(self.reals("train"), self.modality.range, self.seed)
+            self._underfits = _Prefix(self.size, FEATURE_CHUNK, gaussian.draw)
+        return self._underfits
+
+    def _default_spaces(self) -> tuple[str, ...]:
+        if self.subject.data is None:
+            return ("raw",)
+        return ("labeller", "raw") if self._has_labels() else ("code", "raw")
+
+    def _add_space(self, spec: str | nn.Module | FeatureSpace) -> None:
+        space = open_space(spec, self)
+        if space.name in self._spaces:
+            raise UserError(f"the feature space {space.name!r} was asked for twice; name each once")
+        self._spaces[space.name] = space
+
     def _data(self) -> Dataset:
         if self.subject.data is None:
             raise UserError(f"{self.subject.name} came without real data; give them with data=… or --data")
@@ -282,7 +347,8 @@ class SampleBank:
         return self._orders[which]
 
     def _count(self, of: str, n: int | None) -> int:
-        available = self.size if of == "fake" else len(getattr(self._data(), of))
+        generated = of in ("fake", "copycat", "underfit")
+        available = self.size if generated else len(getattr(self._data(), of))
         return available if n is None else min(n, available)
 
 
@@ -307,3 +373,8 @@ class _Prefix:
             self._rows[self._filled : stop] = rows
             self._filled = stop
         return self._rows[:n]
+
+
+def _capitalised(title: str) -> str:
+    """With a capital first letter, the rest as it is."""
+    return title[:1].upper() + title[1:]

@@ -19,7 +19,7 @@ from ganlens.subject.adapters import AdaptedGenerator
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding
-    from ganlens.probes.audit import Audit
+    from ganlens.probes.audit import Audit, Features
 
 
 @dataclass
@@ -204,15 +204,26 @@ class Subject:
                 made.append(samples)
         return torch.cat(made) if made else torch.empty((0, *self.sample_shape))
 
-    def examine(self, probe: str, *, samples: int = 10_000, seed: int = 0, **settings: Any) -> Finding:
+    def examine(
+        self,
+        probe: str,
+        *,
+        samples: int = 10_000,
+        seed: int = 0,
+        features: Features | None = None,
+        **settings: Any,
+    ) -> Finding:
         """Ask one question. `settings` are the probe's own (`ganlens probe NAME --help`).
+
+        Args:
+            features: feature spaces to measure in; see `audit`.
 
         Raises:
             UserError: there is no such probe or setting, or the generator can't be used.
         """
         from ganlens.probes.audit import examine
 
-        return examine(self, probe, samples=samples, seed=seed, settings=settings)
+        return examine(self, probe, samples=samples, seed=seed, settings=settings, features=features)
 
     def audit(
         self,
@@ -222,12 +233,15 @@ class Subject:
         seed: int = 0,
         progress: Progress | None = None,
         settings: dict[str, dict[str, Any]] | None = None,
+        features: Features | None = None,
     ) -> Audit:
         """Ask every question, or those named; write `findings/` and `report.html` into `out` if it is given.
 
         Args:
             samples: generated samples that all probes share.
             settings: by probe name, what differs from its defaults.
+            features: feature spaces to measure in, the one to judge by first: names of `ganlens list features`,
+                "python:…", modules. Default: labeller features (autoencoder code without labels) and raw.
 
         Raises:
             UserError: an unknown probe or setting, a folder that holds something else, an unusable generator.
@@ -242,6 +256,7 @@ class Subject:
             seed=seed,
             progress=progress,
             settings=settings,
+            features=features,
         )
 
 

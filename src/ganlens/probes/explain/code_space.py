@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from ganlens.data import SampleArray
     from ganlens.subject import SampleBank
     from ganlens.subject.bank import Of
 
@@ -177,7 +176,7 @@ def reconstruction_errors(bank: SampleBank, space: CodeSpace, of: Of, n: int | N
 
     0 is exact; 1 is what drawing the data's mean in place of every sample would cost on average.
     """
-    samples = _samples(bank, of, n)
+    samples = bank.samples(of, n)
     raw = bank.features("code", of, n) if space.title == "autoencoder" else _raw_pca_codes(bank, of, n)
     pairs = zip(samples.chunks(SAMPLES_AT_ONCE), raw.split(SAMPLES_AT_ONCE), strict=True)
     return torch.cat([space.distance(part, space.decode_raw(codes)) for part, codes in pairs])
@@ -240,13 +239,9 @@ def _mean_squared_jacobian(space: CodeSpace, codes: Tensor) -> Tensor:
 
 def _raw_pca_codes(bank: SampleBank, of: Of, n: int | None) -> Tensor:
     encode = bank.autoencoder.pca.encode
-    chunks = _samples(bank, of, n).chunks(SAMPLES_AT_ONCE)
+    chunks = bank.samples(of, n).chunks(SAMPLES_AT_ONCE)
     with torch.no_grad():
         return torch.cat([encode(part.to(bank.device)).float().cpu() for part in chunks])
-
-
-def _samples(bank: SampleBank, of: Of, n: int | None) -> SampleArray:
-    return bank.fakes(n) if of == "fake" else bank.reals(of, n)
 
 
 def _mean_and_variance(bank: SampleBank) -> tuple[Tensor, float]:

@@ -16,6 +16,7 @@ from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.controls import CONTROLS
 
 FEWEST = 32
 """With fewer held-out samples the distances say nothing."""
@@ -42,11 +43,12 @@ class FidelitySettings(ProbeSettings):
 
 @dataclass(frozen=True)
 class _Compared:
-    """One measure of one space: the generator's replicates and the real data's."""
+    """One measure of one space: the generator's replicates, the real data's, and each control's value."""
 
     name: str
     fake: list[float]
     real: list[float]
+    controls: dict[str, float]
 
     @property
     def value(self) -> float:
@@ -82,8 +84,10 @@ class Fidelity(Probe):
         "same held-out ones as its reference: these distances depend on n, so n is the same on both sides. "
         "It is repeated on disjoint blocks of fresh samples, which gives the interval (it covers the "
         "generator's draws; the held-out samples are fixed). The kernel distance is the unbiased one with "
-        "a cubic kernel, over all n. Judged in the first feature space, by the near end of the interval "
-        f"over the largest of the real blocks. Good: Fréchet distance not surely beyond {CLOSE:g}× the real "
+        "a cubic kernel, over all n. Beside them stands what a generator would score that replays training "
+        "samples (no such measure tells it from a perfect one; the questions about risk do), and one that "
+        "knows the data's mean and covariance alone. Judged in the first feature space, by the near end of the "
+        f"interval over the largest of the real blocks. Good: Fréchet distance not surely beyond {CLOSE:g}× the real "
         f"one and at most {NEAR:g}×, with precision, recall and coverage at least {KEPT:g}× theirs. Bad: "
         f"surely beyond {FAR:g}×, or one of the shares below {LOST:g}×."
     )
@@ -115,13 +119,12 @@ class Fidelity(Probe):
                         baseline=compared.reference,
                         what=f"real training samples, n = {n:,}",
                         unit="share" if compared.name in KEPT_UP else "",
+                        controls=compared.controls,
                     )
                 )
         main = bank.spaces[0]
         finding.figures = [_shares_plot(by_space[main], bank.title(main))]
-        finding.method = f"{self.method} Here n = {n:,}. " + " ".join(
-            f"{bank.title(space).capitalize()}: {bank.describe(space)}." for space in bank.spaces
-        )
+        finding.method = f"{self.method} Here n = {n:,}. {bank.describe()}"
         _judge(finding, by_space[main], bank, main)
         return finding
 
@@ -133,9 +136,15 @@ def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -
     reals = _blocks(bank.features(space, "train", n * count), n)
     fake_values = [_measure(held_out, block, settings) for block in fakes]
     real_values = [_measure(held_out, block, settings) for block in reals]
+    controls = {
+        what: _measure(held_out, bank.features(space, of, n), settings) for of, what in CONTROLS.items()
+    }
     return {
         name: _Compared(
-            name, [values[name] for values in fake_values], [values[name] for values in real_values]
+            name,
+            [values[name] for values in fake_values],
+            [values[name] for values in real_values],
+            {what: values[name] for what, values in controls.items()},
         )
         for name in BETTER
     }

@@ -135,10 +135,11 @@ class Nearest(Probe):
             because = f"{held_out} held-out samples are too few to know what is usual; {FEWEST} are needed"
             return Finding.not_applicable(self.name, self.question, because)
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
-        spaces = [_look_up(bank, name, settings) for name in bank.spaces]
+        names = dict.fromkeys((*bank.spaces, "raw"))  # copies show in the raw samples, whatever is judged by
+        spaces = [_look_up(bank, name, settings) for name in names]
         for space in spaces:
             _measure(finding, space, bank)
-        _measure_copies(finding, spaces[-1], bank)
+        _measure_copies(finding, next(s for s in spaces if s.name == "raw"), bank)
         finding.figures = _figures(subject, bank, spaces, settings.shown)
         main = spaces[0]
         order = main.fake.ratio.argsort()
@@ -150,8 +151,7 @@ class Nearest(Probe):
         finding.method = (
             f"{self.method} Here: {len(main.fake.ratio):,} generated samples, "
             f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
-            f"{len(main.first.ratio):,}. "
-            + " ".join(f"{bank.title(s.name).capitalize()}: {bank.describe(s.name)}." for s in spaces)
+            f"{len(main.first.ratio):,}. {bank.describe(*names)}"
         )
         _judge(finding, spaces, bank)
         return finding
@@ -279,7 +279,7 @@ def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: in
 def _pairs(subject: Subject, bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
     """The samples with the smallest quotients beside their nearest training samples."""
     worst = closeness.ratio.argsort()[:shown]
-    samples = bank.fakes(len(closeness.ratio)) if of == "fake" else bank.reals(of)
+    samples = bank.samples(of, len(closeness.ratio) if of == "fake" else None)
     return subject.modality.pairs(samples[worst], bank.reals("train")[closeness.train_row[worst]])
 
 

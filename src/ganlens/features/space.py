@@ -1,0 +1,115 @@
+"""The contract of a feature space, and how one is found by its name.
+
+A new feature space is one file below `ganlens/features/` (or, from another package, one entry point in the
+group `ganlens.features`):
+
+    @feature_spaces.register("edges")
+    class Edges(FeatureSpace):
+        ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.errors import UserError
+from ganlens.modality import Modality
+from ganlens.registry import Registry
+
+if TYPE_CHECKING:
+    from ganlens.training.autoencoder import FittedAutoencoder
+    from ganlens.training.labeller import Labeller
+
+
+class Instruments(Protocol):
+    """What a feature space may be built from. Networks are trained when they are first asked for."""
+
+    @property
+    def modality(self) -> Modality: ...
+    @property
+    def sample_shape(self) -> tuple[int, ...]: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def labeller(self) -> Labeller | None: ...
+    @property
+    def autoencoder(self) -> FittedAutoencoder: ...
+
+    def resolve(self, spec: str) -> nn.Module:
+        """The user's module behind "python:…" or a file name."""
+        ...
+
+
+class FeatureSpace(ABC):
+    """One way to see samples as vectors.
+
+    Attributes:
+        name: what asked for it, unique among the spaces of an audit ("labeller", "inception:weights.pth").
+        title: what a number's reader should call it ("labeller features").
+    """
+
+    name: str
+    title: str
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """In words, without a full stop, what is computed: network, weights, layer, resize. Two numbers whose
+        protocols differ can't be compared."""
+
+    @abstractmethod
+    def extract(self, samples: Tensor) -> Tensor:
+        """Features [n, d] of samples [n, …] in the modality's range, on the samples' device. Called without
+        gradients, on a few hundred samples at a time; a row depends on its own sample alone."""
+
+
+class NamedSpace(FeatureSpace):
+    """A space that a name asks for: built from the instruments of an audit.
+
+    Args:
+        instruments: networks and facts of the audit.
+        argument: what stood after the name's colon, or "".
+
+    Raises:
+        UserError: the argument can't be used, or something it needs is missing.
+    """
+
+    takes_argument: ClassVar[bool] = False
+
+    def __init__(self, instruments: Instruments, argument: str = "") -> None:
+        self.instruments = instruments
+
+
+feature_spaces: Registry[type[NamedSpace]] = Registry(
+    "feature space", "ganlens.features", group="ganlens.features"
+)
+
+
+def open_space(spec: str | nn.Module | FeatureSpace, instruments: Instruments) -> FeatureSpace:
+    """The feature space that `spec` asks for.
+
+    Args:
+        spec: a registered name, "name:argument", "python:module:name", FILE.ts, FILE.pt2, a module that maps
+            samples to vectors, or a feature space (which is returned as it is).
+
+    Raises:
+        UserError: there is no such space, or it can't be made of what there is.
+    """
+    from ganlens.features.module import ModuleSpace
+
+    if isinstance(spec, FeatureSpace):
+        return spec
+    if isinstance(spec, nn.Module):
+        return ModuleSpace(spec, type(spec).__name__, instruments.device)
+    name, colon, argument = spec.partition(":")
+    if name == "python" or Path(spec).suffix in (".ts", ".pt2"):
+        return ModuleSpace(instruments.resolve(spec), spec, instruments.device)
+    kind = feature_spaces[name]
+    if colon and not kind.takes_argument:
+        raise UserError(f"the feature space {name!r} takes nothing after its name, found {spec!r}")
+    return kind(instruments, argument)
