@@ -20,6 +20,7 @@ def every_distance(queries: Tensor, references: Tensor) -> Tensor:
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distances, "TILE_ROWS", 7)
     monkeypatch.setattr(distances, "TILE_COLUMNS", 11)
+    monkeypatch.setattr(distances, "BLOCK", 13)
     monkeypatch.setattr(distances, "EXACT_VALUES_AT_ONCE", 100)
 
 
@@ -37,6 +38,26 @@ def test_equals_a_full_sort(width: int, small_tiles: None):
     found, rows = nearest_neighbours(queries, references, 5)
     torch.testing.assert_close(found, expected[:, :5], rtol=1e-12, atol=0)
     assert torch.equal(rows, order[:, :5])
+
+
+@pytest.mark.parametrize("block", [640, 1000])
+def test_a_set_against_itself_equals_a_full_sort_where_groups_are_searched_by_their_minima(
+    block: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Wide enough for groups of columns, across tiles on and off the diagonal, whole and cut."""
+    monkeypatch.setattr(distances, "BLOCK", block)
+    monkeypatch.setattr(distances, "TILE_COLUMNS", block)
+    points = random(1500, 40)
+    points[1400] = points[3]
+    full = every_distance(points, points)
+    expected, order = full.clone().fill_diagonal_(torch.inf).sort(dim=1, stable=True)
+    for references in (points, points.clone()):  # the second is searched as another set
+        found, rows = nearest_neighbours(points, references, 5, exclude_self=True)
+        torch.testing.assert_close(found, expected[:, :5], rtol=1e-12, atol=0)
+        assert torch.equal(rows, order[:, :5])
+    included, _ = nearest_neighbours(points, points, 2)
+    assert torch.equal(included[:, 0], torch.zeros(1500, dtype=torch.float64))
+    torch.testing.assert_close(included[:, 1], expected[:, 0], rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("width", [2, 40])

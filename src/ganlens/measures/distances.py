@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from ganlens.measures.feature_matrix import chunks, float64_chunks, float64_mean, product_dtype
+from ganlens.measures.products import linear
 
 TILE_ROWS = 512
 TILE_COLUMNS = 4096
+BLOCK = 2048
 NARROW = 32
 """Up to this many features the product is not what takes the time, and float64 decides nearly everything."""
 EXACT_VALUES_AT_ONCE = 1 << 19
@@ -50,6 +52,10 @@ class PairwiseDistances:
         """The references, a tile's width at a time."""
         return _slices(len(self._references), TILE_COLUMNS)
 
+    def blocks(self) -> list[slice]:
+        """The rows of a set that is compared with itself, in square tiles."""
+        return _slices(len(self._queries), BLOCK)
+
     def lower(self, rows: Rows, columns: slice, dtype: torch.dtype | None = None) -> Tensor:
         """Squared distances in units, none above the true value and none further below it than `slack`.
 
@@ -59,9 +65,8 @@ class PairwiseDistances:
         certain = 1 - self._relative_error(dtype)
         queries = self._points(self._queries, self._near_queries, rows, dtype)
         references = self._points(self._references, self._near_references, columns, dtype)
-        tile = torch.addmm(
-            (certain * self._reference_norms[columns]).to(dtype), queries, references.T, alpha=-2
-        )
+        norms = (certain * self._reference_norms[columns]).to(dtype)
+        tile = linear(-2 * queries, references, norms)
         return tile.add_((certain * self._query_norms[rows]).to(dtype)[:, None])
 
     def slack(self, rows: Rows, columns: slice, dtype: torch.dtype | None = None) -> float:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_pair, product_dtype
+from ganlens.measures.products import linear
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 256
 
 
 def kernel_distance(
@@ -59,18 +60,29 @@ def _squared_mmd(a: Tensor, b: Tensor) -> float:
     n, m = len(a), len(b)
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), product_dtype(a.device))
     a, b = a.to(dtype), b.to(dtype)
-    within_a = _kernel_sum(a, a, skip_diagonal=True) / (n * (n - 1))
-    within_b = _kernel_sum(b, b, skip_diagonal=True) / (m * (m - 1))
-    return within_a + within_b - 2 * _kernel_sum(a, b) / (n * m)
+    within_a = _kernel_sum_within(a) / (n * (n - 1))
+    within_b = _kernel_sum_within(b) / (m * (m - 1))
+    across = torch.zeros((), dtype=torch.float64, device=a.device)
+    for rows in a.split(ROWS_AT_ONCE):
+        across += _kernel(rows, b).sum(dtype=torch.float64)
+    return within_a + within_b - 2 * float(across) / (n * m)
 
 
-def _kernel_sum(a: Tensor, b: Tensor, *, skip_diagonal: bool = False) -> float:
-    width = a.shape[1]
-    total = torch.zeros((), dtype=torch.float64, device=a.device)
+def _kernel_sum_within(a: Tensor) -> float:
+    """The kernel summed over all ordered pairs of different rows. The kernel is symmetric: of the blocks off
+    the diagonal only the upper ones are computed, and count twice."""
+    diagonal = torch.zeros((), dtype=torch.float64, device=a.device)
+    above = torch.zeros((), dtype=torch.float64, device=a.device)
     for start in range(0, len(a), ROWS_AT_ONCE):
-        base = (a[start : start + ROWS_AT_ONCE] @ b.T).div_(width).add_(1)
-        kernel = base.square().mul_(base)
-        if skip_diagonal:
-            kernel.diagonal(offset=start).zero_()
-        total += kernel.sum(dtype=torch.float64)
-    return float(total)
+        rows = a[start : start + ROWS_AT_ONCE]
+        kernel = _kernel(rows, a[start:])
+        diagonal += kernel[:, : len(rows)].sum(dtype=torch.float64) - kernel.diagonal().sum(
+            dtype=torch.float64
+        )
+        above += kernel[:, len(rows) :].sum(dtype=torch.float64)
+    return float(diagonal + 2 * above)
+
+
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
+    base = linear(a, b).div_(a.shape[1]).add_(1)
+    return base.square().mul_(base)

@@ -13,6 +13,8 @@ from ganlens.measures.feature_matrix import feature_pair
 
 SPARE = 4
 """Candidates kept beyond k: nearly always enough to tell the k nearest from the rest despite rounding."""
+GROUP = 16
+"""Columns that are first looked at through their minimum alone."""
 
 
 class Neighbours(NamedTuple):
@@ -29,7 +31,7 @@ def nearest_neighbours(
 
     Exact: the winners are chosen with a bound on rounding and their Euclidean distances computed from the
     differences in float64, so that copies are at distance 0. Among references at the same distance any may be
-    named.
+    named. A set's distances to itself are computed once for both directions.
 
     Args:
         queries: [n, d].
@@ -57,53 +59,116 @@ def nearest_neighbours(
             f"k must lie between 1 and {available}, the neighbours there are, found {k}; give more samples"
         )
     pairs = PairwiseDistances(queries, queries if same else references)
-    distances = torch.empty(len(queries), k, dtype=torch.float64, device=queries.device)
-    indices = torch.empty(len(queries), k, dtype=torch.int64, device=queries.device)
-    undecided = []
-    everyone = torch.arange(len(queries), device=queries.device)
-    for rows in pairs.rows():
-        found, certain = _search(pairs, everyone[rows], k, available, exclude_self, pairs.dtype)
-        distances[rows], indices[rows] = found
-        undecided.append(everyone[rows][~certain])
-    # Clusters that are tight beside their distance from the mean, and rows with many copies of themselves.
-    left = torch.cat(undecided)
-    for rest in left.split(TILE_ROWS) if len(left) else ():
-        found, _ = _search(pairs, rest, k, available, exclude_self, torch.float64)
-        distances[rest], indices[rest] = found
-    return Neighbours(distances, indices)
-
-
-def _search(
-    pairs: PairwiseDistances, queries: Tensor, k: int, available: int, exclude_self: bool, dtype: torch.dtype
-) -> tuple[Neighbours, Tensor]:
-    """The k nearest of some queries, and for each whether no reference left out can be nearer than those."""
     wanted = min(k + SPARE, available)
-    bounds, columns = _smallest(pairs, queries, wanted, exclude_self, dtype)
-    exact = pairs.exact(queries.repeat_interleave(wanted), columns.flatten()).view(-1, wanted)
-    exact, order = exact.sort(dim=1, stable=True)
-    nearest = Neighbours(exact[:, :k], columns.gather(1, order)[:, :k])
-    if wanted == available:
-        return nearest, torch.ones(len(queries), dtype=torch.bool, device=queries.device)
-    return nearest, (exact[:, k - 1] / pairs.unit).square() <= bounds.max(dim=1).values
+    everyone = torch.arange(len(queries), device=queries.device)
+    candidates = _Candidates(len(queries), wanted, pairs.dtype, queries.device)
+    if same:
+        _fill_symmetric(candidates, pairs, exclude_self)
+    else:
+        for rows in pairs.rows():
+            _fill(candidates, rows, pairs, everyone[rows], exclude_self, pairs.dtype)
+    nearest, certain = _decide(candidates, pairs, everyone, k, available)
+    # Clusters that are tight beside their distance from the mean, and rows with many copies of themselves.
+    left = everyone[~certain]
+    for rest in left.split(TILE_ROWS) if len(left) else ():
+        again = _Candidates(len(rest), wanted, torch.float64, queries.device)
+        _fill(again, slice(0, len(rest)), pairs, rest, exclude_self, torch.float64)
+        found, _ = _decide(again, pairs, rest, k, available)
+        nearest.distances[rest], nearest.indices[rest] = found
+    return nearest
 
 
-def _smallest(
-    pairs: PairwiseDistances, queries: Tensor, wanted: int, exclude_self: bool, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """The `wanted` smallest lower bounds of each query, and their columns in ascending order."""
+class _Candidates:
+    """For each query the columns with the smallest lower bounds seen so far: two matrices [n, wanted]."""
+
+    def __init__(self, count: int, wanted: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.bounds = torch.full((count, wanted), torch.inf, dtype=dtype, device=device)
+        self.columns = torch.zeros(count, wanted, dtype=torch.int64, device=device)
+
+    def offer(self, rows: slice, bounds: Tensor, columns: Tensor) -> None:
+        """New candidates [r, w] for some queries; the best of old and new stay."""
+        both = torch.cat([self.bounds[rows], bounds], dim=1)
+        best = both.topk(self.bounds.shape[1], dim=1, largest=False)
+        self.bounds[rows] = best.values
+        self.columns[rows] = torch.cat([self.columns[rows], columns], dim=1).gather(1, best.indices)
+
+
+def _fill(
+    candidates: _Candidates,
+    place: slice,
+    pairs: PairwiseDistances,
+    queries: Tensor,
+    exclude_self: bool,
+    dtype: torch.dtype,
+) -> None:
+    """Offer every reference to some queries, whose rows in `candidates` are `place`."""
     rows = _as_slice(queries)
-    values, columns = [], []
+    wanted = candidates.bounds.shape[1]
     for part in pairs.columns():
         tile = pairs.lower(rows, part, dtype)
         if exclude_self:
             here = ((queries >= part.start) & (queries < part.stop)).nonzero().squeeze(1)
             tile[here, queries[here] - part.start] = torch.inf
-        best = tile.topk(min(wanted, tile.shape[1]), dim=1, largest=False, sorted=False)
-        values.append(best.values)
-        columns.append(best.indices + part.start)
-    best = torch.cat(values, dim=1).topk(wanted, dim=1, largest=False)
-    chosen = torch.cat(columns, dim=1).gather(1, best.indices)
-    return best.values, chosen.sort(dim=1).values
+        values, columns = _smallest(tile, wanted)
+        candidates.offer(place, values, columns + part.start)
+
+
+def _fill_symmetric(candidates: _Candidates, pairs: PairwiseDistances, exclude_self: bool) -> None:
+    """Offer every row of a set to every other: each tile above the diagonal serves its rows and its columns."""
+    wanted = candidates.bounds.shape[1]
+    blocks = pairs.blocks()
+    for number, rows in enumerate(blocks):
+        for part in blocks[number:]:
+            tile = pairs.lower(rows, part)
+            if part is rows and exclude_self:
+                tile.fill_diagonal_(torch.inf)
+            values, columns = _smallest(tile, wanted)
+            candidates.offer(rows, values, columns + part.start)
+            if part is not rows:
+                values, columns = _smallest(tile.T, wanted)
+                candidates.offer(part, values, columns + rows.start)
+
+
+def _smallest(tile: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """The `wanted` smallest entries of each row and their columns, in no order (all there are, if fewer).
+
+    The smallest entries lie in the groups of columns with the smallest minima, so that the search among all
+    columns is one pass of minima, which is fast along and across rows, and the rest is a search among few.
+    """
+    height, width = tile.shape
+    wanted = min(wanted, width)
+    groups = width // GROUP
+    if width % GROUP or groups < 4 * wanted:
+        best = tile.topk(wanted, dim=1, largest=False, sorted=False)
+        return best.values, best.indices
+    minima = tile.unflatten(1, (GROUP, groups)).amin(dim=1)
+    chosen = minima.topk(wanted, dim=1, largest=False, sorted=False).indices
+    members = (chosen[:, None] + groups * torch.arange(GROUP, device=tile.device)[:, None]).view(height, -1)
+    among = tile.gather(1, members)
+    best = among.topk(wanted, dim=1, largest=False, sorted=False)
+    return best.values, members.gather(1, best.indices)
+
+
+def _decide(
+    candidates: _Candidates, pairs: PairwiseDistances, queries: Tensor, k: int, available: int
+) -> tuple[Neighbours, Tensor]:
+    """The k nearest of some queries, and for each whether no reference left out can be nearer than those."""
+    bounds, order = candidates.bounds.sort(dim=1)
+    columns = candidates.columns.gather(1, order)
+    wanted = columns.shape[1]
+    exact = torch.full(bounds.shape, torch.inf, dtype=torch.float64, device=bounds.device)
+    exact[:, :k] = pairs.exact(queries.repeat_interleave(k), columns[:, :k].flatten()).view(-1, k)
+    # The spare candidates count where the k-th is not surely nearer than they are.
+    reach = (exact[:, :k].max(dim=1).values / pairs.unit).square()
+    row, place = (bounds[:, k:] <= reach[:, None]).nonzero(as_tuple=True)
+    exact[row, place + k] = pairs.exact(queries[row], columns[row, place + k])
+    # By distance, and the lower row first among equals.
+    columns, order = columns.sort(dim=1)
+    exact, order = exact.gather(1, order).sort(dim=1, stable=True)
+    nearest = Neighbours(exact[:, :k].contiguous(), columns.gather(1, order)[:, :k].contiguous())
+    if wanted == available:
+        return nearest, torch.ones(len(queries), dtype=torch.bool, device=queries.device)
+    return nearest, (nearest.distances[:, k - 1] / pairs.unit).square() <= bounds[:, -1]
 
 
 def _as_slice(rows: Tensor) -> Rows:

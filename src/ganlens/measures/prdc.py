@@ -10,6 +10,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.distances import PairwiseDistances
 from ganlens.measures.feature_matrix import feature_pair
+from ganlens.measures.masks import any_in_columns, count_rows, differing
 from ganlens.measures.neighbours import nearest_neighbours
 
 ON_THE_SPHERE = 1e-12
@@ -93,7 +94,6 @@ def ball_membership(real: Tensor, fake: Tensor, k: int = 5) -> BallMembership:
         raise UserError(f"k must lie between 1 and {rows - 1}, one less than the smaller set, found {k}")
     real_radii = nearest_neighbours(real, real, k, exclude_self=True).distances[:, -1]
     fake_radii = nearest_neighbours(fake, fake, k, exclude_self=True).distances[:, -1]
-
     pairs = PairwiseDistances(fake, real)
     real_balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
     reached = torch.zeros(len(real), dtype=torch.bool, device=real.device)
@@ -103,9 +103,9 @@ def ball_membership(real: Tensor, fake: Tensor, k: int = 5) -> BallMembership:
             tile = pairs.lower(some, columns)
             in_real = _inside(pairs, some, columns, tile, real_radii[None, columns])
             in_fake = _inside(pairs, some, columns, tile, fake_radii[some, None])
-            real_balls[some] += in_real.sum(dim=1)
-            holding[columns] |= in_real.any(dim=0)
-            reached[columns] |= in_fake.any(dim=0)
+            real_balls[some] += count_rows(in_real)
+            holding[columns] |= any_in_columns(in_real)
+            reached[columns] |= any_in_columns(in_fake)
     return BallMembership(real_balls, reached, holding, k)
 
 
@@ -114,12 +114,11 @@ def _inside(pairs: PairwiseDistances, rows: slice, columns: slice, tile: Tensor,
     reach = (radii / pairs.unit).square()
     possible = tile < reach.to(tile.dtype)
     certain = tile < (reach * (1 - 3 * ON_THE_SPHERE) - pairs.slack(rows, columns, tile.dtype)).to(tile.dtype)
-    doubts = int(possible.count_nonzero() - certain.count_nonzero())
-    if doubts == 0:
+    row, column = differing(possible, certain)
+    if len(row) == 0:
         return possible
-    if doubts > TOO_MANY_DOUBTS * tile.numel() and tile.dtype != torch.float64:
+    if len(row) > TOO_MANY_DOUBTS * tile.numel() and tile.dtype != torch.float64:
         return _inside(pairs, rows, columns, pairs.lower(rows, columns, torch.float64), radii)
-    row, column = (possible & ~certain).nonzero(as_tuple=True)
     distances = pairs.exact(row + rows.start, column + columns.start)
     possible[row, column] = distances < radii.expand(tile.shape)[row, column] * (1 - ON_THE_SPHERE)
     return possible
