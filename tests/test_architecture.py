@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
         "finding",
     },
     "report": {*FLOOR, "finding"},
+    "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}
 """What each room may import. "" is the top of the package, where the public names and the version are."""

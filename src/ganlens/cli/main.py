@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ganlens.cli import audit, demo, probe, sample, train
+from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
 from ganlens.errors import TrainingStopped, UserError
 
@@ -33,6 +33,7 @@ _VERBS: dict[str, Callable[..., None]] = {
 for verb, function in _VERBS.items():
     app.command(verb, help=_help(function))(function)
 app.add_typer(probe.app, name="probe", help=_help(probe.probe))
+app.add_typer(bench.app, name="bench", help=_help(bench.bench))
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[
     1
