@@ -1,11 +1,8 @@
-import math
-
 import pytest
 import torch
 
 from ganlens.finding import Picture, Verdict
 from ganlens.probes.audit import examine
-from ganlens.probes.quality.gallery import spherical
 from ganlens.subject import SampleBank, Subject
 
 
@@ -14,20 +11,11 @@ def asked(lab, generator, samples=1000):
     return examine(bank.subject, "gallery", bank=bank, settings={"compared": 800, "shown": 9}), bank
 
 
-def test_an_honest_generator_varies_as_the_data_do(lab):
-    finding, bank = asked(lab, lab.honest())
-    variety = finding.measurement("Mean distance between samples, coordinates")
+def test_the_pictures_of_a_generator_without_a_fault(lab):
+    finding, _ = asked(lab, lab.honest())
     assert finding.verdict is Verdict.GOOD
-    assert variety.value / variety.baseline.value == pytest.approx(1, abs=0.05)
-    samples = bank.features("raw", "fake", 800)
-    blocks = [torch.pdist(block.double()).mean() for block in samples.split(100)]
-    assert variety.value == pytest.approx(float(torch.stack(blocks).mean()), rel=1e-9)
+    assert finding.headline == "The samples are below, none picked: none repeat beyond what the real data do."
     assert len([f for f in finding.figures if isinstance(f, Picture)]) == 4  # made, real, truncated, ways
-
-
-def test_a_collapsed_generator_is_told_by_its_variety(lab):
-    finding, _ = asked(lab, lab.collapsed())
-    assert finding.verdict is Verdict.BAD and "vary only" in finding.headline
 
 
 def test_repeats_are_counted_exactly(lab):
@@ -77,14 +65,3 @@ def test_latents_that_are_not_normal_are_not_truncated(lab):
     finding = examine(bank.subject, "gallery", bank=bank)
     assert [("shrunk" in f.caption) for f in finding.figures] == [False, False]
     assert bank.generator_calls == 300 + 54
-
-
-@pytest.mark.parametrize("angle", [0.0, 1.0, math.pi / 2, math.pi])
-def test_a_spherical_way_keeps_its_length_and_turns_evenly(angle):
-    start, end = torch.tensor([2.0, 0.0]), 2 * torch.tensor([math.cos(angle), math.sin(angle)])
-    path = spherical(start, end, torch.linspace(0, 1, 5))
-    assert torch.allclose(path[0], start) and torch.allclose(path[-1], end, atol=1e-6)
-    if angle < math.pi:  # opposite points span no circle: a straight line is taken
-        assert torch.allclose(path.norm(dim=1), torch.full((5,), 2.0))
-        turned = torch.atan2(path[:, 1], path[:, 0])
-        assert torch.allclose(turned, torch.linspace(0, angle, 5), atol=1e-6)

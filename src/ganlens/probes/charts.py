@@ -49,7 +49,7 @@ def bars_with_reference(
     values: Sequence[float],
     lows: Sequence[float],
     highs: Sequence[float],
-    reference: Sequence[float],
+    reference: Sequence[float | None],
     *,
     value_name: str,
     reference_name: str,
@@ -57,7 +57,7 @@ def bars_with_reference(
     y_title: str,
     caption: str,
 ) -> Plot:
-    """One bar with its interval for each name, and beside it a diamond where the reference lies."""
+    """One bar with its interval for each name, and on it a diamond where the reference lies, if it has one."""
     bars = {
         "type": "bar",
         "name": value_name,
