@@ -165,3 +165,17 @@ def test_bad_moments_are_refused():
     ):
         with pytest.raises(UserError, match=message):
             frechet_distance_of_moments(good, bad)
+
+
+def test_above_the_size_where_squares_are_taken_digits_remain(monkeypatch: pytest.MonkeyPatch):
+    """Standard deviations over five orders of magnitude; the precise route is the reference."""
+    from sys import modules
+
+    rng = torch.Generator().manual_seed(0)
+    scales = torch.logspace(0, -5, 600, dtype=torch.float64)
+    a = torch.randn(1500, 600, generator=rng, dtype=torch.float64) * scales
+    b = torch.randn(1400, 600, generator=rng, dtype=torch.float64) * scales * 1.1
+    fast, same = frechet_distance(a, b), frechet_distance(a, a.flip(0))
+    monkeypatch.setattr(modules["ganlens.measures.frechet"], "SMALL", 600)
+    assert fast == pytest.approx(frechet_distance(a, b), rel=1e-8)
+    assert 0 <= same < 1e-9 * float(scales.square().sum())
