@@ -46,6 +46,7 @@ def test_points_are_mean_absolute_differences_of_pairs_that_share_the_factor():
 
 def test_codes_that_are_the_factors_score_one_whatever_their_scales():
     assert score(lambda f: f).score == 1
+    assert score(lambda f: 1e-6 * f).score == 1
     found = score(lambda f: f * torch.tensor([1e-6, 1.0, -1e6], dtype=torch.float64))
     assert (found.score, found.train_score, found.correct, found.tested) == (1, 1, 600, 600)
 

@@ -46,6 +46,13 @@ def test_a_code_of_all_factors_equally_and_a_constant_one_score_zero():
     assert modularity(codes, factors).per_code.tolist() == pytest.approx([0, 0], abs=1e-12)
 
 
+def test_a_code_that_is_exactly_independent_scores_zero_and_not_the_rounding_of_entropies():
+    everything = every_combination(3, 5, 7, 11)
+    found = modularity(everything[:, 2:].double(), everything[:, :2])
+    assert found.information.tolist() == [[0, 0], [0, 0]]
+    assert found.per_code.tolist() == [0, 0]
+
+
 def test_noise_scores_high_where_one_factor_has_most_values():
     # The information of noise is (b − 1)(v − 1)/2n on average: 19:1 here, so that it seems to keep to one factor.
     codes = random(4000, 40)
