@@ -1,6 +1,7 @@
 """Asking one question or all: needs, order, settings, failures, counting, and what is written where."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,7 +91,9 @@ class Fact:
             "discriminator": nn.Linear(8, 1),
             "classifier": nn.Linear(8, 5),
         }
-        return Subject.wrap(net, **{**whole, **changes})
+        subject = Subject.wrap(net, **{**whole, **changes})
+        subject.run = Path("runs/somewhere")
+        return subject
 
 
 def test_a_subject_that_has_everything_meets_every_need(lab):
@@ -108,6 +111,7 @@ def test_a_subject_that_has_everything_meets_every_need(lab):
         (Need.GRADIENTS, "it needs a generator that gradients pass through, and through this one they don't"),
         (Need.LABELS, "it needs labelled real data, and bare has no labels that tell classes apart"),
         (Need.FACTORS, "it needs real data with known factors, and the factors of bare are not known"),
+        (Need.RUN, "it needs a GANLens run folder, and it came from elsewhere"),
     ],
 )
 def test_every_unmet_need_is_reported_with_its_reason(lab, planted_probes, monkeypatch, need, because):
@@ -123,6 +127,7 @@ def test_every_unmet_need_is_reported_with_its_reason(lab, planted_probes, monke
         ),
         Need.LABELS: lambda: Fact(lab).subject(data=bare),
         Need.FACTORS: lambda: Fact(lab).subject(data=bare),
+        Need.RUN: lambda: Subject.wrap(lab.honest(), data=lab.data),
     }[need]()
     monkeypatch.setattr(Needy, "needs", frozenset({need}))
     bank = SampleBank(subject, samples=4)

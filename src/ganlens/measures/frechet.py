@@ -121,9 +121,11 @@ def _sum_of_singular_values(matrix: Tensor) -> Tensor:
     those are squares, so that a singular value below 1e-8 of the largest is lost in rounding. Directions without
     variance, where that would matter, are not in the factors."""
     if min(matrix.shape) <= SMALL:
-        return torch.linalg.svdvals(matrix).sum()
+        exact: Tensor = torch.linalg.svdvals(matrix).sum()
+        return exact
     square = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
-    return torch.linalg.eigvalsh(square).clamp_min(0).sqrt().sum()
+    total: Tensor = torch.linalg.eigvalsh(square).clamp_min(0).sqrt().sum()
+    return total
 
 
 def fitted_gaussian(features: Tensor) -> Gaussian:
@@ -148,7 +150,8 @@ def _factor_of_covariance(covariance: Tensor) -> Tensor:
     correlation = matrix / torch.outer(scale, scale)
     triangle, failed = torch.linalg.cholesky_ex(correlation)
     if not failed and float(triangle.diagonal().min()) > SURELY_REGULAR:
-        return triangle.T * deviations
+        regular: Tensor = triangle.T * deviations
+        return regular
     triangle, pivots, rank, _ = lapack.dpstrf(correlation.numpy(), lower=1)
     factor = np.zeros((rank, len(scale)))
     factor[:, pivots - 1] = np.tril(triangle)[:, :rank].T

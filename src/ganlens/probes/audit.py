@@ -76,6 +76,7 @@ def unmet_need(probe: type[Probe], subject: Subject) -> str | None:
             else f"the factors of {data.name} are not known"
         ),
     }
+    reasons[Need.RUN] = None if subject.run is not None else "it came from elsewhere"
     for need in Need:
         if need in probe.needs and reasons[need] is not None:
             return f"it needs {need.value}, and {reasons[need]}"

@@ -4,6 +4,7 @@ theme."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from ganlens.finding import Plot
@@ -11,6 +12,8 @@ from ganlens.finding import Plot
 GENERATED = "#0072B2"
 REAL = "#D55E00"
 """Okabe and Ito's blue and vermilion: generated and real samples look the same way in every figure."""
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+"""Okabe and Ito again, where lines stand for other things than real and generated."""
 
 
 def histogram_lines(
@@ -85,6 +88,46 @@ def bars_with_reference(
         "yaxis": {"title": {"text": y_title}, "rangemode": "tozero"},
     }
     return _plot([bars, marks], layout, caption)
+
+
+def curves(
+    lines: Sequence[tuple[str, Sequence[float], Sequence[float], float | None]],
+    *,
+    x_title: str,
+    y_title: str,
+    reference_name: str,
+    caption: str,
+) -> Plot:
+    """Lines over a common axis: (name, x, y, reference) each; a reference is a dashed line of the same colour."""
+    data: list[dict[str, Any]] = []
+    for (name, x, y, reference), colour in zip(lines, cycle(SERIES), strict=False):
+        common = {"type": "scatter", "x": list(x)}
+        data.append(
+            {
+                **common,
+                "mode": "lines+markers",
+                "name": name,
+                "y": list(y),
+                "line": {"color": colour, "width": 2},
+                "marker": {"size": 6},
+            }
+        )
+        if reference is not None:
+            data.append(
+                {
+                    **common,
+                    "mode": "lines",
+                    "name": f"{name}, {reference_name}",
+                    "y": [reference] * len(x),
+                    "line": {"color": colour, "width": 1.5, "dash": "dash"},
+                    "hoverinfo": "name+y",
+                }
+            )
+    layout = {
+        "xaxis": {"title": {"text": x_title}},
+        "yaxis": {"title": {"text": y_title}, "rangemode": "tozero"},
+    }
+    return _plot(data, layout, caption)
 
 
 def _plot(data: list[dict[str, Any]], layout: dict[str, Any], caption: str) -> Plot:

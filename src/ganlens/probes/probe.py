@@ -38,6 +38,7 @@ class Need(StrEnum):
     CLASSIFIER = "a classifier"
     LABELS = "labelled real data"
     FACTORS = "real data with known factors"
+    RUN = "a GANLens run folder"
 
 
 class ProbeSettings(BaseModel):

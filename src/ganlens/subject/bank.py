@@ -92,6 +92,7 @@ class SampleBank:
         self._computed: dict[tuple[str, str], _Prefix] = {}
         self._underfits: _Prefix | None = None
         self._spaces: dict[str, FeatureSpace] = {}
+        self._further_spaces: dict[str, FeatureSpace] = {}
         for spec in features if features is not None else self._default_spaces():
             self._add_space(spec)
 
@@ -199,9 +200,11 @@ class SampleBank:
 
     def space(self, name: str) -> FeatureSpace:
         """A feature space by its name; also one of the registered ones that was not asked for."""
-        if name not in self._spaces:
-            return open_space(name, self)
-        return self._spaces[name]
+        if name in self._spaces:
+            return self._spaces[name]
+        if name not in self._further_spaces:
+            self._further_spaces[name] = open_space(name, self)
+        return self._further_spaces[name]
 
     def title(self, space: str) -> str:
         """What a number's reader should call the space ("labeller features")."""

@@ -129,7 +129,7 @@ class Recorder:
 
     def begin(self) -> None:
         """A run that is stopped at once can go on, and its pictures begin with noise."""
-        self.note("start")
+        self.note("start", floor=as_record(self._evaluator.floor), space=self._evaluator.space)
         if self._state.step == 0:
             self.save()
             self._album.draw(self._state.average, 0, self._device)

@@ -1,0 +1,132 @@
+"""Runs whose history is planted: what the curve says, and what the kept checkpoints say on fresh samples."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ganlens import Subject
+from ganlens.finding import Verdict
+from ganlens.probes.audit import examine
+from ganlens.training import train
+from ganlens.training.checkpoint import checkpoints, read_progress
+
+TINY = ["batch=32", "data.count=2000", "latent=4", "evaluation.features=raw", "evaluation.samples=200",
+        "evaluation.every=640", "checkpoint.every=640", "checkpoint.keep=3",
+        "generator={family: mlp, width: 32, depth: 2}", "discriminator={family: mlp, width: 32, depth: 2}"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("converging") / "run"
+    train("ring", out=out, preset="points", steps=200, overrides=TINY)
+    return out
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def with_history(run: Path, distances: list[float]) -> Path:
+    """The run with these Fréchet distances in the place of those it wrote."""
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    (look, *_) = [r for r in records if r["kind"] == "evaluation" and r["scheduled"]]
+    kept = [r for r in records if r["kind"] != "evaluation"]
+    made = [
+        {**look, "images": 640 * (i + 1), "step": 20 * (i + 1), "frechet_distance": value}
+        for i, value in enumerate(distances)
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in [*kept, *made]))
+    return run
+
+
+def with_best(run: Path, step: int) -> Path:
+    """The run with that checkpoint named as its best."""
+    last = checkpoints(run / "checkpoints")[-1]
+    progress = read_progress(last)
+    progress.memory.best_step = step
+    (last / "state.json").write_text(progress.model_dump_json())
+    return run
+
+
+def ask(run: Path, **settings):
+    return examine(Subject.load(run), "convergence", samples=1200, settings={"block": 300, **settings})
+
+
+FALLING = [10.0 - i * 0.3 for i in range(24)]
+LEVEL = [10.0 / (i + 1) for i in range(16)] + [0.5, 0.47, 0.52, 0.49, 0.51, 0.48, 0.5, 0.49]
+RISING = [5.0 - i * 0.3 for i in range(14)] + [0.9 + 0.2 * i for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("history", "words", "verdict"),
+    [
+        (FALLING, "still getting better when training stopped", Verdict.CAUTION),
+        (LEVEL, "Training has levelled off", Verdict.GOOD),
+        (RISING, "Training went past its best", Verdict.CAUTION),
+    ],
+    ids=["falling", "level", "rising"],
+)
+def test_a_planted_history_is_read_as_what_it_is(run, history, words, verdict):
+    last = int(checkpoints(run / "checkpoints")[-1].name)
+    finding = ask(with_best(with_history(run, history), last))
+    assert words in finding.headline
+    assert finding.verdict is verdict
+    assert finding.arrays["frechet_distance"].tolist() == history
+    best = min(history)
+    assert f"to {best:.3g} at {640 * (history.index(best) + 1):,}" in finding.headline
+
+
+def test_the_trend_is_kendalls_tau_of_the_last_third(run):
+    finding = ask(with_history(run, FALLING))
+    trend = finding.measurement("Trend of the Fréchet distance")
+    assert trend.value == pytest.approx(-1)
+    assert trend.baseline.value == 0
+    assert "over 8 evaluations" in trend.interval
+
+
+def test_an_examined_checkpoint_that_is_surely_worse_than_another_is_named(run):
+    """The first kept checkpoint of a run that learns is made its "best": fresh samples must show the mistake."""
+    steps = [int(path.name) for path in checkpoints(run / "checkpoints")]
+    first = checkpoints(run / "checkpoints")[0]
+    untrained = Path(shutil.copytree(first, first.with_name("00000001")))
+    state = json.loads((untrained / "state.json").read_text())
+    (untrained / "state.json").write_text(json.dumps({**state, "step": 1}))
+    from ganlens.storage import read_tensors, write_tensors
+
+    broken = {k: v * 0 for k, v in read_tensors(untrained / "generator_ema.safetensors").items()}
+    write_tensors(untrained / "generator_ema.safetensors", broken)
+    finding = ask(with_best(with_history(run, LEVEL), 1))
+    assert finding.verdict is Verdict.CAUTION
+    assert "A better checkpoint was kept" in finding.headline
+    assert "the one examined (step 1)" in finding.headline
+    measured = finding.measurement("Fréchet distance at step 1, the one examined")
+    others = {step: finding.measurement(f"Fréchet distance at step {step:,}") for step in steps}
+    best = min(others, key=lambda step: others[step].value)
+    assert others[best].value < measured.value
+    assert f"step {best:,} has a Fréchet distance of" in finding.headline
+    assert all(other.baseline == measured.baseline for other in others.values())
+
+
+def test_the_floor_of_training_is_drawn_beside_the_curve(run):
+    finding = ask(run)
+    curve = finding.figures[0].figure["data"]
+    assert [line["name"] for line in curve] == ["Fréchet distance", "Fréchet distance, real samples"]
+    start = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    assert set(curve[1]["y"]) == {start["floor"]["frechet_distance"]}
+
+
+def test_few_evaluations_are_said_and_one_is_no_curve(run):
+    assert "can't be told from 3 evaluations" in ask(with_history(run, [3.0, 2.0, 1.0])).headline
+    nothing = ask(with_history(run, [3.0]))
+    assert nothing.verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_generator_from_elsewhere_has_no_history(trained):
+    subject = Subject.wrap(Subject.load(trained).generator, data="ring", latent=4)
+    finding = examine(subject, "convergence", samples=100)
+    assert finding.not_applicable_because == "it needs a GANLens run folder, and it came from elsewhere"
