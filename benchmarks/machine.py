@@ -1,53 +1,23 @@
-"""What a benchmark record says of the machine it ran on, and the machine's own matrix-product rate."""
+"""Where a benchmark's record goes. What it says of the machine is `ganlens.bench.machine`'s."""
 
 from __future__ import annotations
 
 import json
-import platform
-import statistics
-import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy
-import torch
 
 import ganlens
+from ganlens.bench.machine import describe_machine as _describe
+from ganlens.bench.machine import matrix_product_rate
+
+__all__ = ["describe_machine", "matrix_product_rate", "write_record"]
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, versions and date."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [
-            line.split(":")[1].strip()
-            for line in cpuinfo.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return {
-        "processor": model,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "ganlens": ganlens.__version__,
-        "date": date.today().isoformat(),
-    }
-
-
-def matrix_product_rate(size: int = 2048, repeats: int = 5) -> float:
-    """Floating-point operations a second of a float32 matrix product, the median of `repeats`."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    torch.mm(a, b)
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / statistics.median(seconds)
+    """Processor, threads, versions and date."""
+    return {**_describe(), "numpy": numpy.__version__, "ganlens": ganlens.__version__}
 
 
 def write_record(name: str, record: dict[str, Any]) -> Path:

@@ -62,7 +62,7 @@ def measures(
             raise UserError(f"--only: there is no work named {name!r}. {nearest_names(name, list(known))}")
     progress = RichProgress()
     outcomes = {name: compete(known[name], rounds=rounds, progress=progress) for name in names}
-    _print(list(outcomes.values()))
+    print_outcomes(list(outcomes.values()))
     if out is not None:
         record = {name: outcome.record() for name, outcome in outcomes.items()}
         write_json(out, {"machine": describe_machine(), "scale": scale, **record})
@@ -73,7 +73,8 @@ def measures(
         raise SystemExit(1)
 
 
-def _print(outcomes: list[Outcome]) -> None:
+def print_outcomes(outcomes: list[Outcome]) -> None:
+    """Each piece of work in a few lines."""
     from ganlens.cli.terminal import print_line
 
     for found in outcomes:
