@@ -4,7 +4,7 @@ import torch
 from ganlens.data import Dataset, Split
 from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.nearest import _median_interval
+from ganlens.probes.risk.medians import median_interval
 from ganlens.subject import SampleBank, Subject
 
 
@@ -78,6 +78,6 @@ def test_the_interval_of_a_median_holds_it_as_often_as_it_says():
     rng = torch.Generator().manual_seed(0)
     held = 0
     for _ in range(2000):
-        interval = _median_interval(torch.rand(41, generator=rng).square())
+        interval = median_interval(torch.rand(41, generator=rng).square())
         held += interval.low <= 0.25 <= interval.high
     assert 0.945 < held / 2000 < 0.985

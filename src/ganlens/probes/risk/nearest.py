@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
-from scipy import stats
 from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Picture, Table, Verdict
@@ -15,6 +14,8 @@ from ganlens.measures import Interval, binomial_interval, nearest_neighbours
 from ganlens.probes.charts import GENERATED, REAL, histogram_lines
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.risk.medians import median_interval
+from ganlens.probes.risk.pairs import beside_training
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.bank import Of
 
@@ -102,7 +103,7 @@ class _Space:
         real = torch.cat([self.first.place_by_place(), self.second.place_by_place()])
         if min(len(made), len(real)) < FEWEST_PLACES:
             return False
-        return _median_interval(made).high < DRAWN_IN * _median_interval(real).low
+        return median_interval(made).high < DRAWN_IN * median_interval(real).low
 
 
 @probes.register("nearest", summary="Did it copy its training samples?")
@@ -140,7 +141,7 @@ class Nearest(Probe):
         for space in spaces:
             _measure(finding, space, bank)
         _measure_copies(finding, next(s for s in spaces if s.name == "raw"), bank)
-        finding.figures = _figures(subject, bank, spaces, settings.shown)
+        finding.figures = _figures(bank, spaces, settings.shown)
         main = spaces[0]
         order = main.fake.ratio.argsort()
         finding.arrays = {
@@ -198,7 +199,7 @@ def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
         measured(
             f"Distance to training over distance to unseen (median), {title}",
             float(space.fake.ratio.median()),
-            _median_interval(space.fake.ratio),
+            median_interval(space.fake.ratio),
             better="higher",
             baseline=float(space.real.median()),
             what="real samples that it never saw",
@@ -224,29 +225,18 @@ def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
     )
 
 
-def _median_interval(values: Tensor) -> Interval:
-    """Order statistics that hold the median with 95 %, whatever the distribution."""
-    n = len(values)
-    ordered = values.sort().values
-    rank = int(stats.binom.ppf(0.025, n, 0.5))
-    low, high = max(rank - 1, 0), min(n - rank, n - 1)
-    return Interval(
-        float(ordered[low]), float(ordered[high]), "95 %, order statistics of independent samples"
-    )
-
-
-def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: int) -> list[Figure]:
+def _figures(bank: SampleBank, spaces: list[_Space], shown: int) -> list[Figure]:
     main = spaces[0]
     half = len(main.first.ratio)
     title = bank.title(main.name)
     figures: list[Figure] = [
         Picture(
-            _pairs(subject, bank, main.fake, "fake", shown),
+            _pairs(bank, main.fake, "fake", shown),
             f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
             f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
         ),
         Picture(
-            _pairs(subject, bank, main.first, "held_out", shown),
+            _pairs(bank, main.first, "held_out", shown),
             "For comparison: the most suspicious of the real samples it never saw, and their nearest "
             "training samples. This is how near pairs get without any copying.",
         ),
@@ -276,11 +266,10 @@ def _figures(subject: Subject, bank: SampleBank, spaces: list[_Space], shown: in
     return figures
 
 
-def _pairs(subject: Subject, bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
+def _pairs(bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
     """The samples with the smallest quotients beside their nearest training samples."""
     worst = closeness.ratio.argsort()[:shown]
-    samples = bank.samples(of, len(closeness.ratio) if of == "fake" else None)
-    return subject.modality.pairs(samples[worst], bank.reals("train")[closeness.train_row[worst]])
+    return beside_training(bank, of, worst, closeness.train_row[worst])
 
 
 def _judge(finding: Finding, spaces: list[_Space], bank: SampleBank) -> None:

@@ -1,0 +1,351 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from ganlens.data import Dataset, Split
+from ganlens.finding import Verdict
+from ganlens.measures.mann_whitney import mann_whitney_z
+from ganlens.probes.audit import examine
+from ganlens.probes.risk.evidence import Evidence, Reading, Score
+from ganlens.probes.risk.recovery import exceedance_interval
+from ganlens.subject import SampleBank, Subject
+from ganlens.subject.controls import CONTROLS
+
+QUICK = {"likelihood": 200, "exchanges": 8, "targets": 32, "starts": 2, "steps": 30}
+SPACES = ("labeller features", "coordinates")
+COPYCAT, UNDERFIT = range(2)
+
+
+def asked(lab, generator, *, samples=2000, features=None, **settings):
+    bank = lab.bank(generator, samples=samples)
+    if features is not None:
+        bank = SampleBank(bank.subject, samples=samples, labeller=bank.labeller, features=features)
+    return examine(bank.subject, "memorisation", bank=bank, settings={**QUICK, **settings}), bank
+
+
+def readings(finding):
+    """What the table says of each measure."""
+    return {row[0]: row[-1] for row in finding.figures[0].rows}
+
+
+class Remembering(nn.Module):
+    """A differentiable memory: the training rows whose keys are nearest to the latent, softly or exactly."""
+
+    latent_dim = 4
+
+    def __init__(self, rows, sharpness):
+        super().__init__()
+        keys = torch.randn(len(rows), self.latent_dim, generator=torch.Generator().manual_seed(3))
+        self.register_buffer("rows", rows)
+        self.register_buffer("keys", keys)
+        self.sharpness = sharpness
+
+    def forward(self, latent):
+        return (-self.sharpness * torch.cdist(latent, self.keys).square()).softmax(dim=1) @ self.rows
+
+
+@pytest.fixture(scope="module")
+def honest(lab):
+    return asked(lab, lab.honest(), likelihood=500, exchanges=16)[0]
+
+
+@pytest.fixture(scope="module")
+def copied(lab):
+    return asked(lab, lab.copycat())[0]
+
+
+def test_an_honest_generator_is_not_accused_and_what_is_left_open_is_said(honest):
+    assert honest.verdict is Verdict.GOOD
+    assert honest.headline.startswith(
+        "No sign that it memorised: 48% of its samples are nearer to a training"
+    )
+    assert "Had 20% of them been copies, that would have shown; fewer can't be ruled out." in honest.headline
+    assert set(readings(honest).values()) == {"no sign of copying"}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_every_measure_stands_beside_its_reference_and_both_controls(honest, space):
+    authentic = honest.measurement(f"Authentic samples, {space}")
+    assert authentic.low <= authentic.baseline.value <= authentic.high
+    expected = {"Copying statistic C_T": 0, "Nearer to training": 0.5, "Training samples likelier": 0}
+    for measurement in honest.measurements:
+        for start, exact in expected.items():
+            assert not measurement.name.startswith(start) or measurement.baseline.value == exact
+    for name in ("Authentic samples", "Copying statistic C_T in standard deviations"):
+        found = honest.measurement(f"{name}, {space}")
+        assert [control.what for control in found.controls] == list(CONTROLS.values())
+    assert authentic.controls[COPYCAT].value == 0 and authentic.controls[UNDERFIT].value > 0.75
+    copying = honest.measurement(f"Copying statistic C_T in standard deviations, {space}")
+    assert copying.controls[COPYCAT].value < -40 and copying.controls[UNDERFIT].value > 20
+    assert abs(copying.value) < 3
+    nearer = honest.measurement(f"Distance ratio in standard deviations, {space}")
+    assert nearer.controls[COPYCAT].value > 5 and abs(nearer.controls[UNDERFIT].value) < 3
+
+
+def test_its_redrawing_does_not_tell_training_samples_from_unseen_ones(honest):
+    redrawn = honest.measurement("Training samples redrawn more exactly")
+    assert redrawn.low < 0.5 < redrawn.high
+    assert redrawn.controls[COPYCAT].value == 1
+    own = honest.measurement("Error of redrawing new samples of its own")
+    assert own.value < 1e-3 < 0.01 < own.baseline.value
+
+
+def test_a_copycat_is_caught_in_every_space(copied):
+    assert copied.verdict is Verdict.BAD and copied.headline.startswith("It copies training samples: 62%")
+    assert set(readings(copied).values()) == {"a sign of copying"}
+    for space in SPACES:
+        assert copied.measurement(f"Authentic samples, {space}").value == 0
+        share = copied.measurement(f"Share of copies, near or exact, that would explain it, {space}")
+        assert share.low > 0.6 and share.high == 1
+
+
+def test_without_gradients_the_search_is_left_out_and_the_finding_says_so(copied):
+    said = "hether it can redraw training samples was not asked: no gradients pass through it."
+    assert said in copied.headline and said in copied.method
+    assert not any(m.name.startswith("Training samples redrawn") for m in copied.measurements)
+    assert "training_error" not in copied.arrays
+
+
+def test_noisy_copies_are_caught(lab):
+    finding, _ = asked(lab, lab.copycat(noise=0.25))
+    assert finding.verdict is Verdict.BAD
+    redrawn = finding.measurement("Training samples redrawn more exactly")
+    assert redrawn.low > 0.5
+
+
+def test_copying_half_the_time_is_caught_with_about_the_right_share(lab):
+    finding, _ = asked(lab, lab.copycat(share=0.5))
+    assert finding.verdict is Verdict.BAD
+    for space in SPACES:
+        share = finding.measurement(f"Share of copies, near or exact, that would explain it, {space}")
+        assert share.low <= 0.5 <= share.high
+        authentic = finding.measurement(f"Authentic samples, {space}")
+        assert authentic.value / authentic.baseline.value == pytest.approx(0.5, abs=0.05)
+
+
+def test_some_copies_raise_a_caution(lab):
+    finding, _ = asked(lab, lab.copycat(share=0.2), likelihood=500, exchanges=16)
+    assert finding.verdict is Verdict.CAUTION
+    assert finding.headline.startswith("It remembers what it was trained on: samples that it was trained on")
+    assert "Some come nearer than real samples do: look at the pairs." in finding.headline
+
+
+def gaussian(lab):
+    """The underfit control as a generator of its own."""
+    rows = lab.data.train.samples.tensor()
+    root = torch.linalg.cholesky(rows.T.cov())
+    return lambda latent: rows.mean(dim=0) + latent @ root.T
+
+
+def test_an_underfit_generator_is_not_called_a_copier(lab):
+    bank = SampleBank(
+        Subject.wrap(gaussian(lab), latent=8, data=lab.data),
+        samples=2000,
+        labeller=lab.bank(lab.honest()).labeller,
+    )
+    finding = examine(bank.subject, "memorisation", bank=bank, settings=QUICK)
+    assert finding.verdict is Verdict.GOOD
+    masked = [measure for measure, said in readings(finding).items() if said == Reading.MASKED.value]
+    assert masked == [
+        f"{name}, {space}"
+        for space in SPACES
+        for name in ("Authentic samples", "Copying statistic C_T in standard deviations")
+    ]
+    assert (
+        "What authenticity and C_T in labeller features and coordinates would show is hidden, as its samples "
+        "keep away from the data" in finding.headline
+    )
+
+
+def test_a_collapsed_generator_crowds_and_is_not_called_a_copier(lab):
+    finding, _ = asked(lab, lab.collapsed())
+    assert finding.verdict is Verdict.GOOD
+    assert finding.measurement("Copying statistic C_T in standard deviations, coordinates").value < -5
+    assert "is crowding and not copying: they are as near to unseen ones." in finding.headline
+
+
+class Constant(nn.Module):
+    def forward(self, samples):
+        return torch.ones(len(samples), 3)
+
+
+class Rounding(nn.Module):
+    """So coarse that many samples have the same features: replayed ones are nothing special."""
+
+    def forward(self, samples):
+        return (samples[:, :1] / 4).round()
+
+
+def test_nothing_is_concluded_in_a_space_that_sees_nothing(lab):
+    finding, _ = asked(lab, lab.copycat(), features=[Constant()])
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Nothing can be concluded from distances: in features of Constant even a generator that replays "
+        "training samples goes unnoticed."
+    )
+    assert readings(finding) == {}
+
+
+def test_a_blind_measure_is_named_and_another_space_decides(lab):
+    finding, _ = asked(lab, lab.copycat(), features=[Constant(), "raw"])
+    assert finding.verdict is Verdict.BAD
+    assert "would go unnoticed: any distance in features of Constant." in finding.headline
+    coarse, _ = asked(lab, lab.copycat(), features=[Rounding(), "raw"])
+    assert (
+        readings(coarse)["Nearer to training than to unseen samples, features of Rounding"]
+        == Reading.BLIND.value
+    )
+    assert "a copycat would go unnoticed: " in coarse.headline and coarse.verdict is Verdict.BAD
+
+
+def test_blind_measures_alone_are_not_believable_whatever_they_score(lab):
+    finding, _ = asked(lab, lab.honest(), features=[Rounding()])
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert "Only this can be said: it can redraw a training sample more exactly" in finding.headline
+
+
+@pytest.mark.parametrize(
+    ("generated", "copycat", "underfit", "separates", "reading"),
+    [
+        (5.0, 9.0, 0.0, True, Reading.SIGN),
+        (5.0, 9.0, 3.5, True, Reading.SHARED),
+        (5.0, 2.9, 0.0, True, Reading.BLIND),
+        (2.9, 9.0, 3.5, True, Reading.NONE),
+        (-5.0, 9.0, -9.0, True, Reading.NONE),
+        (-5.0, 9.0, -9.0, False, Reading.MASKED),
+        (-2.9, 9.0, -9.0, False, Reading.NONE),
+    ],
+)
+def test_what_the_controls_allow_to_be_read(generated, copycat, underfit, separates, reading):
+    piece = Evidence(
+        "Measure",
+        "space",
+        separates,
+        Score(0.5, generated),
+        Score(1.0, copycat),
+        Score(0.0, underfit),
+        reference=0.0,
+        what="exact",
+        interval="none",
+        better="lower",
+    )
+    assert piece.reading(3.0) is reading
+    assert piece.towards_copycat(0.25) == 0.25
+
+
+def test_a_memory_is_found_by_redrawing_alone(lab):
+    rows = lab.data.train.samples.tensor()[:400]
+    train = Split(lab.data.train.samples.take(slice(400)), lab.data.train.labels[:400])
+    data = Dataset("few", lab.data.modality, train, lab.data.held_out, lab.data.class_names)
+    subject = Subject.wrap(Remembering(rows, 40.0), data=data)
+    bank = SampleBank(subject, samples=2000, labeller=lab.bank(lab.honest()).labeller)
+    finding = examine(subject, "memorisation", bank=bank, settings=QUICK)
+    redrawn = finding.measurement("Training samples redrawn more exactly")
+    assert redrawn.low > 0.8
+    assert float(finding.arrays["training_error"].median()) < 0.1 * float(
+        finding.arrays["unseen_error"].median()
+    )
+    rows = finding.arrays["redrawn_training_row"]
+    assert torch.equal(data.train.samples[rows], bank.reals("train", len(rows))[:])
+
+
+class Misleading(nn.Module):
+    """A generator of the true clouds whose gradients point the wrong way."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def sample_latent(self, n, *, rng):
+        return torch.randn(n, 9, generator=rng)
+
+    def synthesize(self, latent, labels=None):
+        return self.make.synthesize(latent.detach(), None) - 1e-6 * latent[:, 1:]
+
+
+def test_a_search_that_does_not_find_what_the_generator_made_is_not_believed(lab):
+    finding, _ = asked(lab, Misleading(lab.honest()))
+    assert "the search does not even find its own samples" in finding.headline
+    assert not any(name.startswith("Training samples redrawn") for name in readings(finding))
+    own = finding.measurement("Error of redrawing new samples of its own")
+    assert own.value > 0.5 * own.baseline.value
+
+
+def test_the_search_leaves_the_generator_as_it_was(lab):
+    rows = lab.data.train.samples.tensor()
+    net = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8)).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    subject = Subject.wrap(net, latent=4, data=lab.data)
+    bank = SampleBank(subject, samples=300, labeller=lab.bank(lab.honest()).labeller)
+    examine(subject, "memorisation", bank=bank, settings={**QUICK, "steps": 4})
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(weight.grad is None and weight.requires_grad for weight in net.parameters()) and net.training
+    assert rows.equal(lab.data.train.samples.tensor())
+
+
+@pytest.mark.parametrize(("generated", "held_out"), [(30, 500), (300, 30)])
+def test_too_few_samples_are_not_applicable(lab, generated, held_out):
+    few = Dataset(
+        "few", lab.data.modality, lab.data.train, Split(lab.data.held_out.samples.take(slice(held_out)))
+    )
+    bank = SampleBank(Subject.wrap(lab.honest(), data=few), samples=generated)
+    finding = examine(bank.subject, "memorisation", bank=bank)
+    assert finding.verdict is Verdict.NOT_APPLICABLE
+    assert finding.not_applicable_because == (
+        f"at least 40 samples of each kind are needed, and there are {generated} generated, 2,000 training, "
+        f"{held_out} held-out"
+    )
+
+
+def test_the_fewest_samples_are_enough_for_an_answer(lab):
+    few = Dataset(
+        "few",
+        lab.data.modality,
+        Split(lab.data.train.samples.take(slice(40)), lab.data.train.labels[:40]),
+        Split(lab.data.held_out.samples.take(slice(40))),
+        lab.data.class_names,
+    )
+    bank = SampleBank(Subject.wrap(lab.collapsed(), data=few), samples=40, features=["raw"])
+    finding = examine(bank.subject, "memorisation", bank=bank, settings=QUICK)
+    assert finding.verdict in (Verdict.GOOD, Verdict.NOT_BELIEVABLE) and len(finding.measurements) == 8
+
+
+def test_the_same_seed_gives_the_same_finding_and_shows_the_pairs(lab):
+    first, bank = asked(lab, lab.copycat(noise=0.1), samples=300)
+    again, _ = asked(lab, lab.copycat(noise=0.1), samples=300)
+    assert first.headline == again.headline and first.measurements == again.measurements
+    assert first.arrays.keys() == again.arrays.keys()
+    assert all(torch.equal(first.arrays[name], again.arrays[name]) for name in first.arrays)
+    fakes, train = bank.fakes()[:], bank.subject.data.train.samples.tensor()
+    source = torch.cdist(fakes, train).argmin(dim=1)
+    # The nearest in labeller features is nearly always the nearest in coordinates.
+    assert (first.arrays["nearest_training_row"] == source).double().mean() > 0.8
+
+
+def test_the_interval_of_an_exceedance_holds_it_as_often_as_it_says():
+    rng = torch.Generator().manual_seed(0)
+    for shift in (0.0, 1.0, 2.5):
+        truth = 0.5 * (1 + math.erf(shift / 2))
+        held = 0
+        for _ in range(1000):
+            small, large = torch.randn(30, generator=rng), torch.randn(30, generator=rng) + shift
+            share = float((large[:, None] > small).double().mean())
+            interval = exceedance_interval(share, 30, 30)
+            held += interval.low <= truth <= interval.high
+        assert 0.93 < held / 1000 < 0.985, (shift, held)
+
+
+def test_the_interval_of_an_exceedance_is_the_rank_tests_at_one_half():
+    # The ends lie where ½ is 1.96 standard deviations away; so ½ is an end where the rank test says 1.96.
+    small, large = torch.arange(20.0), torch.arange(20.0) + 7.5
+    share = float((large[:, None] > small).double().mean())
+    z = mann_whitney_z(large, small)
+    found = exceedance_interval(share, 20, 20)
+    assert (found.low > 0.5) == (z > 1.959964)
+    edge = 0.5 + 1.959964 * math.sqrt(41 / (12 * 400))
+    assert exceedance_interval(edge, 20, 20).low == pytest.approx(0.5, abs=1e-9)
+    assert exceedance_interval(1.0, 20, 20).high == 1 and exceedance_interval(1.0, 20, 20).low > 0.85
+    mirrored = exceedance_interval(1 - share, 20, 20)
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - found.high, 1 - found.low))
