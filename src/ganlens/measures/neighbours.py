@@ -14,7 +14,7 @@ from ganlens.measures.feature_matrix import feature_pair
 SPARE = 4
 """Candidates kept beyond k: nearly always enough to tell the k nearest from the rest despite rounding."""
 GROUP = 16
-"""Columns that are first looked at through their minimum alone."""
+"""Entries of a column that are first looked at through their minimum alone."""
 
 
 class Neighbours(NamedTuple):
@@ -125,27 +125,30 @@ def _fill_symmetric(candidates: _Candidates, pairs: PairwiseDistances, exclude_s
             values, columns = _smallest(tile, wanted)
             candidates.offer(rows, values, columns + part.start)
             if part is not rows:
-                values, columns = _smallest(tile.T, wanted)
+                values, columns = _smallest_in_columns(tile, wanted)
                 candidates.offer(part, values, columns + rows.start)
 
 
 def _smallest(tile: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """The `wanted` smallest entries of each row and their columns, in no order (all there are, if fewer).
+    """The `wanted` smallest entries of each row and their columns, in no order (all there are, if fewer)."""
+    best = tile.topk(min(wanted, tile.shape[1]), dim=1, largest=False, sorted=False)
+    return best.values, best.indices
 
-    The smallest entries lie in the groups of columns with the smallest minima, so that the search among all
-    columns is one pass of minima, which is fast along and across rows, and the rest is a search among few.
+
+def _smallest_in_columns(tile: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    """The same for each column of a tile [r, c]: values and rows, [c, wanted].
+
+    torch searches columns by copying them into rows. But a column's smallest entries lie in the groups of rows
+    with the smallest minima, and minima down the columns are one fast pass, after which few entries are left.
     """
     height, width = tile.shape
-    wanted = min(wanted, width)
-    groups = width // GROUP
-    if width % GROUP or groups < 4 * wanted:
-        best = tile.topk(wanted, dim=1, largest=False, sorted=False)
-        return best.values, best.indices
-    minima = tile.unflatten(1, (GROUP, groups)).amin(dim=1)
+    groups = height // GROUP
+    if height % GROUP or groups < 4 * wanted:
+        return _smallest(tile.T, wanted)
+    minima = tile.unflatten(0, (GROUP, groups)).amin(dim=0).T.contiguous()
     chosen = minima.topk(wanted, dim=1, largest=False, sorted=False).indices
-    members = (chosen[:, None] + groups * torch.arange(GROUP, device=tile.device)[:, None]).view(height, -1)
-    among = tile.gather(1, members)
-    best = among.topk(wanted, dim=1, largest=False, sorted=False)
+    members = (chosen[:, None] + groups * torch.arange(GROUP, device=tile.device)[:, None]).view(width, -1)
+    best = tile.T.gather(1, members).topk(wanted, dim=1, largest=False, sorted=False)
     return best.values, members.gather(1, best.indices)
 
 
