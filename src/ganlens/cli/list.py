@@ -16,7 +16,7 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="datasets, networks, losses, presets, features or probes. Default: all.",
+            help="datasets, networks, losses, presets, features, measures or probes. Default: all.",
             show_default=False,
         ),
     ] = None,
@@ -81,6 +81,12 @@ def _features() -> dict[str, str]:
     return _summaries(feature_spaces)
 
 
+def _measures() -> dict[str, str]:
+    from ganlens.measures.catalogue import CATALOGUE
+
+    return {measure.name: measure.question for measure in CATALOGUE}
+
+
 def _probes() -> dict[str, str]:
     from ganlens.probes import probes
 
@@ -97,5 +103,6 @@ KINDS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
     "losses": ("ganlens train DATA --set objective.loss=…", _losses),
     "presets": ("ganlens train DATA --preset …", _presets),
     "features": ("ganlens audit SUBJECT --features …", _features),
+    "measures": ("ganlens.measures, in Python; see docs/measures.md", _measures),
     "probes": ("ganlens probe … SUBJECT", _probes),
 }

@@ -2,7 +2,7 @@
 
 | what is measured | interval |
 |---|---|
-| a share of independent samples (accuracy, a class's share) | `binomial_interval` |
+| a share of independent samples (accuracy, a class's share, precision given the real rows) | `binomial_interval` |
 | any measure of a generator, which can always be sampled again | `replicate_interval` over fresh samples |
 | any smooth measure of a set that can't be drawn again (the real data) | `subsample_interval` |
 | a mean of one value per independent sample | `mean_interval`; `bootstrap_interval` where values are skewed |
@@ -15,7 +15,11 @@ than the sample, and the interval may not even contain its own estimate. Means h
 bootstrap below takes means alone.
 
 None of these covers *bias*: the Fréchet distance of n samples overstates the distance of the distributions,
-and its interval says how far the value at that n would move, no more.
+and its interval says how far the value at that n would move, no more. What each contains is the measure's
+*expectation at that n*.
+
+Which of them is valid for which measure stands in `ganlens.measures.catalogue`; that they contain what they
+promise is simulated by `benchmarks/interval_coverage.py`, on distributions with known answers.
 """
 
 from __future__ import annotations
@@ -72,7 +76,9 @@ def replicate_interval(values: Sequence[float] | Tensor, level: float = 0.95) ->
 
     Valid for any measure whose values over replicates are roughly normal, biased or not (it is then the
     expectation *at that number of samples*). Replicates that share samples are not independent: against a
-    fixed real set the result covers the generator's draws alone.
+    fixed real set the result covers the generator's draws alone, and not what another real set would give.
+    Shares that are nearly 0 or 1 are not normal over few replicates; where they are shares of independent
+    samples, `binomial_interval` is exact.
 
     Args:
         values: one per replicate, at least two; five and more make it usefully narrow.
@@ -174,9 +180,13 @@ def subsample_interval(
 
     Assumes rows are independent, and the measure's error is roughly normal and shrinks as 1/√n. That holds
     for Fréchet and kernel distances between *different* distributions; between equal ones they settle as 1/n,
-    and the interval is too wide. For precision, recall, density and coverage it is somewhat too wide, because
-    sparser samples have larger balls. A measure's bias at m differs from that at n, so only the scatter of
-    the subsamples is used and not where they lie.
+    and the interval is too wide. So it is where a measure is pressed against the end of its range, as the
+    modularity of good codes is, and somewhat for precision, recall, density and coverage, because sparser
+    samples have larger balls. A measure's bias at m differs from that at n, so only the scatter of the
+    subsamples is used and not where they lie.
+
+    Several sets are subsampled *independently* of each other. What belongs together row by row, as codes and
+    their factors do, is one set: take the same row numbers of both.
 
     Args:
         statistic: takes one tensor of row numbers per set (int64 [m], CPU) and returns the measure on them.
