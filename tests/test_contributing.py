@@ -31,7 +31,7 @@ from ganlens.cli.main import run
 def test_listed(capsys):
     assert run(["list"]) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    assert {"brightness", "spiral", "linear", "exponential"} <= set(names)
+    assert {"brightness", "spiral", "linear", "exponential", "gradients"} <= set(names)
 """
 
 
@@ -60,8 +60,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_component_is_one_file_and_one_test(planted: Path) -> None:
     sources = sorted(path.parent.name for path in (planted / "src").rglob("*.py"))
     tests = sorted(path.parent.name for path in (planted / "tests").rglob("*.py"))
-    assert sources == ["data", "losses", "networks", "quality"]
-    assert tests == ["data", "networks", "probes", "training"]
+    assert sources == ["data", "features", "losses", "networks", "quality"]
+    assert tests == ["data", "features", "networks", "probes", "training"]
 
 
 def test_the_examples_are_discovered_listed_and_pass_their_own_tests(planted: Path) -> None:
