@@ -69,6 +69,7 @@ class Sets:
         space, title: its name, and what a reader calls it.
         train, held_out: [n, d] and [n', d].
         fakes: [m, d] of the generator and of each control.
+        training: how many training samples there are, also those not looked among.
     """
 
     space: str
@@ -76,6 +77,7 @@ class Sets:
     train: Tensor
     held_out: Tensor
     fakes: dict[Who, Tensor]
+    training: int
     seed: int
 
     def rng(self, purpose: str) -> torch.Generator:
@@ -88,7 +90,7 @@ class Closeness:
     """What was found in one feature space.
 
     Attributes:
-        evidence: by measure; empty where all real samples have the same features.
+        evidence: by measure; empty where real samples have the same features.
         suspects: by measure, the fakes' rows that it finds suspicious, the worst first.
         usual: the held-out rows that `AUTHENTIC` finds suspicious, the worst first.
         ratio: the generator's distance ratio, or None without evidence.
@@ -100,31 +102,34 @@ class Closeness:
     usual: Tensor
     ratio: DistanceRatio | None
 
-    def copied(self) -> Interval | None:
-        """The share of copies, near or exact, that would make so many samples nearer to training ones.
+    def copied(self, share: float) -> float:
+        """What part copies, near or exact, must have for such a share to be nearer to training samples: 0…1.
 
-        The copycat's share of nearer samples over that of no copying sets the scale. Ends: 1.96 standard
-        deviations as chance makes them, cut to 0…1. None where that can't be told.
+        A copy of one of the `rows` looked among is nearer, one of another of all training samples as often
+        as a new sample: so generators that copy all the time reach ½ + ½·rows/all.
         """
+        rows = self.ratio.rows if self.ratio is not None else 0
+        return min(max((2 * share - 1) * self.sets.training / max(rows, 1), 0.0), 1.0)
+
+    def copied_interval(self) -> Interval | None:
+        """Of `copied` for the generator: 1.96 standard deviations of chance. None where these aren't known."""
         chance = deviation_of(self.ratio) if self.ratio is not None else None
         if chance is None:
             return None
-        evidence = self.evidence[NEARER]
-        share, reach = evidence.generated.value, 1.959964 * chance
-        ends = [min(max(evidence.towards_copycat(end), 0.0), 1.0) for end in (share - reach, share + reach)]
-        return Interval(ends[0], ends[1], "95 %, normal, as training and held-out rows exchanged scatter")
+        share, reach = self.evidence[NEARER].generated.value, 1.959964 * chance
+        ends = self.copied(share - reach), self.copied(share + reach)
+        return Interval(*ends, "95 %, normal, as training and held-out rows exchanged scatter")
 
     def noticed_from(self, threshold: float, sizes: Sizes) -> float | None:
         """The smallest share of copies among its samples that a measure which separates would have noticed.
 
-        Found by planting them, of the shares in `PLANTED`: as many of its samples are replaced by the
-        copycat's. None where the largest share goes unnoticed.
+        Found by planting the shares in `PLANTED`: as many samples give way to copies of training samples, of
+        any; those not looked among change nothing. None where the largest share goes unnoticed.
         """
-        fakes, smallest, beyond = self.sets.fakes, 0, len(PLANTED)
+        smallest, beyond = 0, len(PLANTED)
         while smallest < beyond:  # larger shares are easier to notice: halve what is left
             middle = (smallest + beyond) // 2
-            copies = math.ceil(PLANTED[middle] * len(fakes["fake"]))
-            planted = torch.cat([fakes["copycat"][:copies], fakes["fake"][copies:]])
+            planted = self._with_copies(PLANTED[middle])
             if (
                 _ratio(self.sets, planted).z >= threshold
                 or _Likelihood(self.sets, planted, sizes).score.deviations >= threshold
@@ -133,6 +138,14 @@ class Closeness:
             else:
                 smallest = middle + 1
         return PLANTED[beyond] if beyond < len(PLANTED) else None
+
+    def _with_copies(self, share: float) -> Tensor:
+        planted, train = self.sets.fakes["fake"].clone(), self.sets.train
+        copies = math.ceil(share * len(planted))
+        rows = torch.randint(self.sets.training, (copies,), generator=self.sets.rng("planted copies"))
+        known = (rows < len(train)).nonzero().flatten()
+        planted[known] = train[rows[known]]
+        return planted
 
 
 def look(bank: SampleBank, space: str, sizes: Sizes) -> Closeness:
@@ -143,9 +156,11 @@ def look(bank: SampleBank, space: str, sizes: Sizes) -> Closeness:
         bank.features(space, "train", sizes.training),
         bank.features(space, "held_out", sizes.training),
         {who: bank.features(space, who, sizes.samples) for who in WHO},
+        len(bank.reals("train")),
         bank.seed,
     )
-    if any(bool((real == real[0]).all()) for real in (sets.train, sets.held_out)):
+    looked_at = (real[: sizes.likelihood] for real in (sets.train, sets.held_out))
+    if any(bool((real == real[0]).all()) for real in looked_at):
         return Closeness(sets, {}, {}, torch.empty(0, dtype=torch.int64), None)
     ratios = {who: _ratio(sets, sets.fakes[who]) for who in WHO}
     authentic, copied, usual = _authenticity(sets)

@@ -25,6 +25,7 @@ class Conclusion:
     Attributes:
         threshold: standard deviations that make a sign, for so many pieces of evidence.
         readings: what each piece says.
+        lead: the space to look at pairs in: of the sign that the headline names, else the first that sees.
         noticed_from: where it shows no sign, the smallest share of planted copies that would have; or None.
     """
 
@@ -32,6 +33,7 @@ class Conclusion:
     headline: str
     threshold: float
     readings: list[tuple[Evidence, Reading]]
+    lead: Closeness | None
     noticed_from: float | None
 
 
@@ -45,35 +47,51 @@ def conclude(spaces: Sequence[Closeness], recovery: Recovery | None, sizes: Size
         evidence.append(recovery.evidence)
     threshold = float(stats.norm.isf(LEVEL / max(len(evidence), 1)))
     readings = [(piece, piece.reading(threshold)) for piece in evidence]
-    signs = [piece for piece, reading in readings if reading is Reading.SIGN and piece.separates]
-    closer = [piece for piece, reading in readings if reading is Reading.SIGN and not piece.separates]
-    masked = [piece for piece, reading in readings if reading is Reading.MASKED]
-    seeing = [piece for piece, reading in readings if piece.separates and reading is not Reading.BLIND]
-    shares = [found.low for space in spaces if (found := space.copied()) is not None]
-    noticed = None
-    if signs and closer and max(shares, default=0.0) > COPYING:
-        verdict, said = Verdict.BAD, _copies(signs, spaces)
-    elif signs:
-        verdict, said = Verdict.CAUTION, _drawn(signs, spaces, closer, masked)
-    elif all(piece.measure == REDRAWN for piece in seeing):
-        verdict, said = Verdict.NOT_BELIEVABLE, _blind(spaces, seeing)
+    sign = _easiest(_that(readings, Reading.SIGN, separates=True))
+    shared = _that(readings, Reading.SHARED, separates=True)
+    quiet = _easiest(_that(readings, Reading.NONE, separates=True))
+    noticed, lead = None, _space_of(sign or quiet, spaces)
+    if sign is not None:
+        verdict, said = _remembers(sign, readings, spaces)
+    elif shared:
+        verdict, said = Verdict.NOT_BELIEVABLE, _other_source(shared)
+    elif quiet is None or quiet.measure == REDRAWN or lead is None:
+        verdict, said = Verdict.NOT_BELIEVABLE, _blind(spaces, quiet)
     else:
-        main = next(space for space in spaces if any(p.space == space.sets.title for p in seeing))
-        noticed = main.noticed_from(threshold, sizes)
-        verdict, said = Verdict.GOOD, _nothing(main, closer, masked, noticed)
-    return Conclusion(verdict, f"{said} {_left_open(readings, spaces)}".strip(), threshold, readings, noticed)
+        noticed = lead.noticed_from(threshold, sizes)
+        verdict, said = Verdict.GOOD, _nothing(quiet, readings, noticed)
+    lead = lead or next((space for space in spaces if space.evidence), None)
+    headline = f"{said} {_left_open(readings, spaces)}".strip()
+    return Conclusion(verdict, headline, threshold, readings, lead, noticed)
 
 
-def _copies(signs: list[Evidence], spaces: Sequence[Closeness]) -> str:
-    return (
-        f"It copies training samples: {_strongest(signs, spaces)}, and they come nearer than real samples "
-        "do. How exact the copies are is for the eye: look at the pairs."
-    )
+def _that(
+    readings: Sequence[tuple[Evidence, Reading]], wanted: Reading, *, separates: bool
+) -> list[Evidence]:
+    return [piece for piece, reading in readings if reading is wanted and piece.separates is separates]
 
 
-def _drawn(
-    signs: list[Evidence], spaces: Sequence[Closeness], closer: list[Evidence], masked: list[Evidence]
-) -> str:
+def _easiest(pieces: Sequence[Evidence]) -> Evidence | None:
+    """Of the measure that is easiest to understand, the piece that shows most."""
+    order = (NEARER, REDRAWN, LIKELIER)
+    known = [piece for piece in pieces if piece.measure == min((p.measure for p in pieces), key=order.index)]
+    return max(known, key=lambda piece: piece.generated.deviations, default=None)
+
+
+def _space_of(piece: Evidence | None, spaces: Sequence[Closeness]) -> Closeness | None:
+    return next((s for s in spaces if piece is not None and s.sets.title == piece.space), None)
+
+
+def _remembers(
+    sign: Evidence, readings: Sequence[tuple[Evidence, Reading]], spaces: Sequence[Closeness]
+) -> tuple[Verdict, str]:
+    closer = _that(readings, Reading.SIGN, separates=False)
+    masked = [p for p in _that(readings, Reading.MASKED, separates=False) if sign.space in (p.space, "")]
+    if closer and _surely_copied(sign, spaces) > COPYING:
+        return Verdict.BAD, (
+            f"It copies training samples: {_said(sign, spaces)}, and they come nearer than real samples do. "
+            "How exact the copies are is for the eye: look at the pairs."
+        )
     if closer:
         rest = "Some come nearer than real samples do: look at the pairs."
     elif masked:
@@ -82,46 +100,66 @@ def _drawn(
             "many others keep away from the data."
         )
     else:
-        rest = "They come no nearer than real samples do, so it is overfitted rather than copying."
-    return f"It remembers what it was trained on: {_strongest(signs, spaces)}. {rest}"
+        rest = (
+            "They come no nearer than real samples do: it is drawn towards all of them, as when it is trained "
+            "too long, or copies some and misses others; these measures can't tell which."
+        )
+    return Verdict.CAUTION, f"It remembers what it was trained on: {_said(sign, spaces)}. {rest}"
 
 
-def _nothing(main: Closeness, closer: list[Evidence], masked: list[Evidence], noticed: float | None) -> str:
-    ratio = main.evidence[NEARER]
-    parts = [
-        f"No sign that it memorised: {ratio.generated.value:.0%} of its samples are nearer to a training sample "
-        f"than to an unseen one, no more than chance allows around 50% ({main.sets.title})."
-    ]
+def _surely_copied(sign: Evidence, spaces: Sequence[Closeness]) -> float:
+    found = space.copied_interval() if sign.measure == NEARER and (space := _space_of(sign, spaces)) else None
+    return found.low if found is not None else 0.0
+
+
+def _other_source(shared: Sequence[Evidence]) -> str:
+    return (
+        f"Nothing can be concluded: by {_names(shared)} even one Gaussian, which remembers no sample, is nearer "
+        "to training than to held-out samples, so these two differ by more than chance."
+    )
+
+
+def _nothing(quiet: Evidence, readings: Sequence[tuple[Evidence, Reading]], noticed: float | None) -> str:
+    if quiet.measure == NEARER:
+        found = (
+            f"{quiet.generated.value:.0%} of its samples are nearer to a training sample than to an unseen one, "
+            "no more than chance allows around 50%"
+        )
+    else:
+        found = "samples that it was trained on are no likelier under it than chance allows"
+    parts = [f"No sign that it memorised: {found} ({quiet.space})."]
     if noticed is not None:
         parts.append(
             f"Had {noticed:.0%} of them been copies, that would have shown; fewer can't be ruled out."
         )
     else:
         parts.append("But not even one copy among two would have shown, so this proves little.")
-    if closer:
+    if closer := _that(readings, Reading.SIGN, separates=False):
         parts.append(
             f"That they lie nearer to training samples than real ones do ({_names(closer)}) is crowding and "
             "not copying: they are as near to unseen ones."
         )
-    if masked:
+    if masked := _that(readings, Reading.MASKED, separates=False):
         parts.append(
             f"What {_names(masked)} would show is hidden, as its samples keep away from the data altogether."
         )
     return " ".join(parts)
 
 
-def _blind(spaces: Sequence[Closeness], seeing: list[Evidence]) -> str:
+def _blind(spaces: Sequence[Closeness], redrawn: Evidence | None) -> str:
     where = " and ".join(space.sets.title for space in spaces)
-    redrawn = f" Only this can be said: {_said(seeing[0], spaces)}." if seeing else ""
+    known = f" Only this can be said: {_said(redrawn, spaces)}." if redrawn is not None else ""
     return (
         f"Nothing can be concluded from distances: in {where} even a generator that replays training samples "
-        f"goes unnoticed.{redrawn}"
+        f"goes unnoticed.{known}"
     )
 
 
 def _left_open(readings: list[tuple[Evidence, Reading]], spaces: Sequence[Closeness]) -> str:
     """What must not be read out of some of the numbers."""
-    shared = [piece for piece, reading in readings if reading is Reading.SHARED]
+    signs = _that(readings, Reading.SIGN, separates=True)
+    shared = _that(readings, Reading.SHARED, separates=False)
+    shared += _that(readings, Reading.SHARED, separates=True) if signs else []  # else they are the headline
     blind = [piece for piece, reading in readings if reading is Reading.BLIND]
     constant = [f"any distance in {space.sets.title}" for space in spaces if not space.evidence]
     parts = []
@@ -133,19 +171,11 @@ def _left_open(readings: list[tuple[Evidence, Reading]], spaces: Sequence[Closen
     return " ".join(parts)
 
 
-def _strongest(signs: list[Evidence], spaces: Sequence[Closeness]) -> str:
-    """The sign that is easiest to understand, with its number."""
-    order = (NEARER, REDRAWN, LIKELIER)
-    first = min(signs, key=lambda piece: order.index(piece.measure))
-    best = max((p for p in signs if p.measure == first.measure), key=lambda p: p.generated.deviations)
-    return _said(best, spaces)
-
-
 def _said(piece: Evidence, spaces: Sequence[Closeness]) -> str:
     value, copycat = piece.generated.value, piece.copycat.value
     if piece.measure == NEARER:
         space = next(space for space in spaces if space.sets.title == piece.space)
-        found = space.copied()
+        found = space.copied_interval()
         copies = "" if found is None else f", as if {found.low:.0%} to {found.high:.0%} came from one"
         return (
             f"{value:.0%} of its samples are nearer to a training sample than to an unseen one (50% by chance, "

@@ -94,6 +94,12 @@ class Evidence:
             },
         )
 
+    @property
+    def chance(self) -> float:
+        """One standard deviation of the value by chance alone; 0 where it is just what is expected."""
+        away = self.generated.value - self.reference
+        return abs(away / self.generated.deviations) if self.generated.deviations else 0.0
+
     def towards_copycat(self, value: float) -> float:
         """Where a value lies between no copying, 0, and the copycat, 1."""
         reach = self.copycat.value - self.reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.measures import Interval, nearest_neighbours
+from ganlens.measures import nearest_neighbours
 from ganlens.probes.charts import REAL, bars_with_reference, histogram_lines
 from ganlens.probes.risk.closeness import AUTHENTIC, LIKELIER, NEARER, Closeness
 from ganlens.probes.risk.conclusion import Conclusion
@@ -22,20 +22,18 @@ FINDS = {
     NEARER: "nearest to a training sample for how far they lie from an unseen one (distance ratio)",
     LIKELIER: "on which the likelihood of training samples rests most (narrowest bandwidths)",
 }
+CERTAIN = 1.96
 FARTHEST = 1.5
 """How far beyond the copycat, or to the other side, a bar may reach."""
 
 
-def figures(
-    bank: SampleBank, spaces: list[Closeness], recovery: Recovery | None, found: Conclusion, shown: int
-) -> list[Figure]:
+def figures(bank: SampleBank, recovery: Recovery | None, found: Conclusion, shown: int) -> list[Figure]:
     """In the order they should be read: what each measure says, how much, and the pairs behind it."""
     made: list[Figure] = [_readings(found)]
     if found.readings:
         made.append(_positions([piece for piece, _ in found.readings]))
-    main = next((space for space in spaces if space.evidence), None)
-    if main is not None:
-        made += _pairs(bank, main, shown)
+    if found.lead is not None:
+        made += _pairs(bank, found.lead, shown)
     if recovery is not None:
         made += _redrawn(bank, recovery, shown)
     return made
@@ -80,19 +78,16 @@ def _positions(evidence: list[Evidence]) -> Plot:
     def cut(value: float) -> float:
         return min(max(value, -FARTHEST), FARTHEST)
 
-    values = [cut(piece.towards_copycat(piece.generated.value)) for piece in evidence]
-    ends = []
-    for piece, value in zip(evidence, values, strict=True):
-        interval = piece.interval
-        both = [value, value]
-        if isinstance(interval, Interval):
-            both = [cut(piece.towards_copycat(end)) for end in (interval.low, interval.high)]
-        ends.append((min(*both, value), max(*both, value)))
+    def ends(piece: Evidence) -> tuple[float, float]:
+        value, reach = piece.generated.value, CERTAIN * piece.chance
+        both = [cut(piece.towards_copycat(end)) for end in (value - reach, value + reach)]
+        return min(both), max(both)
+
     return bars_with_reference(
         [piece.name for piece in evidence],
-        values,
-        [low for low, _ in ends],
-        [high for _, high in ends],
+        [cut(piece.towards_copycat(piece.generated.value)) for piece in evidence],
+        [ends(piece)[0] for piece in evidence],
+        [ends(piece)[1] for piece in evidence],
         [cut(piece.towards_copycat(piece.underfit.value)) for piece in evidence],
         value_name="generated",
         reference_name="underfit control",
@@ -100,7 +95,9 @@ def _positions(evidence: list[Evidence]) -> Plot:
         y_title="0 = no copying, 1 = the copycat",
         caption=(
             "How far each measure moves from what it is without copying to what a copycat scores; cut at "
-            f"±{FARTHEST:g}. A bar that the diamond reaches as well says nothing about copying."
+            f"±{FARTHEST:g}. The grey lines are how far chance moves it, {CERTAIN:g} standard deviations: a bar "
+            "whose line reaches 0 may be nothing. One that the diamond reaches as well says nothing about "
+            "copying."
         ),
     )
 
