@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from ganlens.probes.latent_paths import between, looks_gaussian
+from ganlens.probes.latent_paths import between, looks_gaussian, pair_up
+from ganlens.subject import SampleBank, Subject
 
 PLACES = torch.linspace(0, 1, 5)
 
@@ -55,3 +56,15 @@ def test_gaussian_latents_are_known_by_their_moments(draw, gaussian):
 
 def test_a_handful_of_numbers_is_not_taken_for_gaussian():
     assert not looks_gaussian(torch.randn(15, 16, generator=torch.Generator().manual_seed(0)))
+
+
+def test_pairs_are_made_of_the_banks_first_samples():
+    bank = SampleBank(Subject.wrap(torch.nn.Identity(), latent=4), samples=21)
+    ways = pair_up(bank, 8)
+    assert ways.first.tolist() == list(range(8)) and ways.last.tolist() == list(range(8, 16))
+    assert torch.equal(ways.start, bank.latents(8)) and ways.labels is None
+    assert len(pair_up(bank, 50)) == 10  # all but the odd one
+    start, end = ways.ends(torch.tensor([3, 1]))
+    assert torch.equal(start, bank.latents()[[3, 1]]) and torch.equal(end, bank.latents()[[11, 9]])
+    assert torch.equal(ways.end_features("raw")[1], bank.latents()[8:16])
+    assert torch.equal(ways.samples(torch.tensor([2]), torch.ones(1)), bank.latents()[10:11])

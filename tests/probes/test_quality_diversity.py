@@ -119,8 +119,8 @@ def test_a_class_of_one_kind_is_named_though_the_whole_is_diverse(lab):
     assert all(0.9 < ratio(finding, name) < 1.1 for name in MEASURES)
     assert finding.verdict is Verdict.BAD
     assert finding.headline == (
-        "It makes far fewer different samples than the data hold: within “delta” (labeller features) they are "
-        "surely less than 0.8× as far apart."
+        "It makes far fewer different samples than the data hold: within “delta” (labeller features and "
+        "coordinates) they are surely less than 0.8× as far apart."
     )
     within = finding.measurement("Mean distance within “delta”, its poorest class")
     assert within.value / within.baseline.value == pytest.approx(0.05, abs=0.01)
@@ -190,16 +190,12 @@ def test_an_honest_generator_is_seldom_accused_of_a_poor_class(lab):
     assert accused == 0
 
 
-def test_the_most_alike_pairs_are_shown_beside_real_ones(lab):
-    finding = asked(lab, lab.copycat(), samples=2000, block=500, replicates=2)
-    made, real = [f for f in finding.figures if isinstance(f, Picture)]
-    assert made.caption.startswith("The 8 pairs of generated samples that are most alike among 500")
-    assert "0 apart in the middle" in made.caption  # replayed more than once
-    assert "among 500 real training samples" in real.caption and " 0 apart" not in real.caption
-    plots = [f for f in finding.figures if isinstance(f, Plot)]
-    assert [list(plot.figure["data"][0]["x"]) for plot in plots] == [
+def test_quotients_of_all_classes_are_drawn_for_each_space(findings):
+    honest = findings["honest"]
+    assert [f.figure["data"][0]["x"] for f in honest.figures if isinstance(f, Plot)] == [
         ["alpha", "beta", "gamma", "delta", "epsilon"]
     ] * 2
+    assert not any(isinstance(f, Picture) for f in honest.figures)  # a pair of dots shows nothing
 
 
 def test_a_labeller_that_knows_little_has_no_say_over_classes(lab):
@@ -241,6 +237,20 @@ def pictures(make, *, held_out=100, channels=1):
     data = Dataset("columns", Images(), split(300, 0), split(held_out, 1))
     subject = Subject.wrap(make, latent=36, data=data, range=(-1, 1), name="images")
     return SampleBank(subject, samples=400, features=["raw"])
+
+
+def test_the_most_alike_pairs_are_shown_beside_real_ones():
+    stored = torch.randn(60, 1, 6, 6, generator=torch.Generator().manual_seed(0)).tanh()
+    bank = pictures(lambda latent: stored[(latent[:, 0] * 7919).long() % 60])
+    finding = examine(bank.subject, "diversity", bank=bank, settings={"replicates": 4, "shown": 5})
+    made, real = [f for f in finding.figures if isinstance(f, Picture)]
+    assert made.caption.startswith("The 5 pairs of generated samples that are most alike among 100")
+    assert ": 0 apart in the middle" in made.caption  # made more than once
+    assert "among 100 real training samples" in real.caption and ": 0 apart" not in real.caption
+    rows = np.asarray(made.image).astype(int)
+    half = rows.shape[0] // 2
+    assert np.abs(rows[2 : half - 2] - rows[half + 2 : 2 * half - 2]).mean() < 20  # each above its copy
+    assert finding.verdict is Verdict.BAD  # the most alike are the same
 
 
 def test_grey_images_have_no_direction_and_count_as_one_kind():

@@ -17,7 +17,12 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def histogram_lines(
-    groups: Sequence[tuple[str, str, Sequence[float]]], *, bins: int, x_title: str, caption: str
+    groups: Sequence[tuple[str, str, Sequence[float]]],
+    *,
+    bins: int,
+    x_title: str,
+    caption: str,
+    y_title: str = "samples (%)",
 ) -> Plot:
     """Distributions over one axis as step lines: (name, colour, values) each, as shares of each group."""
     everything = [value for _, _, values in groups for value in values]
@@ -43,7 +48,7 @@ def histogram_lines(
             }
         )
     return _plot(
-        data, {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": "samples (%)"}}}, caption
+        data, {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}}, caption
     )
 
 

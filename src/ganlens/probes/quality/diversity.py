@@ -261,11 +261,12 @@ def _measure_poorest(finding: Finding, classes: list[ClassDiversity]) -> None:
 
 def _figures(bank: SampleBank, space: str, classes: list[ClassDiversity], n: int, shown: int) -> list[Figure]:
     figures: list[Figure] = []
+    pictured = len(bank.sample_shape) > 1  # dots that lie side by side, or on each other, show nothing
     if classes:
         figures += [class_plot([c for c in classes if c.space == name]) for name in bank.spaces]
-        if len(bank.sample_shape) > 1:  # dots in a row of a scatter show nothing
+        if pictured:
             figures.append(_class_picture(bank, poorest(classes), n, 2 * shown))
-    return [*figures, *_alike_pictures(bank, space, n, shown)]
+    return [*figures, *_alike_pictures(bank, space, n, shown)] if pictured else figures
 
 
 def _class_picture(bank: SampleBank, least: ClassDiversity, n: int, shown: int) -> Picture:
@@ -366,7 +367,10 @@ def _said(rows: list[_Compared]) -> str:
 
 
 def _named(classes: list[ClassDiversity]) -> str:
-    """The classes, each once, with the space where it shows."""
-    spaces = {c.name: c.title for c in reversed(classes)}
-    listed = ", ".join(f"“{name}” ({title})" for name, title in [*spaces.items()][::-1][:NAMED])
-    return f"{listed} and {len(spaces) - NAMED} more classes" if len(spaces) > NAMED else listed
+    """The classes, each once, and the spaces where it shows."""
+    names, titles = (
+        list(dict.fromkeys(found)) for found in zip(*((c.name, c.title) for c in classes), strict=True)
+    )
+    listed = ", ".join(f"“{name}”" for name in names[:NAMED])
+    more = f" and {len(names) - NAMED} more classes" if len(names) > NAMED else ""
+    return f"{listed}{more} ({' and '.join(titles)})"
