@@ -214,7 +214,7 @@ def test_a_factor_the_generator_never_changes_is_named_and_left_out():
     assert "Its latent holds the 3 known factors apart" in finding.headline
 
 
-def test_samples_unlike_the_data_make_the_readers_disagree():
+def test_nothing_is_said_of_a_latent_whose_samples_are_all_read_alike():
     """Each patch far outside what readers learned from: they answer, from one leaf, and nothing varies."""
     finding, _ = ask(Generator(as_points, change=lambda factors: 50 + factors))
     assert finding.verdict is Verdict.CAUTION
@@ -310,6 +310,23 @@ def test_a_perfect_latent_has_the_latents_values_in_the_factors_order():
     assert codes[:, 0].tolist() == pytest.approx([0.2, 0.1, 7.0, -4.0])
     assert {*codes[[0, 2], 1].tolist()} == {5.0, 6.0}  # the two zeros, in either order
     assert {*codes[[1, 3], 1].tolist()} == {7.0, 8.0}
+
+
+def test_of_a_wide_latent_the_numbers_that_tell_most_are_measured():
+    class Wide(Generator):
+        latent_shape = (2, 70)
+
+        def sample_latent(self, n, *, rng):
+            return torch.randn(n, 2, 70, generator=rng)
+
+        def synthesize(self, latent, labels=None):
+            return super().synthesize(latent[:, 1, 66:])
+
+    finding, _ = ask(Wide(as_points), replicates=1)
+    assert finding.arrays["told_by_latent"].shape == (128, 4)
+    rows = {row[0]: row for row in finding.figures[3].rows}
+    assert [rows[name][7] for name in NAMES] == [137, 138, 139, 140]
+    assert "the 32 that tell most of 128" in finding.figures[1].figure["layout"]["xaxis"]["title"]["text"]
 
 
 def test_batches_are_no_larger_than_common_values_are_frequent():

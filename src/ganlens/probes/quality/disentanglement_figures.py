@@ -14,6 +14,9 @@ from ganlens.subject import SampleBank
 SHADES = [[0.0, "#ffffff"], [0.25, "#c6dbef"], [0.5, "#6baed6"], [0.75, "#2171b5"], [1.0, "#08306b"]]
 """White to dark blue, rising in darkness alone: read alike by every eye and in grey."""
 
+DARKEST = 0.25
+"""The least share that is drawn darkest, so that what is bias alone stays pale."""
+
 SHOWN = 32
 """Numbers in a map; of more, those that tell most of any factor."""
 
@@ -31,7 +34,7 @@ def information_map(side: Side) -> Plot:
         "x": [str(side.numbers[i] + 1) for i in shown.tolist()],
         "y": side.factors,
         "zmin": 0.0,
-        "zmax": max(0.01, float(told.max())),
+        "zmax": max(DARKEST, float(told.max())),
         "colorscale": SHADES,
         "colorbar": {"title": {"text": "share told"}, "tickformat": ".0%"},
         "xgap": 1,
@@ -61,8 +64,8 @@ def information_map(side: Side) -> Plot:
         {"data": [trace], "layout": layout},
         f"How much of each factor's entropy each number of the {side.title} tells by itself. Held apart would "
         "be one dark cell in each row and none darker beside, below or above it. Shuffled against the "
-        f"factors, no cell exceeds {nothing:.1%}: that much is bias. The darkest colour is "
-        f"{float(told.max()):.1%}.",
+        f"factors, no cell exceeds {nothing:.1%}: that much is bias. The darkest cell "
+        f"tells {float(told.max()):.1%}.",
     )
 
 
@@ -133,7 +136,8 @@ def code_traversal(bank: SampleBank, side: Side, steps: int) -> Picture:
     return Picture(
         bank.modality.strips(torch.stack(rows)),
         f"A held-out sample as the decoder redraws it while one number of its code moves from −{REACH:g} to "
-        f"{REACH:g} standard deviations about the mean. {_rows_of(side)} Held apart, only that factor changes along its row.",
+        f"{REACH:g} standard deviations about the mean. {_rows_of(side)} Held apart, only that factor changes "
+        "along its row.",
     )
 
 

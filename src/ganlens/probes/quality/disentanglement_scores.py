@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -60,13 +60,11 @@ class Scores:
         values: each measure's.
         told: [k, f] the share of each factor's entropy that each code tells, 0…1.
         gaps: [f] MIG's gap of each factor.
-        linear: [k, f] how well a straight line through each code alone tells each factor (SAP's scores).
     """
 
-    values: dict[str, float] = field(default_factory=dict)
-    told: Tensor = field(default_factory=lambda: torch.empty(0, 0))
-    gaps: Tensor = field(default_factory=lambda: torch.empty(0))
-    linear: Tensor = field(default_factory=lambda: torch.empty(0, 0))
+    values: dict[str, float]
+    told: Tensor
+    gaps: Tensor
 
 
 def live_codes(codes: Tensor) -> tuple[Tensor, list[int]]:
@@ -118,7 +116,7 @@ def measure(
     if trees:
         found = dci(codes, factors, rng=rng("DCI"), bins=protocol.bins, rounds=protocol.rounds)
         values |= {D: found.disentanglement, C: found.completeness, I: found.informativeness}
-    return Scores(values, gap.information / gap.entropies, gap.per_factor, sap.scores)
+    return Scores(values, gap.information / gap.entropies, gap.per_factor)
 
 
 def subsampled(codes: Tensor, factors: Tensor, protocol: Protocol) -> dict[str, Callable[[Tensor], float]]:

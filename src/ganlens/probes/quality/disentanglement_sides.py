@@ -155,7 +155,6 @@ def latent_side(
         mean,
         torch.stack([s.told for s in each]).mean(dim=0),
         torch.stack([s.gaps for s in each]).mean(dim=0),
-        torch.stack([s.linear for s in each]).mean(dim=0),
     )
     return Side(
         "latent",

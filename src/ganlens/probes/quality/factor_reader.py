@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlens.measures import Interval, binomial_interval, correlation, subsample_interval
 
 ROUNDS = 100
-"""Rounds of boosting."""
+"""Of boosting: scikit-learn's usual number."""
 
 
 @dataclass(frozen=True)
