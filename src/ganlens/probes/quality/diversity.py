@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+import math
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Measurement, Picture, Verdict
-from ganlens.measures import (
-    Interval,
-    nearest_neighbours,
-    pairwise_diversity,
-    replicate_interval,
-    vendi_score,
-)
+from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.class_diversity import (
@@ -26,12 +20,10 @@ from ganlens.probes.quality.class_diversity import (
     class_plot,
     poorest,
 )
+from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
-
-if TYPE_CHECKING:
-    pass
 
 FEWEST = 32
 """With fewer samples in a block it can't be said how many different ones there are."""
@@ -40,7 +32,7 @@ LOST, LESS, MORE = 0.5, 0.8, 1.25
 VENDI = "Vendi score"
 DISTANCE = "Mean distance between samples"
 NEAREST = "Distance to the most alike sample (median)"
-LOWEST = {VENDI: 1.0, DISTANCE: 0.0, NEAREST: 0.0}
+LIMITS = {VENDI: (1.0, math.inf), DISTANCE: (0.0, math.inf), NEAREST: (0.0, math.inf)}
 UNIT = {VENDI: "different samples"}
 SIDES: tuple[Literal["fake", "train"], ...] = ("fake", "train")
 NAMED = 4
@@ -50,43 +42,6 @@ class DiversitySettings(ProbeSettings):
     block: int = Field(1000, ge=FEWEST, description="Most samples in a block")
     replicates: int = Field(8, ge=2, le=50, description="Disjoint blocks each measure is repeated on")
     shown: int = Field(8, ge=1, le=16, description="Pairs, and samples of the poorest class, to show")
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """One measure in one space: on each block of generated and of real samples, and on a block of others."""
-
-    name: str
-    fake: list[float]
-    real: list[float]
-    others: dict[str, float]
-
-    @property
-    def value(self) -> float:
-        return sum(self.fake) / len(self.fake)
-
-    @property
-    def reference(self) -> float:
-        return sum(self.real) / len(self.real)
-
-    @property
-    def interval(self) -> Interval | str:
-        if len(self.fake) < 2:
-            return "none: too few generated samples for a second disjoint block"
-        if min(self.fake) == max(self.fake):
-            return f"none: all {len(self.fake)} blocks scored the same, so their spread says nothing"
-        found = replicate_interval(self.fake)
-        return Interval(max(found.low, LOWEST[self.name]), found.high, found.method)
-
-    @property
-    def ratio(self) -> float:
-        return self.value / max(self.reference, 1e-12)
-
-    @property
-    def surely_below(self) -> float:
-        """The multiple of the real value that it does not reach, by the near ends: real blocks scatter too."""
-        high = self.interval.high if isinstance(self.interval, Interval) else self.value
-        return high / max(min(self.real), 1e-12)
 
 
 @probes.register("diversity", summary="Does it make as many different samples as the real data hold?")
@@ -124,7 +79,15 @@ class Diversity(Probe):
             )
             return Finding.not_applicable(self.name, self.question, because)
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
-        by_space = {space: _compare(bank, space, n, settings.replicates) for space in bank.spaces}
+        others = _others(bank)
+        by_space = {
+            space: list(
+                replicate(
+                    bank, space, n, settings.replicates, _measure, others=others, limits=LIMITS
+                ).values()
+            )
+            for space in bank.spaces
+        }
         for space, rows in by_space.items():
             for row in rows:
                 finding.measurements.append(_measurement(row, n, bank.title(space)))
@@ -170,32 +133,6 @@ def _others(bank: SampleBank) -> dict[Of, str]:
 # ---- in all
 
 
-def _compare(bank: SampleBank, space: str, n: int, replicates: int) -> list[_Compared]:
-    fakes, reals = (_blocks(bank, space, of, n, replicates) for of in SIDES)
-    fake, real = ([_measure(block) for block in blocks] for blocks in (fakes, reals))
-    others = {what: _measure(bank.features(space, of, n)) for of, what in _others(bank).items()}
-    return [
-        _Compared(
-            name,
-            [scores[name] for scores in fake],
-            [scores[name] for scores in real],
-            {what: scores[name] for what, scores in others.items()},
-        )
-        for name in (VENDI, DISTANCE, NEAREST)
-    ]
-
-
-def _used(bank: SampleBank, of: Of, n: int, replicates: int) -> int:
-    """The samples in as many disjoint blocks of n as there are."""
-    have = bank.size if of == "fake" else len(bank.reals("train"))
-    return n * min(replicates, have // n)
-
-
-def _blocks(bank: SampleBank, space: str, of: Of, n: int, replicates: int) -> tuple[Tensor, ...]:
-    blocks: tuple[Tensor, ...] = bank.features(space, of, _used(bank, of, n, replicates)).split(n)
-    return blocks
-
-
 def _measure(features: Tensor) -> dict[str, float]:
     nearest = nearest_neighbours(features, features, exclude_self=True).distances
     return {
@@ -211,7 +148,7 @@ def _with_direction(features: Tensor) -> Tensor:
     return features if not empty.any() else torch.cat([features, empty[:, None].to(features)], dim=1)
 
 
-def _measurement(row: _Compared, n: int, title: str) -> Measurement:
+def _measurement(row: Replicated, n: int, title: str) -> Measurement:
     return measured(
         f"{row.name}, {title}",
         row.value,
@@ -237,7 +174,7 @@ def _classes(bank: SampleBank, n: int, replicates: int) -> tuple[list[ClassDiver
         right = f"{labeller.held_out_accuracy:.0%} of held-out samples"
         return [], f" Classes are not looked into: the labeller is right on only {right}."
     others = _others(bank)
-    counts: dict[Of, int] = {of: _used(bank, of, n, replicates) for of in SIDES}
+    counts: dict[Of, int] = {of: samples_in_blocks(bank, of, n, replicates) for of in SIDES}
     return class_diversities(bank, {**counts, **dict.fromkeys(others, n)}, others), ""
 
 
@@ -318,7 +255,7 @@ def _most_alike(features: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _judge(
-    finding: Finding, rows: list[_Compared], classes: list[ClassDiversity], bank: SampleBank, space: str
+    finding: Finding, rows: list[Replicated], classes: list[ClassDiversity], bank: SampleBank, space: str
 ) -> None:
     labeller = bank.labeller if space == "labeller" else None
     if labeller is not None and labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
@@ -339,7 +276,7 @@ def _judge(
     if rich:
         more.append(f"within {_named(rich)} they are surely more than {MORE:g}× as far apart")
     finding.verdict = Verdict.CAUTION
-    if any(row.surely_below < LOST for row in rows) or any(c.high < LOST for c in poor):
+    if any(_surely_below(row) < LOST for row in rows) or any(c.high < LOST for c in poor):
         finding.verdict = Verdict.BAD
         finding.headline = f"It makes far fewer different samples than the data hold: {'; '.join(fewer)}."
     elif fewer and more:
@@ -359,7 +296,12 @@ def _judge(
         )
 
 
-def _said(rows: list[_Compared]) -> str:
+def _surely_below(row: Replicated) -> float:
+    """The multiple of the real value that it does not reach, by the near ends: real blocks scatter too."""
+    return row.high / max(min(row.real), 1e-12)
+
+
+def _said(rows: list[Replicated]) -> str:
     """ "the Vendi score is 0.95×, … and … 1.02× the real one"."""
     parts = [f"the {row.name if row.name == VENDI else row.name.lower()} is {row.ratio:.2f}×" for row in rows]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

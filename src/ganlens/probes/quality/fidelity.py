@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Finding, Plot, Verdict
-from ganlens.measures import Interval, frechet_distance, kernel_distance, prdc, replicate_interval
+from ganlens.measures import frechet_distance, kernel_distance, prdc
 from ganlens.probes.charts import bars_with_reference
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
@@ -39,35 +39,6 @@ class FidelitySettings(ProbeSettings):
         4, ge=2, le=20, description="Disjoint blocks of samples each measure is repeated on"
     )
     block: int = Field(2500, ge=FEWEST, description="Most samples in a block")
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """One measure of one space: the generator's replicates, the real data's, and each control's value."""
-
-    name: str
-    fake: list[float]
-    real: list[float]
-    controls: dict[str, float]
-
-    @property
-    def value(self) -> float:
-        return sum(self.fake) / len(self.fake)
-
-    @property
-    def reference(self) -> float:
-        return sum(self.real) / len(self.real)
-
-    @property
-    def interval(self) -> Interval | str:
-        if len(self.fake) < 2:
-            return "none: too few generated samples for a second disjoint block"
-        if min(self.fake) == max(self.fake):
-            return f"none: all {len(self.fake)} blocks scored the same, so their spread says nothing"
-        found = replicate_interval(self.fake)
-        lowest = -math.inf if self.name == KERNEL else 0.0
-        highest = 1.0 if self.name in KEPT_UP else math.inf
-        return Interval(max(found.low, lowest), min(found.high, highest), found.method)
 
 
 @probes.register("fidelity", summary="How close do its samples come to the real ones?")
@@ -106,7 +77,7 @@ class Fidelity(Probe):
             )
             return Finding.not_applicable(self.name, self.question, f"{have} samples are needed")
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
-        by_space: dict[str, dict[str, _Compared]] = {}
+        by_space: dict[str, dict[str, Replicated]] = {}
         for space in bank.spaces:
             by_space[space] = _compare(bank, space, n, settings)
             for compared in by_space[space].values():
@@ -119,7 +90,7 @@ class Fidelity(Probe):
                         baseline=compared.reference,
                         what=f"real training samples, n = {n:,}",
                         unit="share" if compared.name in KEPT_UP else "",
-                        controls=compared.controls,
+                        controls=compared.others,
                     )
                 )
         main = bank.spaces[0]
@@ -129,29 +100,17 @@ class Fidelity(Probe):
         return finding
 
 
-def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -> dict[str, _Compared]:
+def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -> dict[str, Replicated]:
     held_out = bank.features(space, "held_out", n)
-    fakes = _blocks(bank.features(space, "fake", n * min(settings.replicates, bank.size // n)), n)
-    count = min(settings.replicates, len(bank.reals("train")) // n)
-    reals = _blocks(bank.features(space, "train", n * count), n)
-    fake_values = [_measure(held_out, block, settings) for block in fakes]
-    real_values = [_measure(held_out, block, settings) for block in reals]
-    controls = {
-        what: _measure(held_out, bank.features(space, of, n), settings) for of, what in CONTROLS.items()
-    }
-    return {
-        name: _Compared(
-            name,
-            [values[name] for values in fake_values],
-            [values[name] for values in real_values],
-            {what: values[name] for what, values in controls.items()},
-        )
-        for name in BETTER
-    }
-
-
-def _blocks(features: Tensor, n: int) -> list[Tensor]:
-    return [features[start : start + n] for start in range(0, len(features) - n + 1, n)]
+    return replicate(
+        bank,
+        space,
+        n,
+        settings.replicates,
+        lambda block: _measure(held_out, block, settings),
+        others={**CONTROLS},
+        limits={name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL},
+    )
 
 
 def _measure(held_out: Tensor, block: Tensor, settings: FidelitySettings) -> dict[str, float]:
@@ -168,14 +127,13 @@ def _measure(held_out: Tensor, block: Tensor, settings: FidelitySettings) -> dic
     }
 
 
-def _shares_plot(compared: dict[str, _Compared], space: str) -> Plot:
+def _shares_plot(compared: dict[str, Replicated], space: str) -> Plot:
     rows = [compared[name] for name in SHARES]
-    intervals = [row.interval for row in rows]
     return bars_with_reference(
         list(SHARES),
         [row.value for row in rows],
-        [i.low if isinstance(i, Interval) else row.value for i, row in zip(intervals, rows, strict=True)],
-        [i.high if isinstance(i, Interval) else row.value for i, row in zip(intervals, rows, strict=True)],
+        [row.low for row in rows],
+        [row.high for row in rows],
         [row.reference for row in rows],
         value_name="generated",
         reference_name="real training samples",
@@ -188,12 +146,13 @@ def _shares_plot(compared: dict[str, _Compared], space: str) -> Plot:
     )
 
 
-def _judge(finding: Finding, compared: dict[str, _Compared], bank: SampleBank, space: str) -> None:
+def _judge(finding: Finding, compared: dict[str, Replicated], bank: SampleBank, space: str) -> None:
     frechet = compared[FRECHET]
-    ratio = frechet.value / max(frechet.reference, 1e-12)
-    low = frechet.interval.low if isinstance(frechet.interval, Interval) else frechet.value
-    surely = low / max(max(frechet.real), 1e-12)  # the near ends on both sides: real blocks scatter as well
-    kept = {name: compared[name].value / max(compared[name].reference, 1e-12) for name in KEPT_UP}
+    ratio = frechet.ratio
+    surely = frechet.low / max(
+        max(frechet.real), 1e-12
+    )  # the near ends on both sides: real blocks scatter as well
+    kept = {name: compared[name].ratio for name in KEPT_UP}
     weakest = min(kept, key=lambda name: kept[name])
     distance = f"at a Fréchet distance {ratio:.1f}× that of unseen real samples"
     labeller = bank.labeller if space == "labeller" else None
