@@ -225,11 +225,10 @@ def shares() -> list[Case]:
         found = classifier_two_sample_test(a, b, rng=rng, classifier=LinearClassifier())
         return found.interval, float(stats.norm.cdf(0.5))
 
-    given = "the share, given this training set"
-
     def precise(rng: Rng) -> Interval:
         return binomial_interval(round(ROWS * prdc(REAL, noisy_fakes(rng)).precision), ROWS)
 
+    given = "the share, given this training set"
     return [
         found_once(
             "prdc.precision",
