@@ -17,7 +17,9 @@ from torch import Tensor
 from ganlens.data import SampleArray
 from ganlens.randomness import numpy_generator, torch_generator
 
-CONTROLS: dict[Literal["copycat", "underfit"], str] = {
+Control = Literal["copycat", "underfit"]
+
+CONTROLS: dict[Control, str] = {
     "copycat": "a copycat: training samples replayed",
     "underfit": "underfit: one Gaussian with the data's covariance",
 }

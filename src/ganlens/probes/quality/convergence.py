@@ -81,7 +81,9 @@ class Convergence(Probe):
         if len(looks) < 2:
             because = f"{len(looks)} scheduled evaluations don't make a curve; train longer, or set evaluation.every"
             return Finding.not_applicable(self.name, self.question, because)
-        floor: dict[str, float] = next((r["floor"] for r in records if r["kind"] == "start" and "floor" in r), {})
+        floor: dict[str, float] = next(
+            (r["floor"] for r in records if r["kind"] == "start" and "floor" in r), {}
+        )
         trend = _trend([look["frechet_distance"] for look in looks[-max(2, round(LAST * len(looks))) :]])
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         best = min(looks, key=lambda look: look["frechet_distance"])

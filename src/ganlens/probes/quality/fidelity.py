@@ -108,7 +108,7 @@ def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -
         n,
         settings.replicates,
         lambda block: _measure(held_out, block, settings),
-        others={of: what for of, what in CONTROLS.items()},
+        others=CONTROLS,
         limits={name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL},
     )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlens.measures import Interval, replicate_interval
 from ganlens.subject import SampleBank
 from ganlens.subject.bank import Of
+from ganlens.subject.controls import Control
 
 UNLIMITED = (-math.inf, math.inf)
 
@@ -78,7 +79,7 @@ def replicate(
     replicates: int,
     measure: Callable[[Tensor], dict[str, float]],
     *,
-    others: Mapping[Of, str],
+    others: Mapping[Of, str] | Mapping[Control, str],
     limits: Mapping[str, tuple[float, float]],
 ) -> dict[str, Replicated]:
     """Each measure on every block, by its name.
