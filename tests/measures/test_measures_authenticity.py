@@ -40,8 +40,7 @@ def test_points_on_a_line_by_hand():
 
 @pytest.mark.parametrize("width", [2, 40])
 def test_equals_the_definition(width: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(distances, "TILE_ROWS", 16)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 24)
+    monkeypatch.setattr(distances, "TILE", 16)
     train, fake = random(90, width), random(70, width, seed=1)
     found = authenticity(train, fake)
     assert torch.equal(found.authentic, by_definition(train, fake))
@@ -118,8 +117,7 @@ def test_neither_order_nor_tiles_matter_even_among_equal_distances(monkeypatch: 
     after = authenticity(train[order], fake.flip(0))
     assert torch.equal(after.ratio.flip(0), before.ratio)
     assert torch.equal(train[order][after.nearest.flip(0)], train[before.nearest])
-    monkeypatch.setattr(distances, "TILE_ROWS", 7)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 9)
+    monkeypatch.setattr(distances, "TILE", 7)
     assert torch.equal(authenticity(train, fake).ratio, before.ratio)
 
 

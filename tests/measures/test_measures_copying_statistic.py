@@ -158,8 +158,7 @@ def test_equal_distances_count_half():
 def test_neither_order_nor_tiles_nor_precision_matter(monkeypatch: pytest.MonkeyPatch):
     train, held_out, fake = (places(150, (60, 50, 40), seed=s).float() for s in range(3))
     before = copying_statistic(train, held_out, fake, rng=generator())
-    monkeypatch.setattr(distances, "TILE_ROWS", 16)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 24)
+    monkeypatch.setattr(distances, "TILE", 16)
     monkeypatch.setattr("ganlens.measures.feature_matrix.VALUES_AT_ONCE", 64)
     after = copying_statistic(
         train.flip(0).double(), held_out.flip(0).double(), fake.flip(0), rng=generator()

@@ -121,8 +121,7 @@ def test_the_larger_set_is_subsampled():
 def test_neither_order_nor_tiles_nor_precision_matter(monkeypatch: pytest.MonkeyPatch):
     train, held_out, fake = random(60, 40).float(), random(60, 40, seed=1).float(), random(50, 40).float()
     before = compared(train, held_out, fake)
-    monkeypatch.setattr(distances, "TILE_ROWS", 7)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 11)
+    monkeypatch.setattr(distances, "TILE", 7)
     after = compared(train.flip(0).double(), held_out.flip(0).double(), fake.flip(0).double())
     torch.testing.assert_close(after.ratio.flip(0), before.ratio)
     assert after.z == pytest.approx(before.z)

@@ -18,9 +18,7 @@ def every_distance(queries: Tensor, references: Tensor) -> Tensor:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distances, "TILE_ROWS", 7)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 11)
-    monkeypatch.setattr(distances, "BLOCK", 13)
+    monkeypatch.setattr(distances, "TILE", 7)
     monkeypatch.setattr(distances, "EXACT_VALUES_AT_ONCE", 100)
 
 
@@ -45,8 +43,6 @@ def test_a_set_against_itself_equals_a_full_sort_where_groups_are_searched_by_th
     block: int, monkeypatch: pytest.MonkeyPatch
 ):
     """Wide enough for groups of columns, across tiles on and off the diagonal, whole and cut."""
-    monkeypatch.setattr(distances, "BLOCK", block)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", block)
     points = random(1500, 40)
     points[1400] = points[3]
     full = every_distance(points, points)
@@ -105,8 +101,7 @@ def test_one_wild_row_does_not_spoil_the_others(small_tiles: None):
 def test_tile_size_does_not_matter(monkeypatch: pytest.MonkeyPatch):
     queries, references = random(100, 48), random(90, 48, seed=1)
     whole = nearest_neighbours(queries, references, 3)
-    monkeypatch.setattr(distances, "TILE_ROWS", 13)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 5)
+    monkeypatch.setattr(distances, "TILE", 13)
     tiled = nearest_neighbours(queries, references, 3)
     assert torch.equal(whole.distances, tiled.distances)
     assert torch.equal(whole.indices, tiled.indices)

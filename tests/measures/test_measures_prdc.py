@@ -31,8 +31,7 @@ def by_definition(real: Tensor, fake: Tensor, k: int) -> PRDC:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distances, "TILE_ROWS", 16)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 24)
+    monkeypatch.setattr(distances, "TILE", 16)
 
 
 def test_points_on_a_line_by_hand():
@@ -72,8 +71,7 @@ def test_neither_tiles_nor_order_nor_float32_settings_matter(monkeypatch: pytest
     before = prdc(real, fake)
     order = torch.randperm(200, generator=torch.Generator().manual_seed(3))
     assert prdc(real[order], fake.flip(0)) == before
-    monkeypatch.setattr(distances, "TILE_ROWS", 17)
-    monkeypatch.setattr(distances, "TILE_COLUMNS", 19)
+    monkeypatch.setattr(distances, "TILE", 17)
     assert prdc(real, fake) == before
     previous = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_matrix, feature_pair, float64_chunks, float64_mean
+from ganlens.measures.products import linear
 
 COLUMNS_AT_ONCE = 512
 SMALL = 512
@@ -51,7 +52,7 @@ def moments(features: Tensor) -> Moments:
             0, width, COLUMNS_AT_ONCE
         ):  # the blocks on and below the diagonal: the rest is mirrored
             right = left + COLUMNS_AT_ONCE
-            covariance[left:, left:right].addmm_(chunk[:, left:].T, chunk[:, left:right])
+            covariance[left:, left:right] += linear(chunk[:, left:].T, chunk[:, left:right].T)
     covariance = covariance.tril()
     covariance = covariance + covariance.tril(-1).T
     return Moments(mean, covariance / (len(features) - 1))
@@ -110,7 +111,7 @@ def frechet_distance_of_moments(a: Moments, b: Moments) -> float:
 def distance_of_gaussians(a: Gaussian, b: Gaussian) -> float:
     """The squared Fréchet distance of two Gaussians: 0 and up, but for rounding."""
     # With Σ = FᵀF, tr (ΣₐΣ_b)^½ is the sum of the singular values of FₐF_bᵀ.
-    cross = _sum_of_singular_values(a.factor @ b.factor.T)
+    cross = _sum_of_singular_values(linear(a.factor, b.factor))
     spread = a.factor.square().sum() + b.factor.square().sum() - 2 * cross
     shift = (a.mean - b.mean).square().sum().cpu()
     return float(shift + spread)
@@ -123,7 +124,8 @@ def _sum_of_singular_values(matrix: Tensor) -> Tensor:
     if min(matrix.shape) <= SMALL:
         exact: Tensor = torch.linalg.svdvals(matrix).sum()
         return exact
-    square = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+    short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    square = linear(short, short)
     total: Tensor = torch.linalg.eigvalsh(square).clamp_min(0).sqrt().sum()
     return total
 

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures.distances import TILE_ROWS, PairwiseDistances, Rows
+from ganlens.measures.distances import TILE, PairwiseDistances, Rows
 from ganlens.measures.feature_matrix import feature_pair
 
 SPARE = 4
 """Candidates kept beyond k: nearly always enough to tell the k nearest from the rest despite rounding."""
 GROUP = 16
-"""Entries of a column that are first looked at through their minimum alone."""
+"""Entries of a row that are first looked at through their minimum alone."""
+FEW = 1 / 8
+"""The share of groups holding a candidate up to which they are looked at one by one."""
 
 
 class Neighbours(NamedTuple):
@@ -70,7 +72,7 @@ def nearest_neighbours(
     nearest, certain = _decide(candidates, pairs, everyone, k, available)
     # Clusters that are tight beside their distance from the mean, and rows with many copies of themselves.
     left = everyone[~certain]
-    for rest in left.split(TILE_ROWS) if len(left) else ():
+    for rest in left.split(TILE) if len(left) else ():
         again = _Candidates(len(rest), wanted, torch.float64, queries.device)
         _fill(again, slice(0, len(rest)), pairs, rest, exclude_self, torch.float64)
         found, _ = _decide(again, pairs, rest, k, available)
@@ -85,8 +87,48 @@ class _Candidates:
         self.bounds = torch.full((count, wanted), torch.inf, dtype=dtype, device=device)
         self.columns = torch.zeros(count, wanted, dtype=torch.int64, device=device)
 
-    def offer(self, rows: slice, bounds: Tensor, columns: Tensor) -> None:
-        """New candidates [r, w] for some queries; the best of old and new stay."""
+    def offer(self, rows: slice, tile: Tensor, first_column: int) -> None:
+        """Take from a tile [r, c] of bounds, for its rows, what belongs to the smallest seen so far.
+
+        Once a few tiles have been seen hardly an entry does, which one pass over the minima of groups tells.
+        The tile may be the transpose of another.
+        """
+        limits = self.bounds[rows].amax(dim=1, keepdim=True)
+        groups = tile.shape[1] // GROUP
+        if tile.shape[1] % GROUP or not torch.isfinite(limits).all():
+            return self._offer_all(rows, tile, first_column)
+        if tile.is_contiguous():
+            minima = tile.unflatten(1, (GROUP, groups)).amin(dim=1)
+        else:  # torch is slow along the columns of a transpose
+            minima = tile.T.unflatten(0, (GROUP, groups)).amin(dim=0).T
+        row, group = (minima < limits).nonzero(as_tuple=True)
+        if len(row) > FEW * minima.numel():
+            return self._offer_all(rows, tile, first_column)
+        members = group[:, None] + groups * torch.arange(GROUP, device=tile.device)
+        values = tile[row[:, None], members]
+        entry, place = (values < limits[row]).nonzero(as_tuple=True)
+        row, columns, values = row[entry], members[entry, place] + first_column, values[entry, place]
+        self._merge(rows.start + row, values, columns)
+
+    def _offer_all(self, rows: slice, tile: Tensor, first_column: int) -> None:
+        wanted = min(self.bounds.shape[1], tile.shape[1])
+        values, columns = tile.topk(wanted, dim=1, largest=False, sorted=False)
+        self._keep_best(rows, values, columns + first_column)
+
+    def _merge(self, row: Tensor, values: Tensor, columns: Tensor) -> None:
+        """Take entries one by one: their queries, bounds and columns, each [p]."""
+        if len(row) == 0:
+            return
+        row, order = row.sort(stable=True)
+        touched, counts = row.unique_consecutive(return_counts=True)
+        line = torch.arange(len(touched), device=row.device).repeat_interleave(counts)
+        place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[line]
+        padded = values.new_full((len(touched), int(counts.max())), torch.inf)
+        places = columns.new_zeros(padded.shape)
+        padded[line, place], places[line, place] = values[order], columns[order]
+        self._keep_best(touched, padded, places)
+
+    def _keep_best(self, rows: Rows, bounds: Tensor, columns: Tensor) -> None:
         both = torch.cat([self.bounds[rows], bounds], dim=1)
         best = both.topk(self.bounds.shape[1], dim=1, largest=False)
         self.bounds[rows] = best.values
@@ -103,53 +145,27 @@ def _fill(
 ) -> None:
     """Offer every reference to some queries, whose rows in `candidates` are `place`."""
     rows = _as_slice(queries)
-    wanted = candidates.bounds.shape[1]
     for part in pairs.columns():
         tile = pairs.lower(rows, part, dtype)
         if exclude_self:
             here = ((queries >= part.start) & (queries < part.stop)).nonzero().squeeze(1)
             tile[here, queries[here] - part.start] = torch.inf
-        values, columns = _smallest(tile, wanted)
-        candidates.offer(place, values, columns + part.start)
+        candidates.offer(place, tile, part.start)
 
 
 def _fill_symmetric(candidates: _Candidates, pairs: PairwiseDistances, exclude_self: bool) -> None:
     """Offer every row of a set to every other: each tile above the diagonal serves its rows and its columns."""
-    wanted = candidates.bounds.shape[1]
-    blocks = pairs.blocks()
+    blocks = pairs.rows()
+    for rows in blocks:  # first, so that every row soon knows what is near
+        tile = pairs.lower(rows, rows)
+        if exclude_self:
+            tile.fill_diagonal_(torch.inf)
+        candidates.offer(rows, tile, rows.start)
     for number, rows in enumerate(blocks):
-        for part in blocks[number:]:
+        for part in blocks[number + 1 :]:
             tile = pairs.lower(rows, part)
-            if part is rows and exclude_self:
-                tile.fill_diagonal_(torch.inf)
-            values, columns = _smallest(tile, wanted)
-            candidates.offer(rows, values, columns + part.start)
-            if part is not rows:
-                values, columns = _smallest_in_columns(tile, wanted)
-                candidates.offer(part, values, columns + rows.start)
-
-
-def _smallest(tile: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """The `wanted` smallest entries of each row and their columns, in no order (all there are, if fewer)."""
-    best = tile.topk(min(wanted, tile.shape[1]), dim=1, largest=False, sorted=False)
-    return best.values, best.indices
-
-
-def _smallest_in_columns(tile: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
-    """The same for each column of a tile [r, c]: values and rows, [c, wanted].
-
-    torch searches columns by copying them into rows. But a column's smallest entries lie in the groups of rows
-    with the smallest minima, and minima down the columns are one fast pass, after which few entries are left.
-    """
-    height, width = tile.shape
-    groups = height // GROUP
-    if height % GROUP or groups < 4 * wanted:
-        return _smallest(tile.T, wanted)
-    minima = tile.unflatten(0, (GROUP, groups)).amin(dim=0).T.contiguous()
-    chosen = minima.topk(wanted, dim=1, largest=False, sorted=False).indices
-    members = (chosen[:, None] + groups * torch.arange(GROUP, device=tile.device)[:, None]).view(width, -1)
-    best = tile.T.gather(1, members).topk(wanted, dim=1, largest=False, sorted=False)
-    return best.values, members.gather(1, best.indices)
+            candidates.offer(rows, tile, part.start)
+            candidates.offer(part, tile.T, rows.start)
 
 
 def _decide(

@@ -10,11 +10,12 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.distances import PairwiseDistances
 from ganlens.measures.feature_matrix import feature_pair
-from ganlens.measures.masks import any_in_columns, count_rows, differing
 from ganlens.measures.neighbours import nearest_neighbours
 
 ON_THE_SPHERE = 1e-12
 """A distance this close to a radius, relatively, equals it but for rounding, and is not inside."""
+ROWS_AT_ONCE = 512
+"""Rows of a tile that are compared together: what is written then stays in the processor's cache."""
 TOO_MANY_DOUBTS = 1 / 64
 """The share of a tile's pairs in doubt beyond which the whole tile is computed again in float64."""
 
@@ -101,26 +102,39 @@ def ball_membership(real: Tensor, fake: Tensor, k: int = 5) -> BallMembership:
     for some in pairs.rows():
         for columns in pairs.columns():
             tile = pairs.lower(some, columns)
-            in_real = _inside(pairs, some, columns, tile, real_radii[None, columns])
-            in_fake = _inside(pairs, some, columns, tile, fake_radii[some, None])
-            real_balls[some] += count_rows(in_real)
-            holding[columns] |= any_in_columns(in_real)
-            reached[columns] |= any_in_columns(in_fake)
+            for start in range(some.start, some.stop, ROWS_AT_ONCE):
+                rows = slice(start, min(start + ROWS_AT_ONCE, some.stop))
+                part = tile[rows.start - some.start : rows.stop - some.start]
+                in_real = _inside(pairs, rows, columns, part, real_radii[None, columns])
+                real_balls[rows] += in_real.sum(dim=1).long()
+                holding[columns] |= in_real.amax(dim=0) > 0
+                in_fake = _inside(pairs, rows, columns, part, fake_radii[rows, None])
+                reached[columns] |= in_fake.amax(dim=0) > 0
     return BallMembership(real_balls, reached, holding, k)
 
 
 def _inside(pairs: PairwiseDistances, rows: slice, columns: slice, tile: Tensor, radii: Tensor) -> Tensor:
-    """For each pair of a tile, whether its distance is below its radius: [rows, 1] or [1, columns]."""
+    """For each pair of a tile, 1 where its distance is below its radius and else 0.
+
+    `radii` is [rows, 1] or [1, columns]. Numbers, not booleans: torch compares and sums those several times as
+    fast.
+    """
     reach = (radii / pairs.unit).square()
-    possible = tile < reach.to(tile.dtype)
-    certain = tile < (reach * (1 - 3 * ON_THE_SPHERE) - pairs.slack(rows, columns, tile.dtype)).to(tile.dtype)
-    row, column = differing(possible, certain)
-    if len(row) == 0:
+    possible = torch.lt(tile, reach.to(tile.dtype), out=torch.empty_like(tile))
+    sure = (reach * (1 - 3 * ON_THE_SPHERE) - pairs.slack(rows, columns, tile.dtype)).to(tile.dtype)
+    certain = torch.lt(tile, sure, out=torch.empty_like(tile))
+    doubtful = possible.sum(dim=1) - certain.sum(dim=1)
+    doubts = float(doubtful.sum(dtype=torch.float64))
+    if doubts == 0:
         return possible
-    if len(row) > TOO_MANY_DOUBTS * tile.numel() and tile.dtype != torch.float64:
+    if doubts > TOO_MANY_DOUBTS * tile.numel() and tile.dtype != torch.float64:
         return _inside(pairs, rows, columns, pairs.lower(rows, columns, torch.float64), radii)
+    row = doubtful.nonzero().squeeze(1)
+    place, column = (possible[row] - certain[row]).nonzero(as_tuple=True)
+    row = row[place]
     distances = pairs.exact(row + rows.start, column + columns.start)
-    possible[row, column] = distances < radii.expand(tile.shape)[row, column] * (1 - ON_THE_SPHERE)
+    within = distances < radii.expand(tile.shape)[row, column] * (1 - ON_THE_SPHERE)
+    possible[row, column] = within.to(tile.dtype)
     return possible
 
 
