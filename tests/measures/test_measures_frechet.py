@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures import Moments, frechet, frechet_distance, frechet_distance_of_moments, moments
+from ganlens.measures import Moments, frechet_distance, frechet_distance_of_moments, moments, products
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -104,7 +104,7 @@ def test_row_order_and_chunk_size_do_not_matter(monkeypatch: pytest.MonkeyPatch)
     a, b = random(500, 20), random(400, 20, seed=1) + 0.2
     before = frechet_distance(a, b)
     monkeypatch.setattr("ganlens.measures.feature_matrix.VALUES_AT_ONCE", 737)
-    monkeypatch.setattr(frechet, "COLUMNS_AT_ONCE", 7)
+    monkeypatch.setattr(products, "BLOCK", 7)
     shuffled = a[torch.randperm(500, generator=torch.Generator().manual_seed(5))]
     assert frechet_distance(shuffled, b) == pytest.approx(before, rel=1e-12)
 

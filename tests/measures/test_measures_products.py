@@ -31,8 +31,14 @@ def test_without_onednn_the_product_is_still_the_product(monkeypatch: pytest.Mon
     torch.testing.assert_close(linear(a, b), expected)
 
 
-def test_a_product_with_weights_that_learn_keeps_its_gradient():
-    for dtype in (torch.float32, torch.float64):
-        a, b = random(3, 4, dtype=dtype), random(2, 4, seed=1, dtype=dtype).requires_grad_()
-        linear(a, b).sum().backward()
-        torch.testing.assert_close(b.grad, a.sum(dim=0).expand(2, 4))
+@pytest.mark.parametrize("width", [1, 5, 12])
+def test_symmetric_and_triangular_products_leave_out_nothing_that_counts(
+    width: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(products, "BLOCK", 5)
+    rows = random(20, width, dtype=torch.float64)
+    total = torch.ones(width, width, dtype=torch.float64)
+    products.add_gram(total, rows)
+    torch.testing.assert_close(products.mirrored(total), 1 + rows.T @ rows)
+    a, b = random(width, width, dtype=torch.float64).triu(), random(width, width, seed=1).double().triu()
+    torch.testing.assert_close(products.product_of_triangles(a, b), a @ b.T)

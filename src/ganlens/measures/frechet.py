@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 import torch
 from scipy.linalg import lapack
 from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_matrix, feature_pair, float64_chunks, float64_mean
-from ganlens.measures.products import linear
+from ganlens.measures.products import add_gram, mirrored, product_of_triangles
 
-COLUMNS_AT_ONCE = 512
 SMALL = 512
 SURELY_REGULAR = 1e-5
 """Smallest pivot of a correlation matrix, as a deviation, that rounding can't have made."""
@@ -47,15 +47,8 @@ def moments(features: Tensor) -> Moments:
     width = len(mean)
     covariance = torch.zeros(width, width, dtype=torch.float64, device=features.device)
     for chunk in float64_chunks(features):
-        chunk = chunk - mean  # not in place: a float64 chunk is the caller's own memory
-        for left in range(
-            0, width, COLUMNS_AT_ONCE
-        ):  # the blocks on and below the diagonal: the rest is mirrored
-            right = left + COLUMNS_AT_ONCE
-            covariance[left:, left:right] += linear(chunk[:, left:].T, chunk[:, left:right].T)
-    covariance = covariance.tril()
-    covariance = covariance + covariance.tril(-1).T
-    return Moments(mean, covariance / (len(features) - 1))
+        add_gram(covariance, chunk - mean)  # not in place: a float64 chunk is the caller's own memory
+    return Moments(mean, mirrored(covariance) / (len(features) - 1))
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -111,7 +104,9 @@ def frechet_distance_of_moments(a: Moments, b: Moments) -> float:
 def distance_of_gaussians(a: Gaussian, b: Gaussian) -> float:
     """The squared Fréchet distance of two Gaussians: 0 and up, but for rounding."""
     # With Σ = FᵀF, tr (ΣₐΣ_b)^½ is the sum of the singular values of FₐF_bᵀ.
-    cross = _sum_of_singular_values(linear(a.factor, b.factor))
+    triangles = a.factor.shape == b.factor.shape and _is_triangle(a.factor) and _is_triangle(b.factor)
+    product = product_of_triangles(a.factor, b.factor) if triangles else a.factor @ b.factor.T
+    cross = _sum_of_singular_values(product)
     spread = a.factor.square().sum() + b.factor.square().sum() - 2 * cross
     shift = (a.mean - b.mean).square().sum().cpu()
     return float(shift + spread)
@@ -124,10 +119,16 @@ def _sum_of_singular_values(matrix: Tensor) -> Tensor:
     if min(matrix.shape) <= SMALL:
         exact: Tensor = torch.linalg.svdvals(matrix).sum()
         return exact
-    short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    square = linear(short, short)
-    total: Tensor = torch.linalg.eigvalsh(square).clamp_min(0).sqrt().sum()
-    return total
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    square = torch.zeros(tall.shape[1], tall.shape[1], dtype=tall.dtype)
+    add_gram(square, tall)
+    # scipy's: torch's first eigenvalues in a process take four times as long as the next.
+    eigenvalues = scipy.linalg.eigvalsh(square.numpy(), lower=True, overwrite_a=True, check_finite=False)
+    return torch.from_numpy(eigenvalues).clamp_min(0).sqrt().sum()
+
+
+def _is_triangle(factor: Tensor) -> bool:
+    return factor.shape[0] == factor.shape[1] and not factor.tril(-1).any()
 
 
 def fitted_gaussian(features: Tensor) -> Gaussian:
