@@ -191,11 +191,13 @@ def _logistic_regression(columns: Tensor, from_b: Tensor) -> tuple[Tensor, float
     """Weights [p] and offset of the log-odds, with the columns on one scale for the penalty."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     mean, scale = columns.mean(dim=0), columns.std(dim=0, correction=0)
     scale = torch.where(scale > 1e-12, scale, 1.0)
     model = LogisticRegression(C=1 / columns.shape[1], tol=1e-5, max_iter=1000)
-    with warnings.catch_warnings():
+    # One thread: with more, each of many small products waits for the threads of torch's products to yield.
+    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a classifier short of its best is a fair judge
         model.fit(((columns - mean) / scale).cpu().numpy(), from_b.cpu().numpy())
     weight = torch.from_numpy(model.coef_[0]).to(columns.device) / scale

@@ -96,14 +96,16 @@ class _Candidates:
         limits = self.bounds[rows].amax(dim=1, keepdim=True)
         groups = tile.shape[1] // GROUP
         if tile.shape[1] % GROUP or not torch.isfinite(limits).all():
-            return self._offer_all(rows, tile, first_column)
+            self._offer_all(rows, tile, first_column)
+            return
         if tile.is_contiguous():
             minima = tile.unflatten(1, (GROUP, groups)).amin(dim=1)
         else:  # torch is slow along the columns of a transpose
             minima = tile.T.unflatten(0, (GROUP, groups)).amin(dim=0).T
         row, group = (minima < limits).nonzero(as_tuple=True)
         if len(row) > FEW * minima.numel():
-            return self._offer_all(rows, tile, first_column)
+            self._offer_all(rows, tile, first_column)
+            return
         members = group[:, None] + groups * torch.arange(GROUP, device=tile.device)
         values = tile[row[:, None], members]
         entry, place = (values < limits[row]).nonzero(as_tuple=True)

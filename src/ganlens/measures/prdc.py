@@ -47,7 +47,7 @@ class BallMembership:
     k: int
 
 
-def prdc(real: Tensor, fake: Tensor, k: int = 5) -> PRDC:
+def prdc(real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None) -> PRDC:
     """How many fakes are believable, and how much of the real data can the generator make?
 
     Each sample has a ball that reaches to its k-th nearest neighbour in its own set, itself not counted; a
@@ -67,6 +67,7 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5) -> PRDC:
     Args:
         real, fake: [n, d] and [m, d], in the same feature space.
         k: neighbours that set a ball's radius.
+        real_radii: [n] of the real balls, `ball_radii(real, k)`, where several sets meet the same reals.
 
     Raises:
         UserError: mismatched widths, fewer than two rows, k below 1 or not below both numbers of rows,
@@ -75,7 +76,7 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5) -> PRDC:
     Source: Kynkäänniemi et al. 2019 (arXiv 1904.06991), section 2; Naeem et al. 2020 (arXiv 2002.09797),
     section 3, whose protocol this is.
     """
-    balls = ball_membership(real, fake, k)
+    balls = ball_membership(real, fake, k, real_radii=real_radii)
     return PRDC(
         precision=_share(balls.real_balls_around_fake > 0),
         recall=_share(balls.fake_ball_around_real),
@@ -84,7 +85,14 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5) -> PRDC:
     )
 
 
-def ball_membership(real: Tensor, fake: Tensor, k: int = 5) -> BallMembership:
+def ball_radii(points: Tensor, k: int = 5) -> Tensor:
+    """How far each of `points` [n, d] is from its k-th nearest neighbour, itself not counted: [n] float64."""
+    return nearest_neighbours(points, points, k, exclude_self=True).distances[:, -1]
+
+
+def ball_membership(
+    real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None
+) -> BallMembership:
     """Which fakes lie in real balls and which reals in fake ones: `prdc` before it is averaged.
 
     Args and errors: as `prdc`.
@@ -93,8 +101,13 @@ def ball_membership(real: Tensor, fake: Tensor, k: int = 5) -> BallMembership:
     rows = min(len(real), len(fake))
     if not 1 <= k < rows:
         raise UserError(f"k must lie between 1 and {rows - 1}, one less than the smaller set, found {k}")
-    real_radii = nearest_neighbours(real, real, k, exclude_self=True).distances[:, -1]
-    fake_radii = nearest_neighbours(fake, fake, k, exclude_self=True).distances[:, -1]
+    if real_radii is None:
+        real_radii = ball_radii(real, k)
+    elif real_radii.shape != (len(real),):
+        raise UserError(
+            f"real_radii: expected one for each of {len(real)} reals, found shape {tuple(real_radii.shape)}"
+        )
+    fake_radii = ball_radii(fake, k)
     pairs = PairwiseDistances(fake, real)
     real_balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
     reached = torch.zeros(len(real), dtype=torch.bool, device=real.device)

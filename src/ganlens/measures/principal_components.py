@@ -11,7 +11,7 @@ from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_matrix, float64_chunks, float64_mean
 from ganlens.measures.frechet import moments
 
-LARGEST_EXACT = 1024
+LARGEST_EXACT = 512
 """Up to this many features the covariance is decomposed whole: a second or two."""
 EXTRA_DIRECTIONS = 16
 POWER_ITERATIONS = 8
@@ -31,13 +31,13 @@ class PrincipalAxes(NamedTuple):
 def principal_axes(points: Tensor, k: int, rng: torch.Generator) -> PrincipalAxes:
     """Along which k directions do the points spread most?
 
-    Exact up to 1,024 features. Beyond, by subspace iteration: directions whose spreads are nearly equal may
+    Exact up to 512 features. Beyond, by subspace iteration: directions whose spreads are nearly equal may
     then mix with those just left out, which costs next to none of the spread that is kept.
 
     Args:
         points: [n, d].
         k: at most d, and below n: n points have no further directions.
-        rng: draws where the iteration starts; a CPU generator. Unused up to 1,024 features.
+        rng: draws where the iteration starts; a CPU generator. Unused up to 512 features.
 
     Raises:
         UserError: k out of range, fewer than two points, integer or non-finite ones.

@@ -9,7 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Finding, Plot, Verdict
-from ganlens.measures import frechet_distance, kernel_distance, prdc
+from ganlens.measures import kernel_distance, prdc
+from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
+from ganlens.measures.prdc import ball_radii
 from ganlens.probes.charts import bars_with_reference
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
@@ -101,30 +103,37 @@ class Fidelity(Probe):
 
 
 def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -> dict[str, Replicated]:
-    held_out = bank.features(space, "held_out", n)
+    reference = _Reference(bank.features(space, "held_out", n), min(settings.neighbours, n - 1))
     return replicate(
         bank,
         space,
         n,
         settings.replicates,
-        lambda block: _measure(held_out, block, settings),
+        reference.measure,
         others=CONTROLS,
         limits={name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL},
     )
 
 
-def _measure(held_out: Tensor, block: Tensor, settings: FidelitySettings) -> dict[str, float]:
-    n = len(block)
-    shares = prdc(held_out, block, k=min(settings.neighbours, n - 1))
-    all_rows = torch_generator(0, "fidelity")  # a subset of all rows: nothing is drawn
-    return {
-        FRECHET: frechet_distance(block, held_out),
-        KERNEL: kernel_distance(block, held_out, rng=all_rows, subsets=1, subset_size=n),
-        "Precision": shares.precision,
-        "Recall": shares.recall,
-        "Density": shares.density,
-        "Coverage": shares.coverage,
-    }
+class _Reference:
+    """Held-out features, with what every comparison with them needs worked out once."""
+
+    def __init__(self, held_out: Tensor, k: int) -> None:
+        self._held_out, self._k = held_out, k
+        self._gaussian = fitted_gaussian(held_out)
+        self._radii = ball_radii(held_out, k)
+
+    def measure(self, block: Tensor) -> dict[str, float]:
+        shares = prdc(self._held_out, block, self._k, real_radii=self._radii)
+        all_rows = torch_generator(0, "fidelity")  # a subset of all rows: nothing is drawn
+        return {
+            FRECHET: max(0.0, distance_of_gaussians(fitted_gaussian(block), self._gaussian)),
+            KERNEL: kernel_distance(block, self._held_out, rng=all_rows, subsets=1, subset_size=len(block)),
+            "Precision": shares.precision,
+            "Recall": shares.recall,
+            "Density": shares.density,
+            "Coverage": shares.coverage,
+        }
 
 
 def _shares_plot(compared: dict[str, Replicated], space: str) -> Plot:
