@@ -116,12 +116,12 @@ def ball_membership(
         for columns in pairs.columns():
             tile = pairs.lower(some, columns)
             for start in range(some.start, some.stop, ROWS_AT_ONCE):
-                rows = slice(start, min(start + ROWS_AT_ONCE, some.stop))
-                part = tile[rows.start - some.start : rows.stop - some.start]
-                in_real = _inside(pairs, rows, columns, part, real_radii[None, columns])
-                real_balls[rows] += in_real.sum(dim=1).long()
+                here = slice(start, min(start + ROWS_AT_ONCE, some.stop))
+                part = tile[here.start - some.start : here.stop - some.start]
+                in_real = _inside(pairs, here, columns, part, real_radii[None, columns])
+                real_balls[here] += in_real.sum(dim=1).long()
                 holding[columns] |= in_real.amax(dim=0) > 0
-                in_fake = _inside(pairs, rows, columns, part, fake_radii[rows, None])
+                in_fake = _inside(pairs, here, columns, part, fake_radii[here, None])
                 reached[columns] |= in_fake.amax(dim=0) > 0
     return BallMembership(real_balls, reached, holding, k)
 

@@ -102,6 +102,10 @@ class AdaptedGenerator:
                 f"the generator {self.name} returned shape {tuple(made.shape)} for {len(latent)} latents; "
                 f"expected [{len(latent)}, …]"
             )
+        return self.finished(made)
+
+    def finished(self, made: Tensor) -> Tensor:
+        """What the generator returned, as float32 in the modality's range."""
         made = made.float()
         if self.rescale is not None:
             low, high = self.rescale

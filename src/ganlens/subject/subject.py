@@ -16,6 +16,8 @@ from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import adapters, foreign
 from ganlens.subject.adapters import AdaptedGenerator
+from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.spaces import LatentSpace, find_spaces
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding
@@ -32,8 +34,10 @@ class Subject:
         modality, sample_shape: what it makes.
         latent_shape: shape of one latent.
         data: the real samples it should resemble, or None.
-        discriminator, classifier: modules that take a batch of samples, or None.
+        discriminator: a module that takes a batch of samples, or None.
+        classifier: behind one face, whatever it was; see `AdaptedClassifier`. Or None.
         run: the run folder it came from, or None.
+        spaces: the named spaces its samples can be made from, "z" (the latents) first.
         layers: names of the generator's sub-modules that can be captured and edited.
         has_gradients: whether samples can be differentiated with respect to latents.
         notes: what was noticed while wrapping it and its user should know.
@@ -46,9 +50,10 @@ class Subject:
     latent_shape: tuple[int, ...]
     data: Dataset | None = None
     discriminator: nn.Module | None = None
-    classifier: nn.Module | None = None
+    classifier: AdaptedClassifier | None = None
     run: Path | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    spaces: dict[str, LatentSpace] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
     has_gradients: bool = False
     notes: list[str] = field(default_factory=list)
@@ -64,14 +69,14 @@ class Subject:
         run_folder: str | Path,
         *,
         data: str | Dataset | None = None,
-        classifier: nn.Module | str | None = None,
+        classifier: Any = None,
         device: str | torch.device = "cpu",
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
             data: other data to compare with; default: what it was trained on.
-            classifier: a module of a batch of samples that the generator should explain.
+            classifier: what the generator should explain; see `wrap`.
 
         Raises:
             UserError: the folder is no run folder, or something in it is damaged.
@@ -100,7 +105,7 @@ class Subject:
         latent: int | tuple[int, ...] | None = None,
         data: str | Dataset | None = None,
         discriminator: nn.Module | str | None = None,
-        classifier: nn.Module | str | None = None,
+        classifier: Any = None,
         modality: str | Modality | None = None,
         range: tuple[float, float] | None = None,
         num_classes: int | None = None,
@@ -116,7 +121,9 @@ class Subject:
             latent: the latent's shape, where the source doesn't say; drawn from N(0, I).
             data: real samples to compare with: a data set or its short name. A name that opens at another
                 size is opened again at the generator's.
-            discriminator, classifier: modules of a batch of samples, or "python:…" names of them.
+            discriminator: a module of a batch of samples, or the name of one.
+            classifier: a module or function of a batch of samples that returns logits, probabilities, or one
+                number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2).
             modality: what the samples are; default: the data's, or recognised by shape.
             range: lowest and highest value that the generator means to return; default: looked at.
             num_classes: for a conditional generator, called as generator(latent, labels).
@@ -165,8 +172,9 @@ class Subject:
             latent_shape=adapted.latent_shape,
             data=opened,
             discriminator=_companion(discriminator, "discriminator", adapted.device),
-            classifier=_companion(classifier, "classifier", adapted.device),
+            classifier=_classifier(classifier, adapted.finished(samples), opened, adapted.device),
             device=adapted.device,
+            spaces=find_spaces(source, adapted),
             layers=adapters.reachable_layers(adapted),
             has_gradients=adapters.lets_gradients_through(adapted),
             notes=notes,
@@ -325,3 +333,15 @@ def _companion(given: nn.Module | str | None, role: str, device: torch.device) -
             f"the {role} {name} is a {type(found).__name__}; expected a torch module of a batch of samples"
         )
     return found.to(device)
+
+
+def _classifier(
+    given: Any, trial: Tensor, data: Dataset | None, device: torch.device
+) -> AdaptedClassifier | None:
+    if given is None:
+        return None
+    if isinstance(given, AdaptedClassifier):
+        return given
+    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
+    names = data.class_names if data is not None else ()
+    return AdaptedClassifier(found, name, trial, class_names=names, device=device)
