@@ -38,12 +38,16 @@ def test_equals_a_full_sort(width: int, small_tiles: None):
     assert torch.equal(rows, order[:, :5])
 
 
-@pytest.mark.parametrize("block", [640, 1000])
+@pytest.mark.parametrize("approaching", [False, True])
+@pytest.mark.parametrize("tile", [160, 640, 1000])
 def test_a_set_against_itself_equals_a_full_sort_where_groups_are_searched_by_their_minima(
-    block: int, monkeypatch: pytest.MonkeyPatch
+    tile: int, approaching: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    """Wide enough for groups of columns, across tiles on and off the diagonal, whole and cut."""
+    """Across tiles on and off the diagonal, whole and cut; with hardly a candidate in later tiles, and with many."""
+    monkeypatch.setattr(distances, "TILE", tile)
     points = random(1500, 40)
+    if approaching:  # each tile is nearer to the first rows than those before it
+        points *= torch.linspace(3, 0.1, 1500)[:, None]
     points[1400] = points[3]
     full = every_distance(points, points)
     expected, order = full.clone().fill_diagonal_(torch.inf).sort(dim=1, stable=True)

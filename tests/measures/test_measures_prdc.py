@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures import PRDC, ball_membership, distances, prdc
+from ganlens.measures.prdc import ball_radii
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -164,3 +165,10 @@ def test_bad_requests_are_refused():
         prdc(real, fake[:1])
     with pytest.raises(UserError, match="real: expected floating-point features"):
         prdc(real.long(), fake)
+
+
+def test_radii_that_are_known_already_change_nothing():
+    real, fake = random(60, 8), random(50, 8, seed=1) + 0.3
+    assert prdc(real, fake, 3, real_radii=ball_radii(real, 3)) == prdc(real, fake, 3)
+    with pytest.raises(UserError, match="expected one for each of 60 reals"):
+        prdc(real, fake, 3, real_radii=ball_radii(fake, 3))
