@@ -75,6 +75,9 @@ class Probe(ABC):
         needs: what the subject must have; otherwise the audit reports *not applicable* and why.
         method: how it works and what the self-check is, in two or three sentences for `--help` and the
         report.
+        self_check: how the answer can fail and what the finding then says, in one sentence.
+        cost: what an answer takes, in samples, passes and instruments ("2,000 samples and a labeller; seconds").
+        source: the papers behind it with their arXiv ids, or "ours"; "; " between several.
         Settings: the type of its settings.
     """
 
@@ -84,6 +87,9 @@ class Probe(ABC):
     order: ClassVar[int] = 50
     needs: ClassVar[frozenset[Need]] = frozenset()
     method: ClassVar[str]
+    self_check: ClassVar[str] = ""
+    cost: ClassVar[str] = ""
+    source: ClassVar[str] = ""
     Settings: ClassVar[type[ProbeSettings]] = ProbeSettings
 
     @abstractmethod

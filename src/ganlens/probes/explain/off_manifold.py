@@ -84,6 +84,14 @@ class OffManifold(Probe):
         f"random linear mixtures of {MIXED_SAMPLES} real ones (same mean and covariance as the data but on "
         "no curved manifold, cut to the range of the modality) with an AUC above one half."
     )
+    self_check: ClassVar[str] = (
+        "Not believable where the autoencoder explains no more of held-out samples than PCA of the same "
+        "width, or can't tell them from random mixtures of real ones."
+    )
+    cost: ClassVar[str] = (
+        "All of the audit's samples through an autoencoder, once; under a second after its training."
+    )
+    source: ClassVar[str] = "ours"
 
     def examine(self, subject: Subject, settings: OffManifoldSettings, context: Context) -> Finding:
         bank = context.bank

@@ -118,6 +118,14 @@ class Why(Probe):
         "components do, each sample with its own best order; where it does not with the whole interval, "
         "the verdict is caution. Where the code explains less than half of most examples, it is not believable."
     )
+    self_check: ClassVar[str] = (
+        "Not believable where neutralising the axes in the order of their contributions moves the sample "
+        "no faster than a random order."
+    )
+    cost: ClassVar[str] = (
+        "Up to 5,000 samples of each kind, 100 of them taken apart, and an autoencoder; seconds."
+    )
+    source: ClassVar[str] = "Samek et al. 2017 (arXiv 1509.06321) for the deletion test; ours"
 
     def examine(self, subject: Subject, settings: WhySettings, context: Context) -> Finding:
         bank = context.bank

@@ -70,6 +70,14 @@ class Convergence(Probe):
         "checkpoint is surely better than the one that an audit examines, or quality was still rising when "
         "training stopped, or was falling."
     )
+    self_check: ClassVar[str] = (
+        "A trend counts only where Kendall's exact test finds it, and a better checkpoint only where "
+        "fresh samples, not those that training chose it by, surely say so."
+    )
+    cost: ClassVar[str] = (
+        "Each kept checkpoint sampled afresh in 4 blocks of up to 2,500; seconds for each checkpoint."
+    )
+    source: ClassVar[str] = "Kendall 1938; Heusel et al. 2017 (arXiv 1706.08500)"
     Settings: ClassVar[type[ProbeSettings]] = ConvergenceSettings
 
     def examine(self, subject: Subject, settings: ConvergenceSettings, context: Context) -> Finding:

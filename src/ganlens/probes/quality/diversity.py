@@ -67,6 +67,12 @@ class Diversity(Probe):
         f"the real one, in all or within a class. Caution: in all outside {LESS:g}–{MORE:g}×, or within a class "
         "surely outside."
     )
+    self_check: ClassVar[str] = (
+        "The same measures on as many training samples are the reference, and a quotient counts only "
+        "where its interval, held together over all classes and spaces, is surely outside."
+    )
+    cost: ClassVar[str] = "8 blocks of up to 1,000 generated and training samples, and a labeller; seconds."
+    source: ClassVar[str] = "Friedman & Dieng 2023 (arXiv 2210.02410); Zhu et al. 2017 (arXiv 1711.11586)"
     Settings: ClassVar[type[ProbeSettings]] = DiversitySettings
 
     def examine(self, subject: Subject, settings: DiversitySettings, context: Context) -> Finding:

@@ -64,6 +64,18 @@ class Fidelity(Probe):
         f"one and at most {NEAR:g}×, with precision, recall and coverage at least {KEPT:g}× theirs. Bad: "
         f"surely beyond {FAR:g}×, or one of the shares below {LOST:g}×."
     )
+    self_check: ClassVar[str] = (
+        "Training samples against held-out ones set the scale, and a copycat and one Gaussian show what "
+        "each distance can't see; without an interval that clears them no fault is claimed."
+    )
+    cost: ClassVar[str] = (
+        "All of the audit's samples in each feature space, and a labeller; seconds, most of it for the "
+        "neighbours."
+    )
+    source: ClassVar[str] = (
+        "Heusel et al. 2017 (arXiv 1706.08500); Bińkowski et al. 2018 (arXiv 1801.01401); Kynkäänniemi et "
+        "al. 2019 (arXiv 1904.06991); Naeem et al. 2020 (arXiv 2002.09797)"
+    )
     Settings: ClassVar[type[ProbeSettings]] = FidelitySettings
 
     def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:

@@ -82,6 +82,12 @@ class Modes(Probe):
         "commonest class to never being wrong. The divergence is computed on blocks as large as the "
         "held-out set, whose own divergence from the training shares is its reference."
     )
+    self_check: ClassVar[str] = (
+        "Not believable where the labeller's own held-out accuracy is not surely well above always naming "
+        "the commonest class."
+    )
+    cost: ClassVar[str] = "All of the audit's samples and a labeller; under a second once it is trained."
+    source: ClassVar[str] = "Metz et al. 2017 (arXiv 1611.02163); Lin et al. 2018 (arXiv 1712.04086)"
     Settings: ClassVar[type[ProbeSettings]] = ModesSettings
 
     def examine(self, subject: Subject, settings: ModesSettings, context: Context) -> Finding:

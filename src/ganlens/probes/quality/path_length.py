@@ -110,6 +110,12 @@ class PathLengthProbe(Probe):
         f"Bad: surely more than {OFTEN:.0%} of the ways are torn, or surely beyond {(MANY_STOPS + 1) ** 2}× "
         f"({MANY_STOPS} samples). Smooth is not good by itself: a blur is smooth."
     )
+    self_check: ClassVar[str] = (
+        "Fading between the same two samples must show no tear, or the features tear themselves and say "
+        "nothing of the generator; stored samples show that real tears are found."
+    )
+    cost: ClassVar[str] = "About 4,000 samples of its own, on 500 ways of which 100 are walked; seconds."
+    source: ClassVar[str] = "Karras et al. 2019 (arXiv 1812.04948); ours for the shortest way and the tears"
     Settings: ClassVar[type[ProbeSettings]] = PathLengthSettings
 
     def examine(self, subject: Subject, settings: PathLengthSettings, context: Context) -> Finding:

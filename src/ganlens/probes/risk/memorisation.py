@@ -70,6 +70,18 @@ class Memorisation(Probe):
         "are planted among the samples to see how many would have shown. All this asks for held-out samples "
         "that differ from training samples by chance alone."
     )
+    self_check: ClassVar[str] = (
+        "A measure in which a copycat gives no sign is not believable, and a sign that one Gaussian gives "
+        "too is not counted; planted copies say what its silence is worth."
+    )
+    cost: ClassVar[str] = (
+        "2,000 samples and both controls in each feature space, and a search of 40 steps for 128 samples "
+        "from two starts each; tens of seconds."
+    )
+    source: ClassVar[str] = (
+        "Alaa et al. 2022 (arXiv 2102.08921); Meehan, Chaudhuri & Dasgupta 2020 (arXiv 2004.05675); "
+        "Jiralerspong et al. 2023 (arXiv 2302.04440); Stein et al. 2023 (arXiv 2306.04675)"
+    )
     Settings: ClassVar[type[ProbeSettings]] = MemorisationSettings
 
     def examine(self, subject: Subject, settings: MemorisationSettings, context: Context) -> Finding:
