@@ -9,6 +9,17 @@ from ganlens.measures.classifiers import (
 )
 from ganlens.measures.clusters import Clusters, k_means, medoids
 from ganlens.measures.copying_statistic import CopyingStatistic, copying_statistic
+from ganlens.measures.counterfactual import (
+    Proximity,
+    Realism,
+    counterfactual_diversity,
+    counterfactual_proximity,
+    counterfactual_realism,
+    counterfactual_sparsity,
+    counterfactual_transition,
+    counterfactual_validity,
+    swapped_in_order,
+)
 from ganlens.measures.disentanglement import (
     DCI,
     BetaVAEScore,
@@ -79,7 +90,9 @@ __all__ = [
     "NearestClassifier",
     "Neighbours",
     "PathLength",
+    "Proximity",
     "QuadraticClassifier",
+    "Realism",
     "SAPScore",
     "TreeClassifier",
     "TwoSampleTest",
@@ -92,6 +105,12 @@ __all__ = [
     "clip_style_mmd",
     "copying_statistic",
     "correlation",
+    "counterfactual_diversity",
+    "counterfactual_proximity",
+    "counterfactual_realism",
+    "counterfactual_sparsity",
+    "counterfactual_transition",
+    "counterfactual_validity",
     "dci",
     "distance_ratio",
     "explicitness",
@@ -126,5 +145,6 @@ __all__ = [
     "shuffled_codes",
     "sliced_wasserstein",
     "subsample_interval",
+    "swapped_in_order",
     "vendi_score",
 ]

@@ -23,6 +23,14 @@ from typing import Any
 
 from ganlens.measures.authenticity import authenticity
 from ganlens.measures.copying_statistic import copying_statistic
+from ganlens.measures.counterfactual import (
+    counterfactual_diversity,
+    counterfactual_proximity,
+    counterfactual_realism,
+    counterfactual_sparsity,
+    counterfactual_transition,
+    counterfactual_validity,
+)
 from ganlens.measures.disentanglement import (
     beta_vae_score,
     dci,
@@ -64,6 +72,7 @@ class Group(Enum):
     MEMORISATION = "Memorisation: is it new?"
     TWO_SAMPLE = "Two-sample test: can it be told from real?"
     DISENTANGLEMENT = "Disentanglement: do codes follow known factors?"
+    COUNTERFACTUALS = "Counterfactuals: what would change a classifier's mind?"
     NEIGHBOURS = "Neighbours and tools"
 
 
@@ -138,6 +147,8 @@ PAIR = "two sets of features in one space"
 REAL_AND_FAKE = "real and generated features in one space"
 THREE_SETS = "training, held-out and generated features in one space"
 TABLE = "codes and the known factors behind them"
+ORIGINALS = "originals and counterfactuals, as samples, points or features"
+EACH_SAMPLE = "it is one number a sample; for their mean `bootstrap_interval` suits"
 
 FRESH = ValidInterval("replicate_interval", "its expectation at this n, over fresh samples")
 FIXED = ValidInterval("subsample_interval", "its expectation at this n, over sets like these")
@@ -382,6 +393,60 @@ CATALOGUE: tuple[CataloguedMeasure, ...] = (
         (FRESH,),
     ),
     CataloguedMeasure(
+        counterfactual_validity,
+        Group.COUNTERFACTUALS,
+        "a classifier's scores of counterfactuals, and the classes wanted",
+        "0…1",
+        "higher",
+        "none, but searches that stop when they succeed push it to 1",
+        none_because="a search chose the samples; over independent originals `binomial_interval` suits",
+    ),
+    CataloguedMeasure(
+        counterfactual_proximity,
+        Group.COUNTERFACTUALS,
+        ORIGINALS,
+        "`l1`, `l2` 0 and up, for each sample",
+        "lower",
+        "none; only valid ones can be compared",
+        none_because=EACH_SAMPLE,
+    ),
+    CataloguedMeasure(
+        counterfactual_sparsity,
+        Group.COUNTERFACTUALS,
+        ORIGINALS,
+        "0…1, for each sample",
+        "lower",
+        "none; depends on the tolerance",
+        none_because=EACH_SAMPLE,
+    ),
+    CataloguedMeasure(
+        counterfactual_realism,
+        Group.COUNTERFACTUALS,
+        "features of counterfactuals and of real samples of their class",
+        "`distance`, `reference` 0 and up",
+        "`distance` near `reference`",
+        "both overstate, as 1/n, equally",
+        none_because="the two share a half of the real samples; repeat it with other halves",
+    ),
+    CataloguedMeasure(
+        counterfactual_transition,
+        Group.COUNTERFACTUALS,
+        "class probabilities while the change is put in, the largest part first",
+        "−1…1, for each sample",
+        "higher",
+        "none, but from the number of steps",
+        none_because=EACH_SAMPLE,
+    ),
+    CataloguedMeasure(
+        counterfactual_diversity,
+        Group.COUNTERFACTUALS,
+        "several answers for each sample",
+        "0 and up, for each sample",
+        "higher, among valid ones",
+        "none",
+        none_because=EACH_SAMPLE,
+    ),
+    CataloguedMeasure(
         nearest_neighbours,
         Group.NEIGHBOURS,
         PAIR,
@@ -465,6 +530,7 @@ TOOLS = frozenset(
         "replicate_interval",
         "shuffled_codes",
         "subsample_interval",
+        "swapped_in_order",
     }
 )
 """Public functions that are no measures: intervals, and parts that measures are made of."""
