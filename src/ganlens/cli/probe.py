@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 import typer
 import yaml
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ganlens.probes import Probe
 
 _SCALARS = (int, float, str, bool)
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
 _PANEL = "Settings of this probe"
 
 
@@ -40,10 +40,11 @@ class ProbeCommands(TyperGroup):
     """The registered probes as commands. The table is read when `ganlens probe` is used, not on import."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Every probe's name."""
+        """Every probe's name, in the order of the report."""
         from ganlens.probes import probes
+        from ganlens.probes.catalogue import by_section
 
-        return probes.names()
+        return [kind.name for kinds in by_section(probes[name] for name in probes).values() for kind in kinds]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one probe.
@@ -52,8 +53,11 @@ class ProbeCommands(TyperGroup):
             UserError: there is no such probe; the message names the nearest.
         """
         from ganlens.probes import probes
+        from ganlens.probes.catalogue import by_section
 
-        return probe_command(cmd_name, probes[cmd_name])
+        command = probe_command(cmd_name, probes[cmd_name])
+        command.rich_help_panel = next(iter(by_section([probes[cmd_name]])))
+        return command
 
 
 app = typer.Typer(cls=ProbeCommands, rich_markup_mode="rich", subcommand_metavar="NAME SUBJECT")
@@ -74,6 +78,8 @@ def probe() -> None:
 
 def probe_command(name: str, kind: type[Probe]) -> Any:
     """A command that asks one probe: its settings are the options, its question and method the help."""
+    from ganlens.probes.description import flag_of
+
     fields = kind.Settings.model_fields
 
     def ask(
@@ -83,8 +89,8 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         settings = {key: _read(fields[key], value) for key, value in chosen.items() if value is not None}
         _ask(name, subject, out, samples, seed, split_names(features), settings, given)
 
+    subject_given = _parameter("subject", SubjectName)
     shared = [
-        _parameter("subject", SubjectName),
         _parameter("out", Annotated[Path | None, typer.Option("--out", metavar="DIR", help=_OUT)], None),
         _parameter("samples", SampleCount, 10_000),
         _parameter("seed", Seed, 0),
@@ -97,13 +103,14 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("features", FeatureNames, None),
         _parameter("device", Device, None),
     ]
-    taken = {parameter.name for parameter in shared}
-    own = []
-    for key, field in fields.items():
-        flag = f"{name}-{key}" if key in taken else key
-        own.append(_parameter(_OWN + key, *_option(flag.replace("_", "-"), field)))
-    ask.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
-    ask.__annotations__ = {p.name: p.annotation for p in (*shared, *own)}
+    own = [_parameter(_OWN + key, *_option(flag_of(name, key), field)) for key, field in fields.items()]
+    parameters = [
+        subject_given,
+        *own,
+        *shared,
+    ]  # in the order of the help: its own settings before everyone's
+    ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    ask.__annotations__ = {p.name: p.annotation for p in parameters}
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
     single.command(name, help=_help(name, kind), short_help=kind.question)(ask)
     return typer.main.get_command(single)
@@ -141,15 +148,28 @@ def _ask(
 
 
 def _help(name: str, kind: type[Probe]) -> str:
+    """What the probe says of itself, in the order in which someone who is new to it would ask."""
     from rich.markup import escape
 
-    needs = ", ".join(sorted(need.value for need in kind.needs)) or "nothing but the generator"
-    return (
-        f"{escape(kind.question)}\n\n"
-        f"{escape(' '.join(kind.method.split()))}\n\n"
-        f"[bold]Needs[/bold] {needs}.\n\n"
-        f"[bold]Example[/bold]\n  ganlens probe {name} runs/first"
-    )
+    from ganlens.probes.description import examples_of, needs_of, paragraphs_of
+
+    said = {
+        "Needs": f"{needs_of(kind)}.",
+        "How it works": kind.method,
+        "How it can fail": kind.self_check,
+        "Cost": kind.cost,
+        "Source": f"{kind.source}." if kind.source else "",
+    }
+    parts = [f"[bold]{escape(kind.question)}[/bold]"]
+    for title, text in said.items():
+        first, *others = paragraphs_of(text)
+        parts += [f"[bold]{title}[/bold]: {escape(first)}", *map(escape, others)] if first else []
+    notes = ("as it is", "one setting changed")
+    lines = [
+        f"  [dim]# {note}[/dim]\n  {escape(line)}"
+        for line, note in zip(examples_of(kind), notes, strict=False)
+    ]
+    return "\n\n".join([*parts, "\n".join(["[bold]Examples[/bold]", *lines])])
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -158,18 +178,22 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 def _option(flag: str, field: FieldInfo) -> tuple[Any, Any]:
     """A setting as a typer annotation and default. What is no number, word or switch is read as YAML."""
-    kind, optional = _plain(field.annotation)
-    default = field.get_default(call_default_factory=True)
+    from ganlens.probes.description import allowed_values, default_of, plain_type
+
+    kind, optional = plain_type(field.annotation)
+    default, allowed = default_of(field), allowed_values(field)
     if kind is bool:
-        return Annotated[
-            bool | None if optional else bool, _typer_option(f"--{flag}/--no-{flag}", field)
-        ], default
+        declared = _typer_option(f"--{flag}/--no-{flag}", field)
+        return Annotated[bool | None if optional else bool, declared], default
     if kind in _SCALARS:
-        return Annotated[kind | None if optional else kind, _typer_option(f"--{flag}", field)], default
-    choices = [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
-    metavar = "|".join(choices) if choices else "VALUE"
-    shown = "" if default is None else f" [default: {default}]"
-    return Annotated[str | None, _typer_option(f"--{flag}", field, metavar=metavar, shown=shown)], None
+        bounds = f" ({allowed})" if kind is not str and allowed != "any number" else ""
+        declared = _typer_option(f"--{flag}", field, metavar=_METAVARS[kind], shown=bounds)
+        return Annotated[kind | None if optional else kind, declared], default
+    is_choice = get_origin(kind) is Literal
+    shown = f" ({allowed})" if is_choice else ""
+    shown += "" if default is None else f" [default: {default}]"
+    declared = _typer_option(f"--{flag}", field, metavar="WORD" if is_choice else "VALUE", shown=shown)
+    return Annotated[str | None, declared], None
 
 
 def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = None, shown: str = "") -> Any:
@@ -180,16 +204,10 @@ def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = N
     )
 
 
-def _plain(annotation: Any) -> tuple[Any, bool]:
-    """The type without `| None`, and whether None was allowed."""
-    if get_origin(annotation) not in (Union, UnionType):
-        return annotation, False
-    others = [part for part in get_args(annotation) if part is not NoneType]
-    return (others[0] if len(others) == 1 else annotation), len(others) < len(get_args(annotation))
-
-
 def _read(field: FieldInfo, value: Any) -> Any:
-    kind, _ = _plain(field.annotation)
+    from ganlens.probes.description import plain_type
+
+    kind, _ = plain_type(field.annotation)
     if kind in _SCALARS or get_origin(kind) is Literal or not isinstance(value, str):
         return value
     try:

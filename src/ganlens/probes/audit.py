@@ -15,16 +15,13 @@ from torch import nn
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
 from ganlens.finding import Finding
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, in_order, probes
 from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.adapters import first_line
 
 Features = Sequence[str | nn.Module | FeatureSpace]
-
-SECTIONS = ("quality", "explain", "risk")
-"""In the order they are asked and read."""
 
 
 @dataclass(frozen=True)
@@ -223,11 +220,7 @@ def _in_order(names: Sequence[str] | None) -> list[type[Probe]]:
     if not chosen:
         raise UserError(f"no probe was named; there are {', '.join(probes.names())}")
 
-    def place(probe: type[Probe]) -> tuple[int, int, str]:
-        section = SECTIONS.index(probe.section) if probe.section in SECTIONS else len(SECTIONS)
-        return section, probe.order, probe.name
-
-    return sorted(chosen, key=place)
+    return in_order(chosen)
 
 
 def _parse_all(

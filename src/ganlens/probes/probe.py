@@ -11,6 +11,7 @@ A new probe is one file below `ganlens/probes/` (or, from another package, one e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -101,3 +102,16 @@ class Probe(ABC):
 
 
 probes: Registry[type[Probe]] = Registry("probe", "ganlens.probes", group="ganlens.probes")
+
+SECTIONS = ("quality", "explain", "risk")
+"""In the order they are asked and read."""
+
+
+def in_order(kinds: Iterable[type[Probe]]) -> list[type[Probe]]:
+    """Probes in the order they are asked and read: by section, then by `order`, then by name."""
+
+    def place(kind: type[Probe]) -> tuple[int, int, str]:
+        section = SECTIONS.index(kind.section) if kind.section in SECTIONS else len(SECTIONS)
+        return section, kind.order, kind.name
+
+    return sorted(kinds, key=place)

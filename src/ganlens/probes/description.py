@@ -1,0 +1,190 @@
+"""A probe in words, for what teaches it: the help of the command line and the page of all probes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from ganlens.probes.probe import Need, Probe
+
+NO_NEEDS = "nothing but the generator"
+SHARED_OPTIONS = frozenset(
+    (
+        *("subject", "out", "samples", "seed", "data", "discriminator", "classifier"),
+        *("latent", "range", "classes", "features", "device"),
+    )
+)
+"""The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""
+
+
+_TURNS = {
+    "self-check": r"Self-checks?\b",
+    "verdict": r"(Judged|Verdicts?|Good|Bad|Caution|Not believable)\b",
+    "reference": r"(Intervals?|References?)\b",
+}
+"""What a sentence begins with where a method text turns to another of its subjects."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a probe in words.
+
+    Attributes:
+        name: the field's.
+        default: as a reader would write it; "none" for None and for what is empty.
+        allowed: the values it takes ("1 … 50", "linear, trees", "yes or no").
+        description: what it is.
+    """
+
+    name: str
+    default: str
+    allowed: str
+    description: str
+
+
+def settings_of(kind: type[Probe]) -> list[Setting]:
+    """The probe's settings, in the order of its own file."""
+    return [
+        Setting(name, _written(default_of(field)), allowed_values(field), field.description or "")
+        for name, field in kind.Settings.model_fields.items()
+    ]
+
+
+def needs_of(kind: type[Probe]) -> str:
+    """What the subject must have, as the end of "it needs …". What another need implies is left out."""
+    implied = {Need.DATA} if kind.needs & {Need.HELD_OUT, Need.LABELS, Need.FACTORS} else set()
+    return ", ".join(need.value for need in Need if need in kind.needs - implied) or NO_NEEDS
+
+
+def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
+    """A long method text as paragraphs, parted where it turns to self-checks, verdicts or references."""
+    parts, subject = [""], ""
+    for sentence in re.split(r"(?<=[.)]) (?=[A-Z(])", " ".join(method.split())):
+        turned = next((name for name, words in _TURNS.items() if re.match(words, sentence)), subject)
+        if turned != subject and len(parts[-1]) >= shortest:
+            parts.append(sentence)
+        else:
+            parts[-1] = f"{parts[-1]} {sentence}".strip()
+        subject = turned
+    return parts
+
+
+def examples_of(kind: type[Probe]) -> list[str]:
+    """Commands that ask the probe, ready to be pasted: as it is, and with one of its own settings changed."""
+    plain = f"ganlens probe {kind.name} runs/first"
+    if Need.CLASSIFIER in kind.needs:
+        plain += " --classifier python:my.module:classifier"
+    fields = kind.Settings.model_fields
+    for name in sorted(fields, key=lambda name: name in SHARED_OPTIONS):  # a shorter option first
+        value = another_value(fields[name])
+        if value is not None:
+            flag = flag_of(kind.name, name)
+            return [
+                plain,
+                f"{plain} --no-{flag}"
+                if value is False
+                else f"{plain} --{flag} {value}".removesuffix(" True"),
+            ]
+    return [plain]
+
+
+def flag_of(probe: str, setting: str) -> str:
+    """The option that a setting becomes: its own name, with the probe's before it where that is taken."""
+    return (f"{probe}-{setting}" if setting in SHARED_OPTIONS else setting).replace("_", "-")
+
+
+def plain_type(annotation: Any) -> tuple[Any, bool]:
+    """The type without `| None`, and whether None was allowed."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation, False
+    others = [part for part in get_args(annotation) if part is not NoneType]
+    return (others[0] if len(others) == 1 else annotation), len(others) < len(get_args(annotation))
+
+
+def default_of(field: FieldInfo) -> Any:
+    """The field's default, made where it is made anew each time."""
+    return field.get_default(call_default_factory=True)
+
+
+def another_value(field: FieldInfo) -> Any:
+    """A value that the field takes and that is not its default; None where none can be guessed."""
+    (kind, _), default = plain_type(field.annotation), default_of(field)
+    if kind is bool and default is not None:
+        return not default
+    if get_origin(kind) is Literal:
+        return next((choice for choice in get_args(kind) if choice != default), None)
+    if kind not in (int, float) or not default:
+        return None
+    guesses = (default * 2, default // 2 if kind is int else default / 2)
+    value = next((guess for guess in guesses if guess and _accepts(field, guess)), None)
+    return value if value is None or kind is int else f"{value:g}"
+
+
+def allowed_values(field: FieldInfo) -> str:
+    """The values a field takes, in words: "1 … 50", "above 0, below 1", "linear, trees", "yes or no"."""
+    kind, optional = plain_type(field.annotation)
+    words = "any"
+    if kind is bool:
+        words = "yes or no"
+    elif kind is str:
+        words = "text"
+    elif get_origin(kind) is Literal:
+        words = ", ".join(map(str, get_args(kind)))
+    elif get_origin(kind) in (tuple, list):
+        words = "a list"
+    elif kind in (int, float):
+        words = _interval(_bounds(field))
+    return f"{words}, or none" if optional else words
+
+
+# ---- inside
+
+
+def _written(value: Any) -> str:
+    if value is None or value in ((), [], {}, ""):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_written, value))
+    return _number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _bounds(field: FieldInfo) -> dict[str, float]:
+    """What pydantic holds the field to: some of gt, ge, lt, le."""
+    return {
+        name: getattr(rule, name)
+        for rule in field.metadata
+        for name in ("gt", "ge", "lt", "le")
+        if getattr(rule, name, None) is not None
+    }
+
+
+def _accepts(field: FieldInfo, value: float) -> bool:
+    bounds = _bounds(field)
+    return (
+        bounds.get("ge", value) <= value <= bounds.get("le", value)
+        and value > bounds.get("gt", -float("inf"))
+        and value < bounds.get("lt", float("inf"))
+    )
+
+
+def _interval(bounds: dict[str, float]) -> str:
+    """Bounds in words: "1 … 50", "above 0, below 1", "2 or more"."""
+    if {*bounds} == {"ge", "le"}:
+        return f"{_number(bounds['ge'])} … {_number(bounds['le'])}"
+    if {*bounds} == {"ge"}:
+        return f"{_number(bounds['ge'])} or more"
+    words = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
+    return (
+        ", ".join(f"{words[name]} {_number(bounds[name])}" for name in words if name in bounds)
+        or "any number"
+    )
