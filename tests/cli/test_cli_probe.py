@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+import typer
 from pydantic import Field
 
+from ganlens.cli.main import app
 from ganlens.cli.probe import probe_command
 from ganlens.finding import Baseline, Finding, Measurement, Verdict
-from ganlens.probes import Need, Probe, ProbeSettings
+from ganlens.probes import Need, Probe, ProbeSettings, probes
+from ganlens.probes.description import SHARED_OPTIONS, examples_of, paragraphs_of, settings_of
 
 
 class ToySettings(ProbeSettings):
@@ -137,3 +142,83 @@ def test_the_finding_is_printed_whole_and_saved_where_asked(
 def test_without_a_place_nothing_is_saved(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     ask("net.pt2")
     assert list(tmp_path.iterdir()) == []
+
+
+class Bracketed(Toy):
+    question = "Is x in [0, 1] a [toy]?"
+    method = "It maps [n, d] to [bold]numbers[/bold]. Verdict: [red] is a word."
+    self_check = "Fails where [k] is none of [a, b]."
+    cost = "[1] pass."
+    source = "ours [sic]"
+
+
+def plain(text: str) -> str:
+    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
+
+
+def help_of(kind: type[Probe], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        probe_command(kind.name, kind).main(["--help"], prog_name=f"ganlens probe {kind.name}")
+    return capsys.readouterr().out
+
+
+def test_brackets_in_what_a_probe_says_of_itself_are_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    shown = plain(help_of(Bracketed, capsys))
+    for text in (
+        Bracketed.question,
+        Bracketed.method,
+        Bracketed.self_check,
+        Bracketed.cost,
+        Bracketed.source,
+    ):
+        assert text in shown
+
+
+@pytest.mark.parametrize("width", [80, 110])
+@pytest.mark.parametrize("name", probes.names())
+def test_the_help_of_every_probe_teaches_and_fits_the_terminal(
+    name: str, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    kind = probes[name]
+    out = help_of(kind, capsys)
+    shown = plain(out)
+    assert max(map(len, out.splitlines())) <= width
+    first, *others = paragraphs_of(kind.method)
+    for part in (
+        kind.question,
+        f"How it works: {plain(first)}",
+        *others,
+        kind.self_check,
+        kind.cost,
+        kind.source,
+    ):
+        assert plain(part) in shown
+    assert all(plain(example) in shown for example in examples_of(kind))
+    assert not re.search(r"--[\w-]*…", out), "a setting's name is cut short at this width"
+    for setting in settings_of(kind):
+        assert plain(setting.description)[:30] in shown
+
+
+@pytest.mark.parametrize("name", probes.names())
+def test_the_examples_of_every_probe_are_understood(name: str) -> None:
+    group = typer.main.get_command(app)
+    for example in examples_of(probes[name]):
+        words = shlex.split(example)
+        assert words[:3] == ["ganlens", "probe", name]
+        with group.make_context("ganlens", ["probe"], resilient_parsing=True) as context:
+            command = group.get_command(context, "probe").get_command(context, name)
+            given = command.make_context(name, words[3:], parent=context).params
+        assert given["subject"] == "runs/first"
+
+
+def test_the_options_of_all_probes_are_those_that_settings_keep_clear_of() -> None:
+    options = {
+        parameter.name
+        for parameter in probe_command("toy", Toy).params
+        if not parameter.name.startswith("setting_")
+    }
+    assert options - {"help"} == SHARED_OPTIONS
