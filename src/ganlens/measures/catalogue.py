@@ -45,6 +45,18 @@ from ganlens.measures.disentanglement import (
 from ganlens.measures.distance_ratio import distance_ratio
 from ganlens.measures.diversity import pairwise_diversity
 from ganlens.measures.extrapolation import frechet_distance_extrapolated
+from ganlens.measures.faithfulness import (
+    completeness_gap,
+    complexity,
+    infidelity,
+    insertion_deletion_auc,
+    max_sensitivity,
+    model_randomisation,
+    pixel_flipping,
+    rank_agreement,
+    sparseness,
+    stability_over_seeds,
+)
 from ganlens.measures.feature_likelihood import feature_likelihood_gap
 from ganlens.measures.frechet import frechet_distance
 from ganlens.measures.gaussian_kernel import clip_style_mmd
@@ -73,6 +85,7 @@ class Group(Enum):
     TWO_SAMPLE = "Two-sample test: can it be told from real?"
     DISENTANGLEMENT = "Disentanglement: do codes follow known factors?"
     COUNTERFACTUALS = "Counterfactuals: what would change a classifier's mind?"
+    FAITHFULNESS = "Faithfulness: does an explanation follow the model?"
     NEIGHBOURS = "Neighbours and tools"
 
 
@@ -445,6 +458,96 @@ CATALOGUE: tuple[CataloguedMeasure, ...] = (
         "higher, among valid ones",
         "none",
         none_because=EACH_SAMPLE,
+    ),
+    CataloguedMeasure(
+        insertion_deletion_auc,
+        Group.FAITHFULNESS,
+        "samples, their maps, a baseline and the model",
+        "areas about 0…1, beyond where the score overshoots; the advantage 0 (random order) to about 1",
+        "insertion higher, deletion lower",
+        "with few steps the areas of very sparse maps are drawn towards ½",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        pixel_flipping,
+        Group.FAITHFULNESS,
+        "samples, their maps, a baseline and the model",
+        "in units of the score",
+        "higher",
+        "none for given samples; the value depends on the baseline",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        completeness_gap,
+        Group.FAITHFULNESS,
+        "signed maps and the model's scores of samples and baselines",
+        "0 and up; 1 for a map of zeros",
+        "lower",
+        "none",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        model_randomisation,
+        Group.FAITHFULNESS,
+        "a map's method, the model and randomised copies",
+        "−1…1",
+        "lower",
+        "none upward: the trained model's agreement with itself is left out",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        stability_over_seeds,
+        Group.FAITHFULNESS,
+        "a map's method and seeds",
+        "−1…1",
+        "higher",
+        "none",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        rank_agreement,
+        Group.FAITHFULNESS,
+        "two maps of each sample",
+        "−1…1",
+        "neither",
+        "none",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        infidelity,
+        Group.FAITHFULNESS,
+        "samples, attributions and the model",
+        "0…1; 1 for an attribution of zeros",
+        "lower",
+        "downwards by about 1/draws: as much of the change is fitted by luck",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        max_sensitivity,
+        Group.FAITHFULNESS,
+        "samples and a map's method",
+        "0 and up; √2 for unrelated maps of one length",
+        "lower, but never alone: a constant map has 0",
+        "downwards: the largest of a few draws is below the largest there is",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        sparseness,
+        Group.FAITHFULNESS,
+        "maps",
+        "0…1 − 1/p for p pixels",
+        "neither",
+        "none",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
+        complexity,
+        Group.FAITHFULNESS,
+        "maps",
+        "0…ln p nats for p pixels",
+        "neither",
+        "none",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
     ),
     CataloguedMeasure(
         nearest_neighbours,

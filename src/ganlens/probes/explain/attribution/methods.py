@@ -145,7 +145,8 @@ def _smooth(score: Score, samples: Tensor, noises: Tensor) -> Tensor:
     draws = len(noises)
     noises = noises.to(samples.device)
     copies = (samples[:, None] + noises[None]).flatten(0, 1)
-    return _gradient(score, copies).unflatten(0, (len(samples), draws)).mean(dim=1)
+    mean: Tensor = _gradient(score, copies).unflatten(0, (len(samples), draws)).mean(dim=1)
+    return mean
 
 
 def _grad_cam(score: Score, layer: nn.Module, samples: Tensor) -> Tensor:
