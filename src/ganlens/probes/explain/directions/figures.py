@@ -1,0 +1,187 @@
+"""One table of all directions, strips of the best, and every method's scores beside random ones'."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.probes.charts import GENERATED, REAL
+from ganlens.probes.explain.directions.examination import Judged, Outcome, is_random
+from ganlens.probes.explain.directions.methods import TITLES
+from ganlens.subject import Subject
+
+STRIPS = 12
+STRIP_STARTS = 2
+STEPS = 9
+GREY = "#999999"
+
+
+def figures_of(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]:
+    """Strips of the best first: what a person looks at; then the scores, then everything."""
+    return [*strips(subject, outcome, reach), score_plot(outcome), table_of(outcome)]
+
+
+def strips(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]:
+    """What each of the best directions does to two samples; where there are none, what the best of the
+    others do, and that they are not to be believed."""
+    best = outcome.believable[:STRIPS]
+    return [_strip(subject, outcome, judged, reach) for judged in best or _runners_up(outcome)]
+
+
+def _runners_up(outcome: Outcome) -> list[Judged]:
+    others = [each for each in outcome.judged if not is_random(each)]
+    return sorted(others, key=lambda each: -each.claim.score.value)[:2]
+
+
+def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> Picture:
+    course = outcome.course
+    rows = telling_starts(outcome, judged)
+    labels = None if course.labels is None else course.labels[rows]
+    along = torch.linspace(-reach, reach, STEPS).tolist()
+    frames = [
+        course.walk.samples(course.walk.scale.moved(course.points[rows], judged.unit, a), labels)
+        for a in along
+    ]
+    twins = [each.title for each in outcome.judged if each.twin is judged and not is_random(each)]
+    same = f" {_listed(twins)} {'do' if len(twins) > 1 else 'does'} the same." if twins else ""
+    believable = "" if judged.believable else "; NOT BELIEVABLE: random directions score as much"
+    return Picture(
+        subject.modality.strips(torch.stack([torch.stack([f[i] for f in frames]) for i in range(len(rows))])),
+        f"{judged.title}: {judged.name.text} (score {judged.claim.score.value:.2f}, "
+        f"{judged.claim.score.low:.2f} to {judged.claim.score.high:.2f}; random {outcome.baseline.bar:.2f}"
+        f"{believable}). From left to right −{reach:g} to {reach:g} standard deviations, the sample itself in "
+        f"the middle; to the left it {judged.name.backwards}. {judged.name.evidence}.{same}",
+    )
+
+
+def telling_starts(outcome: Outcome, judged: Judged) -> Tensor:
+    """Rows of the starts to show: of the class that the name speaks of, where it speaks of one."""
+    course, flips = outcome.course, judged.name.flips
+    rows = torch.arange(len(course.points))
+    if flips is not None and course.panel.classes:
+        labels = None if course.labels is None else course.labels
+        classes = course.panel.classes_of(course.panel(course.walk.samples(course.points, labels)))
+        fitting = rows[classes != flips.into if flips.out_of is None else classes == flips.out_of]
+        rows = fitting if len(fitting) >= STRIP_STARTS else rows
+    return rows[:STRIP_STARTS]
+
+
+def score_plot(outcome: Outcome) -> Plot:
+    """Every direction's score as a dot, with its interval, by method; a line at the bar."""
+    bar = outcome.baseline.bar
+    data = []
+    for believed, name, colour in ((True, "believable", GENERATED), (False, "not believable", GREY)):
+        shown = [each for each in outcome.judged if each.believable is believed]
+        scores = [each.claim.score for each in shown]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [each.title for each in shown],
+                "y": [score.value for score in scores],
+                "text": [each.name.text for each in shown],
+                "hovertemplate": "%{x}: %{text}<br>score %{y:.2f}<extra></extra>",
+                "marker": {"color": colour, "size": 8, "symbol": "circle" if believed else "circle-open"},
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [max(0.0, score.high - score.value) for score in scores],
+                    "arrayminus": [max(0.0, score.value - score.low) for score in scores],
+                    "thickness": 1,
+                    "width": 2,
+                },
+            }
+        )
+    layout = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "legend": {"orientation": "h", "y": 1.12},
+        "xaxis": {
+            "title": {"text": "direction, by method"},
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [each.title for each in outcome.judged],
+            "tickangle": -60,
+            "automargin": True,
+        },
+        "yaxis": {
+            "title": {"text": "score (1: does one thing, evenly, far beyond random)"},
+            "range": [0, 1.02],
+        },
+        "shapes": [
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": bar,
+                "y1": bar,
+                "line": {"dash": "dash", "width": 1.5, "color": REAL},
+            }
+        ],
+        "annotations": [
+            {
+                "xref": "paper",
+                "x": 1,
+                "y": bar,
+                "text": f"95 % of {len(outcome.baseline.scores)} random directions score less",
+                "showarrow": False,
+                "xanchor": "right",
+                "yanchor": "bottom",
+            }
+        ],
+    }
+    return Plot(
+        {"data": data, "layout": layout},
+        "A direction is believable where its whole interval lies above the dashed line. Look for methods whose "
+        "dots all lie low: their directions do what any random one does.",
+    )
+
+
+def table_of(outcome: Outcome) -> Table:
+    """All directions, a line each."""
+    random_effect = max(outcome.baseline.effect, 1e-30)
+    coded = any(each.code_leak is not None for each in outcome.judged)
+    rows = tuple(
+        (
+            TITLES[each.of.method],
+            each.number + 1,
+            each.name.text,
+            "same as " + each.twin.title if each.twin is not None else _mark(each),
+            round(each.claim.score.value, 2),
+            round(each.effect / random_effect, 2),
+            round(each.claim.evenness, 2),
+            round(each.claim.leakage, 2),
+            *((round(each.code_leak, 2) if each.code_leak is not None else "–",) if coded else ()),
+            round(each.length, 3),
+            round(each.straightness, 2),
+            "–" if each.stability is None else round(each.stability, 2),
+            each.name.evidence,
+        )
+        for each in outcome.judged
+    )
+    columns = ("method", "#", "name", "believable", "score", "effect", "even", "leakage")
+    further = ("path length", "straightness", "stability", "evidence")
+    return Table(
+        (*columns, *(("code leakage",) if coded else ()), *further),
+        rows,
+        "Effect: mean squared change of the sample for one standard deviation, 1 being that of random "
+        "directions. Even: Kendall's rank correlation of the main reading with the distance moved. Leakage: "
+        "share of the change of all readings (of the autoencoder's code) that is not the main one. Path "
+        "length: in roots of the samples' variance per standard deviation; straightness: 1 where the change is the "
+        "same all the way. Stability: correlation of what it does with what the nearest direction of a second "
+        "fit does, on other latents or half the samples. A name is to be used where the direction is believable.",
+    )
+
+
+def _mark(judged: Judged) -> str:
+    return "yes" if judged.believable else "no"
+
+
+def _listed(names: list[str]) -> str:
+    shown = names[:4]
+    if len(names) > 4:
+        return f"{', '.join(shown)} and {len(names) - 4} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]

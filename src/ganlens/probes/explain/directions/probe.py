@@ -1,0 +1,301 @@
+"""Which directions of the latent space do one thing each? Every known method, held to one standard."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.probes.explain.directions.audit import QUANTILE
+from ganlens.probes.explain.directions.examination import (
+    Judged,
+    Outcome,
+    Plan,
+    examine_directions,
+    lay_out,
+)
+from ganlens.probes.explain.directions.figures import figures_of
+from ganlens.probes.explain.directions.likeness import SAME
+from ganlens.probes.explain.directions.methods import TITLES
+from ganlens.probes.explain.directions.shuffled import Shuffled, check_on_shuffled
+from ganlens.probes.explain.directions.walk import Walk
+from ganlens.probes.explain.preconditions import sentences
+from ganlens.probes.measured import measured
+from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.registry import nearest_names
+from ganlens.subject import Subject
+
+SEVERAL = 3
+"""Believable directions that do different things, from which the verdict is good."""
+
+NAMED = 4
+"""Directions named in the headline."""
+
+FEWEST_SAMPLES = 100
+FAINT = 1e-9
+"""Share of the samples' variance that a step of one standard deviation has to change, or nothing does."""
+
+
+class DirectionsSettings(ProbeSettings):
+    space: str = Field("auto", description="Latent space to look in; auto: w where there is one, else z")
+    methods: list[str] = Field(list(TITLES), min_length=1, description=f"Methods to ask: {', '.join(TITLES)}")
+    k: int = Field(8, ge=1, le=64, description="Directions of each method, at most (boundaries: one a class)")
+    steps: int = Field(150, ge=1, description="Training steps of the learned methods")
+    batch: int = Field(24, ge=2, description="Pairs of samples in a step of the reconstructor")
+    layer: str = Field(
+        "auto", description="Layer whose principal components GANSpace takes; auto: w itself, or the first"
+    )
+    conditional: bool = Field(
+        False, description="Make each class's boundary direction orthogonal to the other classes'"
+    )
+    starts: int = Field(64, ge=16, description="Fresh latents from which every direction is followed")
+    randoms: int = Field(24, ge=5, description="Random directions that set the bar")
+    reach: float = Field(2.0, gt=0, description="How far directions are followed, in standard deviations")
+    show: float = Field(3.0, gt=0, description="How far the pictured traversals go, in standard deviations")
+    stability: bool = Field(
+        True, description="Fit every method twice, to see whether it finds the same again"
+    )
+
+    @field_validator("methods")
+    @classmethod
+    def _known(cls, methods: list[str]) -> list[str]:
+        for method in methods:
+            if method not in TITLES:
+                raise ValueError(f"there is no method {method!r}. {nearest_names(method, list(TITLES))}")
+        return list(dict.fromkeys(methods))
+
+
+@probes.register("directions")
+class Directions(Probe):
+    """Which latent directions do one thing each, and what is it?
+
+    `finding.arrays` holds, for every method that was asked, `directions_<method>` [k, d] float32 and
+    `self_score_<method>` [k]. A row u is a unit vector in the coordinates of `LatentScale.of` the points of
+    the space behind the bank's samples: moving by a standard deviations takes the flattened point p to
+    p + a·u·deviation. For latents drawn from N(0, I) the deviation is 1 but for chance, so a row is then the
+    latent direction itself. A row points to where its main reading rises. `deviation` [d] is in the arrays
+    too, and the name of the space in `finding.method`.
+    """
+
+    name: ClassVar[str] = "directions"
+    question: ClassVar[str] = "Which directions of its latent space do one thing each, and what do they do?"
+    section: ClassVar[str] = "explain"
+    order: ClassVar[int] = 35
+    Settings: ClassVar[type[ProbeSettings]] = DirectionsSettings
+    method: ClassVar[str] = (
+        "Directions by every method that this generator allows: GANSpace (principal components of w or of an "
+        "early layer), SeFa (what the first weights stretch most), the mean Jacobian, class boundaries "
+        "(support vector machines between the 2 % highest and lowest scores of a class), directions learned "
+        "with a reconstructor, LatentCLR, regressions of the autoencoder's axes and of what is read off "
+        "samples, and random ones. All are followed from the same fresh latents by the same distances. What is "
+        "read off samples: for pictures exact statistics (place, size, strength, weight, lean, stretch, tint), "
+        "for points their coordinates; known factors, read by trees from the code; and log-odds of classes by "
+        "a labeller. A reading is dropped where those before it explain half of it. Score = purity · evenness · "
+        "strength: the share of all change that is the main reading's mean shift; Kendall's rank correlation "
+        "of the main reading with the distance; and 1 less the ratio of random directions' mean squared shift "
+        "of that reading to the direction's own. The main reading is chosen on half of the starts and "
+        "measured on the others; intervals are bootstraps over those. A direction is believable where the "
+        f"interval of its score lies above {QUANTILE:.0%} of random directions' scores by the same procedure. "
+        "“Makes a 4 a 9” is said where the exact interval of the share of starts that become that class lies "
+        "above random directions' mean. Directions are the same where the changes they cause on the same "
+        f"starts correlate by more than {SAME:g}. Verdict: good where {SEVERAL} or more different directions "
+        "are believable, caution for fewer, not believable where none by any method is, or where half of the "
+        "best claims hold in a generator with shuffled weights as well."
+    )
+    self_check: ClassVar[str] = (
+        "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
+        "vanish when the generator's weights are shuffled; where no method's does, the finding is not believable."
+    )
+    cost: ClassVar[str] = (
+        "About 35,000 samples, two short trainings with gradients, and a labeller and an autoencoder where "
+        "there are data; up to a minute."
+    )
+    source: ClassVar[str] = (
+        "Härkönen et al. 2020 (arXiv 2004.02546); Shen & Zhou 2021 (arXiv 2007.06600); Shen et al. 2020 (arXiv "
+        "2005.09635); Voynov & Babenko 2020 (arXiv 2002.03754); Yüksel et al. 2021 (arXiv 2104.00820); "
+        "Adebayo et al. 2018 (arXiv 1810.03292)"
+    )
+
+    def examine(self, subject: Subject, settings: DirectionsSettings, context: Context) -> Finding:
+        bank = context.bank
+        if bank.size < FEWEST_SAMPLES:
+            because = f"it needs at least {FEWEST_SAMPLES} generated samples and there are {bank.size}"
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        plan = Plan(**settings.model_dump(exclude={"show"}) | {"methods": tuple(settings.methods)})
+        course = lay_out(context, plan, Walk.through(subject, bank, settings.space))
+        if not course.panel.readings:
+            because = "nothing that can be named is read off such samples, or nothing varies over them"
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        outcome = examine_directions(context, plan, course)
+        shuffled = check_on_shuffled(context, outcome)
+        return Finding(
+            probe=self.name,
+            question=self.question,
+            headline=headline(outcome, shuffled),
+            verdict=verdict_of(outcome, shuffled),
+            measurements=measurements_of(outcome, shuffled),
+            method=_how(self.method, outcome, shuffled),
+            figures=figures_of(subject, outcome, settings.show),
+            arrays=_arrays(outcome),
+        )
+
+
+def verdict_of(outcome: Outcome, shuffled: Shuffled) -> Verdict:
+    """See `Directions.method`."""
+    if not outcome.believable or not shuffled.passed:
+        return Verdict.NOT_BELIEVABLE
+    return Verdict.GOOD if len(outcome.believable) >= SEVERAL else Verdict.CAUTION
+
+
+def headline(outcome: Outcome, shuffled: Shuffled) -> str:
+    """The best directions by name, and the methods that have none."""
+    best = outcome.believable
+    if not best:
+        if outcome.baseline.effect <= FAINT:
+            return "Not believable: moving its latents changes nothing in its samples, along any direction."
+        methods = len([found for found in outcome.sets if found.method != "random"])
+        return (
+            f"Not believable: none of the directions by {methods} method{'s' * (methods != 1)} does one thing "
+            "more clearly than random directions do; the traversals below explain nothing."
+        )
+    gate = "" if shuffled.passed else f"Not believable: {_lower(shuffled.sentence)}"
+    named = ", ".join(f"“{each.name.text}” ({each.title})" for each in _different(best)[:NAMED])
+    more = ", …" if len(_different(best)) > NAMED else ""
+    count = (
+        f"{len(best)} direction{'s' * (len(best) != 1)} that {'do' if len(best) > 1 else 'does'} one thing"
+    )
+    idle = [found.title for found in outcome.sets if _idle(outcome, found.method)]
+    rest = ""
+    if idle:
+        what = "its directions do" if len(idle) == 1 else "their directions do"
+        rest = f"Of {_listed(idle)} {what} nothing that a random one does not."
+    return sentences(gate, f"Found {count}{' each' * (len(best) > 1)}: {named}{more}.", rest)
+
+
+def _different(best: list[Judged]) -> list[Judged]:
+    """The best of each name."""
+    found: dict[str, Judged] = {}
+    for each in best:
+        found.setdefault(each.name.text, each)
+    return list(found.values())
+
+
+def _idle(outcome: Outcome, method: str) -> bool:
+    return method != "random" and not any(each.believable for each in outcome.by(method))
+
+
+def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
+    """Methods first, then the best directions."""
+    lines = [
+        line for found in outcome.sets if found.method != "random" for line in _method(outcome, found.method)
+    ]
+    bar = f"the score that 95 % of {len(outcome.baseline.scores)} random directions stay below"
+    for each in outcome.believable[:12]:
+        lines.append(
+            each.claim.score.measurement(
+                f"score of {each.title}, “{each.name.text}”",
+                better="higher",
+                baseline=outcome.baseline.bar,
+                what=bar,
+            )
+        )
+        if each.name.flips is not None and each.name.flips.beats_random:
+            lines.append(
+                each.name.flips.share.measurement(
+                    f"share turned by {each.title}, “{each.name.text}”",
+                    better="higher",
+                    baseline=each.name.flips.by_random,
+                    what="random directions, turned to the side where that class's odds rise",
+                )
+            )
+    if shuffled.tried:
+        lines.append(
+            Measurement(
+                name="claims that hold in a generator with shuffled weights",
+                value=len(shuffled.kept) / shuffled.tried,
+                interval="none: one shuffled generator was tried",
+                better="lower",
+                baseline=Baseline(value=1.0, what=f"the generator itself, {shuffled.tried} claims"),
+            )
+        )
+    return lines
+
+
+def _method(outcome: Outcome, method: str) -> list[Measurement]:
+    title, judged = TITLES[method], outcome.by(method)
+    scores = torch.tensor([each.claim.score.value for each in judged], dtype=torch.float64)
+    lines = [
+        measured(
+            f"mean score, {title}",
+            float(scores.mean()),
+            f"none: the {len(judged)} directions are all there are",
+            better="higher",
+            baseline=float(outcome.baseline.scores.mean()),
+            what=f"{len(outcome.baseline.scores)} random directions",
+        )
+    ]
+    if method in outcome.told:
+        value, interval = outcome.told[method]
+        controls = {"random directions": outcome.told["random"][0]} if "random" in outcome.told else {}
+        lines.append(
+            measured(
+                f"directions told apart, {title}",
+                value,
+                interval,
+                better="higher",
+                baseline=1 / len(judged),
+                what=f"naming one of {len(judged)} by chance",
+                controls=controls,
+            )
+        )
+    facts = judged[0].of.facts
+    if "accuracy" in facts:
+        lines.append(
+            measured(
+                "held-out accuracy of the boundaries",
+                facts["accuracy"],
+                "none: a mean over the classes' boundaries, each tested on its own held-out share",
+                better="higher",
+                baseline=0.5,
+                what="naming a side by chance",
+            )
+        )
+    return lines
+
+
+def _how(method: str, outcome: Outcome, shuffled: Shuffled) -> str:
+    course = outcome.course
+    found = "; ".join(f"{each.title}: {each.how}" for each in outcome.sets if each.method != "random")
+    left = "; ".join(f"{each.title}, because {each.because}" for each in outcome.left_out)
+    readings = [reading.name for reading in course.panel.readings if reading.of_class is None]
+    if course.panel.classes:
+        readings.append(f"odds of {len(course.panel.classes)} classes by {course.panel.class_source}")
+    reach = float(course.distances[-1])
+    return sentences(
+        method,
+        f"Here: space {course.walk.space.name}, {course.walk.size:,} numbers; {len(course.points)} starts, moved by "
+        f"±{reach / 2:g} and ±{reach:g} standard deviations. Read: {', '.join(readings)}.",
+        f"{found}.",
+        f"Left out: {left}." if left else "",
+        shuffled.sentence,
+    )
+
+
+def _arrays(outcome: Outcome) -> dict[str, Tensor]:
+    arrays = {"deviation": outcome.course.walk.scale.deviation.float()}
+    for found in outcome.sets:
+        arrays[f"directions_{found.method}"] = found.unit.float().contiguous()
+        scores = [each.claim.score.value for each in outcome.by(found.method)]
+        arrays[f"self_score_{found.method}"] = torch.tensor(scores, dtype=torch.float32)
+    return arrays
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
