@@ -18,3 +18,17 @@ def tiny():
         return Split(SampleArray(pixels.astype(np.uint8)), torch.from_numpy(labels.astype(np.int64)))
 
     return Dataset("tiny", Images(), split(96), split(40), ("dark", "bright"))
+
+
+@pytest.fixture
+def filled():
+    """A function that fills a module's weights from a seed of its own, and gives the module back."""
+
+    def fill(module, seed=0):
+        rng = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=rng))
+        return module.eval()
+
+    return fill

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.modality import Modality
 from ganlens.randomness import torch_generator
 from ganlens.subject.contract import Generator
+from ganlens.subject.returned import Layout, described, element, find_output
 
 TRIAL = 8
 """Samples made to see what a generator returns."""
-DARK = 0.25
-"""A generator of values in 0…1 makes something darker than this; one of values in −1…1 may be all bright."""
+NOISE_SEED = 0x5EED
+"""Of the noise that a generator draws for itself: the same at every call, so that its samples can be repeated."""
+CLASS_COUNTS = ("num_classes", "n_classes", "c_dim", "label_dim")
+"""Attributes that say how many classes a generator knows."""
 
 
 @contextmanager
@@ -37,6 +40,18 @@ def evaluating(*modules: nn.Module | None) -> Iterator[None]:
             part.training = training
 
 
+@contextmanager
+def repeated_noise(device: torch.device) -> Iterator[None]:
+    """For the block, the global generators of numbers start from one seed; afterwards they are where they were."""
+    cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if cuda else []):
+        torch.default_generator.manual_seed(NOISE_SEED)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(NOISE_SEED)
+        yield
+
+
 @dataclass
 class AdaptedGenerator:
     """A generator of any make, behind the contract of `ganlens.subject.contract.Generator`.
@@ -47,7 +62,12 @@ class AdaptedGenerator:
         latent_shape: shape of one latent.
         num_classes: labels it wants, or 0.
         gaussian: whether the latents are known to be N(0, I).
+        output: position or name of the samples in what it returns; None where it returns them alone.
+        layout: how the axes of its samples become the modality's.
         rescale: (low, high) of what the wrapped generator returns, mapped to −1…1; None to leave it alone.
+        labels_as: how a conditional one takes its labels: "index" (int64 [n]) or "one-hot" (float32
+            [n, num_classes]). "none": it is unconditional, and wants None where labels would stand.
+        noisy: whether it draws noise of its own from the global generators.
     """
 
     name: str
@@ -57,7 +77,11 @@ class AdaptedGenerator:
     latent_shape: tuple[int, ...]
     num_classes: int = 0
     gaussian: bool = False
+    output: int | str | None = None
+    layout: Layout = field(default_factory=Layout)
     rescale: tuple[float, float] | None = None
+    labels_as: Literal["index", "one-hot", "none"] = "index"
+    noisy: bool = False
     declared_layers: tuple[str, ...] | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
@@ -71,16 +95,16 @@ class AdaptedGenerator:
         A conditional generator that is asked without labels makes its class 0.
 
         Raises:
-            UserError: the generator raises, or returns anything but one tensor of n samples.
+            UserError: the generator raises, or returns anything but samples, a row a latent.
         """
+        return self.finished(self.picked(self.called(latent, labels), len(latent)))
+
+    def called(self, latent: Tensor, labels: Tensor | None = None) -> Any:
+        """Whatever the generator returns, as it returns it."""
         latent = latent.to(self.device)
-        arguments = [latent]
-        if self.num_classes:
-            arguments.append(torch.zeros(len(latent), dtype=torch.int64) if labels is None else labels)
-            arguments[1] = arguments[1].to(self.device)
-        with evaluating(self.module):
+        with self.running():
             try:
-                made = self.make(*arguments)
+                return self.make(latent, *self.label_arguments(labels, len(latent)))
             except UserError:
                 raise
             except Exception as error:
@@ -89,24 +113,43 @@ class AdaptedGenerator:
                 raise UserError(
                     f"the generator {self.name} failed on latents of shape {shape}: {failure}"
                 ) from error
-        if not isinstance(made, Tensor):
-            what = f"a {type(made).__name__}" + (
-                f" of {len(made)}" if isinstance(made, (tuple, list, dict)) else ""
-            )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What must hold while any part of the generator runs: evaluation mode, noise that can be repeated."""
+        with evaluating(self.module), repeated_noise(self.device) if self.noisy else nullcontext():
+            yield
+
+    def label_arguments(self, labels: Tensor | None, n: int) -> list[Tensor | None]:
+        """What stands after the latents in a call: labels [n] in the form the generator wants, or nothing."""
+        if not self.num_classes:
+            return [None] if self.labels_as == "none" else []
+        labels = torch.zeros(n, dtype=torch.int64) if labels is None else labels
+        labels = labels.to(self.device)
+        if self.labels_as == "one-hot":
+            labels = functional.one_hot(labels, self.num_classes).float()
+        return [labels]
+
+    def picked(self, returned: Any, n: int) -> Tensor:
+        """The samples among what the generator returned for n latents, otherwise as they are.
+
+        Raises:
+            UserError: they are no tensor of n rows.
+        """
+        if self.output is not None and not isinstance(returned, Tensor):
+            returned = element(returned, self.output, self.name)
+        if not isinstance(returned, Tensor):
+            raise UserError(f"the generator {self.name} returned {described(returned)}, not one tensor")
+        if returned.ndim < 2 or len(returned) != n:
             raise UserError(
-                f"the generator {self.name} returned {what}, not one tensor; wrap it to return its samples "
-                "alone"
+                f"the generator {self.name} returned shape {tuple(returned.shape)} for {n} latents; "
+                f"expected [{n}, …]"
             )
-        if made.ndim < 2 or len(made) != len(latent):
-            raise UserError(
-                f"the generator {self.name} returned shape {tuple(made.shape)} for {len(latent)} latents; "
-                f"expected [{len(latent)}, …]"
-            )
-        return self.finished(made)
+        return returned
 
     def finished(self, made: Tensor) -> Tensor:
-        """What the generator returned, as float32 in the modality's range."""
-        made = made.float()
+        """The samples that the generator returned, as float32 in the modality's layout and range."""
+        made = self.layout(made.float())
         if self.rescale is not None:
             low, high = self.rescale
             made = (made - low) * (2 / (high - low)) - 1
@@ -129,7 +172,7 @@ def adapt(
     Raises:
         UserError: it is neither, or the latent's shape is not known.
     """
-    classes = int(num_classes if num_classes is not None else getattr(source, "num_classes", 0) or 0)
+    classes = num_classes if num_classes is not None else _class_count(source)
     module = _layers_of(source)
     if device is None:
         device = next((weight.device for weight in module.parameters()), None) if module is not None else None
@@ -181,65 +224,82 @@ def adapt(
     )
 
 
-def try_out(adapted: AdaptedGenerator) -> tuple[AdaptedGenerator, Tensor, list[str]]:
-    """Make `TRIAL` samples. Returns the generator (with a latent shape it takes), them, and what was noticed.
+def try_out(
+    adapted: AdaptedGenerator, *, output: int | str | None = None, classes_declared: bool = False
+) -> tuple[AdaptedGenerator, Tensor, list[str]]:
+    """Make `TRIAL` samples, trying other ways to call the generator where the plain one fails.
 
-    A flat latent that fails is tried as [n, d, 1, 1], which transposed-convolution generators want.
+    Args:
+        output: which element of what it returns holds its samples; None to look.
+        classes_declared: whether its number of classes is the user's word rather than an attribute.
+
+    Returns:
+        The generator as it can be called, its samples as it returns them, and what was noticed.
 
     Raises:
         UserError: it fails, or what it makes is not finite.
     """
-    notes: list[str] = []
-    try:
-        samples = _trial(adapted)
-    except UserError:
-        if not adapted.gaussian or len(adapted.latent_shape) != 1:
-            raise
-        shape = (*adapted.latent_shape, 1, 1)
-        tall = replace(
-            adapted, latent_shape=shape, draw=lambda n, rng: torch.randn((n, *shape), generator=rng)
-        )
+    first_failure: UserError | None = None
+    latents = None
+    for candidate, notes in _ways_to_call(adapted, classes_declared):
         try:
-            samples = _trial(tall)
-        except UserError:
-            tall = None  # type: ignore[assignment]
-        if tall is None:
-            raise
-        adapted = tall
-        notes.append(f"the generator takes its {shape[0]} latent numbers as {shape[0]}×1×1")
-    return adapted, samples, notes
+            with repeated_noise(candidate.device), torch.no_grad():
+                latents = candidate.sample_latent(TRIAL, rng=torch_generator(0, "subject", "trial"))
+                returned = candidate.called(latents)
+        except UserError as failure:
+            first_failure = first_failure or failure
+            continue
+        candidate.output, note = find_output(returned, TRIAL, output, candidate.name)
+        notes += [note] if note else []
+        made = candidate.picked(returned, TRIAL).cpu()
+        check_finite(made, candidate.name)
+        if _differs_from_itself(candidate, latents, made):
+            candidate.noisy = True
+            notes.append(
+                "the generator draws noise of its own; it is given the same at every call, so that its samples "
+                "can be repeated"
+            )
+        return candidate, made, notes
+    assert first_failure is not None
+    raise first_failure
 
 
-def fit_range(
-    samples: Tensor, modality: Modality, declared: tuple[float, float] | None
-) -> tuple[tuple[float, float] | None, str | None]:
-    """How the values of `samples` must be mapped to the modality's range, and a sentence where there is news.
-
-    Returns:
-        ((low, high) to map to −1…1, or None to leave them, note or None).
-    """
-    if modality.range is None:
-        return None, None
-    if declared is not None:
-        low, high = declared
-        if not low < high:
-            raise UserError(f"range=({low}, {high}): give the lowest value first, e.g. range=(0, 1)")
-        return (None if (low, high) == modality.range else (low, high)), None
-    low, high = float(samples.min()), float(samples.max())
-    if low == high:
-        return None, None
-    seen = f"({low:.2f}…{high:.2f} on a trial)"
-    if -1e-4 <= low < DARK and high <= 1 + 1e-4:
-        hint = "say range=(-1, 1) if that is wrong"
-        return (0.0, 1.0), f"the generator returns values in 0…1 {seen}; they are mapped to −1…1 ({hint})"
-    if low >= -1e-2 and 8 < high <= 256:
-        return (0.0, 255.0), f"the generator returns values in 0…255 {seen}; they are mapped to −1…1"
-    if low < modality.range[0] - 0.05 or high > modality.range[1] + 0.05:
-        return (
-            None,
-            f"the generator returns values outside −1…1 {seen}; declare range=(low, high) if it means to",
+def _ways_to_call(
+    adapted: AdaptedGenerator, classes_declared: bool
+) -> Iterator[tuple[AdaptedGenerator, list[str]]]:
+    """The generator as it should be called, then other ways that others' generators want, and their notes."""
+    shapes = [(adapted, list[str]())]
+    if adapted.gaussian and len(adapted.latent_shape) == 1:
+        tall = (*adapted.latent_shape, 1, 1)
+        upright = replace(
+            adapted, latent_shape=tall, draw=lambda n, rng: torch.randn((n, *tall), generator=rng)
         )
-    return None, None
+        shapes.append((upright, [f"the generator takes its {tall[0]} latent numbers as {tall[0]}×1×1"]))
+    for candidate, notes in shapes:
+        yield candidate, [*notes]
+        if candidate.num_classes:
+            said = "the generator takes its labels as one-hot vectors"
+            yield replace(candidate, labels_as="one-hot"), [*notes, said]
+    for candidate, notes in shapes:
+        if candidate.num_classes and not classes_declared:
+            said = (
+                f"it says that it knows {candidate.num_classes} classes and takes no labels; it is examined "
+                "without"
+            )
+            yield replace(candidate, num_classes=0), [*notes, said]
+        elif not candidate.num_classes:
+            said = "the generator is given None in the place of labels"
+            yield replace(candidate, labels_as="none"), [*notes, said]
+
+
+def _differs_from_itself(adapted: AdaptedGenerator, latents: Tensor, made: Tensor) -> bool:
+    """Whether the same latents give other samples when the global generators of numbers stand elsewhere."""
+    with torch.random.fork_rng(devices=[adapted.device] if adapted.device.type == "cuda" else []):
+        torch.rand(1, device=adapted.device)
+        torch.rand(1)
+        with torch.no_grad():
+            again = adapted.picked(adapted.called(latents), len(latents)).cpu()
+    return again.shape == made.shape and not torch.allclose(again.float(), made.float(), rtol=1e-3, atol=1e-4)
 
 
 def lets_gradients_through(adapted: AdaptedGenerator) -> bool:
@@ -255,45 +315,6 @@ def lets_gradients_through(adapted: AdaptedGenerator) -> bool:
     except Exception:  # any failure is the answer: it can't be differentiated
         return False
     return gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.any())
-
-
-def reachable_layers(adapted: AdaptedGenerator) -> list[str]:
-    """Names of the sub-modules that run and give a tensor when a sample is made, in the order they finish.
-
-    Found by hooking all of them once, so compiled programs, whose sub-modules can't be hooked, have none.
-    """
-    if adapted.module is None:
-        return []
-    ran: dict[str, None] = {}
-    handles = []
-    try:
-        for name, part in adapted.module.named_modules():
-            if name:
-                handles.append(part.register_forward_hook(_noting(ran, name)))
-        with torch.no_grad():
-            adapted.synthesize(adapted.sample_latent(2, rng=torch_generator(0, "subject", "layer trial")))
-    except (RuntimeError, UserError, NotImplementedError):
-        ran.clear()
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [name for name in ran if adapted.declared_layers is None or name in adapted.declared_layers]
-
-
-def _noting(ran: dict[str, None], name: str) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            ran.setdefault(name)
-
-    return hook
-
-
-def _trial(adapted: AdaptedGenerator) -> Tensor:
-    latents = adapted.sample_latent(TRIAL, rng=torch_generator(0, "subject", "trial"))
-    with torch.no_grad():
-        samples = adapted.synthesize(latents).cpu()
-    check_finite(samples, adapted.name)
-    return samples
 
 
 def check_finite(samples: Tensor, name: str) -> None:
@@ -330,6 +351,15 @@ def _latent_shape(source: Any, name: str, latent: int | tuple[int, ...] | None) 
         f"{name}: its latent's shape is not known; give it, e.g. latent=100 or latent=(100, 1, 1); "
         "on the command line --latent 100 or --latent 100,1,1"
     )
+
+
+def _class_count(source: Any) -> int:
+    """How many classes it says it knows; 0 where it says nothing."""
+    for key in CLASS_COUNTS:
+        count = getattr(source, key, None)
+        if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+            return count
+    return 0
 
 
 def _layers_of(source: Any) -> nn.Module | None:

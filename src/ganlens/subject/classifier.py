@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.subject.adapters import evaluating, first_line
+from ganlens.subject.layers import layers_of
+from ganlens.subject.returned import described, elements
 
 ROUNDING = 1e-3
 
@@ -22,8 +24,11 @@ class AdaptedClassifier(nn.Module):
         module: the module whose layers can be reached, or None for a black box.
         num_classes: 2 and up.
         class_names: one for each class.
+        layers: names of the sub-modules of `module` that can be captured and edited, in the order they finish.
         has_gradients: whether the logits can be differentiated with respect to the samples.
-        gives: what the wrapped one returns: "logits", "probabilities" or "one logit".
+        gives: what the wrapped one returns, by what it gave on its trial: "logits" or "probabilities" [n, k] (a
+            row adds up to 1), "one logit" or "one probability" (of class 1; all in 0…1) [n, 1] or [n].
+        range: (low, high) of the values that it takes; None for the samples' own −1…1.
     """
 
     def __init__(
@@ -33,13 +38,17 @@ class AdaptedClassifier(nn.Module):
         trial: Tensor,
         *,
         class_names: Sequence[str] = (),
+        range: tuple[float, float] | None = None,
         device: torch.device | None = None,
     ) -> None:
         """Wrap `source`, a callable of samples [n, …] that returns [n, k], [n, 1] or [n].
 
         Args:
             trial: a few samples [n, …] to try it on.
-            class_names: used where there are as many as classes; else the classes are numbered.
+            class_names: used where the source has no `class_names` or `classes` of its own, and there are as many
+                as classes; else the classes are numbered.
+            range: lowest and highest value of what it was trained on, if that is not −1…1; samples are mapped
+                to it.
 
         Raises:
             UserError: it can't be called, fails on the samples, or returns something that is no classification.
@@ -50,7 +59,9 @@ class AdaptedClassifier(nn.Module):
                 f"the classifier {name} is a {type(source).__name__}; expected a module or a function of a "
                 "batch of samples"
             )
-        self.name = name
+        if range is not None and not range[0] < range[1]:
+            raise UserError(f"classifier_range={range}: give the lowest value first, e.g. (0, 1)")
+        self.name, self.range = name, range
         self.module = source if isinstance(source, nn.Module) else None
         self._source = (source,)  # in a tuple: the sub-module is registered above, and once
         self.device = device or torch.device("cpu")
@@ -68,8 +79,8 @@ class AdaptedClassifier(nn.Module):
             if low >= -ROUNDING and bool(((sums - 1).abs() < ROUNDING).all()):
                 self.gives = "probabilities"
             self.num_classes = raw.shape[1]
-        known = len(class_names) == self.num_classes
-        self.class_names = tuple(class_names) if known else tuple(map(str, range(self.num_classes)))
+        self.class_names = _class_names(source, class_names, self.num_classes)
+        self.layers = self._layers(trial)
         self.has_gradients = self._lets_gradients_through(trial)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -110,21 +121,33 @@ class AdaptedClassifier(nn.Module):
         source = self._source[0]
         with evaluating(self.module):
             try:
-                result = source(samples.to(self.device))
+                result = source(self._in_range(samples.to(self.device)))
             except UserError:
                 raise
             except Exception as error:
                 raise UserError(
                     f"the classifier {self.name} failed on samples of shape {tuple(samples.shape)}: "
-                    f"{type(error).__name__}: {first_line(error)}"
+                    f"{type(error).__name__}: {first_line(error)}; it must take batches of what the generator "
+                    "makes"
                 ) from error
-        result = result if isinstance(result, Tensor) else _as_tensor(result, self.name)
+        result = result if isinstance(result, Tensor) else _as_tensor(result, len(samples), self.name)
         if result.ndim not in (1, 2) or len(result) != len(samples):
             raise UserError(
                 f"the classifier {self.name} returned shape {tuple(result.shape)} for {len(samples)} samples; "
                 f"expected [{len(samples)}, classes]"
             )
         return result.float()
+
+    def _in_range(self, samples: Tensor) -> Tensor:
+        if self.range is None:
+            return samples
+        low, high = self.range
+        return low + (samples + 1) * ((high - low) / 2)
+
+    def _layers(self, trial: Tensor) -> list[str]:
+        return (
+            layers_of(self.module, self._in_range(trial.to(self.device))) if self.module is not None else []
+        )
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:
@@ -136,10 +159,27 @@ class AdaptedClassifier(nn.Module):
         return gradient is not None and bool(torch.isfinite(gradient).all())
 
 
-def _as_tensor(result: Any, name: str) -> Tensor:
+def _class_names(source: Any, given: Sequence[str], count: int) -> tuple[str, ...]:
+    """The classifier's own names of its classes, else those given, else numbers."""
+    own = (getattr(source, key, None) for key in ("class_names", "classes"))
+    for names in (*own, given):
+        if isinstance(names, (list, tuple)) and len(names) == count:
+            return tuple(map(str, names))
+    return tuple(map(str, range(count)))
+
+
+def _as_tensor(result: Any, rows: int, name: str) -> Tensor:
+    """What a classifier returned as a tensor: an array, or the only scores [n, …] of a tuple or mapping."""
+    held = elements(result)
+    if held:
+        scores = [value for value in held.values() if isinstance(value, Tensor) and value.is_floating_point()]
+        fitting = [value for value in scores if value.ndim in (1, 2) and len(value) == rows]
+        chosen = held["logits"] if isinstance(held.get("logits"), Tensor) else None
+        if chosen is not None or len(fitting) == 1:
+            return chosen if chosen is not None else fitting[0]
     try:
         return torch.as_tensor(result)
     except Exception:
         raise UserError(
-            f"the classifier {name} returned a {type(result).__name__}; expected a tensor [samples, classes]"
+            f"the classifier {name} returned {described(result)}; expected a tensor [{rows}, classes]"
         ) from None

@@ -1,4 +1,4 @@
-"""Objects named on the command line: `python:package.module:callable`, `FILE.pt2`, `FILE.ts`."""
+"""Objects named on the command line: `python:package.module:callable`, `FILE.pt2`, `FILE.ts`, `FILE.onnx`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
+from ganlens.subject.exported_program import open_exported
+from ganlens.subject.onnx_program import OnnxProgram
 
 ACCEPTED = (
-    "a GANLens run folder, python:package.module:name, python:file.py:name, FILE.pt2 (torch.export) or "
-    "FILE.ts / FILE.pt (TorchScript)"
+    "a GANLens run folder, python:package.module:name, python:file.py:name, FILE.pt2 (torch.export), "
+    "FILE.ts / FILE.pt (TorchScript) or FILE.onnx"
 )
 
 
@@ -34,13 +36,12 @@ def resolve(spec: str) -> tuple[Any, str]:
         return _from_python(spec)
     path = Path(spec)
     suffix = path.suffix.lower()
-    if suffix == ".onnx":
-        raise UserError(f"{spec}: ONNX files can't be examined yet; give {ACCEPTED}")
-    if suffix not in (".pt2", ".ts", ".pt", ".pth"):
+    openers = {".pt2": open_exported, ".onnx": OnnxProgram}
+    if suffix not in (*openers, ".ts", ".pt", ".pth"):
         raise UserError(f"{spec!r} is not {ACCEPTED}")
     if not path.is_file():
         raise UserError(f"{spec} does not exist")
-    return (_exported(path) if suffix == ".pt2" else _torchscript(path)), path.stem
+    return openers.get(suffix, _torchscript)(path), path.stem
 
 
 def _from_python(spec: str) -> tuple[Any, str]:
@@ -122,46 +123,3 @@ def _torchscript(path: Path) -> nn.Module:
             "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
             "code"
         ) from error
-
-
-def _exported(path: Path) -> nn.Module:
-    try:
-        program = torch.export.load(path)
-    except Exception as error:
-        raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
-    return ExportedProgram(program)
-
-
-class ExportedProgram(nn.Module):
-    """A torch.export program that takes any number of rows, even if it was exported for a fixed number.
-
-    The program's own sub-modules are not reachable.
-    """
-
-    latent_shape: tuple[int, ...] | None
-
-    def __init__(self, program: Any) -> None:
-        super().__init__()
-        self._program = (program.module(),)  # in a tuple: not a sub-module, since its mode can't be switched
-        inputs = [
-            node
-            for node in program.graph.nodes
-            if node.op == "placeholder" and node.name in program.graph_signature.user_inputs
-        ]
-        shape: tuple[Any, ...] = tuple(getattr(inputs[0].meta.get("val"), "shape", ())) if inputs else ()
-        self.latent_shape = (
-            tuple(shape[1:]) if all(isinstance(size, int) for size in shape[1:]) and len(shape) > 1 else None
-        )
-        self._rows = shape[0] if len(shape) and isinstance(shape[0], int) else None
-
-    def forward(self, latent: Tensor, *more: Tensor) -> Tensor:
-        program = self._program[0]
-        if self._rows is None:
-            return program(latent, *more)  # type: ignore[no-any-return]
-        out = []
-        for start in range(0, len(latent), self._rows):
-            block = [argument[start : start + self._rows] for argument in (latent, *more)]
-            count = len(block[0])
-            full = [torch.cat([b, b[-1:].expand(self._rows - count, *b.shape[1:])]) for b in block]
-            out.append(program(*full)[:count])
-        return torch.cat(out)

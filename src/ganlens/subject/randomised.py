@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import reachable_layers
+from ganlens.subject.layers import reachable_layers
 from ganlens.subject.spaces import LatentSpace
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,9 +13,16 @@ from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
 from ganlens.subject.adapters import AdaptedGenerator, first_line
+from ganlens.subject.returned import described, elements
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject
+
+
+TRIAL = 4
+"""Rows that a space is tried on."""
+SAME = 1e-3
+"""Samples that differ by less than this share of their spread are the same but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,17 @@ def space_named(subject: Subject, name: str) -> LatentSpace:
     return subject.spaces[name]
 
 
-def find_spaces(source: Any, adapted: AdaptedGenerator) -> dict[str, LatentSpace]:
+def find_spaces(source: Any, adapted: AdaptedGenerator, notes: list[str]) -> dict[str, LatentSpace]:
     """The spaces of a generator, "z" first.
 
     A generator may declare more in an attribute `spaces`, a mapping from a name to a pair of functions: points
     for latents (and labels), and samples for points (and labels). One that has `mapping` and `synthesis`, as
-    style-based generators do, is taken to have a space "w" between them.
+    style-based generators do, is taken to have a space "w" between them. Which of the functions wants labels is
+    found by trying: the way that makes the generator's own samples is taken.
+
+    Args:
+        notes: gets a sentence where samples made through a space are not those of the generator, and where
+            `mapping` and `synthesis` turn out to be something else.
 
     Raises:
         UserError: a declared space can't be used.
@@ -69,26 +81,86 @@ def find_spaces(source: Any, adapted: AdaptedGenerator) -> dict[str, LatentSpace
                     "(points of latents, samples of points)"
                 )
             of, make = pair
-            found[str(name)] = _space(str(name), of, make, adapted)
+            found[str(name)] = _space(str(name), of, make, adapted, notes)
     elif all(callable(getattr(source, part, None)) for part in ("mapping", "synthesis")):
-        found["w"] = _space("w", source.mapping, source.synthesis, adapted)
+        try:
+            found["w"] = _space(
+                "w", source.mapping, source.synthesis, adapted, notes, synthesis_is_blind=True
+            )
+        except UserError as error:
+            notes.append(f"it has mapping and synthesis, but no space w between them: {error}")
     return found
 
 
 def _space(
-    name: str, of: Callable[..., Any], make: Callable[..., Any], adapted: AdaptedGenerator
+    name: str,
+    of: Callable[..., Any],
+    make: Callable[..., Any],
+    adapted: AdaptedGenerator,
+    notes: list[str],
+    *,
+    synthesis_is_blind: bool = False,
+) -> LatentSpace:
+    """The space between two functions, called in the way that makes the generator's own samples."""
+    latents = adapted.sample_latent(TRIAL, rng=torch_generator(0, "subject", "space trial", name))
+    labels = torch.arange(TRIAL) % adapted.num_classes if adapted.num_classes else None
+    with torch.no_grad():
+        own = adapted.synthesize(latents, labels)
+    plain = not adapted.num_classes
+    first_failure: UserError | None = None
+    best: tuple[float, LatentSpace] | None = None
+    for sees_labels in (not plain, plain):
+        for makes_with_labels in (False, True) if plain or synthesis_is_blind else (True, False):
+            space = _between(name, of, make, adapted, sees_labels, makes_with_labels)
+            try:
+                with torch.no_grad():
+                    points = space.of(latents, labels)
+                    departure = _departure(
+                        space.synthesize(points, labels), own, f"{adapted.name}: space {name}"
+                    )
+            except UserError as failure:
+                first_failure = first_failure or failure
+                continue
+            if best is None or departure < best[0]:
+                best = departure, replace(space, shape=tuple(points.shape[1:]))
+            if departure < SAME:
+                return best[1]
+    if best is None:
+        assert first_failure is not None
+        raise first_failure
+    notes.append(
+        f"samples made through its space {name} differ from those it makes of the latents themselves (by "
+        f"{best[0]:.0%} of their spread): it does more in between"
+    )
+    return best[1]
+
+
+def _between(
+    name: str,
+    of: Callable[..., Any],
+    make: Callable[..., Any],
+    adapted: AdaptedGenerator,
+    sees_labels: bool,
+    makes_with_labels: bool,
 ) -> LatentSpace:
     def points(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        return _called(of, latents, labels, adapted, f"the map to {name}")
+        what = f"the map to {name}"
+        return _sole_tensor(
+            _called(of, latents, labels, adapted, what, sees_labels), len(latents), adapted, what
+        )
 
     def synthesize(points: Tensor, labels: Tensor | None = None) -> Tensor:
-        return adapted.finished(_called(make, points, labels, adapted, f"making samples from {name}"))
+        what = f"making samples from {name}"
+        returned = _called(make, points, labels, adapted, what, makes_with_labels)
+        known = adapted.output is not None and adapted.output in elements(returned)
+        samples = (
+            adapted.picked(returned, len(points))
+            if known
+            else _sole_tensor(returned, len(points), adapted, what)
+        )
+        return adapted.finished(samples)
 
-    trial = adapted.sample_latent(2, rng=torch_generator(0, "subject", "space trial", name))
-    with torch.no_grad():
-        shape = tuple(points(trial).shape[1:])
-        synthesize(points(trial))
-    return LatentSpace(name, shape, points, synthesize)
+    return LatentSpace(name, (), points, synthesize)
 
 
 def _called(
@@ -97,33 +169,37 @@ def _called(
     labels: Tensor | None,
     adapted: AdaptedGenerator,
     what: str,
-) -> Tensor:
-    from ganlens.subject.adapters import evaluating
-
+    with_labels: bool,
+) -> Any:
     rows = rows.to(adapted.device)
-    arguments = [rows]
-    if adapted.num_classes:
-        arguments.append(
-            torch.zeros(len(rows), dtype=torch.int64, device=adapted.device)
-            if labels is None
-            else labels.to(adapted.device)
-        )
-    with evaluating(adapted.module):
+    with adapted.running():
         try:
-            try:
-                result = function(*arguments)
-            except TypeError:
-                if len(arguments) == 1:
-                    raise
-                result = function(rows)  # the half that does not look at the class
+            if not with_labels:
+                return function(rows)
+            return function(rows, *(adapted.label_arguments(labels, len(rows)) or [None]))
         except Exception as error:
             raise UserError(
                 f"the generator {adapted.name}: {what} failed on shape {tuple(rows.shape)}: "
                 f"{type(error).__name__}: {first_line(error)}"
             ) from error
-    if not isinstance(result, Tensor) or len(result) != len(rows):
-        found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+
+
+def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, what: str) -> Tensor:
+    """The only tensor of n rows in what one of the functions returned."""
+    held = [returned] if isinstance(returned, Tensor) else list(elements(returned).values())
+    rowed = [value for value in held if isinstance(value, Tensor) and value.ndim >= 2 and len(value) == n]
+    if len(rowed) != 1:
         raise UserError(
-            f"the generator {adapted.name}: {what} must give a tensor [{len(rows)}, …], found {found}"
+            f"the generator {adapted.name}: {what} must give a tensor [{n}, …], found {described(returned)}"
         )
-    return result
+    return rowed[0]
+
+
+def _departure(samples: Tensor, own: Tensor, what: str) -> float:
+    """How far two batches of samples are apart, on average, as a share of the second's spread."""
+    if samples.shape != own.shape or not bool(torch.isfinite(samples).all()):
+        raise UserError(
+            f"{what} gave {'NaN or infinity' if samples.shape == own.shape else tuple(samples.shape)}; the "
+            f"generator's own samples are {tuple(own.shape)}"
+        )
+    return float((samples - own).abs().mean() / own.std().clamp_min(1e-12))

@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ganlens.data import Dataset, open_dataset
+from ganlens.data import Dataset
 from ganlens.errors import UserError
-from ganlens.modality import Modality, modalities
+from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import adapters, foreign
 from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.companions import (
+    classifier_of,
+    data_of_shape,
+    discriminator_of,
+    modality_of,
+    opened_data,
+)
+from ganlens.subject.layers import reachable_layers
+from ganlens.subject.program import Program
+from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
 
 if TYPE_CHECKING:
@@ -70,13 +80,14 @@ class Subject:
         *,
         data: str | Dataset | None = None,
         classifier: Any = None,
+        classifier_range: tuple[float, float] | None = None,
         device: str | torch.device = "cpu",
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
             data: other data to compare with; default: what it was trained on.
-            classifier: what the generator should explain; see `wrap`.
+            classifier, classifier_range: what the generator should explain; see `wrap`.
 
         Raises:
             UserError: the folder is no run folder, or something in it is damaged.
@@ -90,6 +101,7 @@ class Subject:
             data=data if data is not None else trained.open_data(),
             discriminator=trained.discriminator,
             classifier=classifier,
+            classifier_range=classifier_range,
             name=folder.resolve().name,
             range=(-1.0, 1.0),
             device=device,
@@ -106,8 +118,11 @@ class Subject:
         data: str | Dataset | None = None,
         discriminator: nn.Module | str | None = None,
         classifier: Any = None,
+        classifier_range: tuple[float, float] | None = None,
         modality: str | Modality | None = None,
         range: tuple[float, float] | None = None,
+        output: int | str | None = None,
+        channels_last: bool | None = None,
         num_classes: int | None = None,
         name: str | None = None,
         device: str | torch.device | None = None,
@@ -117,16 +132,22 @@ class Subject:
 
         Args:
             source: an object that meets `Generator`, an `nn.Module` or function of latents, a run folder,
-                "python:package.module:name", "python:file.py:name", FILE.pt2 or FILE.ts.
+                "python:package.module:name", "python:file.py:name", FILE.pt2, FILE.ts or FILE.onnx.
             latent: the latent's shape, where the source doesn't say; drawn from N(0, I).
             data: real samples to compare with: a data set or its short name. A name that opens at another
                 size is opened again at the generator's.
             discriminator: a module of a batch of samples, or the name of one.
             classifier: a module or function of a batch of samples that returns logits, probabilities, or one
-                number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2).
+                number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2, FILE.onnx).
+            classifier_range: lowest and highest value of what the classifier was trained on, if that is not
+                the modality's own −1…1; samples are mapped to it.
             modality: what the samples are; default: the data's, or recognised by shape.
             range: lowest and highest value that the generator means to return; default: looked at.
-            num_classes: for a conditional generator, called as generator(latent, labels).
+            output: position or name of the samples where it returns a tuple, list or mapping; default: the
+                only pictures in it.
+            channels_last: whether it returns [n, height, width, channels]; default: looked at.
+            num_classes: for a conditional generator, called as generator(latent, labels); default: its
+                attribute num_classes, n_classes, c_dim or label_dim.
             device: where to move the modules; default: where the generator is.
 
         Raises:
@@ -134,7 +155,13 @@ class Subject:
         """
         if isinstance(source, (str, Path)):
             if Path(source).is_dir():
-                return cls.load(source, data=data, classifier=classifier, device=device or "cpu")
+                return cls.load(
+                    source,
+                    data=data,
+                    classifier=classifier,
+                    classifier_range=classifier_range,
+                    device=device or "cpu",
+                )
             source, found_name = foreign.resolve(str(source))
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
@@ -147,19 +174,35 @@ class Subject:
             num_classes=num_classes,
             device=torch.device(device) if device is not None else None,
         )
-        adapted, samples, notes = adapters.try_out(adapted)
-        shape = tuple(samples.shape[1:])
-        opened = _open_data(data, shape, notes, progress)
-        if opened is not None:
-            _check_shape(shape, opened, name)
-        kind = _modality(modality, opened, shape, name)
+        adapted, made, notes = adapters.try_out(
+            adapted, output=output, classes_declared=num_classes is not None
+        )
+        notes = [*(source.notes if isinstance(source, Program) else ()), *notes]
+        opened = opened_data(data, progress)
+        adapted.layout, note = fit_layout(
+            tuple(made.shape[1:]),
+            opened.sample_shape if opened is not None else None,
+            channels_last=channels_last,
+            resizable=isinstance(data, str),
+            name=name,
+        )
+        notes += [note] if note else []
+        shape = tuple(adapted.layout(made).shape[1:])
+        opened = data_of_shape(
+            opened,
+            shape,
+            name,
+            source=data if isinstance(data, str) else None,
+            notes=notes,
+            progress=progress,
+        )
+        kind = modality_of(modality, opened, shape, name)
         if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
             notes.append(
                 f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
             )
-        adapted.rescale, note = adapters.fit_range(samples, kind, range)
-        if note:
-            notes.append(note)
+        adapted.rescale, note = fit_range(made, kind, range)
+        notes += [note] if note else []
         if adapted.num_classes and opened is not None and opened.num_classes not in (0, adapted.num_classes):
             notes.append(
                 f"the generator knows {adapted.num_classes} classes and the data {opened.num_classes}"
@@ -171,11 +214,18 @@ class Subject:
             sample_shape=shape,
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=_companion(discriminator, "discriminator", adapted.device),
-            classifier=_classifier(classifier, adapted.finished(samples), opened, adapted.device),
+            discriminator=discriminator_of(discriminator, adapted.device),
+            classifier=classifier_of(
+                classifier,
+                adapted.finished(made),
+                opened,
+                adapted.device,
+                modality=kind,
+                range=classifier_range,
+            ),
             device=adapted.device,
-            spaces=find_spaces(source, adapted),
-            layers=adapters.reachable_layers(adapted),
+            spaces=find_spaces(source, adapted, notes),
+            layers=reachable_layers(adapted),
             has_gradients=adapters.lets_gradients_through(adapted),
             notes=notes,
         )
@@ -266,82 +316,3 @@ class Subject:
             settings=settings,
             features=features,
         )
-
-
-def _open_data(
-    data: str | Dataset | None, shape: tuple[int, ...], notes: list[str], progress: Progress | None
-) -> Dataset | None:
-    if not isinstance(data, str):
-        return data
-    opened = open_dataset(data, progress=progress)
-    same_kind = len(shape) == 3 and len(opened.sample_shape) == 3 and shape[0] == opened.sample_shape[0]
-    if opened.sample_shape != shape and same_kind and shape[1] == shape[2]:
-        height, width = opened.sample_shape[1:]
-        opened = open_dataset(data, progress=progress, size=shape[1])
-        notes.append(f"{data} was resized from {height}×{width} to the generator's {shape[1]}×{shape[2]}")
-    return opened
-
-
-def _check_shape(shape: tuple[int, ...], data: Dataset, name: str) -> None:
-    wanted = data.sample_shape
-    if shape == wanted:
-        return
-    hint = "give data of the generator's shape"
-    if len(shape) == 3 and (shape[2], shape[0], shape[1]) == wanted:
-        hint = "it puts the channels last: return samples.permute(0, 3, 1, 2)"
-    elif len(shape) == 1 and shape[0] == torch.Size(wanted).numel():
-        hint = f"its samples are flat: return samples.reshape(-1, {', '.join(map(str, wanted))})"
-    raise UserError(
-        f"the generator {name} makes samples of shape {shape}, the data {data.name} have {wanted}; {hint}"
-    )
-
-
-def _modality(
-    asked: str | Modality | None, data: Dataset | None, shape: tuple[int, ...], name: str
-) -> Modality:
-    if isinstance(asked, str):
-        asked = modalities[asked]()
-    if isinstance(asked, Modality):
-        if not asked.accepts(shape):
-            raise UserError(
-                f"the generator {name} makes samples of shape {shape}, which can't be {asked.name}"
-            )
-        return asked
-    if data is not None:
-        return data.modality
-    if len(shape) == 3 and shape[2] in (1, 3) and shape[0] not in (1, 3):
-        raise UserError(
-            f"the generator {name} makes samples of shape {shape}: images with the channels last, it seems; "
-            "return samples.permute(0, 3, 1, 2)"
-        )
-    for known in modalities:
-        kind = modalities[known]()
-        if kind.accepts(shape):
-            return kind
-    raise UserError(
-        f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
-        "images are [channels, height, width]"
-    )
-
-
-def _companion(given: nn.Module | str | None, role: str, device: torch.device) -> nn.Module | None:
-    if given is None:
-        return None
-    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
-    if not isinstance(found, nn.Module):
-        raise UserError(
-            f"the {role} {name} is a {type(found).__name__}; expected a torch module of a batch of samples"
-        )
-    return found.to(device)
-
-
-def _classifier(
-    given: Any, trial: Tensor, data: Dataset | None, device: torch.device
-) -> AdaptedClassifier | None:
-    if given is None:
-        return None
-    if isinstance(given, AdaptedClassifier):
-        return given
-    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
-    names = data.class_names if data is not None else ()
-    return AdaptedClassifier(found, name, trial, class_names=names, device=device)

@@ -1,0 +1,128 @@
+"""What stands beside a generator: real data of its shape, a modality, a discriminator, a classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.data import Dataset, open_dataset
+from ganlens.errors import UserError
+from ganlens.modality import Modality, modalities
+from ganlens.progress import Progress
+from ganlens.subject import foreign
+from ganlens.subject.classifier import AdaptedClassifier
+
+
+def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
+    """The real samples, at the size they have."""
+    return open_dataset(data, progress=progress) if isinstance(data, str) else data
+
+
+def data_of_shape(
+    opened: Dataset | None,
+    shape: tuple[int, ...],
+    name: str,
+    *,
+    source: str | None,
+    notes: list[str],
+    progress: Progress | None,
+) -> Dataset | None:
+    """The real samples at the generator's size, opened again if they have a name and are square pictures.
+
+    Raises:
+        UserError: they have another shape.
+    """
+    if opened is None or opened.sample_shape == shape:
+        return opened
+    wanted = opened.sample_shape
+    same_kind = len(shape) == 3 and len(wanted) == 3 and shape[0] == wanted[0]
+    if source is not None and same_kind and shape[1] == shape[2]:
+        resized = open_dataset(source, progress=progress, size=shape[1])
+        if resized.sample_shape == shape:
+            notes.append(
+                f"{source} was resized from {wanted[1]}×{wanted[2]} to the generator's {shape[1]}×{shape[2]}"
+            )
+            return resized
+    raise UserError(
+        f"the generator {name} makes samples of shape {shape}, the data {opened.name} have {wanted}; give data "
+        "of the generator's shape"
+    )
+
+
+def modality_of(
+    asked: str | Modality | None, data: Dataset | None, shape: tuple[int, ...], name: str
+) -> Modality:
+    """What the samples are: as asked, as the data are, or recognised by shape.
+
+    Raises:
+        UserError: samples of that shape can't be it, or are nothing that is known.
+    """
+    if isinstance(asked, str):
+        asked = modalities[asked]()
+    if isinstance(asked, Modality):
+        if not asked.accepts(shape):
+            raise UserError(
+                f"the generator {name} makes samples of shape {shape}, which can't be {asked.name}"
+            )
+        return asked
+    if data is not None:
+        return data.modality
+    for known in modalities:
+        kind = modalities[known]()
+        if kind.accepts(shape):
+            return kind
+    raise UserError(
+        f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
+        "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
+    )
+
+
+def discriminator_of(given: nn.Module | str | None, device: torch.device) -> nn.Module | None:
+    """The discriminator, or the one that a name leads to, on the device.
+
+    Raises:
+        UserError: it is no module.
+    """
+    if given is None:
+        return None
+    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
+    if not isinstance(found, nn.Module):
+        raise UserError(
+            f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
+            "samples"
+        )
+    return found.to(device)
+
+
+def classifier_of(
+    given: Any,
+    trial: Tensor,
+    data: Dataset | None,
+    device: torch.device,
+    *,
+    modality: Modality,
+    range: tuple[float, float] | None,
+) -> AdaptedClassifier | None:
+    """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
+
+    Args:
+        range: lowest and highest value that the classifier's inputs have; None for the modality's own.
+
+    Raises:
+        UserError: it fails on the samples, or what it returns is no classification.
+    """
+    if given is None:
+        if range is not None:
+            raise UserError(f"classifier_range={range} was given without a classifier")
+        return None
+    if range is not None and modality.range is None:
+        raise UserError(f"classifier_range={range}: {modality.name} have no range to map from; leave it out")
+    if isinstance(given, AdaptedClassifier):
+        if range is not None:
+            raise UserError("the classifier is wrapped already; give its range when wrapping it")
+        return given
+    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
+    names = data.class_names if data is not None else ()
+    return AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)

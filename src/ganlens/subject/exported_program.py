@@ -1,0 +1,105 @@
+"""torch.export programs: with the layers of the module they came from where these can be had."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import UnflattenedModule
+
+from ganlens.errors import UserError
+from ganlens.subject.adapters import first_line
+from ganlens.subject.program import Program, ProgramInput, check_inputs
+from ganlens.subject.returned import elements
+
+
+class FixedProgram(Program):
+    """A torch.export program that was exported for a fixed number of rows, as a black box with gradients.
+
+    A hook would see its blocks, padding and all, instead of the batch, so its layers are out of reach.
+    """
+
+    def __init__(self, program: Any, file: str, inputs: list[ProgramInput]) -> None:
+        super().__init__(file, inputs)
+        self._program = (program.module(),)  # in a tuple: not a sub-module, since its mode can't be switched
+
+    def run(self, *given: Tensor) -> Any:
+        """What the program returns."""
+        return self._program[0](*given)
+
+
+class LayeredProgram(UnflattenedModule):
+    """A torch.export program taken apart into the modules it was exported from, under the names they had."""
+
+    def __init__(self, program: Any, latent_shape: tuple[int, ...] | None) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own, about torch's own tree specs
+            super().__init__(program)
+        self.latent_shape = latent_shape
+        self._program = (program,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LayeredProgram:
+        """Taken apart anew, since graphs with a free number of rows can't be copied; with the weights it has now."""
+        copied = LayeredProgram(self._program[0], self.latent_shape)
+        copied.load_state_dict(copy.deepcopy(self.state_dict()))
+        copied.train(self.training)
+        memo[id(self)] = copied
+        return copied
+
+
+def open_exported(path: Path) -> nn.Module:
+    """The program in a .pt2 file, as a module.
+
+    Raises:
+        UserError: the file is cut or damaged, or the program takes several inputs.
+    """
+    try:
+        program = torch.export.load(path)
+    except Exception as error:
+        raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
+    inputs = [
+        _described(node)
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.name in program.graph_signature.user_inputs
+    ]
+    check_inputs(str(path), inputs)
+    if inputs[0].rows is None:
+        layered = _taken_apart(program, inputs[0].row_shape)
+        if layered is not None:
+            return layered
+    fixed = FixedProgram(program, str(path), inputs)
+    rows = inputs[0].rows
+    why = "it can't be taken apart" if rows is None else f"it was exported for batches of {rows}"
+    how = "" if rows is None else '; export it with dynamic_shapes={"z": {0: torch.export.Dim("batch")}}'
+    fixed.notes.append(f"the layers of {path.name} are out of reach, since {why}{how}")
+    return fixed
+
+
+def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredProgram | None:
+    """The program with its layers, if it then returns bit for bit what it returned whole."""
+    try:
+        layered = LayeredProgram(program, latent_shape)
+        given, named = program.example_inputs
+        with torch.no_grad():
+            whole, parts = program.module()(*given, **named), layered(*given, **named)
+    except Exception:  # whatever the reason, the program is used whole
+        return None
+    return layered if _same(whole, parts) else None
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, Tensor):
+        return isinstance(second, Tensor) and torch.equal(first, second)
+    ours, theirs = elements(first), elements(second)
+    return bool(ours) and ours.keys() == theirs.keys() and all(_same(ours[key], theirs[key]) for key in ours)
+
+
+def _described(node: Any) -> ProgramInput:
+    value = node.meta.get("val")
+    shape = getattr(value, "shape", ())
+    kind = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+    return ProgramInput(node.name, kind, tuple(size if isinstance(size, int) else None for size in shape))
