@@ -130,7 +130,7 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
         nearest_centre(other[halves[1][1]], centres),
     )
     counts = [torch.bincount(place, minlength=len(centres)).tolist() for place in (in_real, in_other)]
-    p_values = _holm(
+    p_values = holm(
         {
             number: _one_sided(kind, counts[0][number], len(in_real), counts[1][number], len(in_other))
             for number, kind in proposals.items()
@@ -181,7 +181,7 @@ def _one_sided(kind: Kind, real: int, of_real: int, other: int, of_other: int) -
     return float(stats.fisher_exact(table, alternative="greater" if kind == "missed" else "less").pvalue)
 
 
-def _holm(p_values: dict[int, float]) -> dict[int, float]:
+def holm(p_values: dict[int, float]) -> dict[int, float]:
     """Holm's step-down correction: one false confirmation or more with at most the level's probability."""
     adjusted: dict[int, float] = {}
     largest = 0.0
