@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from planted.generators import EQUAL_SHARES, World, mark_map
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.data.dataset import split_rows
 from ganlens.data.sprites import FACTORS, SHAPES, draw_factors, render_sprites
 from ganlens.modality import Images
 from ganlens.randomness import numpy_generator
+from planted.generators import EQUAL_SHARES, World, mark_map
 
 
 def planted_data(world: World | None = None, *, count: int = 10_000, seed: int = 0) -> Dataset:

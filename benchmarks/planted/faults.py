@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from planted.generators import EQUAL_SHARES, World, mark_map
 from torch import Tensor, nn
 
 from ganlens.data import Dataset
 from ganlens.data.sprites import SHAPES
 from ganlens.randomness import seeded, torch_generator
+from planted.generators import EQUAL_SHARES, World, mark_map
 
 NEVER_MADE, OVER_MADE = "triangle", "square"
 SHORTCUT_CLASS = "triangle"
@@ -54,6 +54,13 @@ def corner_map(size: int) -> Tensor:
     corner = torch.zeros(1, 1, size, size)
     corner[..., :side, :side] = 1
     return corner
+
+
+def mark_concept(pictures: Tensor) -> tuple[Tensor, list[str]]:
+    """What a user would write who has a word for the mark: its light [n, 1] in pictures, and the word."""
+    where = mark_map(World(size=pictures.shape[-1])).to(pictures.device)
+    light = ((pictures + 1) / 2 * where).sum(dim=(1, 2, 3)) / where.sum()
+    return light[:, None], ["mark"]
 
 
 class CornerDiscriminator(nn.Module):

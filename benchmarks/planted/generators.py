@@ -1,6 +1,6 @@
 """Generators whose every cause is known, hidden behind a random rotation and, where asked, a mild warp.
 
-    latent z [12] → (warp) → first: Linear → head: unmixing, six factors and the mark's switch → renderer
+    latent z [12] (warped) → first: Linear → head: unmixing, six factors and the mark's switch → renderer
                                                       → paint: Conv2d, ReLU → blend: Conv2d → picture
 
 `first` is Q·diag(scales)·R with random orthonormal Q and R: no unit of it is a factor. The rows of R are the
@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from planted.renderer import RANGES, SpriteRenderer
 from torch import Tensor, nn
 
 from ganlens.data.sprites import FACTORS
 from ganlens.randomness import torch_generator
+from planted.renderer import RANGES, SpriteRenderer
 
 LATENT = 12
 DISTINCT = (2.0, 1.75, 1.5, 1.25, 1.0, 0.8, 0.6)
@@ -38,7 +38,8 @@ class World:
 
     Attributes:
         shares: probability of each shape, in the order of `SHAPES`.
-        warped: whether the latent goes through z + 0.3·tanh(Az), A a random rotation, first.
+        warped: whether the latent goes through z + 0.3·tanh(Az), A a random rotation, first: it bends every
+            direction, and could be undone, since 0.3 < 1.
         scales: of the factors in the first layer; see the module's text.
         mark: the mark's probability for each shape, or None for no mark.
         mark_at: (top, left, side) of the mark, in 32nds of the picture.
@@ -72,19 +73,6 @@ class Truth:
     mark: Tensor
 
 
-class Warp(nn.Module):
-    """z + 0.3·tanh(Az) with orthonormal A: it bends every direction, and can be undone since 0.3 < 1."""
-
-    def __init__(self, size: int, seed: int) -> None:
-        super().__init__()
-        self.turn = nn.Linear(size, size, bias=False)
-        with torch.no_grad():
-            self.turn.weight.copy_(rotation(size, seed, "warp"))
-
-    def forward(self, latent: Tensor) -> Tensor:
-        return latent + WARP * torch.tanh(self.turn(latent))
-
-
 class PlantedGenerator(nn.Module):
     """Latents [n, 12] from N(0, I) to pictures [n, 1, size, size] in −1…1, by factors that are known.
 
@@ -105,7 +93,8 @@ class PlantedGenerator(nn.Module):
         turn = rotation(LATENT, world.seed, "latent")[:causes]
         mix = rotation(causes, world.seed, "first layer")
         scales = torch.tensor(world.scales)
-        self.warp = Warp(LATENT, world.seed) if world.warped else nn.Identity()
+        # A weight of its own and no layer: the first layer that anyone can look into comes after the warp.
+        self.bent_by = nn.Parameter(rotation(LATENT, world.seed, "warp")) if world.warped else None
         self.first = nn.Linear(LATENT, causes, bias=False)
         self.unmix = nn.Linear(causes, causes, bias=False)
         self.renderer = SpriteRenderer(world.size)
@@ -130,7 +119,7 @@ class PlantedGenerator(nn.Module):
         return self(latent)  # type: ignore[no-any-return]
 
     def forward(self, latent: Tensor) -> Tensor:
-        causes = self.unmix(self.first(self.warp(latent)))
+        causes = self.causes(latent)
         shape = self._shape_weights(causes[:, 0])
         picture = self.renderer(shape, _in_range(causes[:, 1 : len(FACTORS)]))
         light = torch.cat([picture, self._mark(causes, shape)], dim=1)
@@ -139,11 +128,17 @@ class PlantedGenerator(nn.Module):
     @torch.no_grad()
     def truth(self, latent: Tensor) -> Truth:
         """What the pictures of these latents [n, 12] are made from."""
-        causes = self.unmix(self.first(self.warp(latent)))
+        causes = self.causes(latent)
         shape = self._shape_weights(causes[:, 0])
         scores = causes[:, : len(FACTORS)]
         mark = self._mark(causes, shape).amax(dim=(1, 2, 3))
         return Truth(scores, shape.argmax(dim=1), _in_range(scores[:, 1:]), mark)
+
+    def causes(self, latent: Tensor) -> Tensor:
+        """Normal scores [n, 7] of the factors and of the mark's switch, for latents [n, 12]."""
+        if self.bent_by is not None:
+            latent = latent + WARP * torch.tanh(latent @ self.bent_by.T)
+        return self.unmix(self.first(latent))  # type: ignore[no-any-return]
 
     def _shape_weights(self, score: Tensor) -> Tensor:
         """[n, 3]: 0 and 1 forwards; backwards the gradient of soft steps at the thresholds (straight-through)."""

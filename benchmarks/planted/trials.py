@@ -1,0 +1,240 @@
+"""Every explanation asked about the world that it should see through, and its answer compared with the truth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from ganlens.data.sprites import FACTORS
+from planted.faults import NEVER_MADE, OVER_MADE, corner_map
+from planted.generators import MARK_UNIT, mark_map
+from planted.recovery import cosines, mass_inside, named, rank_correlations, recovery
+from planted.rows import Row
+from planted.worlds import Planted
+
+Trial = Callable[[Planted, int], Iterator[Row]]
+
+
+def directions(world: Planted, seed: int) -> Iterator[Row]:
+    """Every method of the probe `directions`: how near are its directions to the factors' own?"""
+    finding = world.ask("directions")
+    generator = world.generator
+    linear = generator.bent_by is None
+    for name, found in finding.arrays.items():
+        if not name.startswith("directions_"):
+            continue
+        method = name.removeprefix("directions_")
+        scores = (
+            cosines(found, generator.directions)
+            if linear
+            else rank_correlations(found, lambda latents: generator.truth(latents).scores)
+        )
+        truth = recovery(scores)
+        own = finding.arrays.get(f"self_score_{method}")
+        yield Row.of(
+            finding,
+            "directions",
+            world.name,
+            method,
+            seed,
+            recovered=truth.recall,
+            measure="|cos| with the true directions" if linear else "|rank correlation| along walks",
+            detail={
+                "factors found": truth.found,
+                "of": len(FACTORS),
+                "directions": len(found),
+                "each": dict(zip(FACTORS, truth.each, strict=True)),
+                "purity": truth.purity,
+                "self": [] if own is None else own.tolist(),
+            },
+            purity=sum(truth.purity) / max(len(truth.purity), 1),
+            self_score=None if own is None else float(own.double().mean()),
+        )
+
+
+def shares(probe: str) -> Trial:
+    """A trial of a probe that should name the shape that is never made, or made too often."""
+
+    def trial(world: Planted, seed: int) -> Iterator[Row]:
+        finding = world.ask(probe)
+        shape = NEVER_MADE if world.name == "never made" else OVER_MADE
+        where = named(finding, rf"\b{shape}s?\b")
+        others = [name for name in ("square", "ellipse", "triangle") if name != shape]
+        said = re.split(r"(?<=[.;]) ", finding.headline)
+        wrongly = [name for name in others if any(name in part and shape not in part for part in said)]
+        yield Row.of(
+            finding,
+            "faults",
+            world.name,
+            probe,
+            seed,
+            recovered=float(bool(where)),
+            measure=f"{shape} named",
+            detail={"others named as well": wrongly},
+            named=where,
+        )
+
+    return trial
+
+
+def inversion(world: Planted, seed: int) -> Iterator[Row]:
+    """Does what can't be redrawn point at the shape that is never made?"""
+    finding = world.ask("inversion")
+    yield Row.of(
+        finding,
+        "faults",
+        world.name,
+        "inversion",
+        seed,
+        recovered=float(bool(named(finding, rf"\b{NEVER_MADE}s?\b"))),
+        measure=f"{NEVER_MADE} named",
+        detail={},
+        named=named(finding, rf"\b{NEVER_MADE}s?\b"),
+    )
+
+
+def units(world: Planted, seed: int) -> Iterator[Row]:
+    """Is the unit that draws the mark first by its effect on it, and named?
+
+    Asked twice: as anyone would ask, and by a user who has a word for the mark.
+    """
+    for title, settings, word in (
+        ("units", {}, "top left|upper left"),
+        ("units, asked for the mark", {"concepts": "python:planted.faults:mark_concept"}, "mark"),
+    ):
+        finding = world.ask("units", **settings)
+        where = named(finding, rf"\bunit {MARK_UNIT}\b", r"\b(paint|bend)\b", word)
+        effects = {
+            name.removeprefix("effect_"): values
+            for name, values in finding.arrays.items()
+            if name.startswith("effect_")
+        }
+        layer = next((name for name in ("bend", "paint") if name in effects), None)
+        first, own = False, None
+        if layer is not None:
+            peaks = effects[layer].abs().amax(dim=1)
+            first = int(peaks.argmax()) == MARK_UNIT
+            scores = finding.arrays.get(f"self_score_{layer}")
+            own = None if scores is None else float(scores[MARK_UNIT])
+        yield Row.of(
+            finding,
+            "units",
+            world.name,
+            title,
+            seed,
+            recovered=float(first),
+            measure=f"unit {MARK_UNIT} has the largest effect of its layer",
+            detail={"layers": sorted(effects)},
+            self_score=own,
+            named=where,
+        )
+
+
+def discriminator(world: Planted, seed: int) -> Iterator[Row]:
+    """How much of each attribution lies in the corner that the discriminator looks at?"""
+    finding = world.ask("discriminator")
+    corner = corner_map(world.generator.world.size)[0, 0]
+    where = named(finding, r"(upper|top)[ -]left")
+    for name, found in finding.arrays.items():
+        if not name.startswith("attribution_"):
+            continue
+        method = name.removeprefix("attribution_")
+        maps = found.float()
+        maps = maps.flatten(0, -3) if maps.ndim > 2 else maps[None]
+        own = finding.arrays.get(f"self_score_{method}")
+        yield Row.of(
+            finding,
+            "discriminator",
+            world.name,
+            method,
+            seed,
+            recovered=float(mass_inside(maps, corner).mean()),
+            measure=f"share of the attribution in the corner ({float(corner.mean()):.0%} of the picture)",
+            detail={"maps": len(maps)},
+            self_score=None if own is None else float(own.double().mean()),
+            named=where,
+        )
+
+
+def classifier(world: Planted, seed: int) -> Iterator[Row]:
+    """Is the patch that decides found by its effect, and named?"""
+    finding = world.ask("classifier")
+    where = named(finding, r"(lower|bottom)[ -]right")
+    effect = finding.arrays.get("patch_effect")
+    inside = 0.0
+    if effect is not None:
+        patch = mark_map(world.generator.world)
+        patch = torch.nn.functional.interpolate(patch, size=effect.shape[-2:], mode="area")[0, 0]
+        maps = effect.abs().float().reshape(-1, *effect.shape[-2:]).sum(dim=0)
+        inside = float(patch.flatten()[int(maps.argmax())] > 0)
+    yield Row.of(
+        finding,
+        "classifier",
+        world.name,
+        "classifier",
+        seed,
+        recovered=inside,
+        measure="the place of the largest effect lies in the patch",
+        detail={},
+        named=where,
+    )
+
+
+def counterfactuals(world: Planted, seed: int) -> Iterator[Row]:
+    """Do the nearest pictures of the other class differ in the patch, and is it named?"""
+    finding = world.ask("counterfactuals")
+    where = named(finding, r"(lower|bottom)[ -]right|\bmark\b")
+    yield Row.of(
+        finding,
+        "counterfactuals",
+        world.name,
+        "counterfactuals",
+        seed,
+        recovered=float(bool(where)),
+        measure="the patch is named",
+        detail={},
+        named=where,
+    )
+
+
+def concepts(world: Planted, seed: int) -> Iterator[Row]:
+    """Of the known factors, is the mark the one that the classifier is said to use?"""
+    finding = world.ask("concepts")
+    where = named(finding, r"\bmark\b")
+    yield Row.of(
+        finding,
+        "concepts",
+        world.name,
+        "concepts",
+        seed,
+        recovered=float(bool(where)),
+        measure="the mark is named",
+        detail={},
+        named=where,
+    )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A probe, the worlds it is asked about, and how its answer is compared with the truth."""
+
+    family: str
+    probe: str
+    worlds: tuple[str, ...]
+    ask: Trial
+
+
+TRIALS = (
+    Planned("directions", "directions", ("linear", "equal scales", "warped"), directions),
+    Planned("faults", "cannot-generate", ("never made", "over-made"), shares("cannot-generate")),
+    Planned("faults", "missed", ("never made", "over-made"), shares("missed")),
+    Planned("faults", "inversion", ("never made",), inversion),
+    Planned("units", "units", ("marked",), units),
+    Planned("discriminator", "discriminator", ("marked",), discriminator),
+    Planned("classifier", "classifier", ("shortcut",), classifier),
+    Planned("counterfactuals", "counterfactuals", ("shortcut",), counterfactuals),
+    Planned("concepts", "concepts", ("shortcut",), concepts),
+)
