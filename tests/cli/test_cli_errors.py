@@ -39,6 +39,10 @@ MISTAKES = [
     (["audit", "net.pt2", "--latent", "wide"], "--latent wide: expected whole numbers from 1 on"),
     (["audit", "net.pt2", "--range", "1,0"], "--range 1,0: the first number must be the lower one"),
     (["audit", "net.pt2", "--range", "1"], "--range 1: expected two numbers"),
+    (
+        ["audit", "net.pt2", "--classifier-range", "1,0"],
+        "--classifier-range 1,0: the first number must be the lower",
+    ),
     (["audit", "net.pt2", "--device", "abacus"], "--device abacus: this machine can't compute there"),
     (["sample", "nowhere", "--out", "a.jpg"], "--out a.jpg: the picture is written as PNG"),
     (["list", "probs"], "there is no kind of component 'probs'. Did you mean 'probes'"),

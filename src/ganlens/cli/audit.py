@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganlens.cli.subject import (
+    ChannelsLast,
     ClassCount,
     ClassifierName,
+    ClassifierRange,
     DataName,
     Device,
     DiscriminatorName,
     FeatureNames,
     LatentShape,
+    OutputKey,
     SampleCount,
     Seed,
     SubjectName,
@@ -50,8 +53,11 @@ def audit(
     data: DataName = None,
     discriminator: DiscriminatorName = None,
     classifier: ClassifierName = None,
+    classifier_range: ClassifierRange = None,
     latent: LatentShape = None,
     range: ValueRange = None,
+    output: OutputKey = None,
+    channels_last: ChannelsLast = None,
     classes: ClassCount = None,
     features: FeatureNames = None,
     device: Device = None,
@@ -76,8 +82,11 @@ def audit(
         data=data,
         discriminator=discriminator,
         classifier=classifier,
+        classifier_range=classifier_range,
         latent=latent,
         range=range,
+        output=output,
+        channels_last=channels_last,
         classes=classes,
         device=device,
         progress=progress,
@@ -93,8 +102,16 @@ def audit(
         progress=progress,
         features=split_names(features),
     )
-    made = words_of(subject, latent=latent, range=range, classes=classes)
-    known = words_of(subject, data=data, discriminator=discriminator, classifier=classifier)[1:]
+    made = words_of(
+        subject, latent=latent, range=range, output=output, channels_last=channels_last, classes=classes
+    )
+    known = words_of(
+        subject,
+        data=data,
+        discriminator=discriminator,
+        classifier=classifier,
+        classifier_range=classifier_range,
+    )[1:]
     _report(found, made, known, has_data=opened.data is not None)
 
 

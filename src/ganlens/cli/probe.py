@@ -11,13 +11,16 @@ import yaml
 from typer.core import TyperGroup
 
 from ganlens.cli.subject import (
+    ChannelsLast,
     ClassCount,
     ClassifierName,
+    ClassifierRange,
     DataName,
     Device,
     DiscriminatorName,
     FeatureNames,
     LatentShape,
+    OutputKey,
     SampleCount,
     Seed,
     SubjectName,
@@ -97,8 +100,11 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("data", DataName, None),
         _parameter("discriminator", DiscriminatorName, None),
         _parameter("classifier", ClassifierName, None),
+        _parameter("classifier_range", ClassifierRange, None),
         _parameter("latent", LatentShape, None),
         _parameter("range", ValueRange, None),
+        _parameter("output", OutputKey, None),
+        _parameter("channels_last", ChannelsLast, None),
         _parameter("classes", ClassCount, None),
         _parameter("features", FeatureNames, None),
         _parameter("device", Device, None),

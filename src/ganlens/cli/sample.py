@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from ganlens.cli.subject import (
+    ChannelsLast,
     ClassCount,
     Device,
     LatentShape,
+    OutputKey,
     Seed,
     SubjectName,
     ValueRange,
@@ -35,6 +37,8 @@ def sample(
     ] = 1.0,
     latent: LatentShape = None,
     range: ValueRange = None,
+    output: OutputKey = None,
+    channels_last: ChannelsLast = None,
     classes: ClassCount = None,
     device: Device = None,
 ) -> None:
@@ -56,7 +60,14 @@ def sample(
 
     progress = RichProgress()
     opened = open_subject(
-        subject, latent=latent, range=range, classes=classes, device=device, progress=progress
+        subject,
+        latent=latent,
+        range=range,
+        output=output,
+        channels_last=channels_last,
+        classes=classes,
+        device=device,
+        progress=progress,
     )
     if truncation == 1:
         samples = opened.sample(number, seed=seed)
@@ -75,5 +86,7 @@ def sample(
     with replacing(out) as partial:
         opened.modality.picture(samples).save(partial, format="PNG", optimize=True)
     print_line(f"{number:,} samples of {opened.name}: {out}")
-    made = words_of(subject, latent=latent, range=range, classes=classes)
+    made = words_of(
+        subject, latent=latent, range=range, output=output, channels_last=channels_last, classes=classes
+    )
     print_next((["audit", *made], "ask every question about it, write report.html"))

@@ -17,8 +17,8 @@ SubjectName = Annotated[
     str,
     typer.Argument(
         metavar="SUBJECT",
-        help="A run folder, FILE.pt2 (torch.export), FILE.ts (TorchScript), python:package.module:name or "
-        "python:file.py:name.",
+        help="A run folder, FILE.pt2 (torch.export), FILE.ts (TorchScript), FILE.onnx, "
+        "python:package.module:name or python:file.py:name.",
         show_default=False,
     ),
 ]
@@ -50,6 +50,15 @@ ClassifierName = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+ClassifierRange = Annotated[
+    str | None,
+    typer.Option(
+        "--classifier-range",
+        metavar="LOW,HIGH",
+        help="Lowest and highest value of what the classifier was trained on, e.g. 0,1. Default: -1,1.",
+        rich_help_panel=_PANEL,
+    ),
+]
 LatentShape = Annotated[
     str | None,
     typer.Option(
@@ -65,6 +74,25 @@ ValueRange = Annotated[
         "--range",
         metavar="LOW,HIGH",
         help="Lowest and highest value its samples are meant to have, e.g. 0,1. Default: looked at.",
+        rich_help_panel=_PANEL,
+    ),
+]
+OutputKey = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        metavar="KEY",
+        help="Where its samples stand in the tuple or mapping it returns: 0, or a name. Default: looked at. (The "
+        "folder to write to is --out.)",
+        rich_help_panel=_PANEL,
+    ),
+]
+ChannelsLast = Annotated[
+    bool | None,
+    typer.Option(
+        "--channels-last/--channels-first",
+        help="Whether it puts the colour channels last or first. Default: looked at.",
+        show_default=False,
         rich_help_panel=_PANEL,
     ),
 ]
@@ -106,8 +134,11 @@ def open_subject(
     data: str | None = None,
     discriminator: str | None = None,
     classifier: str | None = None,
+    classifier_range: str | None = None,
     latent: str | None = None,
     range: str | None = None,
+    output: str | None = None,
+    channels_last: bool | None = None,
     classes: int | None = None,
     device: str | None = None,
     progress: Progress | None = None,
@@ -124,18 +155,29 @@ def open_subject(
             (discriminator, "discriminator"),
             (latent, "latent"),
             (range, "range"),
+            (output, "output"),
+            (channels_last, "channels-last"),
             (classes, "classes"),
         ):
             if given is not None:
                 raise UserError(f"{name} is a run folder, which knows its own {option}; leave --{option} out")
-        return Subject.load(name, data=data, classifier=classifier, device=pick_device(device))
+        return Subject.load(
+            name,
+            data=data,
+            classifier=classifier,
+            classifier_range=_range(classifier_range, "classifier-range"),
+            device=pick_device(device),
+        )
     return Subject.wrap(
         name,
         data=data,
         discriminator=discriminator,
         classifier=classifier,
+        classifier_range=_range(classifier_range, "classifier-range"),
         latent=_shape(latent),
         range=_range(range),
+        output=int(output) if output is not None and output.removeprefix("-").isdigit() else output,
+        channels_last=channels_last,
         num_classes=classes,
         device=None if device is None else pick_device(device),
         progress=progress,
@@ -168,10 +210,19 @@ def pick_device(name: str | None) -> str:
     return name
 
 
+_OPPOSITE = {"channels-last": "channels-first"}
+
+
 def words_of(subject: str, **given: object) -> list[str]:
     """The words that name this subject again: its name and those options (by name) that were given."""
-    options = ((f"--{name}", str(value)) for name, value in given.items() if value is not None)
-    return [subject, *(word for option in options for word in option)]
+    words = [subject]
+    for name, value in given.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--{_OPPOSITE[flag]}")
+        elif value is not None:
+            words += [f"--{flag}", str(value)]
+    return words
 
 
 def short_name(subject: str) -> str:
@@ -193,13 +244,13 @@ def _shape(text: str | None) -> int | tuple[int, ...] | None:
     return sizes[0] if len(sizes) == 1 else sizes
 
 
-def _range(text: str | None) -> tuple[float, float] | None:
+def _range(text: str | None, option: str = "range") -> tuple[float, float] | None:
     if text is None:
         return None
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"--range {text}: expected two numbers, for instance --range 0,1") from None
+        raise UserError(f"--{option} {text}: expected two numbers, for instance --{option} 0,1") from None
     if not low < high:
-        raise UserError(f"--range {text}: the first number must be the lower one")
+        raise UserError(f"--{option} {text}: the first number must be the lower one")
     return low, high
