@@ -1,11 +1,11 @@
-"""Spaces between latents and samples, generators with nothing learned, classifiers of any make."""
+"""Spaces between latents and samples: declared, and found in style-based generators."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganlens.errors import UserError
 from ganlens.subject import Subject, randomised, space_named
@@ -18,7 +18,6 @@ class Styled(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        torch.manual_seed(0)
         self.mapping = nn.Linear(3, 5)
         self.synthesis = nn.Sequential(nn.Linear(5, 64), nn.Unflatten(1, (1, 8, 8)), nn.Tanh())
 
@@ -26,56 +25,158 @@ class Styled(nn.Module):
         return self.synthesis(self.mapping(z))
 
 
-def test_a_style_generator_has_a_space_w_and_its_samples_are_the_same() -> None:
-    subject = Subject.wrap(Styled(), range=(-1, 1))
-    z = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
-    w = space_named(subject, "w").of(z, None)
+@pytest.fixture
+def latents() -> Tensor:
+    return torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_style_generator_has_a_space_w_and_its_samples_are_the_same(filled, latents) -> None:
+    subject = Subject.wrap(filled(Styled()), range=(-1, 1))
+    w = space_named(subject, "w").of(latents, None)
     assert list(subject.spaces) == ["z", "w"]
-    assert subject.spaces["w"].shape == (5,)
-    torch.testing.assert_close(subject.spaces["w"].synthesize(w, None), subject.generator.synthesize(z))
-    with pytest.raises(UserError, match="no latent space 'v'.*w, z"):
+    assert subject.spaces["w"].shape == (5,) and subject.notes == []
+    assert torch.equal(subject.spaces["w"].synthesize(w, None), subject.generator.synthesize(latents))
+    with pytest.raises(UserError, match=r"no latent space 'v'\. There are: w, z\."):
         space_named(subject, "v")
 
 
-def test_a_randomised_generator_has_the_same_weights_in_another_order_and_the_subject_keeps_its_own() -> None:
-    subject = Subject.wrap(Styled(), range=(-1, 1))
-    before = subject.sample(8)
-    other = randomised(subject, 0)
-    assert other is not None
-    assert torch.equal(subject.sample(8), before)
-    assert not torch.allclose(other.sample(8), before, atol=0.05)
-    for ours, theirs in zip(
-        subject.generator.module.parameters(), other.generator.module.parameters(), strict=True
-    ):
-        torch.testing.assert_close(ours.flatten().sort().values, theirs.flatten().sort().values)
-    assert randomised(Subject.wrap(lambda z: z.view(-1, 1, 8, 8), latent=64), 0) is None
+def test_a_randomised_generator_has_only_its_latents_as_a_space(filled) -> None:
+    other = randomised(Subject.wrap(filled(Styled()), range=(-1, 1)), 0)
+    assert list(other.spaces) == ["z"]
 
 
-def score(samples: Tensor) -> Tensor:
-    return torch.stack([samples.flatten(1).sum(dim=1), samples.flatten(1)[:, 0]], dim=1)
+class Mapping(nn.Module):
+    """As in StyleGAN2: normalised z, one-hot classes, one w for each of the layers."""
+
+    num_ws = 4
+
+    def __init__(self, z_dim: int, c_dim: int, w_dim: int) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim = z_dim, c_dim
+        self.embed = nn.Linear(max(c_dim, 1), w_dim)
+        self.fc = nn.Linear(z_dim, w_dim)
+
+    def forward(
+        self, z: Tensor, c: Tensor | None, truncation_psi: float = 1, *, update_emas: bool = False
+    ) -> Tensor:
+        w = self.fc(functional.normalize(z, dim=1))
+        if self.c_dim > 0:
+            assert c is not None and c.shape == (len(z), self.c_dim), "wrong shape of c"
+            w = w + self.embed(c)
+        return (truncation_psi * w).unsqueeze(1).repeat(1, self.num_ws, 1)
+
+
+class Synthesis(nn.Module):
+    """Every w adds a colour; noise where it is asked for."""
+
+    def __init__(self, w_dim: int) -> None:
+        super().__init__()
+        self.colours = nn.ModuleList(nn.Linear(w_dim, 3 * 16) for _ in range(Mapping.num_ws))
+
+    def forward(self, ws: Tensor, noise_mode: str = "random", **ignored: bool) -> Tensor:
+        assert isinstance(noise_mode, str)
+        summed = sum(colour(w) for colour, w in zip(self.colours, ws.unbind(1), strict=True))
+        noise = torch.randn(len(ws), 48) if noise_mode == "random" else 0
+        return (summed / 4 + 0.2 * noise).reshape(-1, 3, 4, 4)
+
+
+class StyleLike(nn.Module):
+    def __init__(self, c_dim: int, psi: float = 1.0) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim, self.w_dim, self.psi = 3, c_dim, 5, psi
+        self.mapping, self.synthesis = Mapping(3, c_dim, 5), Synthesis(5)
+
+    def forward(self, z: Tensor, c: Tensor | None, **synthesis: str) -> tuple[Tensor, Tensor]:
+        ws = self.mapping(z, c, truncation_psi=self.psi)
+        return self.synthesis(ws, **synthesis), ws
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_a_stylegan_is_understood_without_a_word(filled, latents, classes) -> None:
+    module = filled(StyleLike(classes))
+    subject = Subject.wrap(module, range=(-1, 1))
+    assert (subject.latent_shape, subject.sample_shape, subject.num_classes) == ((3,), (3, 4, 4), classes)
+    assert subject.spaces["w"].shape == (4, 5)
+    form = "None in the place of labels" if classes == 0 else "labels as one-hot vectors"
+    assert [form in subject.notes[0], "a tuple of 2" in subject.notes[1], "noise" in subject.notes[2]] == [
+        True
+    ] * 3
+    assert len(subject.notes) == 3
+    labels = torch.tensor([0, 1, 1, 0, 1, 0]) if classes else None
+    w = subject.spaces["w"]
+    points = w.of(latents, labels)
+    one_hot = None if labels is None else functional.one_hot(labels, 2).float()
+    assert torch.equal(points, module.mapping(latents, one_hot))
+    assert torch.equal(w.synthesize(points, labels), subject.generator.synthesize(latents, labels))
+    still = module.synthesis(points, noise_mode="const")
+    assert (w.synthesize(points, labels) - still).std() == pytest.approx(0.2, rel=0.2)
+    assert "synthesis.colours.3" in subject.layers and "mapping.fc" in subject.layers
+    assert "mapping" in subject.layers and subject.has_gradients
+
+
+def test_a_space_whose_samples_are_others_is_said_to_be(filled) -> None:
+    subject = Subject.wrap(filled(StyleLike(0, psi=0.5)), range=(-1, 1))
+    assert "samples made through its space w differ from those it makes of the latents" in subject.notes[-1]
+    assert subject.spaces["w"].shape == (4, 5)
+
+
+def test_mapping_and_synthesis_that_are_something_else_are_no_space(filled) -> None:
+    module = filled(Styled())
+    module.forward = module.synthesis.forward  # it maps nothing
+    module.latent_dim = 5
+    subject = Subject.wrap(module, range=(-1, 1))
+    assert list(subject.spaces) == ["z"]
+    assert (
+        "no space w between them: the generator Styled: the map to w failed on shape (4, 5)"
+        in subject.notes[0]
+    )
+
+
+class Declared(nn.Module):
+    """A declared space s = z + 10·label, whose points know their class already."""
+
+    latent_dim, num_classes = 3, 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spaces = {"s": (lambda z, y: z + 10 * y[:, None], lambda s, y: self.draw(s - 10 * y[:, None]))}
+
+    def draw(self, z: Tensor) -> Tensor:
+        return torch.tanh(z.sum(1)).reshape(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        return self.draw(z)
+
+
+def test_declared_spaces_see_the_labels(latents) -> None:
+    subject = Subject.wrap(Declared())
+    space, labels = subject.spaces["s"], torch.tensor([0, 1, 0, 1, 1, 0])
+    points = space.of(latents, labels)
+    assert torch.equal(points - latents, 10.0 * labels[:, None].expand(-1, 3)) or torch.allclose(
+        points - latents, 10.0 * labels[:, None].expand(-1, 3), atol=1e-5
+    )
+    torch.testing.assert_close(
+        space.synthesize(points, labels), subject.generator.synthesize(latents, labels)
+    )
 
 
 @pytest.mark.parametrize(
-    ("classifier", "gives", "gradients"),
+    ("pair", "sentence"),
     [
-        (score, "logits", True),
-        (lambda x: score(x).softmax(dim=1), "probabilities", True),
-        (lambda x: score(x)[:, 1] - score(x)[:, 0], "one logit", True),
-        (lambda x: (score(x)[:, 1:] - score(x)[:, :1]).sigmoid(), "one probability", True),
-        (lambda x: score(x).numpy(), "logits", False),
-        (lambda x: np.eye(2)[score(x).argmax(dim=1).numpy()], "probabilities", False),
+        (3, r"spaces\['s'\] must be two functions"),
+        (
+            (lambda z, y: z[:1], lambda s, y: s),
+            r"the map to s must give a tensor \[4, …\], found one tensor 1×3",
+        ),
+        (
+            (lambda z, y: z, lambda s, y: s),
+            r"space s gave \(4, 3\); the generator's own samples are \(4, 1, 4",
+        ),
+        ((lambda z, y: z @ z, lambda s, y: s), r"the map to s failed on shape \(4, 3\): RuntimeError"),
     ],
 )
-def test_classifiers_of_any_make_agree(classifier, gives: str, gradients: bool) -> None:
-    adapted = Subject.wrap(Styled(), range=(-1, 1), classifier=classifier).classifier
-    samples = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.02 - 0.01
-    assert (adapted.gives, adapted.has_gradients, adapted.num_classes) == (gives, gradients, 2)
-    assert torch.equal(adapted(samples).argmax(dim=1), score(samples).argmax(dim=1))
-    assert adapted.class_index("1") == 1
-    with pytest.raises(UserError, match="no class 'seven'; it has 0, 1"):
-        adapted.class_index("seven")
-
-
-def test_a_classifier_of_another_size_is_refused() -> None:
-    with pytest.raises(UserError, match=r"classifier Linear failed on samples of shape \(8, 1, 8, 8\)"):
-        Subject.wrap(Styled(), range=(-1, 1), classifier=nn.Linear(10, 2))
+def test_declared_spaces_that_can_not_be_used_are_refused(pair, sentence) -> None:
+    module = Declared()
+    module.spaces = {"s": pair}
+    with pytest.raises(UserError, match=sentence):
+        Subject.wrap(module)
