@@ -1,0 +1,1 @@
+"""What would have to change for a classifier to decide otherwise: searches in a generator's latent space."""

@@ -1,0 +1,164 @@
+"""What a counterfactual looks like, and the table of the methods that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ganlens.finding import Picture, Plot, Table
+from ganlens.modality import Modality
+from ganlens.probes.explain.counterfactuals.attributes import AttributeAnswers, Attributes
+from ganlens.probes.explain.counterfactuals.baselines import logits_of
+from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores
+from ganlens.probes.explain.counterfactuals.search_space import Question
+from ganlens.probes.explain.plots import Series, bar_chart
+from ganlens.subject.classifier import AdaptedClassifier
+
+SHOWN = 8
+RANKED = 10
+
+
+def changes(
+    modality: Modality,
+    classifier: AdaptedClassifier,
+    attempt: Attempt,
+    question: Question,
+    redrawn: Tensor,
+    rows: Tensor,
+) -> Picture:
+    """Redrawn samples above their counterfactuals, and the difference below."""
+    before, after = redrawn[rows], attempt.samples[rows]
+    names = classifier.class_names
+    chance = [logits_of(classifier, samples).softmax(dim=1) for samples in (before, after)]
+    told = "; ".join(
+        f"{names[source]} ({chance[0][i, source]:.0%}) → {names[target]} ({chance[1][i, target]:.0%})"
+        for i, (source, target) in enumerate(
+            zip(question.sources[rows].tolist(), question.targets[rows].tolist(), strict=True)
+        )
+    )
+    return Picture(
+        modality.pairs(before, after, difference=True),
+        "Each column: the sample as the generator draws it, the nearest one that the classifier puts into the "
+        "class wanted, and what had to change (orange: brighter, blue: darker). From left to right, with the "
+        f"classifier's confidence: {told}.",
+    )
+
+
+def side_by_side(
+    modality: Modality, originals: Tensor, redrawn: Tensor, attempts: Sequence[Attempt], rows: Tensor
+) -> Picture:
+    """Original, redrawn, and what each method makes of it, a row for each sample."""
+    frames = [originals[rows], redrawn[rows], *(attempt.samples[rows] for attempt in attempts)]
+    titles = ["original", "redrawn", *(attempt.title for attempt in attempts)]
+    return Picture(
+        modality.strips(torch.stack(frames, dim=1)),
+        f"Each row is one sample: {', '.join(titles)}. Where a method found nothing, the redrawn sample stands "
+        "in its place. An adversarial change flips the classifier as well, but no person.",
+    )
+
+
+def several_answers(
+    modality: Modality, redrawn: Tensor, made: Tensor, found: Tensor, rows: Tensor
+) -> Picture:
+    """A sample and its several answers [n, a, …], a row for each sample."""
+    shown = torch.cat([redrawn[rows][:, None], made[rows]], dim=1)
+    count = int(found[rows].sum())
+    return Picture(
+        modality.strips(shown),
+        f"Each row is one sample as redrawn, then its answers, each in a direction of the latent space that is "
+        f"orthogonal to the ways of those before ({count} found here; where there is none, the sample itself).",
+    )
+
+
+def methods_table(attempts: Sequence[Attempt], scores: Mapping[str, Scores], judged: bool) -> Table:
+    """All measures of all methods."""
+    rows = []
+    for attempt in attempts:
+        found = scores[attempt.name]
+        rows.append(
+            (
+                attempt.title,
+                f"{found.validity:.0%}",
+                "" if found.agreement is None else f"{found.agreement:.0%}",
+                _number(found.latent),
+                _number(found.l2),
+                _number(found.l1, 3),
+                "" if found.sparsity is None else f"{found.sparsity:.0%}",
+                "" if found.realism is None else f"{found.realism:.3g} / {found.reference:.3g}",
+                _number(found.cout),
+                _number(found.diversity),
+                f"{attempt.seconds / max(1, len(attempt.samples)):.3g}",
+            )
+        )
+    judge = "Judge: share of the valid that the labeller gives the new class too. " if judged else ""
+    return Table(
+        (
+            "method",
+            "valid",
+            "judge",
+            "latent distance",
+            "L2",
+            "L1 a value",
+            "changed",
+            "realism / real",
+            "COUT",
+            "diversity",
+            "seconds each",
+        ),
+        tuple(rows),
+        f"Means over the samples that reached their class. {judge}Latent distance in standard deviations. Changed: "
+        "share of values that moved by more than a fortieth of the range. Realism: Fréchet distance to real samples "
+        "of the class, beside as many real samples of a disjoint half. COUT: −1…1, higher where few changes decide. "
+        "Diversity: mean L2 between the answers of one sample. The amortised map's seconds are without its training.",
+    )
+
+
+def ranking(attributes: Attributes, changed: Tensor, effect: Mapping[str, float]) -> tuple[Plot, Table]:
+    """Which attributes push samples to the classes wanted: changes [n, m, 2] of the target's margin."""
+    mean = changed.mean(dim=0)
+    order = mean.abs().amax(dim=1).argsort(descending=True)[:RANKED].tolist()
+    names = [attributes.names[place] for place in order]
+    plot = bar_chart(
+        names,
+        [
+            Series("set to its lower end", mean[order, 0]),
+            Series("set to its upper end", mean[order, 1]),
+        ],
+        x="attribute, the most effective first",
+        y="mean change of the target's margin (logits)",
+    )
+    table = Table(
+        ("attribute", "lower end", "upper end", "flips that use it"),
+        tuple(
+            (
+                attributes.names[place],
+                round(float(mean[place, 0]), 2),
+                round(float(mean[place, 1]), 2),
+                f"{effect.get(attributes.names[place], 0.0):.0%}",
+            )
+            for place in order
+        ),
+        "Mean change of the target's margin over the other classes, in logits, when the attribute alone is set to an "
+        "end of its population; and the share of the flips found that use it.",
+    )
+    return Plot(
+        plot, "An attribute that pushes every sample the same way is one the decision hangs on."
+    ), table
+
+
+def uses(attributes: Attributes, found: AttributeAnswers) -> dict[str, float]:
+    """Share of the flips found that use each attribute."""
+    flips = [
+        steps for steps, exists in zip(found.steps, found.answers.found[:, 0].tolist(), strict=True) if exists
+    ]
+    counts = dict.fromkeys(attributes.names, 0)
+    for steps in flips:
+        for attribute, _ in steps:
+            counts[attributes.names[attribute]] += 1
+    return {name: count / max(1, len(flips)) for name, count in counts.items()}
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
