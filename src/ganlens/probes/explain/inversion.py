@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Measurement, Verdict
-from ganlens.measures import Interval, mean_interval
+from ganlens.measures import Interval, bootstrap_interval
 from ganlens.probes.explain.estimate import Estimate, bootstrap, share
 from ganlens.probes.explain.inversion_figures import by_class, distributions, hardest, layer_figures
 from ganlens.probes.explain.inversion_layers import FromLayer, chosen_layers, redraw_from_layers
@@ -132,7 +132,7 @@ class InversionProbe(Probe):
                 gate, _result(errors, settings.space), _memory(errors), _where(errors, from_layers, settings)
             ),
             verdict=Verdict.NOT_BELIEVABLE if gate else _verdict(errors),
-            measurements=[*_measurements(errors), *_layer_measurements(from_layers)],
+            measurements=[*_measurements(errors), *_layer_measurements(from_layers, context.seed)],
             method=f"{self.method} Here the search was by {route}; features: {features_in_words(bank)}.",
             figures=[
                 *hardest(subject.modality, held_out),
@@ -335,7 +335,7 @@ def _measurements(errors: _Errors) -> list[Measurement]:
     ]
 
 
-def _layer_measurements(layers: list[FromLayer]) -> list[Measurement]:
+def _layer_measurements(layers: list[FromLayer], seed: int) -> list[Measurement]:
     found = []
     for layer in layers:
         shuffled = {} if layer.shuffled is None else {"shuffled pictures": float(layer.shuffled.mean())}
@@ -343,7 +343,9 @@ def _layer_measurements(layers: list[FromLayer]) -> list[Measurement]:
             measured(
                 f"error of held-out samples, made from {layer.layer}",
                 float(layer.held_out.mean()),
-                mean_interval(layer.held_out),
+                bootstrap_interval(
+                    layer.held_out, rng=torch_generator(seed, InversionProbe.name, layer.layer)
+                ),
                 better="lower",
                 baseline=float(layer.own.mean()),
                 what="own samples from the same layer",

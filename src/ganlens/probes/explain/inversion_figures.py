@@ -14,7 +14,7 @@ from ganlens.probes.explain.inversion_layers import FromLayer
 from ganlens.probes.explain.redrawing import Redrawn
 from ganlens.randomness import torch_generator
 
-SHOWN = 16
+SHOWN = 10
 STRIPS = 8
 TRAINING = "#009E73"
 BINS = 24

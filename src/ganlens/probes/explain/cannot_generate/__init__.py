@@ -1,0 +1,1 @@
+"""What the generator cannot make, by per-sample statistics with names that a person knows."""
