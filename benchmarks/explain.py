@@ -69,7 +69,9 @@ def main() -> None:
     elif args.only and args.only != ["runs"]:
         print("a part of the trials: not recorded")
     else:
-        print(write_record(RECORD, record))
+        path = write_record(RECORD, record)
+        record = json.loads(path.read_text())
+        print(path)
     if args.page:
         print(write_page(record))
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from sklearn.metrics import roc_auc_score
 
-from ganlens.data.sprites import FACTORS
+from ganlens.data.sprites import FACTORS, SHAPES
 from planted.faults import NEVER_MADE, OVER_MADE, corner_map
 from planted.generators import MARK_UNIT, mark_map
 from planted.recovery import cosines, mass_inside, named, rank_correlations, recovery
@@ -81,18 +82,22 @@ def shares(probe: str) -> Trial:
 
 
 def inversion(world: Planted, seed: int) -> Iterator[Row]:
-    """Does what can't be redrawn point at the shape that is never made?"""
+    """Are pictures of the shape that is never made redrawn worse than the others, and is it named?"""
     finding = world.ask("inversion")
+    where = named(finding, rf"\b{NEVER_MADE}s?\b")
+    errors = finding.arrays["held_out_errors"]
+    labels = world.bank.real_labels("held_out", len(errors))
+    assert labels is not None
     yield Row.of(
         finding,
         "faults",
         world.name,
         "inversion",
         seed,
-        recovered=float(bool(named(finding, rf"\b{NEVER_MADE}s?\b"))),
-        measure=f"{NEVER_MADE} named",
+        recovered=float(roc_auc_score((labels == SHAPES.index(NEVER_MADE)).numpy(), errors.numpy())),
+        measure=f"AUC of the error for telling {NEVER_MADE}s",
         detail={},
-        named=named(finding, rf"\b{NEVER_MADE}s?\b"),
+        named=where,
     )
 
 
@@ -115,8 +120,7 @@ def units(world: Planted, seed: int) -> Iterator[Row]:
         layer = next((name for name in ("bend", "paint") if name in effects), None)
         first, own = False, None
         if layer is not None:
-            peaks = effects[layer].abs().amax(dim=1)
-            first = int(peaks.argmax()) == MARK_UNIT
+            first = bool((effects[layer].abs().argmax(dim=0) == MARK_UNIT).any())
             scores = finding.arrays.get(f"self_score_{layer}")
             own = None if scores is None else float(scores[MARK_UNIT])
         yield Row.of(
@@ -126,7 +130,7 @@ def units(world: Planted, seed: int) -> Iterator[Row]:
             title,
             seed,
             recovered=float(first),
-            measure=f"unit {MARK_UNIT} has the largest effect of its layer",
+            measure=f"unit {MARK_UNIT} is first of its layer by its effect on some concept",
             detail={"layers": sorted(effects)},
             self_score=own,
             named=where,
