@@ -1,0 +1,421 @@
+"""Which latent coordinates explain which part of what the generator makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.measures.sobol import SobolIndices, sobol_indices
+from ganlens.probes.explain.estimate import Estimate
+from ganlens.probes.explain.latent_attribution_figures import claim_table, map_pictures, share_plot, walks
+from ganlens.probes.explain.preconditions import sentences
+from ganlens.probes.explain.units.concepts import Concepts, concepts_for
+from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.progress import Task
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank, Subject
+
+MOST_BLOCKS = 128
+"""Coordinates are grouped so that there are no more blocks than this."""
+RANDOM = 16
+"""Random directions (or as many as there are blocks) that coordinates have to beat."""
+FEWEST_BASE, MOST_BASE = 32, 512
+FAINT = 0.02
+"""Share of a part's variance below which no coordinate is said to explain it."""
+WHOLE = "the whole sample"
+MARGIN = 3.0
+"""Standard deviations over the random directions, above their mean, that are to be exceeded as well where there
+are more coordinates than random directions, and so more tries."""
+CHANCE_TIMES = 2.0
+"""Coordinates must keep claims this many times as often as random directions put to the same test."""
+LISTED = 5
+RESAMPLES = 300
+GAUSSIAN_TOLERANCE = 0.1
+NUMBERS_POOLED = 1 << 22
+"""Values of all base samples together that enter the whole sample's index; of larger samples, evenly spaced ones."""
+
+
+class LatentAttributionSettings(ProbeSettings):
+    budget: int = Field(12_000, ge=500, description="The most samples to make, over all coordinates together")
+    concepts: str = Field(
+        "auto",
+        description="Parts of the output to explain beside the whole sample: auto, classes, factors, code, picture, "
+        "or python:module:function of samples that gives scores [n, k]",
+    )
+    maps: int = Field(6, ge=1, le=24, description="Coordinates to draw maps and walks of")
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Indices of some directions or blocks of coordinates.
+
+    Attributes:
+        indices: [blocks, targets], with intervals; the whole sample is target 0.
+        maps: [blocks, values] variance of each sample value that a block takes part in, or None.
+    """
+
+    indices: SobolIndices
+    maps: Tensor
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that the finding is written from.
+
+    Attributes:
+        targets: names; the whole sample first.
+        blocks: for each block its coordinates.
+        own, random: of the blocks, and of random ones of the same size.
+        variance: [values] of each sample value.
+        base: samples A, as many as B.
+        what_random: what the reference is, in words.
+    """
+
+    targets: tuple[str, ...]
+    blocks: list[Tensor]
+    own: Attribution
+    random: Attribution
+    variance: Tensor
+    base: int
+    what_random: str
+
+    @property
+    def claims(self) -> list[tuple[int, int]]:
+        """Believable (block, target) pairs, the ones farthest above their reference first."""
+        total, low, reference = self.own.indices.total, _low(self.own), self.reference
+        holds = (low > reference) & (low > FAINT)
+        found = [(int(b), int(t)) for b, t in holds.nonzero()]
+        return sorted(found, key=lambda pair: -float(total[pair] - reference[pair[1]]))
+
+    @property
+    def share(self) -> float:
+        """Of the pairs, how many hold."""
+        return len(self.claims) / self.own.indices.total.numel()
+
+    @property
+    def reference(self) -> Tensor:
+        """[targets] what a coordinate's total index has to exceed."""
+        return self._above(self.random.indices.total)
+
+    @property
+    def chance(self) -> float:
+        """The same where each random direction is tried against the other random ones."""
+        total, low = self.random.indices.total, _low(self.random)
+        others = [self._above(torch.cat([total[:j], total[j + 1 :]])) for j in range(len(total))]
+        return float(((low > torch.stack(others)) & (low > FAINT)).double().mean())
+
+    def _above(self, total: Tensor) -> Tensor:
+        """Of references' indices [r, targets] the largest; where more coordinates than references try, a margin."""
+        largest = total.amax(dim=0)
+        if len(self.blocks) <= RANDOM:
+            return largest
+        return torch.maximum(largest, total.mean(dim=0) + MARGIN * total.std(dim=0))
+
+    @property
+    def believable(self) -> bool:
+        """Whether coordinates say more than random directions do."""
+        return bool(self.claims) and self.share > CHANCE_TIMES * self.chance
+
+    def named(self, block: int) -> str:
+        """A block in words."""
+        coordinates = self.blocks[block].tolist()
+        if len(coordinates) == 1:
+            return f"coordinate {coordinates[0]}"
+        return f"coordinates {coordinates[0]} to {coordinates[-1]}"
+
+    def total(self, block: int, target: int) -> Estimate:
+        """A total index with its interval."""
+        found = self.own.indices
+        assert found.total_low is not None and found.total_high is not None
+        return Estimate(
+            float(found.total[block, target]),
+            float(found.total_low[block, target]),
+            float(found.total_high[block, target]),
+            f"95 %, percentile bootstrap over {self.base:,} base samples",
+        )
+
+
+def _low(attribution: Attribution) -> Tensor:
+    assert attribution.indices.total_low is not None
+    return attribution.indices.total_low
+
+
+@probes.register("latent-attribution")
+class LatentAttribution(Probe):
+    """Which part of the input explains which part of the output?"""
+
+    name: ClassVar[str] = "latent-attribution"
+    question: ClassVar[str] = "Which latent coordinates explain which part of its samples?"
+    section: ClassVar[str] = "explain"
+    order: ClassVar[int] = 48
+    Settings: ClassVar[type[ProbeSettings]] = LatentAttributionSettings
+    method: ClassVar[str] = (
+        "Variance-based (Sobol) indices by pick and freeze: two sets of latents A and B are drawn, and for each "
+        "coordinate a third that is A with that coordinate from B. The total index (Jansen's estimator) is the share "
+        "of the variance that is lost when all other coordinates are known, the first-order index (Saltelli's) the "
+        "share that the coordinate explains alone; no gradient is taken, so a black box will do. Of the whole sample "
+        "the shares of all values are pooled by their variance. More than 128 coordinates are grouped into blocks of "
+        "neighbours. Intervals: bootstrap over base samples. Self-check: a coordinate that did nothing would get "
+        "exactly 0, so the reference is harder: in N(0, I) every rotation of the axes is as good as the axes, so 16 "
+        "random directions (blocks of them, where coordinates are grouped) are exchanged in the same way. Where the "
+        "prior is another, its coordinates are the only ones there are, and the reference is what the estimator "
+        "gives a coordinate whose evaluations are shuffled, so that they belong to nothing. A coordinate is believed "
+        "where its whole interval lies above 0.02 and above every reference's index for that part of the output; where "
+        "there are more coordinates than references also above their mean by three of their standard deviations. "
+        "Verdict: not believable where no coordinate is, or where random directions, each tried against the others, "
+        "keep half as large a share of claims or more; good where at least one in ten coordinates is believed for "
+        "something, else caution."
+    )
+    self_check: ClassVar[str] = (
+        "A coordinate counts only where it surely explains more than every random direction of the latent space does; "
+        "not believable where none does, or where random directions pass the same test half as often."
+    )
+    cost: ClassVar[str] = (
+        "12,000 samples at the defaults, and a labeller or autoencoder for the parts; seconds."
+    )
+    source: ClassVar[str] = "Saltelli et al. 2010; Jansen 1999; Gamboa et al. 2014 (arXiv 1303.6447)"
+
+    def examine(self, subject: Subject, settings: LatentAttributionSettings, context: Context) -> Finding:
+        bank = context.bank
+        size = torch.Size(subject.latent_shape).numel()
+        if size < 2:
+            because = "its latent is a single number, which explains everything"
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        concepts = concepts_for(bank, settings.concepts)
+        blocks = _blocks(size)
+        n = min(max(settings.budget // (len(blocks) + RANDOM + 2), FEWEST_BASE), MOST_BASE)
+        with context.progress.task("Exchanging latent coordinates", len(blocks) + RANDOM) as task:
+            result = _attribute(bank, concepts, blocks, n, context.seed, task)
+        if not bool((result.variance > 0).any()):
+            because = "its samples do not vary"
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        return Finding(
+            probe=self.name,
+            question=self.question,
+            headline=_headline(result),
+            verdict=_verdict(result),
+            measurements=_measurements(result),
+            method=f"{self.method} Parts: {concepts.title}. {n} base samples, {len(blocks)} blocks.",
+            figures=[
+                share_plot(result),
+                *map_pictures(result, subject, settings.maps),
+                *walks(result, subject, bank, settings.maps),
+                claim_table(result),
+            ],
+            arrays={
+                "total": result.own.indices.total.float(),
+                "first": result.own.indices.first.float(),
+                "total_of_random": result.random.indices.total.float(),
+                "self_score": _self_scores(result).float(),
+            },
+        )
+
+
+def _blocks(size: int) -> list[Tensor]:
+    together = -(-size // MOST_BLOCKS)
+    return list(torch.arange(size).split(together))
+
+
+def _attribute(
+    bank: SampleBank, concepts: Concepts, blocks: list[Tensor], n: int, seed: int, task: Task
+) -> Result:
+    shape = bank.subject.latent_shape
+    a, b = (
+        bank.sample_latents(n, LatentAttribution.name, purpose).flatten(1) for purpose in ("first", "second")
+    )
+    labels = bank.conditions(min(n, bank.size))
+    if labels is not None:  # the class is known, so that the shares are those of the latent alone
+        labels = labels[torch.arange(n) % len(labels)]
+
+    def outputs(latents: Tensor) -> tuple[Tensor, Tensor]:
+        samples = bank.synthesize(latents.unflatten(1, shape).to(a.dtype), labels)
+        scores = [concepts.scores(part).float().cpu() for part in samples.split(bank.batch)]
+        return samples.flatten(1), torch.cat(scores)
+
+    at_a, at_b = outputs(a), outputs(b)
+    rng = torch_generator(seed, LatentAttribution.name, "bootstrap")
+
+    def attribute(mixed: list[Tensor], shuffle: bool) -> Attribution:
+        parts, maps = [], []
+        for number, latents in enumerate(mixed):
+            values, scores = outputs(latents)
+            if shuffle:
+                order = torch.randperm(
+                    n, generator=torch_generator(seed, LatentAttribution.name, "shuffle", number)
+                )
+                parts.append(_of_nothing(at_a, at_b, (values[order], scores[order])))
+            else:
+                parts.append(_of_one(at_a, at_b, (values, scores), rng))
+            maps.append((values - at_a[0]).square().mean(dim=0) / 2)
+            task.advance()
+        return Attribution(_stacked(parts), torch.stack(maps))
+
+    own = attribute([_exchanged(a, b, block) for block in blocks], shuffle=False)
+    width = len(blocks[0])
+    if is_gaussian(bank.latents()):
+        directions = _random_blocks(
+            a.shape[1], width, torch_generator(seed, LatentAttribution.name, "random")
+        )
+        random = attribute([_along(a, b, block) for block in directions], shuffle=False)
+        what = "random directions of the latent at most"
+    else:
+        some = torch.randint(
+            len(blocks), (RANDOM,), generator=torch_generator(seed, LatentAttribution.name, "shuffled")
+        )
+        random = attribute([_exchanged(a, b, blocks[int(j)]) for j in some], shuffle=True)
+        what = "evaluations that belong to nothing at most"
+    variance = torch.cat([at_a[0], at_b[0]]).var(dim=0)
+    return Result((WHOLE, *concepts.names), blocks, own, random, variance, n, what)
+
+
+Outputs = tuple[Tensor, Tensor]
+"""Sample values [n, values] and scores [n, k]."""
+
+
+def _of_one(a: Outputs, b: Outputs, mixed: Outputs, rng: torch.Generator) -> SobolIndices:
+    """Indices [1, 1 + k] of one block: for the whole sample, and for each score."""
+    whole = sobol_indices(*_pooled(a[0], b[0], mixed[0]), pooled=True, resamples=RESAMPLES, rng=rng)
+    parts = sobol_indices(a[1], b[1], mixed[1][None], resamples=RESAMPLES, rng=rng)
+    return _beside(whole, parts)
+
+
+def _of_nothing(a: Outputs, b: Outputs, shuffled: Outputs) -> SobolIndices:
+    """How large the first-order estimate of evaluations that belong to nothing is, as if it were a total index."""
+    found = _beside(
+        sobol_indices(*_pooled(a[0], b[0], shuffled[0]), pooled=True),
+        sobol_indices(a[1], b[1], shuffled[1][None]),
+    )
+    noise = found.first.abs()
+    return SobolIndices(found.first, noise, found.first, found.first, torch.zeros_like(noise), noise)
+
+
+def _pooled(a: Tensor, b: Tensor, mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs for the pooled index: all values, or so many of them, evenly spaced, as can be held."""
+    every = max(1, -(-a.numel() // NUMBERS_POOLED))
+    return a[:, ::every], b[:, ::every], mixed[None, :, ::every]
+
+
+def _beside(whole: SobolIndices, parts: SobolIndices) -> SobolIndices:
+    """One beside the other: [1, 1 + k], with intervals where both have them."""
+    both: list[tuple[Any, Any]] = list(zip(vars(whole).values(), vars(parts).values(), strict=True))
+    joined: list[Any] = [None if w is None else torch.cat([w, p], dim=1) for w, p in both]
+    return SobolIndices(*joined)
+
+
+def _stacked(parts: list[SobolIndices]) -> SobolIndices:
+    """One below the other: [blocks, 1 + k]. All of them have intervals."""
+    return SobolIndices(
+        *(torch.cat(column) for column in zip(*(vars(p).values() for p in parts), strict=True))
+    )
+
+
+def _exchanged(a: Tensor, b: Tensor, columns: Tensor) -> Tensor:
+    mixed = a.clone()
+    mixed[:, columns] = b[:, columns]
+    return mixed
+
+
+def _along(a: Tensor, b: Tensor, directions: Tensor) -> Tensor:
+    """A with its component within orthonormal directions [z, g] from B."""
+    return a + (b - a) @ directions @ directions.T
+
+
+def _random_blocks(size: int, width: int, rng: torch.Generator) -> list[Tensor]:
+    """Orthonormal directions [size, width] each, independent of each other."""
+    drawn = torch.randn(RANDOM, size, width, generator=rng)
+    return list(torch.linalg.qr(drawn).Q)
+
+
+def is_gaussian(latents: Tensor) -> bool:
+    """Whether the prior looks like N(0, I), so that every rotation of it is as good."""
+    rows = latents.flatten(1).double()
+    if len(rows) < 200:
+        return False
+    mean, deviation = float(rows.mean().abs()), float(rows.std())
+    kurtosis = float(((rows - rows.mean()) / max(deviation, 1e-12)).pow(4).mean())
+    spread = rows.std(dim=0)
+    even = float((spread - 1).abs().max()) < 4 / (2 * len(rows)) ** 0.5 + GAUSSIAN_TOLERANCE
+    return mean < GAUSSIAN_TOLERANCE and even and abs(kurtosis - 3) < 3 * GAUSSIAN_TOLERANCE
+
+
+def _self_scores(result: Result) -> Tensor:
+    """[blocks, targets] in 0…1: the share of a total index that is left above its reference and interval."""
+    total = result.own.indices.total
+    reference = result.reference.clamp(min=FAINT)
+    return ((_low(result.own) - reference) / total.clamp(min=1e-12)).clamp(0, 1)
+
+
+# ---- what is said
+
+
+def _headline(result: Result) -> str:
+    several = "coordinate" if len(result.blocks[0]) == 1 else "block of coordinates"
+    if not result.claims:
+        return (
+            f"Not believable: no latent {several} by itself explains any part of the samples better than the "
+            "reference does; what this generator knows lies along other directions than the axes of its latent."
+        )
+    gate = ""
+    if not result.believable:
+        gate = (
+            f"Not believable: the {len(result.claims)} claims that hold ({result.share:.1%} of all) are hardly more "
+            f"than random directions keep ({result.chance:.1%})."
+        )
+    block, target = result.claims[0]
+    found = result.total(block, target)
+    reference = float(result.reference[target])
+    best = (
+        f"{result.named(block).capitalize()} explains {found.value:.0%} of {_of(result.targets[target])} "
+        f"({found.low:.0%} to {found.high:.0%}; {result.what_random} {reference:.0%})."
+    )
+    count = len({b for b, _ in result.claims})
+    rest = (
+        f"Of {len(result.blocks)} latent {several}s {count} {'does' if count == 1 else 'do'} more than the reference "
+        "for some part of the samples."
+    ).replace("block of coordinatess", "blocks of coordinates")
+    return sentences(gate, best if not gate else "", rest)
+
+
+def _of(target: str) -> str:
+    return "all that varies" if target == WHOLE else f"how {target} varies"
+
+
+def _verdict(result: Result) -> Verdict:
+    if not result.believable:
+        return Verdict.NOT_BELIEVABLE
+    count = len({block for block, _ in result.claims})
+    return Verdict.GOOD if 10 * count >= len(result.blocks) else Verdict.CAUTION
+
+
+def _measurements(result: Result) -> list[Measurement]:
+    chance = result.chance
+    lines = [
+        Estimate(result.share, result.share, result.share, "")
+        .measurement(
+            "coordinate and part pairs that hold",
+            unit="share of pairs",
+            better="higher",
+            baseline=chance,
+            what="random directions, each against the others",
+        )
+        .model_copy(
+            update={"low": None, "high": None, "interval": "none: pairs are not independent of each other"}
+        )
+    ]
+    largest = int(result.own.indices.total[:, 0].argmax())
+    for block, target in dict.fromkeys([(largest, 0), *result.claims[:LISTED]]):
+        lines.append(
+            result.total(block, target).measurement(
+                f"total index of {result.named(block)}, {result.targets[target]}",
+                unit="share of variance",
+                better="neither",
+                baseline=float(result.reference[target]),
+                what=result.what_random,
+            )
+        )
+    return lines

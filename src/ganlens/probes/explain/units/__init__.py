@@ -1,0 +1,1 @@
+"""Dissection of a generator: which unit fires on what, and what is gone from its samples without it."""

@@ -1,0 +1,126 @@
+"""Artefact units: those without which samples are nearer to real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlens.measures import frechet_distance, replicate_interval
+from ganlens.probes.explain.estimate import Estimate
+from ganlens.probes.explain.units.claims import matched_units
+from ganlens.probes.explain.units.interventions import ablation, written
+from ganlens.probes.explain.units.layers import Layer
+from ganlens.probes.explain.units.trial import LayerTrial, Workshop
+from ganlens.subject import SampleBank
+
+REALS = 1000
+CANDIDATES, RIVALS = 3, 3
+REPLICATES = 5
+"""Sets of samples on which a candidate is compared with the generator as it is."""
+FAINT = 0.01
+"""A fall of the Fréchet distance by less than this share of it is no artefact removed."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A unit whose removal seemed to bring samples nearer to real ones, on fresh samples.
+
+    Attributes:
+        layer, unit: which.
+        change: of the Fréchet distance to held-out reals by its removal, as a share of it; below 0 is nearer.
+        matched: the lowest such change of units of the same activity.
+        space: the feature space, as it is called.
+    """
+
+    layer: Layer
+    unit: int
+    change: Estimate
+    matched: float
+    space: str
+
+    @property
+    def is_artefact(self) -> bool:
+        """Whether its removal surely helps, and more than that of every matched unit."""
+        return self.change.high < min(-FAINT, self.matched)
+
+
+def distance_to_reals(bank: SampleBank) -> Callable[[Tensor], Tensor] | None:
+    """[n, 1] Euclidean distance of samples to the nearest held-out real one; None without real data."""
+    data = bank.subject.data
+    if data is None or not len(data.held_out):
+        return None
+    space = bank.spaces[0]
+    reals = bank.features(space, "held_out", REALS)
+    extract = bank.space(space).extract
+
+    def distance(samples: Tensor) -> Tensor:
+        with torch.no_grad():
+            rows = extract(samples.to(bank.device)).flatten(1).float().cpu()
+        return torch.cdist(rows, reals).amin(dim=1, keepdim=True)
+
+    return distance
+
+
+def suspects(
+    workshop: Workshop,
+    bank: SampleBank,
+    trials: list[LayerTrial],
+    draw: Callable[[int], tuple[Tensor, Tensor | None]],
+) -> list[Suspect]:
+    """The units whose removal seemed to help most, tried on fresh samples against units of the same activity.
+
+    Args:
+        draw: n fresh latents and labels.
+    """
+    space = bank.spaces[0]
+    reals = bank.features(space, "held_out").double()
+    extract = bank.space(space).extract
+    latents, labels = draw(REPLICATES * workshop.batch)
+
+    def distances(layer: Layer, unit: int | None) -> Tensor:
+        found = []
+        for rows in torch.arange(len(latents)).split(workshop.batch):
+            z, y = latents[rows], None if labels is None else labels[rows]
+            if unit is None:
+                samples = workshop.make(z, y)
+            else:
+                with written(workshop.module, layer, torch.full((len(rows),), unit), ablation(layer)):
+                    samples = workshop.make(z, y)
+            with torch.no_grad():
+                features = extract(samples.to(bank.device)).flatten(1).double().cpu()
+            found.append(float(frechet_distance(features, reals)))
+        return torch.tensor(found, dtype=torch.float64)
+
+    as_it_is = distances(trials[0].layer, None)
+    scale = max(float(as_it_is.mean()), 1e-12)
+    found = []
+    for trial, place in _candidates(trials):
+        own = (distances(trial.layer, int(trial.tested[place])) - as_it_is) / scale
+        rivals = matched_units(trial.statistics.activity[trial.tested], RIVALS)[place]
+        lowest = min(
+            (float((distances(trial.layer, int(trial.tested[r])) - as_it_is).mean()) / scale for r in rivals),
+            default=0.0,
+        )
+        ends = replicate_interval(own)
+        change = Estimate(
+            float(own.mean()), ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"
+        )
+        found.append(Suspect(trial.layer, int(trial.tested[place]), change, lowest, bank.title(space)))
+    return found
+
+
+def _candidates(trials: list[LayerTrial]) -> list[tuple[LayerTrial, int]]:
+    ranked = sorted(
+        (
+            (float(value), trial, place)
+            for trial in trials
+            if trial.nearer is not None
+            for place, value in enumerate(trial.nearer)
+            if value > 0
+        ),
+        key=lambda entry: -entry[0],
+    )
+    return [(trial, place) for _, trial, place in ranked[:CANDIDATES]]

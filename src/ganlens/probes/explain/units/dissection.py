@@ -1,0 +1,228 @@
+"""One pass over many samples: where and how much each unit fires, and with which concept.
+
+Activations live for one chunk. What is kept are sums, so the memory does not grow with the samples.
+
+Source: Bau et al. 2019 (arXiv 1811.10597).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.probes.explain.units.concepts import Concepts
+from ganlens.probes.explain.units.layers import Layer, as_maps
+from ganlens.probes.explain.units.tail import StreamingTail
+from ganlens.progress import Task
+from ganlens.subject.hooks import capture
+
+Make = Callable[[Tensor, Tensor | None], Tensor]
+"""Samples [n, …] on the CPU for latents and labels, without gradients."""
+
+TOP_SHARE = 0.005
+"""A unit fires where its activation is among its highest half per cent."""
+TOP_SAMPLES = 8
+
+
+@dataclass
+class LayerStatistics:
+    """What one pass says of a layer's units.
+
+    Attributes:
+        layer: which.
+        threshold: [u] above which a unit counts as firing.
+        samples: how many were seen.
+        activity: [u] mean activation over samples and places.
+        size: [u] root mean square over samples of a unit's mean activation.
+        deviation: [u] standard deviation over samples of a unit's mean activation.
+        correlation: [u, k] of that mean with each concept's score; 0 where either never varies.
+        firing: [u, h, w] share of samples in which it fires, place by place.
+        iou: [u, k] of where it fires with the concept's mask, or None without masks.
+        top: [u, ≤ 8] the samples in which its mean activation is largest, largest first.
+    """
+
+    layer: Layer
+    threshold: Tensor
+    samples: int
+    activity: Tensor
+    size: Tensor
+    deviation: Tensor
+    correlation: Tensor
+    firing: Tensor
+    iou: Tensor | None
+    top: Tensor
+
+    @property
+    def agreement(self) -> Tensor:
+        """[u, k] IoU where there are masks, else correlation."""
+        return self.correlation if self.iou is None else self.iou
+
+
+@dataclass(frozen=True)
+class Dissection:
+    """The layers' statistics, and mean and standard deviation [k] of each concept's score over the samples."""
+
+    layers: list[LayerStatistics]
+    concept_mean: Tensor
+    concept_deviation: Tensor
+
+
+def thresholds(
+    make: Make,
+    module: nn.Module,
+    layers: Sequence[Layer],
+    latents: Tensor,
+    labels: Tensor | None,
+    *,
+    batch: int,
+    share: float = TOP_SHARE,
+) -> list[Tensor]:
+    """For each layer the activations [u] that `share` of all places in all samples exceed."""
+    tails = [
+        StreamingTail(layer.units, share, len(latents) * layer.places[0] * layer.places[1])
+        for layer in layers
+    ]
+    with capture(module, [layer.name for layer in layers]) as outputs:
+        for rows in torch.arange(len(latents)).split(batch):
+            make(latents[rows], None if labels is None else labels[rows])
+            for layer, tail in zip(layers, tails, strict=True):
+                tail.add(as_maps(outputs[layer.name]).transpose(0, 1).flatten(1))
+    return [tail.quantile() for tail in tails]
+
+
+def dissect(
+    make: Make,
+    module: nn.Module,
+    layers: Sequence[Layer],
+    firing_above: Sequence[Tensor],
+    concepts: Concepts,
+    latents: Tensor,
+    labels: Tensor | None,
+    *,
+    batch: int,
+    task: Task | None = None,
+) -> Dissection:
+    """Statistics of all units of the layers over the samples of `latents`.
+
+    The result does not depend on `batch`.
+    """
+    sums = [_Sums(layer, above) for layer, above in zip(layers, firing_above, strict=True)]
+    score_sum, score_square = (torch.zeros(len(concepts.names), dtype=torch.float64) for _ in range(2))
+    with capture(module, [layer.name for layer in layers]) as outputs, torch.no_grad():
+        for rows in torch.arange(len(latents)).split(batch):
+            samples = make(latents[rows], None if labels is None else labels[rows])
+            found = concepts.compute(samples).to(next(iter(outputs.values())).device)
+            scores = found.flatten(2).mean(dim=2) if concepts.masks else found
+            score_sum += scores.double().sum(dim=0).cpu()
+            score_square += scores.double().square().sum(dim=0).cpu()
+            for entry in sums:
+                entry.add(as_maps(outputs[entry.layer.name]), scores, found if concepts.masks else None, rows)
+            if task is not None:
+                task.advance(len(rows))
+    n = len(latents)
+    mean = score_sum / n
+    variance = (score_square / n - mean.square()).clamp(min=0)
+    variance = torch.where(variance <= 1e-12 * (score_square / n), 0.0, variance)
+    return Dissection([entry.result(n, mean, variance) for entry in sums], mean, variance.sqrt())
+
+
+@dataclass
+class _Sums:
+    """What is summed over a layer's chunks."""
+
+    layer: Layer
+    threshold: Tensor
+    total: Tensor = field(init=False)
+    square: Tensor = field(init=False)
+    cross: Tensor | None = None
+    fired: Tensor = field(init=False)
+    overlap: Tensor | None = None
+    mask_area: Tensor | None = None
+    mask_size: tuple[int, int] = (1, 1)
+    best: Tensor = field(init=False)
+    best_rows: Tensor = field(init=False)
+    buffer: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        units = self.layer.units
+        self.total = torch.zeros(units, dtype=torch.float64)
+        self.square = torch.zeros(units, dtype=torch.float64)
+        self.fired = torch.zeros(units, *self.layer.places, dtype=torch.float64)
+        self.best = torch.empty(units, 0)
+        self.best_rows = torch.empty(units, 0, dtype=torch.int64)
+
+    def add(self, maps: Tensor, scores: Tensor, masks: Tensor | None, rows: Tensor) -> None:
+        means = maps.mean(dim=(2, 3))
+        self.total += means.double().sum(dim=0).cpu()
+        self.square += means.double().square().sum(dim=0).cpu()
+        cross = (means.double().T @ scores.double()).cpu()
+        self.cross = cross if self.cross is None else self.cross + cross
+        if self.buffer is None or self.buffer.shape != maps.shape:
+            self.buffer = torch.empty_like(maps)
+        # Comparing into floats is several times as fast as making and counting booleans.
+        firing = torch.gt(maps, self.threshold.to(maps)[:, None, None], out=self.buffer)
+        self.fired += firing.sum(dim=0).cpu()
+        if masks is not None:
+            self._add_masks(firing, masks)
+        self._keep_best(means.T.cpu(), rows)
+
+    def _add_masks(self, firing: Tensor, masks: Tensor) -> None:
+        """The firing map stretched to the mask, cell by cell, meets the mask: the same as pooling the mask."""
+        cells = _cell_sums(masks.to(firing), self.layer.places)
+        overlap = torch.einsum("nchw,nkhw->ck", firing, cells).double().cpu()
+        area = masks.double().sum(dim=(0, 2, 3)).cpu()
+        self.mask_size = (masks.shape[2], masks.shape[3])
+        self.overlap = overlap if self.overlap is None else self.overlap + overlap
+        self.mask_area = area if self.mask_area is None else self.mask_area + area
+
+    def _keep_best(self, means: Tensor, rows: Tensor) -> None:
+        values = torch.cat([self.best, means], dim=1)
+        where = torch.cat([self.best_rows, rows.expand(len(means), -1)], dim=1)
+        keep = values.topk(min(TOP_SAMPLES, values.shape[1]), dim=1)
+        self.best, self.best_rows = keep.values, where.gather(1, keep.indices)
+
+    def result(self, n: int, concept_mean: Tensor, concept_variance: Tensor) -> LayerStatistics:
+        assert self.cross is not None
+        mean = self.total / n
+        variance = (self.square / n - mean.square()).clamp(min=0)
+        variance = torch.where(variance <= 1e-10 * (self.square / n), 0.0, variance)
+        covariance = self.cross / n - mean[:, None] * concept_mean
+        scale = (variance[:, None] * concept_variance).sqrt()
+        correlation = torch.where(scale > 0, covariance / scale.clamp(min=1e-300), 0.0).clamp(-1, 1)
+        return LayerStatistics(
+            self.layer,
+            self.threshold.cpu(),
+            n,
+            mean,
+            (self.square / n).sqrt(),
+            variance.sqrt(),
+            correlation,
+            self.fired / n,
+            self._iou(),
+            self.best_rows,
+        )
+
+    def _iou(self) -> Tensor | None:
+        if self.overlap is None or self.mask_area is None:
+            return None
+        cells = _cell_sums(torch.ones(1, 1, *self.mask_size, dtype=torch.float64), self.layer.places)[0, 0]
+        area = (self.fired * cells).sum(dim=(1, 2))
+        union = area[:, None] + self.mask_area - self.overlap
+        return torch.where(union > 0, self.overlap / union.clamp(min=1e-300), 0.0)
+
+
+def _cell_sums(masks: Tensor, places: tuple[int, int]) -> Tensor:
+    """Sums [n, k, h, w] of masks [n, k, H, W] over the pixels that lie in each of h × w cells.
+
+    Pixel y lies in cell ⌊y·h/H⌋, as when a map is stretched by repeating its cells; any sizes will do.
+    """
+    for dim, cells in ((2, places[0]), (3, places[1])):
+        side = masks.shape[dim]
+        of = torch.arange(side, device=masks.device) * cells // side
+        shape = list(masks.shape)
+        shape[dim] = cells
+        masks = masks.new_zeros(shape).index_add(dim, of, masks)
+    return masks

@@ -1,0 +1,178 @@
+"""How few units a concept needs: sets learned by gradient, or picked greedily, against the best single ones.
+
+Source: Bau et al. 2019 (arXiv 1811.10597), who learn how much of each unit to take away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlens.probes.explain.estimate import Estimate, bootstrap
+from ganlens.probes.explain.units.interventions import scaled, set_shift
+from ganlens.probes.explain.units.layers import Layer
+from ganlens.probes.explain.units.trial import LayerTrial, Workshop
+from ganlens.randomness import torch_generator
+from ganlens.subject import Subject
+
+STEPS, RATE, AT_ONCE = 100, 0.01, 32
+PRICE = 0.02
+"""What a unit's removal must be worth, in standard deviations of the concept, to be kept in a learned set."""
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+ENOUGH = 0.8
+"""The smallest set that reaches so much of the most that any set tried does is called sufficient."""
+RANDOM_SETS = 5
+GREEDY_POOL, GREEDY_UNITS, GREEDY_LATENTS = 12, 8, 16
+
+
+@dataclass(frozen=True)
+class UnitSet:
+    """Sets of growing size for one concept in one layer.
+
+    Attributes:
+        layer, concept: where, and the concept's number.
+        how: "learned" or "greedy".
+        order: the layer's units, the first to be removed first.
+        sizes: of the sets tried.
+        fall: for each size, by how much the concept falls without the first so many units, in standard
+            deviations, on fresh latents.
+        fall_of_single: the same for the units with the largest single effects.
+        fall_of_random: the same for the best of five random sets.
+        enough: index into `sizes` of the smallest sufficient set.
+    """
+
+    layer: Layer
+    concept: int
+    how: str
+    order: Tensor
+    sizes: tuple[int, ...]
+    fall: list[Estimate]
+    fall_of_single: list[float]
+    fall_of_random: list[float]
+    enough: int
+
+    @property
+    def survives(self) -> bool:
+        """Whether the sufficient set surely does more than every random set of its size."""
+        return self.fall[self.enough].low > max(self.fall_of_random[self.enough], 0.0)
+
+
+def most_promising(trials: list[LayerTrial], count: int) -> list[tuple[LayerTrial, int]]:
+    """The layers and concepts in which the strongest single units are, a concept once, the strongest first."""
+    best: dict[int, tuple[float, LayerTrial]] = {}
+    for trial in trials:
+        fall = -trial.effects.mean(dim=1) * (trial.statistics.agreement[trial.tested] > 0)
+        for concept, value in enumerate(fall.amax(dim=0).tolist()):
+            if value > best.get(concept, (0.0, trial))[0]:
+                best[concept] = (value, trial)
+    ranked = sorted(best.items(), key=lambda entry: -entry[1][0])[:count]
+    return [(trial, concept) for concept, (_, trial) in ranked]
+
+
+def unit_set(
+    workshop: Workshop,
+    subject: Subject,
+    trial: LayerTrial,
+    concept: int,
+    deviation: float,
+    learn_on: tuple[Tensor, Tensor | None],
+    test_on: tuple[Tensor, Tensor | None],
+) -> UnitSet:
+    """Sets for one concept in one layer, chosen on some latents and measured on others.
+
+    Args:
+        deviation: of the concept.
+    """
+    layer = trial.layer
+    single = torch.zeros(layer.units)
+    single[trial.tested] = -trial.effects[:, :, concept].mean(dim=1)
+    by_gradient = subject.has_gradients and workshop.concepts.differentiable
+    order = (
+        _learned(workshop, subject, layer, concept, deviation, single, learn_on)
+        if by_gradient
+        else _greedy(workshop, layer, concept, single, learn_on)
+    )
+    largest = layer.units if by_gradient else GREEDY_UNITS
+    sizes = tuple(size for size in SIZES if size <= min(largest, max(1, layer.units // 2)))
+    best_single = single.argsort(descending=True, stable=True)
+    rng = torch_generator(workshop.seed, "units", "random sets", layer.name, concept)
+    random = [torch.randperm(layer.units, generator=rng) for _ in range(RANDOM_SETS)]
+
+    def fall(units: Tensor) -> Tensor:
+        moved = set_shift(workshop.make, workshop.module, layer, units, workshop.concepts, *test_on)
+        return -moved[:, concept].double() / deviation
+
+    chosen = torch.stack([fall(order[:size]) for size in sizes], dim=1)
+    estimates = bootstrap(
+        lambda weights: (weights @ chosen) / weights.sum(dim=1, keepdim=True),
+        len(chosen),
+        rng=torch_generator(workshop.seed, "units", "sets", layer.name, concept),
+        of="fresh latents",
+    )
+    most = max(estimate.value for estimate in estimates)
+    return UnitSet(
+        layer,
+        concept,
+        "learned" if by_gradient else "greedy",
+        order,
+        sizes,
+        estimates,
+        [float(fall(best_single[:size]).mean()) for size in sizes],
+        [max(float(fall(each[:size]).mean()) for each in random) for size in sizes],
+        next(j for j, estimate in enumerate(estimates) if estimate.value >= ENOUGH * most),
+    )
+
+
+def _learned(
+    workshop: Workshop,
+    subject: Subject,
+    layer: Layer,
+    concept: int,
+    deviation: float,
+    single: Tensor,
+    on: tuple[Tensor, Tensor | None],
+) -> Tensor:
+    """Units by how much of each is taken away where that is learned; ties by their single effects."""
+    latents, labels = on
+    device = subject.device
+    taken = torch.full((layer.units,), 0.5, device=device, requires_grad=True)
+    optimiser = torch.optim.Adam([taken], lr=RATE)
+    rng = torch_generator(workshop.seed, "units", "learning sets", layer.name, concept)
+    with torch.enable_grad():
+        for _ in range(STEPS):
+            rows = torch.randint(len(latents), (min(AT_ONCE, len(latents)),), generator=rng)
+            with scaled(workshop.module, layer, 1 - taken):
+                samples = subject.generator.synthesize(
+                    latents[rows], None if labels is None else labels[rows]
+                )
+            left = workshop.concepts.scores(samples)[:, concept].mean() / deviation
+            (taken.grad,) = torch.autograd.grad(left + PRICE * taken.sum(), taken)
+            optimiser.step()
+            with torch.no_grad():
+                taken.clamp_(0, 1)
+    rank = single.argsort(descending=True, stable=True).argsort()
+    return (taken.detach().cpu().double() - 1e-6 * rank).argsort(descending=True, stable=True)
+
+
+def _greedy(
+    workshop: Workshop, layer: Layer, concept: int, single: Tensor, on: tuple[Tensor, Tensor | None]
+) -> Tensor:
+    """Units in the order in which each adds most to those before it, among the best single ones."""
+    latents, labels = on[0][:GREEDY_LATENTS], None if on[1] is None else on[1][:GREEDY_LATENTS]
+    ranked = single.argsort(descending=True, stable=True).tolist()
+    pool = ranked[:GREEDY_POOL]
+    order: list[int] = []
+
+    def left(units: list[int]) -> float:
+        moved = set_shift(
+            workshop.make, workshop.module, layer, torch.tensor(units), workshop.concepts, latents, labels
+        )
+        return float(moved[:, concept].mean())
+
+    while pool and len(order) < GREEDY_UNITS:
+        best = min(pool, key=lambda unit: left([*order, unit]))
+        order.append(best)
+        pool.remove(best)
+    return torch.tensor([*order, *(unit for unit in ranked if unit not in order)])
