@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 KNOWN = 2048
 """Generated samples among which a start is looked for, unless the caller brings some."""
 ENCODER_STEPS = 400
-ENCODER_BATCH = 256
-ENCODER_WIDTH = 512
+ENCODER_BATCH = 128
+NARROWEST, WIDEST = 64, 256
+"""Of the encoder's hidden layers: twice the larger of its inputs and outputs, within these."""
 BOUNDED = 2.3
 """Numbers that never leave this many standard deviations were not drawn from a Gaussian; uniform ones end at
 1.73, and among the thousands that are looked at a Gaussian number beyond it is certain."""
@@ -200,12 +201,13 @@ def _fit_encoder(subject: Subject, samples: Tensor, points: Tensor, steps: int, 
     seen = _described(raw, samples, device)
     mean, deviation = seen.mean(dim=0).to(device), seen.std().clamp(min=1e-6).to(device)
     seen, points = seen.to(device), points.to(device)
+    width = min(max(2 * seen.shape[1], 2 * points.shape[1], NARROWEST), WIDEST)
     network = nn.Sequential(
-        _linear(seen.shape[1], ENCODER_WIDTH, rng),
+        _linear(seen.shape[1], width, rng),
         nn.GELU(),
-        _linear(ENCODER_WIDTH, ENCODER_WIDTH, rng),
+        _linear(width, width, rng),
         nn.GELU(),
-        _linear(ENCODER_WIDTH, points.shape[1], rng),
+        _linear(width, points.shape[1], rng),
     ).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     with torch.enable_grad():
