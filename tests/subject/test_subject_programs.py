@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.probes.audit import unmet_need
 from ganlens.probes.probe import Need, Probe
-from ganlens.subject import Subject, capture, edit, randomised
+from ganlens.subject import Subject, capture, edit, randomised, torchscript
 from ganlens.subject.hooks import layer_named
+from ganlens.subject.layers import layers_of
 
 
 class Block(nn.Module):
@@ -94,37 +95,106 @@ def by_hand(latents, labels=None):
     return torch.tanh(moved).reshape(-1, *WANTED)
 
 
-@pytest.mark.parametrize("how", ["scripted", "traced"])
-def test_torchscript_makes_what_the_module_makes(tmp_path, network, latents, how):
-    compiled = torch.jit.script(network) if how == "scripted" else torch.jit.trace(network, torch.zeros(2, 3))
-    compiled.save(str(tmp_path / "net.ts"))
-    subject = Subject.wrap(tmp_path / "net.ts", latent=3)
-    assert torch.allclose(subject.synthesize(latents), network(latents), atol=1e-6)
-    assert subject.has_gradients and subject.name == "net"
+LAYERS = ["first.linear", "first.act", "first", "noise", "last"]
 
 
-def test_an_exported_program_keeps_the_layers_of_its_module(tmp_path, network, latents):
-    subject = Subject.wrap(save_exported(network, tmp_path / "net.pt2", None))
-    assert (subject.latent_shape, subject.has_gradients, subject.notes) == ((3,), True, [])
-    assert torch.equal(subject.synthesize(latents), network(latents))
-    assert subject.layers == ["first.linear", "first.act", "first", "noise", "last"]
+def open_layers(subject, network, latents):
+    """The layers give what the network's own layers give, and an edit of one is what comes after it."""
+    assert subject.layers == LAYERS
     module = subject.generator.module
-    with capture(module, ["first"]) as seen:
+    with capture(module, ["first", "first.linear"]) as seen:
         subject.synthesize(latents)
+    assert torch.equal(seen["first.linear"], network.first.linear(latents))
     assert torch.equal(seen["first"], network.first(latents))
     with edit(module, "first", torch.zeros_like):
         edited = subject.synthesize(latents)
     assert torch.equal(edited, torch.tanh(network.last.bias).reshape(1, 1, 4, 4).expand(5, -1, -1, -1))
 
 
-def test_an_exported_program_can_be_shuffled_and_stays_as_it_was(tmp_path, network, latents):
-    subject = Subject.wrap(save_exported(network, tmp_path / "net.pt2", None))
+def shuffled(subject, network, latents):
+    """Its shuffled copy has the same weights in other places, and it keeps its own."""
     other = randomised(subject, seed=0)
     assert torch.equal(subject.synthesize(latents), network(latents))
     assert not torch.allclose(other.synthesize(latents), network(latents), atol=0.1)
     for ours, theirs in zip(network.parameters(), other.generator.module.parameters(), strict=True):
         assert torch.equal(ours.flatten().sort().values, theirs.flatten().sort().values)
     assert other.layers == subject.layers
+
+
+def save_script(module, path, how):
+    compiled = torch.jit.script(module) if how == "scripted" else torch.jit.trace(module, torch.zeros(2, 3))
+    compiled.save(str(path))
+    return path
+
+
+@pytest.mark.parametrize("how", ["scripted", "traced"])
+def test_torchscript_makes_what_the_module_makes_and_shows_its_layers(tmp_path, network, latents, how):
+    network.train(how == "scripted")  # a trace keeps the mode it was made in, a script can be told
+    subject = Subject.wrap(save_script(network, tmp_path / "net.ts", how), latent=3)
+    network.eval()
+    assert torch.equal(subject.synthesize(latents), network(latents))
+    assert (subject.name, subject.has_gradients, subject.notes) == ("net", True, [])
+    open_layers(subject, network, latents)
+    shuffled(subject, network, latents)
+
+
+def test_a_torchscript_discriminator_shows_its_layers(tmp_path, network, filled):
+    module = filled(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 1)))
+    traced = torch.jit.trace(module, torch.zeros(2, 1, 4, 4))
+    traced.save(str(tmp_path / "critic.ts"))
+    subject = Subject.wrap(network, latent=3, discriminator=str(tmp_path / "critic.ts"))
+    with edit(subject.discriminator, "2", torch.ones_like):
+        edited = subject.discriminator(subject.sample(5))
+    assert torch.allclose(edited, (module[3].weight.sum() + module[3].bias).expand(5, 1))
+    assert layers_of(subject.discriminator, subject.sample(2)) == ["0", "1", "2", "3"]
+
+
+def test_torchscript_that_branches_is_used_whole_and_says_so(tmp_path, filled, latents):
+    class Branching(Network):
+        def forward(self, z: Tensor) -> Tensor:
+            rows = self.first(z)
+            if rows.sum() > 1e6:
+                rows = -rows
+            return torch.tanh(self.last(rows)).reshape(-1, 1, 4, 4)
+
+    network = filled(Branching())
+    subject = Subject.wrap(save_script(network, tmp_path / "net.ts", "scripted"), latent=3)
+    assert torch.equal(subject.synthesize(latents), network(latents))
+    assert subject.layers == [] and subject.has_gradients
+    assert ["out of reach, since it calls functions, branches" in note for note in subject.notes] == [True]
+    shuffled(subject, network, latents)
+
+
+def test_torchscript_that_its_layers_would_not_reproduce_is_used_whole(
+    tmp_path, network, latents, monkeypatch
+):
+    path = save_script(network, tmp_path / "net.ts", "traced")
+    monkeypatch.setattr(torchscript, "_run", lambda graph, layer, given: torch.zeros(8, 1, 4, 4))
+    subject = Subject.wrap(path, latent=3)
+    assert torch.equal(subject.synthesize(latents), network(latents))
+    assert subject.layers == [] and len(subject.notes) == 1
+
+
+def test_torchscript_draws_its_own_noise_once(tmp_path, filled, latents):
+    class Noisy(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, z: Tensor) -> Tensor:
+            return self.inner(z) + 0.1 * torch.randn(z.shape[0], 1, 4, 4)
+
+    subject = Subject.wrap(save_script(Noisy(filled(Network())), tmp_path / "net.ts", "scripted"), latent=3)
+    assert subject.generator.noisy and torch.equal(subject.synthesize(latents), subject.synthesize(latents))
+    assert "inner.first" in subject.layers
+
+
+def test_an_exported_program_keeps_the_layers_of_its_module_and_can_be_shuffled(tmp_path, network, latents):
+    subject = Subject.wrap(save_exported(network, tmp_path / "net.pt2", None))
+    assert (subject.latent_shape, subject.has_gradients, subject.notes) == ((3,), True, [])
+    assert torch.equal(subject.synthesize(latents), network(latents))
+    open_layers(subject, network, latents)
+    shuffled(subject, network, latents)
 
 
 def test_a_program_of_a_fixed_batch_takes_any_number_and_says_what_that_costs(tmp_path, network, latents):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,7 +13,9 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.progress import Progress
 from ganlens.subject import foreign
+from ganlens.subject.adapters import evaluating
 from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.torchscript import LayeredScript
 
 
 def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -79,8 +82,11 @@ def modality_of(
     )
 
 
-def discriminator_of(given: nn.Module | str | None, device: torch.device) -> nn.Module | None:
+def discriminator_of(given: nn.Module | str | None, trial: Tensor, device: torch.device) -> nn.Module | None:
     """The discriminator, or the one that a name leads to, on the device.
+
+    Args:
+        trial: a few samples [n, …]. A discriminator that fails on them may still want labels as well.
 
     Raises:
         UserError: it is no module.
@@ -93,7 +99,11 @@ def discriminator_of(given: nn.Module | str | None, device: torch.device) -> nn.
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
             "samples"
         )
-    return found.to(device)
+    found = found.to(device)
+    if isinstance(found, LayeredScript):  # its first call checks its layers: before anybody edits one
+        with torch.no_grad(), evaluating(found), suppress(Exception):
+            found(trial.to(device))
+    return found
 
 
 def classifier_of(

@@ -14,7 +14,7 @@ from torch.export import UnflattenedModule
 from ganlens.errors import UserError
 from ganlens.subject.adapters import first_line
 from ganlens.subject.program import Program, ProgramInput, check_inputs
-from ganlens.subject.returned import elements
+from ganlens.subject.returned import same
 
 
 class FixedProgram(Program):
@@ -88,14 +88,7 @@ def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredP
             whole, parts = program.module()(*given, **named), layered(*given, **named)
     except Exception:  # whatever the reason, the program is used whole
         return None
-    return layered if _same(whole, parts) else None
-
-
-def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, Tensor):
-        return isinstance(second, Tensor) and torch.equal(first, second)
-    ours, theirs = elements(first), elements(second)
-    return bool(ours) and ours.keys() == theirs.keys() and all(_same(ours[key], theirs[key]) for key in ours)
+    return layered if same(whole, parts) else None
 
 
 def _described(node: Any) -> ProgramInput:

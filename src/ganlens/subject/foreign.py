@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ganlens.errors import UserError
@@ -17,6 +16,7 @@ from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
 from ganlens.subject.exported_program import open_exported
 from ganlens.subject.onnx_program import OnnxProgram
+from ganlens.subject.torchscript import open_torchscript
 
 ACCEPTED = (
     "a GANLens run folder, python:package.module:name, python:file.py:name, FILE.pt2 (torch.export), "
@@ -41,7 +41,7 @@ def resolve(spec: str) -> tuple[Any, str]:
         raise UserError(f"{spec!r} is not {ACCEPTED}")
     if not path.is_file():
         raise UserError(f"{spec} does not exist")
-    return openers.get(suffix, _torchscript)(path), path.stem
+    return openers.get(suffix, open_torchscript)(path), path.stem
 
 
 def _from_python(spec: str) -> tuple[Any, str]:
@@ -112,14 +112,3 @@ def _load_file(path: Path, spec: str) -> Any:
             f"{spec!r}: {path} failed with {type(error).__name__}: {first_line(error)}"
         ) from error
     return module
-
-
-def _torchscript(path: Path) -> nn.Module:
-    try:
-        return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-any-return]
-    except Exception as error:
-        raise UserError(
-            f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
-            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
-            "code"
-        ) from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
@@ -102,6 +103,14 @@ def element(returned: Any, key: int | str, name: str) -> Any:
             f"{described(returned)}"
         )
     return held[key]
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two returned objects hold the same tensors, bit for bit."""
+    if isinstance(first, Tensor):
+        return isinstance(second, Tensor) and torch.equal(first, second)
+    ours, theirs = elements(first), elements(second)
+    return bool(ours) and ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
 
 
 def described(returned: Any) -> str:

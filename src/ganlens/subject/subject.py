@@ -28,6 +28,7 @@ from ganlens.subject.layers import reachable_layers
 from ganlens.subject.program import Program
 from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
+from ganlens.subject.torchscript import LayeredScript
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding
@@ -177,7 +178,7 @@ class Subject:
         adapted, made, notes = adapters.try_out(
             adapted, output=output, classes_declared=num_classes is not None
         )
-        notes = [*(source.notes if isinstance(source, Program) else ()), *notes]
+        notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
         opened = opened_data(data, progress)
         adapted.layout, note = fit_layout(
             tuple(made.shape[1:]),
@@ -214,7 +215,7 @@ class Subject:
             sample_shape=shape,
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=discriminator_of(discriminator, adapted.device),
+            discriminator=discriminator_of(discriminator, adapted.finished(made), adapted.device),
             classifier=classifier_of(
                 classifier,
                 adapted.finished(made),

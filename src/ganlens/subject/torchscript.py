@@ -1,0 +1,196 @@
+"""TorchScript programs with layers: script modules refuse hooks, so what calls them is taken over.
+
+A module without children is called as it is. One with children is run here, operation by operation as its graph
+says, so that each child is called through a module that can be hooked. Graphs with branches, loops or calls of
+functions stay whole, and so does a program that does not return, on its first call, bit for bit what it returned
+whole.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlens.errors import UserError
+from ganlens.subject.adapters import first_line
+from ganlens.subject.returned import same
+
+_BUILT_IN: dict[str, Callable[..., Any]] = {
+    "prim::ListConstruct": lambda *parts: list(parts),
+    "prim::TupleConstruct": lambda *parts: tuple(parts),
+    "prim::TupleUnpack": tuple,
+    "prim::ListUnpack": tuple,
+    "prim::NumToTensor": torch.tensor,
+    "aten::__getitem__": operator.getitem,
+    "aten::len": len,
+    "aten::Int": int,
+}
+"""What a graph does besides calling operations on tensors: several outputs come back as a tuple."""
+
+
+class ScriptLayer(nn.Module):
+    """A script module in a module that can be hooked; its children likewise where its graph allows it."""
+
+    def __init__(self, script: Any) -> None:
+        super().__init__()
+        self._script = (script.eval(),)  # in a tuple: not a sub-module, since it refuses hooks
+        self._graph = None
+        children = list(script.named_children())
+        if children and _can_be_run(script.graph):
+            self._graph = script.graph
+            for name, child in children:
+                self._modules[name] = ScriptLayer(child)
+        self._share_weights()
+
+    def forward(self, *given: Any) -> Any:
+        """What the script module returns."""
+        return self._script[0](*given) if self._graph is None else _run(self._graph, self, given)
+
+    def attribute(self, name: str) -> Any:
+        """What the graph finds under that name: a child, a weight, or any other value of the script module."""
+        return self._modules[name] if name in self._modules else getattr(self._script[0], name)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if "_script" not in self.__dict__:
+                raise
+            return getattr(self._script[0], name)
+
+    def _share_weights(self) -> None:
+        """Register the script module's weights: those of its children too, where these are not reached."""
+        whole = self._graph is None
+        for name, weight in self._script[0].named_parameters(recurse=whole):
+            self._parameters[name.replace(".", "_")] = weight
+        for name, values in self._script[0].named_buffers(recurse=whole):
+            self._buffers[name.replace(".", "_")] = values
+
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> ScriptLayer:
+        self._script[0]._apply(change)
+        for child in self.children():
+            child._apply(change)
+        self._share_weights()
+        return self
+
+
+class LayeredScript(ScriptLayer):
+    """A TorchScript program with the layers that can be had; its first call checks it against the whole program."""
+
+    def __init__(self, script: Any) -> None:
+        super().__init__(script)
+        self._checked = self._graph is None
+
+    @property
+    def notes(self) -> list[str]:
+        """What its user should know."""
+        if self._graph is not None or not list(self._script[0].children()):
+            return []
+        return [
+            "the layers of this TorchScript program are out of reach, since it calls functions, branches or loops "
+            "between them; torch.jit.trace, torch.export or python:… would show them"
+        ]
+
+    def forward(self, *given: Any) -> Any:
+        """What the program returns."""
+        if self._checked:
+            return super().forward(*given)
+        with torch.random.fork_rng(devices=[]):
+            whole = self._script[0](*given)
+        self._checked = True
+        try:
+            in_parts = super().forward(*given)
+        except Exception:  # an operation that only TorchScript knows: the program is used whole
+            in_parts = None
+        if not same(whole, in_parts):
+            self._graph = None
+        return whole
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LayeredScript:
+        copied = LayeredScript(copy.deepcopy(self._script[0], memo))
+        copied._graph, copied._checked = (copied._graph if self._graph is not None else None), self._checked
+        memo[id(self)] = copied
+        return copied
+
+
+def open_torchscript(path: Path) -> nn.Module:
+    """The program in a TorchScript file, as a module.
+
+    Raises:
+        UserError: the file is cut, damaged or no TorchScript.
+    """
+    try:
+        script = torch.jit.load(str(path), map_location="cpu")
+    except Exception as error:
+        raise UserError(
+            f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
+            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
+            "code"
+        ) from error
+    return LayeredScript(script)
+
+
+def _can_be_run(graph: Any) -> bool:
+    return all(_known(node) for node in graph.nodes())
+
+
+def _known(node: Any) -> bool:
+    kind = node.kind()
+    if kind == "prim::Constant":
+        try:
+            node.output().toIValue()
+        except RuntimeError:  # a function: calling it is TorchScript's affair
+            return False
+        return "Function" not in str(node.output().type())
+    if kind == "prim::CallMethod":
+        return bool(node.s("name") == "forward")
+    return kind in ("prim::GetAttr", *_BUILT_IN) or _operation(node.schema()) is not None
+
+
+@cache
+def _operation(schema: str) -> tuple[Callable[..., Any], tuple[str, ...]] | None:
+    """The operation of torch with that schema, and the names of its arguments that must be named."""
+    try:
+        parsed = torch._C.parse_schema(schema)
+        room, _, name = parsed.name.partition("::")
+        found = getattr(getattr(getattr(torch.ops, room), name), parsed.overload_name or "default")
+    except (AttributeError, RuntimeError):  # TorchScript knows it, Python doesn't
+        return None
+    return found, tuple(each.name for each in parsed.arguments if each.kwarg_only)
+
+
+def _run(graph: Any, layer: ScriptLayer, given: tuple[Any, ...]) -> Any:
+    """What a graph returns, its methods called on layers."""
+    values = dict(zip(_names(graph.inputs()), (layer, *given), strict=True))
+    for node in graph.nodes():
+        arguments = [values[name] for name in _names(node.inputs())]
+        kind, outputs = node.kind(), list(_names(node.outputs()))
+        made: Any
+        if kind == "prim::Constant":
+            made = node.output().toIValue()
+        elif kind == "prim::GetAttr":
+            made = arguments[0].attribute(node.s("name"))
+        elif kind == "prim::CallMethod":
+            made = arguments[0](*arguments[1:])
+        elif kind in _BUILT_IN:
+            made = _BUILT_IN[kind](*arguments)
+        else:
+            found = _operation(node.schema())
+            assert found is not None, "a graph with unknown operations is not run"
+            operation, named = found
+            plain = len(arguments) - len(named)
+            made = operation(*arguments[:plain], **dict(zip(named, arguments[plain:], strict=True)))
+        values.update(zip(outputs, (made,) if len(outputs) == 1 else made, strict=True))
+    returned = [values[name] for name in _names(graph.outputs())]
+    return returned[0] if len(returned) == 1 else tuple(returned)
+
+
+def _names(values: Any) -> Iterator[str]:
+    return (value.debugName() for value in values)
