@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,13 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from ganlens.errors import UserError
+
+_TURNS = {
+    "self-check": r"Self-checks?\b",
+    "verdict": r"(Judged|Verdicts?|Good|Bad|Caution|Not believable)\b",
+    "reference": r"(Intervals?|References?)\b",
+}
+"""What a sentence begins with where a method text turns to another of its subjects."""
 
 
 class Verdict(StrEnum):
@@ -237,6 +245,26 @@ class Finding:
             raise UserError(
                 f"{path} is not a finding that this version can read ({error}); run the probe again"
             ) from error
+
+
+def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
+    """A long method text as paragraphs, parted where it turns to self-checks, verdicts or references.
+
+    Args:
+        shortest: characters below which a paragraph goes on whatever follows.
+
+    Returns:
+        One or more paragraphs that hold the text word for word, its line breaks apart.
+    """
+    parts, subject = [""], ""
+    for sentence in re.split(r"(?<=[.)]) (?=[A-Z(])", " ".join(method.split())):
+        turned = next((name for name, words in _TURNS.items() if re.match(words, sentence)), subject)
+        if turned != subject and len(parts[-1]) >= shortest:
+            parts.append(sentence)
+        else:
+            parts[-1] = f"{parts[-1]} {sentence}".strip()
+        subject = turned
+    return parts
 
 
 def _save_figure(figure: Figure, folder: Path, name: str) -> None:

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from ganlens.cli.main import app
 from ganlens.cli.probe import probe_command
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.finding import Baseline, Finding, Measurement, Verdict, paragraphs_of
 from ganlens.probes import Need, Probe, ProbeSettings, probes
-from ganlens.probes.description import SHARED_OPTIONS, examples_of, paragraphs_of, settings_of
+from ganlens.probes.description import SHARED_OPTIONS, examples_of, settings_of
 
 
 class ToySettings(ProbeSettings):

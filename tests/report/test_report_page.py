@@ -314,3 +314,59 @@ def test_contrast_is_at_least_four_and_a_half_to_one(text, ground, theme):
     }
     lights = sorted(luminance(colours[name][theme]) for name in (text, ground))
     assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5
+
+
+def number(name: str) -> Measurement:
+    baseline = Baseline(value=0.0, what="nothing")
+    return Measurement(name=name, value=1.0, interval="none: exact", better="neither", baseline=baseline)
+
+
+@pytest.mark.parametrize(("count", "at_once"), [(1, 1), (5, 5), (6, 4), (9, 4)])
+def test_of_many_numbers_the_first_are_shown_and_the_rest_are_folded_each_once(count, at_once):
+    names = [f"number {i}" for i in range(count)]
+    page = Page(render([small(measurements=[number(name) for name in names])]))
+    assert [text.split(" describes")[0] for _, text in page.all("th", scope="row")] == names
+    folded = [text for _, text in page.all("details", class_="more")]
+    assert len(folded) == (1 if count > at_once else 0)
+    for fold in folded:
+        assert fold.startswith(f"{count - at_once} more numbers number {at_once};")
+        assert "number 3 describes" not in fold
+        assert all(f"{name} describes" in fold for name in names[at_once:])
+
+
+@pytest.mark.parametrize(("count", "at_once"), [(4, 4), (5, 3)])
+def test_of_many_figures_the_first_are_shown_and_the_rest_are_folded_in_order(count, at_once):
+    tables = [Table(("a",), ((i,),), f"table {i}") for i in range(count)]
+    page = Page(render([small(figures=tables)]))
+    assert [text for _, text in page.all("figcaption")] == [f"table {i}" for i in range(count)]
+    inside = "".join(text for _, text in page.all("details", class_="more"))
+    assert [f"table {i}" in inside for i in range(count)] == [i >= at_once for i in range(count)]
+
+
+def test_a_section_of_many_questions_opens_with_them_in_its_order_and_a_short_one_does_not():
+    asked = [small(probe=f"p{i}", question=f"Question {i}?", verdict=Verdict.CAUTION) for i in range(4)]
+    ((_, text),) = Page(render(asked)).all("ol", class_="questions")
+    assert text == " ".join(f"Question {i}?, caution" for i in range(4))
+    assert Page(render(asked[:3])).all("ol", class_="questions") == []
+
+
+def test_the_summary_is_grouped_by_section_where_there_are_several():
+    both = [small(probe="a"), small(probe="b", section="explain")]
+    assert [text for _, text in Page(render(both)).all("p", class_="group")] == ["Quality", "Explanations"]
+    assert Page(render(both[:1])).all("p", class_="group") == []
+
+
+def test_a_long_method_is_told_in_paragraphs():
+    how = "It looks closely at every one of the samples. " * 6
+    page = Page(render([small(method=f"{how}Self-check: it must beat chance.")]))
+    texts = [text for _, text in page.all("p")]
+    assert how.strip() in texts and "Self-check: it must beat chance." in texts
+
+
+def test_a_long_text_in_a_table_may_break_and_a_short_one_does_not():
+    words = "a sentence that says in many words what was found"
+    page = Page(render([small(figures=[Table(("a", "b"), ((words, "short"),), "table")])]))
+    assert [(text, attrs.get("class")) for attrs, text in page.all("td") if text in (words, "short")] == [
+        (words, "long"),
+        ("short", None),
+    ]

@@ -157,18 +157,19 @@ def _help(name: str, kind: type[Probe]) -> str:
     """What the probe says of itself, in the order in which someone who is new to it would ask."""
     from rich.markup import escape
 
-    from ganlens.probes.description import examples_of, needs_of, paragraphs_of
+    from ganlens.finding import paragraphs_of
+    from ganlens.probes.description import examples_of, needs_of, stopped
 
     said = {
-        "Needs": f"{needs_of(kind)}.",
+        "Needs": needs_of(kind),
         "How it works": kind.method,
         "How it can fail": kind.self_check,
         "Cost": kind.cost,
-        "Source": f"{kind.source}." if kind.source else "",
+        "Source": kind.source,
     }
     parts = [f"[bold]{escape(kind.question)}[/bold]"]
     for title, text in said.items():
-        first, *others = paragraphs_of(text)
+        first, *others = paragraphs_of(stopped(text))
         parts += [f"[bold]{title}[/bold]: {escape(first)}", *map(escape, others)] if first else []
     notes = ("as it is", "one setting changed")
     lines = [

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from ganlens.probes.description import examples_of, needs_of, settings_of
+from ganlens.probes.description import examples_of, needs_of, settings_of, stopped
 from ganlens.probes.probe import Probe, in_order, probes
 
 TITLES = {
@@ -108,13 +108,17 @@ def _overview(kinds: list[type[Probe]]) -> str:
 def _entry(kind: type[Probe]) -> str:
     lines = [f"### {kind.name}", "", f"**{kind.question}**", ""]
     said = {
-        "Needs": _capitalised(needs_of(kind)) + ".",
+        "Needs": needs_of(kind),
         "Method": kind.method,
         "How it can fail": kind.self_check,
         "Cost": kind.cost,
-        "Source": f"{_capitalised(_linked(kind.source))}." if kind.source else "",
+        "Source": _linked(kind.source),
     }
-    lines += [f"- *{title}.* {_plain_text(text)}" for title, text in said.items() if text]
+    lines += [
+        f"- *{title}.* {_plain_text(stopped(text[:1].upper() + text[1:]))}"
+        for title, text in said.items()
+        if text
+    ]
     lines += ["", f"```sh\n{examples_of(kind)[-1]}\n```", ""]
     settings = settings_of(kind)
     if settings:
@@ -135,10 +139,6 @@ def _plain_text(text: str) -> str:
     """On one line, with what Markdown would take for emphasis or HTML written so that it stays."""
     text = " ".join(text.split()).replace("<", "&lt;")
     return re.sub(r"(?<![`\w])\*(?=\S)", r"\\*", text)
-
-
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _linked(source: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -19,14 +18,6 @@ SHARED_OPTIONS = frozenset(
     )
 )
 """The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""
-
-
-_TURNS = {
-    "self-check": r"Self-checks?\b",
-    "verdict": r"(Judged|Verdicts?|Good|Bad|Caution|Not believable)\b",
-    "reference": r"(Intervals?|References?)\b",
-}
-"""What a sentence begins with where a method text turns to another of its subjects."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +51,10 @@ def needs_of(kind: type[Probe]) -> str:
     return ", ".join(need.value for need in Need if need in kind.needs - implied) or NO_NEEDS
 
 
-def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
-    """A long method text as paragraphs, parted where it turns to self-checks, verdicts or references."""
-    parts, subject = [""], ""
-    for sentence in re.split(r"(?<=[.)]) (?=[A-Z(])", " ".join(method.split())):
-        turned = next((name for name, words in _TURNS.items() if re.match(words, sentence)), subject)
-        if turned != subject and len(parts[-1]) >= shortest:
-            parts.append(sentence)
-        else:
-            parts[-1] = f"{parts[-1]} {sentence}".strip()
-        subject = turned
-    return parts
+def stopped(text: str) -> str:
+    """Text on one line, with a stop at its end; empty text stays empty."""
+    text = " ".join(text.split())
+    return text + ("." if text and text[-1] not in ".!?…" else "")
 
 
 def examples_of(kind: type[Probe]) -> list[str]:

@@ -183,7 +183,7 @@ for (const canvas of all("figure.plot .canvas")) watchPlots.observe(canvas);
 const PAPER_WIDTH = 660; // CSS pixels: fits A4 and US Letter within the usual margins
 let beforePaper = null;
 addEventListener("beforeprint", () => {
-  beforePaper = { theme: root.dataset.theme, folded: all("details.method:not([open])") };
+  beforePaper = { theme: root.dataset.theme, folded: all("details.method:not([open]), details.more:not([open])") };
   root.dataset.theme = "light";
   for (const details of beforePaper.folded) details.open = true;
   for (const canvas of all("figure.plot .canvas")) draw(canvas, PAPER_WIDTH);

@@ -14,13 +14,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict, paragraphs_of
 from ganlens.report import comparison, numerals, outline
 
 _PICTURE_ROOM = (840, 412)  # CSS pixels, width and height, that a small picture is enlarged to fill
 _PICTURE_ROOM_DOUBLED = (840, 640)  # and that one too large for this may fill when only doubled
 _PLOT_HEIGHT = 380
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_NUMBERS_SHOWN, _FIGURES_SHOWN = 5, 4
+"""What a finding shows at once. Of more, one fewer is shown and the rest folded, so that a reader who is new gets
+through the page; a fold holds two or more."""
+_LONG_CELL = 28  # characters beyond which the text of a cell may break
 _COMMANDS = ("ganlens ", "make ", "python ", "pip ", "$ ")
 
 
@@ -127,11 +131,15 @@ def _environment() -> Environment:
         "picture_uri": picture_uri,
         "picture_width": picture_width,
         "intervals": _intervals,
+        "paragraphs": paragraphs_of,
+        "shown_numbers": lambda rows: _shown(rows, _NUMBERS_SHOWN),
+        "shown_figures": lambda rows: _shown(rows, _FIGURES_SHOWN),
     }
     environment.tests |= {
         "picture": lambda figure: isinstance(figure, Picture),
         "plot": lambda figure: isinstance(figure, Plot),
         "table": lambda figure: isinstance(figure, Table),
+        "long": lambda cell: isinstance(cell, str) and len(cell) > _LONG_CELL,
         "quantity": lambda cell: isinstance(cell, (int, float)) and not isinstance(cell, bool),
     }
     environment.globals |= {"plot_height": _plot_height, "Verdict": Verdict}
@@ -144,6 +152,12 @@ def _intervals(measurements: Sequence[Measurement]) -> list[tuple[str, list[str]
     for m in measurements:
         ways.setdefault(m.interval, []).append(m.name)
     return list(ways.items())
+
+
+def _shown(rows: Sequence[Any], most: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Those that are shown at once and those that are folded."""
+    cut = len(rows) if len(rows) <= most else most - 1
+    return rows[:cut], rows[cut:]
 
 
 def _plot_height(figure: Figure) -> int:
