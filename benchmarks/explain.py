@@ -47,7 +47,7 @@ def main() -> None:
     }
     families = {trial.family for trial in TRIALS}
     if args.only != ["runs"]:
-        universe = Universe(args.scale, args.size)
+        universe = Universe(args.scale, args.size, args.cache)
         rows = planted(universe, args.seeds, set(args.only) or families)
         lines = required_lines(rows)
         print_table(rows)
@@ -165,6 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", nargs="*", default=[], type=Path, help="run folders to ask as well")
     parser.add_argument("--samples", type=int, default=10_000, help="generated samples for the runs")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--cache", type=Path, help="keep what is trained on the data here between runs")
     parser.add_argument("--out", type=Path, help="write the record here; default: benchmarks/records")
     parser.add_argument("--page", action="store_true", help="write docs/planted_truth.md from the record")
     return parser.parse_args()

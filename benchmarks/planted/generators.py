@@ -83,8 +83,6 @@ class PlantedGenerator(nn.Module):
     """
 
     latent_dim = LATENT
-    first: nn.Linear
-    unmix: nn.Linear
 
     def __init__(self, world: World | None = None) -> None:
         super().__init__()
@@ -107,7 +105,8 @@ class PlantedGenerator(nn.Module):
             self._wire_units()
         self.register_buffer("directions", turn[: len(FACTORS)].clone(), persistent=False)
         self.register_buffer("thresholds", _thresholds(world.shares), persistent=False)
-        self.register_buffer("mark_map", mark_map(world), persistent=False)
+        # A weight, so that a generator with shuffled weights has lost the mark, as a trained one would.
+        self.mark_map = nn.Parameter(mark_map(world))
         self.eval()
 
     def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:

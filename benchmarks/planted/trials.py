@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,11 +9,20 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ganlens.data.sprites import FACTORS, SHAPES
-from planted.faults import NEVER_MADE, OVER_MADE, corner_map
-from planted.generators import MARK_UNIT, mark_map
-from planted.recovery import cosines, mass_inside, named, rank_correlations, recovery
+from ganlens.probes.explain.units.concepts import concepts_for
+from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS, corner_map
+from planted.generators import LATENT, MARK_UNIT, mark_map
+from planted.recovery import cosines, mass_inside, named, rank_correlation, rank_correlations, recovery
 from planted.rows import Row
 from planted.worlds import Planted
+
+FAULTS = {
+    "never made": (NEVER_MADE, rf"(never|miss|lack|can't|cannot)[^;]*\b{NEVER_MADE}s?\b"),
+    "over-made": (OVER_MADE, rf"(too often|over-made|too many)[^;]*\b{OVER_MADE}s?\b"),
+}
+"""The shape that each world's fault is about, and what an answer must say to have named it."""
+
+SHORTCUT = SHAPES.index(SHORTCUT_CLASS)
 
 Trial = Callable[[Planted, int], Iterator[Row]]
 
@@ -57,15 +65,12 @@ def directions(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def shares(probe: str) -> Trial:
-    """A trial of a probe that should name the shape that is never made, or made too often."""
+    """A trial of a probe that should name the shape that is never made, or made too often, as such."""
 
     def trial(world: Planted, seed: int) -> Iterator[Row]:
         finding = world.ask(probe)
-        shape = NEVER_MADE if world.name == "never made" else OVER_MADE
-        where = named(finding, rf"\b{shape}s?\b")
-        others = [name for name in ("square", "ellipse", "triangle") if name != shape]
-        said = re.split(r"(?<=[.;]) ", finding.headline)
-        wrongly = [name for name in others if any(name in part and shape not in part for part in said)]
+        shape, said = FAULTS[world.name]
+        where = named(finding, said)
         yield Row.of(
             finding,
             "faults",
@@ -73,8 +78,8 @@ def shares(probe: str) -> Trial:
             probe,
             seed,
             recovered=float(bool(where)),
-            measure=f"{shape} named",
-            detail={"others named as well": wrongly},
+            measure=f"{shape} named as {world.name}",
+            detail={},
             named=where,
         )
 
@@ -84,7 +89,7 @@ def shares(probe: str) -> Trial:
 def inversion(world: Planted, seed: int) -> Iterator[Row]:
     """Are pictures of the shape that is never made redrawn worse than the others, and is it named?"""
     finding = world.ask("inversion")
-    where = named(finding, rf"\b{NEVER_MADE}s?\b")
+    where = named(finding, FAULTS[world.name][1])
     errors = finding.arrays["held_out_errors"]
     labels = world.bank.real_labels("held_out", len(errors))
     assert labels is not None
@@ -104,10 +109,11 @@ def inversion(world: Planted, seed: int) -> Iterator[Row]:
 def units(world: Planted, seed: int) -> Iterator[Row]:
     """Is the unit that draws the mark first by its effect on it, and named?
 
-    Asked twice: as anyone would ask, and by a user who has a word for the mark.
+    Asked twice: as anyone would ask (when it counts as naming it to say where it draws, or that samples are better
+    without it), and by a user who has a word for the mark.
     """
     for title, settings, word in (
-        ("units", {}, "top left|upper left"),
+        ("units", {}, "top left|upper left|nearer to real"),
         ("units, asked for the mark", {"concepts": "python:planted.faults:mark_concept"}, "mark"),
     ):
         finding = world.ask("units", **settings)
@@ -173,7 +179,7 @@ def classifier(world: Planted, seed: int) -> Iterator[Row]:
         patch = mark_map(world.generator.world)
         patch = torch.nn.functional.interpolate(patch, size=effect.shape[-2:], mode="area")[0, 0]
         maps = effect.abs().float().reshape(-1, *effect.shape[-2:]).sum(dim=0)
-        inside = float(patch.flatten()[int(maps.argmax())] > 0)
+        inside = float(maps[patch > 0].max() >= maps.max() - 1e-6)
     yield Row.of(
         finding,
         "classifier",
@@ -188,19 +194,51 @@ def classifier(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def counterfactuals(world: Planted, seed: int) -> Iterator[Row]:
-    """Do the nearest pictures of the other class differ in the patch, and is it named?"""
-    finding = world.ask("counterfactuals")
+    """Do the nearest pictures across the shortcut's border differ in the patch, and is it named?"""
+    finding = world.ask("counterfactuals", target=SHORTCUT_CLASS)
     where = named(finding, r"(lower|bottom)[ -]right|\bmark\b")
+    arrays = finding.arrays
+    found = arrays["found"].reshape(len(arrays["found"]), -1)[:, 0]
+    with torch.no_grad():
+        before = world.generator(arrays["starts"].float())
+        after = world.generator(arrays["counterfactuals"].float().reshape(len(before), -1, LATENT)[:, 0])
+    across = (arrays["sources"] == SHORTCUT) != (arrays["targets"] == SHORTCUT)
+    changed = (after - before)[:, 0][found & across].square()
+    patch = mark_map(world.generator.world)[0, 0]
+    own = arrays.get("self_score_latent")
     yield Row.of(
         finding,
         "counterfactuals",
         world.name,
-        "counterfactuals",
+        f"counterfactuals, to {SHORTCUT_CLASS}",
         seed,
-        recovered=float(bool(where)),
-        measure="the patch is named",
-        detail={},
+        recovered=float(mass_inside(changed, patch).mean()) if len(changed) else 0.0,
+        measure=f"share of the squared change in the patch ({float(patch.mean()):.1%} of the picture)",
+        detail={"answers": int((found & across).sum()), "asked": int(across.sum())},
+        self_score=None if own is None else float(own.double().mean()),
         named=where,
+    )
+
+
+def latent_attribution(world: Planted, seed: int) -> Iterator[Row]:
+    """Do the indices of the latent's coordinates follow their true weight in each continuous factor?"""
+    finding = world.ask("latent-attribution")
+    names = ("the whole sample", *concepts_for(world.bank, "auto").names)
+    total, true = finding.arrays["total"], world.generator.directions.square()
+    each = {}
+    for place, factor in enumerate(FACTORS):
+        if factor in names and total.shape == (LATENT, len(names)):
+            pair = rank_correlation(total[:, names.index(factor)].tolist(), true[place].tolist())
+            each[factor] = 0.0 if pair is None else pair.rho
+    yield Row.of(
+        finding,
+        "latent",
+        world.name,
+        "latent-attribution",
+        seed,
+        recovered=sum(each.values()) / len(each) if each else None,
+        measure=f"rank correlation with each coordinate's true weight, mean of {len(each)} factors",
+        detail={"each": each},
     )
 
 
@@ -233,6 +271,7 @@ class Planned:
 
 TRIALS = (
     Planned("directions", "directions", ("linear", "equal scales", "warped"), directions),
+    Planned("latent", "latent-attribution", ("linear",), latent_attribution),
     Planned("faults", "cannot-generate", ("never made", "over-made"), shares("cannot-generate")),
     Planned("faults", "missed", ("never made", "over-made"), shares("missed")),
     Planned("faults", "inversion", ("never made",), inversion),

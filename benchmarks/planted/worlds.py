@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -46,19 +47,24 @@ WORLDS: dict[str, Callable[[World], World]] = {
 
 
 class RealData:
-    """One data set and what is trained on it: once, whatever the world and the seed."""
+    """One data set and what is trained on it: once, whatever the world and the seed.
 
-    def __init__(self, data: Dataset) -> None:
+    Args:
+        cache: folder to keep the instruments in, or None.
+    """
+
+    def __init__(self, data: Dataset, cache: Path | None) -> None:
         self.data = data
+        self.cache = cache
         self.seconds = 0.0
 
     @cached_property
     def labeller(self) -> Labeller:
-        return self._timed(lambda: fit_labeller(self.data, seed=0))
+        return self._timed(lambda: fit_labeller(self.data, seed=0, cache=self.cache))
 
     @cached_property
     def autoencoder(self) -> FittedAutoencoder:
-        return self._timed(lambda: fit_autoencoder(self.data, seed=0))
+        return self._timed(lambda: fit_autoencoder(self.data, seed=0, cache=self.cache))
 
     @cached_property
     def shapes(self) -> nn.Module:
@@ -102,14 +108,17 @@ class Universe:
     Args:
         scale: of the 10,000 pictures of the data and the 10,000 generated samples.
         size: of the pictures, in pixels.
+        cache: folder to keep labellers and autoencoders in between runs, or None.
     """
 
-    def __init__(self, scale: float = 1.0, size: int = 32) -> None:
+    def __init__(self, scale: float = 1.0, size: int = 32, cache: Path | None = None) -> None:
         self.samples = max(200, round(SAMPLES * scale))
         self.base = World(size=size)
         plain = planted_data(self.base, count=self.samples)
-        self._plain = RealData(plain)
-        self._patched = RealData(planted_data(patched(self.base), count=self.samples))
+        self._plain = RealData(plain, cache and cache / "plain")
+        self._patched = RealData(
+            planted_data(patched(self.base), count=self.samples), cache and cache / "patched"
+        )
 
     @property
     def training_seconds(self) -> float:
