@@ -134,6 +134,12 @@ def test_rank_agreement_by_hand():
     torch.testing.assert_close(rank_agreement(first, second), torch.tensor(expected).double())
 
 
+def test_a_map_and_its_negative_agree_in_magnitude_and_disagree_in_sign():
+    first, second = row(-3, 1, 2), row(3, -1, -2)
+    assert float(rank_agreement(first, second)) == pytest.approx(1)
+    assert float(rank_agreement(first, second, signed=True)) == pytest.approx(-1)
+
+
 def test_the_average_over_randomised_stages_leaves_out_the_trained_model():
     maps = {"trained": row(1, 2, 3), "last": row(1, 3, 2), "all": row(3, 2, 1)}
     found = model_randomisation(lambda name: maps[name], "trained", {"last layer": "last", "all": "all"})

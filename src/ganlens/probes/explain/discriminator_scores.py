@@ -1,0 +1,119 @@
+"""What a discriminator gives to generated, held-out and training samples, and whom it picks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy import special, stats
+from torch import Tensor
+
+from ganlens.probes.explain.attribution import Score
+from ganlens.probes.explain.estimate import Estimate
+from ganlens.subject import SampleBank
+
+POOL = 1000
+"""The most samples among which baselines are looked for."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The discriminator's numbers of everything it was shown.
+
+    Attributes:
+        fake, train, held_out: [n] each, higher where it finds a sample more real; the last two None without
+            data.
+    """
+
+    fake: Tensor
+    train: Tensor | None
+    held_out: Tensor | None
+
+    @property
+    def real(self) -> Tensor | None:
+        """Of held-out samples, where there are any, else of training samples."""
+        return self.held_out if self.held_out is not None and len(self.held_out) else self.train
+
+    @property
+    def constant(self) -> bool:
+        """Whether it gives every sample the same number."""
+        everything = torch.cat([x for x in (self.fake, self.train, self.held_out) if x is not None])
+        return float(everything.max() - everything.min()) <= 1e-7 * max(1e-30, float(everything.abs().max()))
+
+
+def judge(bank: SampleBank, score: Score, most: int) -> Judged:
+    """Numbers of the first `most` samples of each kind, a chunk at a time."""
+
+    def of(samples: object) -> Tensor:
+        return torch.cat([score.of(chunk) for chunk in samples.chunks(512)])  # type: ignore[attr-defined]
+
+    data = bank.subject.data
+    held_out = of(bank.reals("held_out", most)) if data is not None and len(data.held_out) else None
+    train = of(bank.reals("train", most)) if data is not None and len(data.train) else None
+    return Judged(of(bank.fakes(most)), train, held_out)
+
+
+def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
+    """How often does one of `higher` [n] exceed one of `lower` [m]? Ties count half.
+
+    Source: DeLong, DeLong & Clarke-Pearson 1988, its variance; on the logit scale, so that it stays in 0…1.
+    """
+    n, m = len(higher), len(lower)
+    ranks = torch.from_numpy(stats.rankdata(torch.cat([higher, lower]).numpy()))
+    own = torch.from_numpy(stats.rankdata(higher.numpy()))
+    other = torch.from_numpy(stats.rankdata(lower.numpy()))
+    above, below = (ranks[:n] - own) / m, 1 - (ranks[n:] - other) / n
+    value = float(above.mean())
+    variance = float(above.var() / n + below.var() / m) if min(n, m) > 1 else 0.25
+    method = f"95 %, DeLong, {n:,} and {m:,} samples"
+    if value in (0.0, 1.0):  # no overlap: the share of either that could still lie on the wrong side
+        reach = 1 - 0.025 ** (1 / min(n, m))
+        return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), method)
+    reach = 1.96 * variance**0.5 / (value * (1 - value))
+    low, high = (float(special.expit(special.logit(value) + side * reach)) for side in (-1, 1))
+    return Estimate(value, low, high, method)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Samples to explain, each beside what it is compared with.
+
+    Attributes:
+        rows: [k] in the bank; samples, baseline: [k, c, h, w]; numbers: [k] the discriminator's.
+        kind: "generated" or "real"; split: of the bank.
+    """
+
+    kind: str
+    rows: Tensor
+    samples: Tensor
+    baseline: Tensor
+    numbers: Tensor
+
+
+def most_fake(bank: SampleBank, judged: Judged, count: int) -> Chosen:
+    """The generated samples with the lowest numbers, each with the nearest of the samples it accepts."""
+    rows = judged.fake.argsort(stable=True)[:count]
+    return _with_baseline(bank, judged, "generated", bank.fakes(len(judged.fake))[rows], rows, judged.fake)
+
+
+def least_real(bank: SampleBank, judged: Judged, count: int) -> Chosen | None:
+    """The real samples with the lowest numbers, likewise; None without data."""
+    numbers = judged.real
+    if numbers is None:
+        return None
+    which = "held_out" if numbers is judged.held_out else "train"
+    rows = numbers.argsort(stable=True)[:count]
+    samples = bank.reals(which, len(numbers))[rows]  # type: ignore[arg-type]
+    return _with_baseline(bank, judged, "real", samples, rows, numbers)
+
+
+def _with_baseline(
+    bank: SampleBank, judged: Judged, kind: str, samples: Tensor, rows: Tensor, numbers: Tensor
+) -> Chosen:
+    """Each sample with the nearest, pixel by pixel, of the half that the discriminator finds more real."""
+    own = judged.train if judged.train is not None else judged.fake
+    accepted = own.argsort(descending=True, stable=True)[: max(1, len(own) // 2)][:POOL]
+    source = bank.fakes(len(own)) if judged.train is None else bank.reals("train", len(own))
+    pool = source[accepted]
+    nearest = torch.cdist(samples.flatten(1), pool.flatten(1)).argmin(dim=1)
+    return Chosen(kind, rows, samples, pool[nearest], numbers[rows])

@@ -1,0 +1,273 @@
+"""The discriminator's explanation, on discriminators whose reasons are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganlens.data import Dataset, SampleArray, Split
+from ganlens.errors import UserError
+from ganlens.finding import Finding, Table, Verdict
+from ganlens.modality import Images
+from ganlens.probes.audit import examine
+from ganlens.probes.explain.attribution import METHODS
+from ganlens.probes.explain.attribution.places import place_of
+from ganlens.probes.explain.discriminator_scores import area_under_curve
+from ganlens.subject import SampleBank, Subject
+
+SIDE, CORNER = 8, 3
+
+
+class Noise(nn.Module):
+    """Pictures of smooth noise in −1…1, with a light corner as bright as the first latent number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        drawn = torch.randn(6, SIDE * SIDE, generator=torch.Generator().manual_seed(0))
+        self.weight = nn.Parameter(drawn)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return torch.tanh(latent @ self.weight / 2).unflatten(1, (1, SIDE, SIDE))
+
+
+class Corner(nn.Module):
+    """Linear in the upper left corner: light is fake. The rest of the picture has no say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.zeros(SIDE, SIDE)
+        weight[:CORNER, :CORNER] = -1 - torch.rand(CORNER, CORNER, generator=torch.Generator().manual_seed(1))
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x[:, 0] * self.weight).sum(dim=(1, 2))
+
+
+class ConvolvedCorner(Corner):
+    """The same behind a convolution, so that Grad-CAM has a layer: it weighs the corner of that layer's map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pointwise = nn.Conv2d(1, 1, 1, bias=False)
+        with torch.no_grad():
+            self.pointwise.weight.fill_(1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.pointwise(x))
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    with torch.no_grad():
+        rows = torch.randn(600, 6, generator=torch.Generator().manual_seed(3))
+        pictures = Noise()(rows).numpy().astype(np.float32)
+    return Dataset("noise", Images(), Split(SampleArray(pictures[:400])), Split(SampleArray(pictures[400:])))
+
+
+def ask(discriminator: nn.Module, data: Dataset | None, **settings: object) -> Finding:
+    subject = Subject.wrap(Noise(), latent=6, data=data, discriminator=discriminator, range=(-1, 1))
+    bank = SampleBank(subject, samples=400, seed=0)
+    return examine(subject, "discriminator", bank=bank, settings={"samples": 400, **settings})
+
+
+@pytest.fixture(scope="module")
+def corner(data) -> Finding:
+    return ask(Corner(), data)
+
+
+FOUR = [method for method in METHODS if method != "grad_cam"]
+
+
+def share_in_corner(mean_map: Tensor) -> float:
+    return float(mean_map[:CORNER, :CORNER].sum() / mean_map.sum())
+
+
+@pytest.mark.parametrize("method", FOUR)
+def test_every_method_finds_the_corner(corner, method):
+    assert share_in_corner(corner.arrays[f"mean_attribution_{method}"]) >= 0.95
+    assert float(corner.arrays[f"self_score_{method}"]) > 0.2
+    assert corner.arrays[f"attribution_{method}"].shape == (16, SIDE, SIDE)
+
+
+def test_the_corner_is_named_and_its_narrowness_is_a_caution(corner):
+    assert corner.headline.startswith(
+        "To call samples fake the discriminator looks mostly at the upper left corner"
+    )
+    assert "Believe" in corner.headline
+    assert corner.verdict is Verdict.CAUTION
+    area = corner.measurement("saliency: share of the picture that holds 70% of the attribution")
+    assert area.value <= CORNER**2 / SIDE**2
+    assert area.baseline.value == 0.7
+    assert area.controls[0].value <= 2 * CORNER**2 / SIDE**2  # as many weights, elsewhere
+
+
+def test_shuffled_weights_lose_the_corner(corner):
+    for title in ("saliency", "integrated gradients", "SmoothGrad", "occlusion"):
+        agreement = corner.measurement(f"{title}: agreement with maps of the discriminator with shuffled")
+        assert agreement.high < 0.5 < agreement.baseline.value
+
+
+def test_integrated_gradients_of_a_linear_discriminator_leave_nothing_unexplained(corner):
+    gap = corner.measurement("integrated gradients: share of the score's difference left unexplained, median")
+    assert gap.value < 1e-4
+
+
+def test_a_method_without_a_map_is_in_the_table_with_its_reason(corner):
+    (table,) = (figure for figure in corner.figures if isinstance(figure, Table))
+    (row,) = (row for row in table.rows if row[0] == "Grad-CAM")
+    assert "Grad-CAM needs a convolution" in row[-1]
+    assert "self_score_grad_cam" not in corner.arrays
+
+
+def test_grad_cam_weighs_a_whole_map_and_so_misses_a_corner_of_it(data):
+    finding = ask(ConvolvedCorner(), data)
+    assert share_in_corner(finding.arrays["mean_attribution_grad_cam"]) < 0.6
+    assert share_in_corner(finding.arrays["mean_attribution_integrated_gradients"]) >= 0.95
+    assert float(finding.arrays["self_score_grad_cam"]) < 0.1
+    (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
+    verdicts = {row[0]: row[-1] for row in table.rows}
+    assert verdicts["Grad-CAM"].startswith("no: ")
+    assert verdicts["integrated gradients"] == "yes"
+
+
+def test_without_data_generated_samples_stand_in(data):
+    finding = ask(Corner(), None)
+    assert "the upper left corner" in finding.headline
+    assert "AUC" not in " ".join(m.name for m in finding.measurements)
+    assert "least_real_rows" not in finding.arrays
+
+
+# ---- explanations that must fail
+
+
+class Constant(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, SIDE, SIDE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum(dim=(1, 2, 3)) + 3
+
+
+def test_a_constant_discriminator_has_no_reasons(data):
+    finding = ask(Constant(), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the discriminator gives every sample the same number (3), so there is nothing to explain."
+    )
+    assert "Alarm: the gradient at the picture is zero for 100% of the samples" in finding.headline
+
+
+class Step(nn.Module):
+    """A hard decision: numbers differ, gradients are zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(SIDE * SIDE, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sign(self.linear(x.flatten(1)))
+
+
+def test_a_hard_decision_raises_the_alarm_and_gradients_are_not_believed(data):
+    torch.manual_seed(0)
+    finding = ask(Step(), data)
+    assert "Alarm: the gradient at the picture is zero for 100% of the samples" in finding.headline
+    for method in ("saliency", "integrated_gradients", "smoothgrad"):
+        assert float(finding.arrays[f"self_score_{method}"]) == 0
+    (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
+    verdicts = {row[0]: row[-1] for row in table.rows}
+    assert "100% of its maps are zero everywhere" in verdicts["saliency"]
+
+
+class Chance(nn.Module):
+    """A number that jumps with every rounding of the picture, from a hash of it: nothing can be read off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        drawn = torch.randn(SIDE * SIDE, generator=torch.Generator().manual_seed(4))
+        self.weight = nn.Parameter(1e4 * drawn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x.flatten(1) @ self.weight)
+
+
+def test_a_discriminator_that_is_a_hash_is_not_believed(data):
+    finding = ask(Chance(), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("Not believable: none of 4 methods passes its checks")
+
+
+def test_a_discriminator_that_knows_its_training_samples_is_caught(data):
+    known = data.train.samples.tensor().flatten(1)
+
+    class Memory(Corner):
+        def forward(self, x: Tensor) -> Tensor:
+            near = torch.cdist(x.flatten(1), known).amin(dim=1)
+            return super().forward(x) + 50 * torch.exp(-near)
+
+    finding = ask(Memory(), data)
+    learned = finding.measurement("AUC: training samples ranked above held-out ones")
+    assert learned.low > 0.9
+    assert "it has learned some by heart" in finding.headline
+
+
+# ---- the parts
+
+
+def test_area_under_curve_by_hand():
+    found = area_under_curve(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 2.0]))
+    # 1 of 2, 1½ of 2, 2 of 2
+    assert found.value == pytest.approx(4.5 / 6)
+    assert found.low < 0.5 < found.value < found.high
+    apart = area_under_curve(torch.arange(10.0) + 20, torch.arange(10.0))
+    assert (apart.value, apart.high) == (1.0, 1.0)
+    assert apart.low == pytest.approx(0.025 ** (1 / 10))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "where"),
+    [
+        (slice(0, 3), slice(0, 3), "the upper left corner"),
+        (slice(6, 9), slice(3, 6), "the middle of the lower edge"),
+        (slice(3, 6), slice(3, 6), "the centre"),
+        (slice(0, 3), slice(0, 9), "the upper third"),
+        (slice(0, 9), slice(6, 9), "the right third"),
+        (slice(0, 9), slice(0, 9), "no one part of the picture"),
+    ],
+)
+def test_places_are_named(rows, columns, where):
+    mean_map = torch.zeros(9, 9)
+    mean_map[rows, columns] = 1
+    place = place_of(mean_map)
+    assert place.where == where
+    assert place.area == pytest.approx(float(mean_map.mean()))
+    assert place.share == pytest.approx(1)
+
+
+def test_the_place_is_the_fewest_pixels_that_hold_seventy_percent():
+    mean_map = torch.full((9, 9), 0.2 / 78)
+    mean_map[8, :3] = torch.tensor([0.4, 0.3, 0.1])
+    place = place_of(mean_map)
+    assert (place.area, place.where) == (pytest.approx(2 / 81), "the lower left corner")
+    assert place.share == pytest.approx(0.7)
+
+
+def test_a_map_of_zeros_has_no_place():
+    assert place_of(torch.zeros(4, 4)) is None
+
+
+def test_points_have_no_pixels_and_an_unknown_layer_is_named(data):
+    class Ring(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return z
+
+    subject = Subject.wrap(Ring(), latent=2, discriminator=nn.Linear(2, 1))
+    finding = subject.examine("discriminator", samples=50)
+    assert finding.not_applicable_because == (
+        "attribution maps are drawn on pictures, and the samples are points"
+    )
+    with pytest.raises(UserError, match=r"the discriminator: there is no layer named 'pointwize'.*pointwise"):
+        ask(ConvolvedCorner(), data, layer="pointwize")
