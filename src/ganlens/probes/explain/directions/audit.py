@@ -2,8 +2,9 @@
 
     score = purity · evenness · strength, each in 0…1
 
-* **Purity**: the squared mean shift of the direction's main reading, over the mean squared shifts of all
-  readings. 1 where it changes one thing, alike from every start.
+* **Purity**: the mean square of the main reading's slope along the direction, over that of all readings, in
+  standard deviations of samples. 1 where it changes one thing. Slopes, and not differences: a reading that only
+  flickers has next to none.
 * **Evenness**: Kendall's rank correlation of the main reading with the distance moved, averaged over starts.
 * **Strength**: 1 less the ratio of the mean squared shift that random directions of the same length cause in
   the same reading to the direction's own.
@@ -36,18 +37,16 @@ class Slopes:
     """One direction's readings as numbers per start.
 
     Attributes:
-        shift: [n, r] slope of each reading along the distance.
-        square: [n, r] mean squared shift of each reading per squared distance.
+        shift: [n, r] slope of each reading along the distance, by least squares through the start.
         even: [n, r] Kendall's rank correlation of each reading with the distance.
     """
 
     shift: Tensor
-    square: Tensor
     even: Tensor
 
     def of(self, rows: Tensor) -> Slopes:
         """Of some of the starts."""
-        return Slopes(self.shift[rows], self.square[rows], self.even[rows])
+        return Slopes(self.shift[rows], self.even[rows])
 
 
 @dataclass(frozen=True)
@@ -100,15 +99,9 @@ def slopes_of(followed: Followed, along: Tensor) -> Slopes:
     """Slopes from readings at the distances `along` [a + 1], 0 among them."""
     rest = int((along == 0).nonzero()[0])
     shifts = followed.readings - followed.readings[:, rest : rest + 1]
-    squares = along.square().sum()
-    place = torch.arange(len(along))
-    above = place[:, None] < place
+    above = torch.arange(len(along))[:, None] < torch.arange(len(along))
     rises = (followed.readings[:, None, :] - followed.readings[:, :, None]).sign()[:, above]
-    return Slopes(
-        (shifts * along[:, None]).sum(dim=1) / squares,
-        shifts.square().sum(dim=1) / squares,
-        rises.mean(dim=1),
-    )
+    return Slopes((shifts * along[:, None]).sum(dim=1) / along.square().sum(), rises.mean(dim=1))
 
 
 def halves(starts: int) -> tuple[Tensor, Tensor]:
@@ -162,11 +155,11 @@ def _parts(
     total = weights.sum(dim=1)
     shift = (weights @ slopes.shift[:, reading] / total) * side
     toward = shift.clamp(min=0)
-    squares = weights @ slopes.square / total[:, None]
+    squares = weights @ slopes.shift.square() / total[:, None]
     everything = squares[:, ~of_classes].sum(dim=1)
     if of_classes.any():
         everything = everything + squares[:, of_classes].max(dim=1).values
-    purity = toward.square() / everything.clamp(min=NOTHING)
+    purity = squares[:, reading] / everything.clamp(min=NOTHING)
     evenness = (weights @ slopes.even[:, reading] / total * side).clamp(min=0)
     strength = (1 - baseline.square[reading] / toward.square().clamp(min=NOTHING)).clamp(min=0)
     score = purity * evenness * strength * (toward >= LEAST_SHIFT)

@@ -100,6 +100,19 @@ class Outcome:
         kept = [each for each in self.judged if each.believable and each.twin is None and not is_random(each)]
         return sorted(kept, key=lambda each: -each.claim.score.value)
 
+    def recall(self, method: str) -> float:
+        """How much of what can be read some direction of the method moves alone: the mean over readings (all
+        classes being one) of the best score of a direction whose main reading it is. 0…1."""
+        readings = self.course.panel.readings
+        best: dict[str, float] = {
+            "class" if each.of_class is not None else each.name: 0.0 for each in readings
+        }
+        for judged in self.by(method):
+            reading = readings[judged.claim.reading]
+            key = "class" if reading.of_class is not None else reading.name
+            best[key] = max(best[key], judged.claim.score.value)
+        return sum(best.values()) / max(len(best), 1)
+
     def by(self, method: str) -> list[Judged]:
         """The judged directions of one method."""
         return [each for each in self.judged if each.of.method == method]

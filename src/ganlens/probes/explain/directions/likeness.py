@@ -19,7 +19,8 @@ def likeness(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """|correlation| [i, j] of the changes [n, f] that directions cause on the same starts, pixel by pixel."""
     rows = [torch.stack([changes.flatten().double() for changes in group]) for group in (first, second)]
     a, b = (group / group.norm(dim=1, keepdim=True).clamp(min=1e-12) for group in rows)
-    return (a @ b.T).abs()
+    found: Tensor = (a @ b.T).abs()
+    return found
 
 
 def duplicates(alike: Tensor, scores: list[float]) -> list[int | None]:

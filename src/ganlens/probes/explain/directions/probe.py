@@ -22,6 +22,7 @@ from ganlens.probes.explain.directions.likeness import SAME
 from ganlens.probes.explain.directions.methods import TITLES
 from ganlens.probes.explain.directions.shuffled import Shuffled, check_on_shuffled
 from ganlens.probes.explain.directions.walk import Walk
+from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
@@ -29,7 +30,10 @@ from ganlens.registry import nearest_names
 from ganlens.subject import Subject
 
 SEVERAL = 3
-"""Believable directions that do different things, from which the verdict is good."""
+"""Things that clean directions do, from which the verdict is good."""
+
+CLEAN = 0.5
+"""Share of a direction's change that is its main effect, from which it is called clean."""
 
 NAMED = 4
 """Directions named in the headline."""
@@ -72,12 +76,15 @@ class DirectionsSettings(ProbeSettings):
 class Directions(Probe):
     """Which latent directions do one thing each, and what is it?
 
-    `finding.arrays` holds, for every method that was asked, `directions_<method>` [k, d] float32 and
-    `self_score_<method>` [k]. A row u is a unit vector in the coordinates of `LatentScale.of` the points of
-    the space behind the bank's samples: moving by a standard deviations takes the flattened point p to
-    p + a·u·deviation. For latents drawn from N(0, I) the deviation is 1 but for chance, so a row is then the
-    latent direction itself. A row points to where its main reading rises. `deviation` [d] is in the arrays
-    too, and the name of the space in `finding.method`.
+    `finding.arrays` holds, for every method that was asked, `directions_<method>` [k, d] float32,
+    `self_score_<method>` [k] (see `audit`) and `self_recall_<method>` [1]: over all that can be read off
+    samples, the mean of the best score with which one of the method's directions moves it.
+
+    A row u is a unit vector in the coordinates of `LatentScale.of` the points of the space behind the bank's
+    samples: moving by a standard deviations takes the flattened point p to p + a·u·deviation, with
+    `deviation` [d] in the arrays as well. For latents drawn from N(0, I) the deviation is 1 but for chance, so
+    that a row is the latent direction itself. A row points to where its main reading rises.
+    `settings["space"]` says which space was asked for; "auto" is w where the subject has one, else z.
     """
 
     name: ClassVar[str] = "directions"
@@ -101,9 +108,10 @@ class Directions(Probe):
         f"interval of its score lies above {QUANTILE:.0%} of random directions' scores by the same procedure. "
         "“Makes a 4 a 9” is said where the exact interval of the share of starts that become that class lies "
         "above random directions' mean. Directions are the same where the changes they cause on the same "
-        f"starts correlate by more than {SAME:g}. Verdict: good where {SEVERAL} or more different directions "
-        "are believable, caution for fewer, not believable where none by any method is, or where half of the "
-        "best claims hold in a generator with shuffled weights as well."
+        f"starts correlate by more than {SAME:g}. Verdict: good where believable directions do {SEVERAL} or more "
+        f"different things with {CLEAN:.0%} of their change or more on the named one, caution where any are "
+        "believable, not believable where none by any method is, or where half of the best claims hold in a "
+        "generator with shuffled weights as well."
     )
     self_check: ClassVar[str] = (
         "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
@@ -147,32 +155,48 @@ def verdict_of(outcome: Outcome, shuffled: Shuffled) -> Verdict:
     """See `Directions.method`."""
     if not outcome.believable or not shuffled.passed:
         return Verdict.NOT_BELIEVABLE
-    return Verdict.GOOD if len(outcome.believable) >= SEVERAL else Verdict.CAUTION
+    clean = [each for each in outcome.believable if each.claim.purity >= CLEAN]
+    return Verdict.GOOD if len(_different(clean)) >= SEVERAL else Verdict.CAUTION
 
 
 def headline(outcome: Outcome, shuffled: Shuffled) -> str:
-    """The best directions by name, and the methods that have none."""
+    """The best directions by name, how cleanly they do it, and the methods that have none."""
     best = outcome.believable
     if not best:
-        if outcome.baseline.effect <= FAINT:
-            return "Not believable: moving its latents changes nothing in its samples, along any direction."
-        methods = len([found for found in outcome.sets if found.method != "random"])
-        return (
-            f"Not believable: none of the directions by {methods} method{'s' * (methods != 1)} does one thing "
-            "more clearly than random directions do; the traversals below explain nothing."
-        )
+        return _nothing_found(outcome)
     gate = "" if shuffled.passed else f"Not believable: {_lower(shuffled.sentence)}"
-    named = ", ".join(f"“{each.name.text}” ({each.title})" for each in _different(best)[:NAMED])
-    more = ", …" if len(_different(best)) > NAMED else ""
-    count = (
-        f"{len(best)} direction{'s' * (len(best) != 1)} that {'do' if len(best) > 1 else 'does'} one thing"
+    things = _different(best)
+    named = ", ".join(f"“{each.name.text}” ({each.title})" for each in things[:NAMED])
+    more = ", …" if len(things) > NAMED else ""
+    several = len(best) > 1
+    found = (
+        f"Found {len(best)} direction{'s' * several} that {'do' if several else 'does'} what "
+        f"{'their names say' if several else 'its name says'} beyond what random ones do: {named}{more}"
     )
+    most = max(each.claim.purity for each in best)
+    clean = [each for each in things if each.claim.purity >= CLEAN]
+    if clean:
+        how = f"{len(clean)} of these {len(things)} things {'are' if len(clean) > 1 else 'is'} done cleanly"
+    else:
+        how = "none of it is done cleanly"
+    how += f" (at best {most:.0%} of what is read changes as named)"
     idle = [found.title for found in outcome.sets if _idle(outcome, found.method)]
-    rest = ""
-    if idle:
-        what = "its directions do" if len(idle) == 1 else "their directions do"
-        rest = f"Of {_listed(idle)} {what} nothing that a random one does not."
-    return sentences(gate, f"Found {count}{' each' * (len(best) > 1)}: {named}{more}.", rest)
+    rest = f"No direction by {_listed(idle, 'or')} beats random ones." if idle else ""
+    return sentences(gate, f"{found}; {how}.", rest)
+
+
+def _nothing_found(outcome: Outcome) -> str:
+    if outcome.baseline.effect <= FAINT:
+        return "Not believable: moving its latents changes nothing in its samples, along any direction."
+    methods = len([found for found in outcome.sets if found.method != "random"])
+    if not methods:
+        return (
+            "Not believable: there are random directions only, and they show nothing that others would not."
+        )
+    return (
+        f"Not believable: no direction by any of {methods} method{'s' * (methods != 1)} does one thing more "
+        "clearly than random directions do; the traversals below explain nothing."
+    )
 
 
 def _different(best: list[Judged]) -> list[Judged]:
@@ -192,7 +216,7 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
     lines = [
         line for found in outcome.sets if found.method != "random" for line in _method(outcome, found.method)
     ]
-    bar = f"the score that 95 % of {len(outcome.baseline.scores)} random directions stay below"
+    bar = f"the score that {QUANTILE:.0%} of {len(outcome.baseline.scores)} random directions stay below"
     for each in outcome.believable[:12]:
         lines.append(
             each.claim.score.measurement(
@@ -211,6 +235,16 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
                     what="random directions, turned to the side where that class's odds rise",
                 )
             )
+    if trusted := outcome.by("random"):
+        passing = share(sum(each.believable for each in trusted), len(trusted))
+        lines.append(
+            passing.measurement(
+                "random directions that pass for believable",
+                better="lower",
+                baseline=1 - QUANTILE,
+                what="what the bar lets through by chance at most",
+            )
+        )
     if shuffled.tried:
         lines.append(
             Measurement(
@@ -235,7 +269,15 @@ def _method(outcome: Outcome, method: str) -> list[Measurement]:
             better="higher",
             baseline=float(outcome.baseline.scores.mean()),
             what=f"{len(outcome.baseline.scores)} random directions",
-        )
+        ),
+        measured(
+            f"what can be read and one direction moves, {title}",
+            outcome.recall(method),
+            "none: the readings are all there are",
+            better="higher",
+            baseline=outcome.recall("random"),
+            what="random directions, as many as were asked for",
+        ),
     ]
     if method in outcome.told:
         value, interval = outcome.told[method]
@@ -290,11 +332,12 @@ def _arrays(outcome: Outcome) -> dict[str, Tensor]:
         arrays[f"directions_{found.method}"] = found.unit.float().contiguous()
         scores = [each.claim.score.value for each in outcome.by(found.method)]
         arrays[f"self_score_{found.method}"] = torch.tensor(scores, dtype=torch.float32)
+        arrays[f"self_recall_{found.method}"] = torch.tensor([outcome.recall(found.method)])
     return arrays
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+def _listed(names: list[str], word: str) -> str:
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _lower(sentence: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlens.measures import fit_ridge, r_squared
 from ganlens.probes.explain.directions.picture_statistics import (
@@ -106,7 +106,8 @@ class _Part:
 def panel_of(bank: SampleBank, samples: Tensor) -> Panel:
     """Everything that can be read off this subject's samples, measured on generated ones [n, …].
 
-    A reading stays if it varies, and if those before it explain less than half of it; classes always stay.
+    Classes always stay. Another reading stays if it varies, and if neither the class nor the readings before
+    it explain half of it.
     """
     parts = [part for part in (_statistics(bank, samples), _factors(bank)) if part is not None]
     classes, names, source = _classes(bank)
@@ -114,7 +115,8 @@ def panel_of(bank: SampleBank, samples: Tensor) -> Panel:
     values = torch.cat(raw, dim=1) if raw else torch.empty(len(samples), 0, dtype=torch.float64)
     readings = [reading for part in parts for reading in part.readings]
     least = torch.tensor([value for part in parts for value in part.least], dtype=torch.float64)
-    kept = _worth_keeping(values, least)
+    odds = torch.cat([classes.read(chunk) for chunk in samples.split(AT_ONCE)]) if classes else None
+    kept = _worth_keeping(values, least, odds)
     dropped = tuple(reading.name for place, reading in enumerate(readings) if place not in kept)
 
     def read(chunk: Tensor) -> Tensor:
@@ -138,18 +140,24 @@ def class_log_odds(logits: Tensor) -> Tensor:
     return (chances - others).clamp(-CONFIDENT, CONFIDENT)
 
 
-def _worth_keeping(values: Tensor, least: Tensor) -> list[int]:
+def _worth_keeping(values: Tensor, least: Tensor, odds: Tensor | None) -> list[int]:
     kept: list[int] = []
     spread = values.std(dim=0, correction=0)
+    said = torch.empty(len(values), 0, dtype=torch.float64) if odds is None else _one_hot(odds)
     for place in range(values.shape[1]):
         if not float(spread[place]) > float(least[place]):
             continue
-        if kept:
-            known, new = values[:, kept] / spread[kept], values[:, place : place + 1] / spread[place]
-            if r_squared(fit_ridge(known, new)(known), new, new.mean(dim=0)) >= SAID:
-                continue
+        new = values[:, place : place + 1] / spread[place]
+        known = values[:, kept] / spread[kept]
+        sayings = [rows for rows in (said, known) if rows.shape[1]]
+        if any(r_squared(fit_ridge(rows, new)(rows), new, new.mean(dim=0)) >= SAID for rows in sayings):
+            continue
         kept.append(place)
     return kept
+
+
+def _one_hot(odds: Tensor) -> Tensor:
+    return torch.nn.functional.one_hot(odds.argmax(dim=1), odds.shape[1]).double()
 
 
 def _statistics(bank: SampleBank, samples: Tensor) -> _Part | None:
@@ -205,6 +213,7 @@ def _factors(bank: SampleBank) -> _Part | None:
 def _classes(bank: SampleBank) -> tuple[_Part | None, tuple[str, ...], str]:
     """Log-odds of the classes by the labeller, or by the subject's own classifier where there are no labels."""
     labeller = bank.labeller
+    judge: nn.Module
     if labeller is not None:
         if labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
             return None, (), "a labeller that is no better than naming the commonest class, so left out"

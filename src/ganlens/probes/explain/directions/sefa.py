@@ -18,6 +18,9 @@ PARALLEL = 1e-3
 FLAT = 0.05
 """Eigenvalues that differ by less than this share say nothing about directions."""
 
+NOTHING = 1e-9
+"""A direction with less than this share of the largest eigenvalue is not stretched at all."""
+
 WEIGHTED = (
     nn.Linear,
     nn.Conv1d,
@@ -41,19 +44,24 @@ def sefa(walk: Walk, k: int) -> DirectionSet | LeftOut:
     if not layers:
         return LeftOut("sefa", "SeFa", "no layer with weights takes the points of this space as they are")
     weight = torch.cat([weight_matrix(layer) for _, layer in layers]).double()
-    weight = weight * walk.scale.deviation  # in the coordinates of standardised points
     values, vectors = stretched(unit_rows(weight), k)
+    if not len(values):
+        return LeftOut("sefa", "SeFa", "the first weights are all zero")
     how = "outputs scaled to length 1"
     if float(values.max() - values.min()) < FLAT * float(values.max()):
         values, vectors = stretched(weight, k)
         how = "weights as they are, since scaled to length 1 all directions are stretched alike"
     names = ", ".join(name for name, _ in layers[:3]) + (", …" if len(layers) > 3 else "")
-    return DirectionSet("sefa", "SeFa", walk.space.name, vectors, f"weights of {names}, {how}")
+    return DirectionSet("sefa", "SeFa", walk.space.name, walk.unit(vectors), f"weights of {names}, {how}")
 
 
 def stretched(weight: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest eigenvalues of AᵀA and their eigenvectors [k, z] for A [outputs, z], in falling order."""
+    """The k largest eigenvalues of AᵀA and their eigenvectors [k, z] for A [outputs, z], in falling order.
+
+    Fewer than k where A stretches fewer directions at all.
+    """
     values, vectors = torch.linalg.eigh(weight.T @ weight)
+    k = min(k, int((values > NOTHING * values.max()).sum()))
     return values.flip(0)[:k], vectors.flip(1)[:, :k].T.contiguous()
 
 
@@ -84,7 +92,7 @@ def first_layers(walk: Walk) -> list[tuple[str, nn.Module]]:
 
 def weight_matrix(layer: nn.Module) -> Tensor:
     """The weights as [outputs, inputs], every place of a kernel an output of its own."""
-    weight: Tensor = layer.weight.detach().cpu()  # type: ignore[assignment,union-attr,operator]
+    weight: Tensor = layer.weight.detach().cpu()  # type: ignore[operator]
     if isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
         return weight.flatten(1).T
     return weight.flatten(2).transpose(1, 2).flatten(0, 1) if weight.ndim > 2 else weight

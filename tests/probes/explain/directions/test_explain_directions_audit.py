@@ -1,0 +1,279 @@
+"""What is read off samples, how a direction is scored and named, and when two are one: worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlens.probes.explain.directions.audit import Baseline, baseline_of, claim_of, slopes_of
+from ganlens.probes.explain.directions.follow import Followed
+from ganlens.probes.explain.directions.likeness import duplicates, likeness, told_apart
+from ganlens.probes.explain.directions.naming import name_of, with_article
+from ganlens.probes.explain.directions.picture_statistics import (
+    background,
+    picture_statistics,
+    statistics_of,
+)
+from ganlens.probes.explain.directions.readings import Panel, Reading, class_log_odds, panel_of
+from ganlens.subject import SampleBank, Subject
+
+ALONG = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64)
+STARTS = 40
+NO_CLASS = torch.zeros(2, dtype=torch.bool)
+
+
+def followed(*readings: Tensor) -> Followed:
+    """A direction whose readings [n, a + 1] each are given."""
+    nothing = torch.zeros(1, 1)
+    return Followed(torch.stack(readings, dim=2), nothing, nothing, torch.ones(1), 1.0, 1.0, None)
+
+
+def steady(slope: float) -> Tensor:
+    """A reading that rises by `slope` at every step, from a start of its own."""
+    start = torch.linspace(-1, 1, STARTS, dtype=torch.float64)
+    return start[:, None] + slope * ALONG
+
+
+def reference(*squares: float) -> Baseline:
+    return Baseline(torch.tensor(squares, dtype=torch.float64), torch.tensor([0.1, 0.2]).double(), 1.0)
+
+
+def claim(way: Followed, *squares: float):
+    return claim_of(slopes_of(way, ALONG), reference(*squares), NO_CLASS, torch.Generator().manual_seed(0))
+
+
+# ---- scores
+
+
+def test_a_direction_that_moves_one_reading_evenly_scores_by_its_strength_alone():
+    found = claim(followed(steady(0.5), steady(0.0)), 0.05, 0.05)
+    assert (found.reading, found.side) == (0, 1)
+    assert found.purity == pytest.approx(1) and found.evenness == pytest.approx(1)
+    assert found.strength == pytest.approx(1 - 0.05 / 0.25)
+    assert found.score.value == pytest.approx(0.8)
+    assert found.shift.value == pytest.approx(0.5)
+
+
+def test_purity_is_the_share_of_the_squared_slopes_and_leakage_the_rest():
+    found = claim(followed(steady(0.6), steady(-0.3)), 0.0, 0.0)
+    assert found.reading == 0
+    assert found.purity == pytest.approx(0.36 / (0.36 + 0.09))
+    assert found.leakage == pytest.approx(0.2)
+
+
+def test_a_direction_that_lowers_its_main_reading_is_turned_round():
+    found = claim(followed(steady(-0.5), steady(0.0)), 0.0, 0.0)
+    assert found.side == -1 and found.shift.value == pytest.approx(0.5)
+    assert found.score.value == pytest.approx(1)
+
+
+def test_what_random_directions_do_as_much_scores_nothing():
+    assert claim(followed(steady(0.5), steady(0.0)), 0.25, 0.25).score.value == 0
+
+
+def test_what_goes_one_way_from_half_of_the_starts_and_the_other_from_the_rest_scores_nothing():
+    sides = torch.where(torch.arange(STARTS) % 4 < 2, 1.0, -1.0).double()[:, None]
+    assert claim(followed(sides * steady(0.5), steady(0.0)), 0.0, 0.0).score.value == pytest.approx(0)
+
+
+def test_a_change_too_small_to_see_is_no_effect_however_pure():
+    assert claim(followed(steady(0.04), steady(0.0)), 0.0, 0.0).score.value == 0
+
+
+def test_of_the_odds_of_classes_only_the_most_moved_counts_as_change():
+    way = followed(steady(0.5), steady(0.4), steady(-0.3))
+    of_classes = torch.tensor([False, True, True])
+    found = claim_of(slopes_of(way, ALONG), reference(0, 0, 0), of_classes, None)
+    assert found.purity == pytest.approx(0.25 / (0.25 + 0.16))
+
+
+def test_evenness_counts_pairs_of_places_that_are_in_order():
+    kinked = torch.tensor([0.0, 1.0, 2.0, 1.5, 4.0], dtype=torch.float64).expand(STARTS, 5)  # one pair of ten
+    assert claim(followed(kinked, steady(0.0)), 0.0, 0.0).evenness == pytest.approx(0.8)
+
+
+def test_the_bar_comes_from_random_directions_put_through_the_same_procedure():
+    rng = torch.Generator().manual_seed(0)
+    randoms = [
+        followed(steady(float(a)), steady(float(b))) for a, b in torch.randn(200, 2, generator=rng).tolist()
+    ]
+    found = baseline_of(randoms, ALONG, NO_CLASS)
+    assert found.square.tolist() == pytest.approx([1, 1], rel=0.3)
+    alone = claim_of(slopes_of(followed(steady(3.0), steady(0.0)), ALONG), found, NO_CLASS, None)
+    assert alone.score.value > found.bar
+    assert 0.02 < float((found.scores > found.bar).double().mean()) < 0.08
+
+
+# ---- names
+
+
+def panel(classes: tuple[str, ...] = ()) -> Panel:
+    place = Reading("place across", "moves right", "moves left")
+    odds = [Reading(f"odds of {c}", f"more like a {c}", f"less like a {c}", i) for i, c in enumerate(classes)]
+    readings = (place, *odds)
+    unit = torch.ones(len(readings)).double()
+    return Panel(readings, lambda s: s, 0 * unit, unit, 0 * unit, classes)
+
+
+def test_a_direction_is_named_after_the_side_that_it_is_turned_to():
+    way = followed(steady(-0.5), steady(0.0))
+    found = name_of(claim(way, 0.0, 0.0), way, [way], panel())
+    assert (found.text, found.backwards) == ("moves right", "moves left")
+    assert found.evidence.startswith("place across +0.50 sd per sd")
+
+
+def flipping(rate: float) -> Followed:
+    """Half of the starts are a 4 and half a 9; of the 4s so many become a 9 two steps ahead."""
+    four = torch.arange(STARTS) % 4 < 2
+    slope = torch.where(torch.arange(STARTS) % 20 < 20 * rate, 1.5, 0.2).double()
+    nine = torch.where(four, -2.0, 2.0).double()[:, None] + slope[:, None] * ALONG
+    return followed(torch.zeros(STARTS, 5).double(), -nine, nine)
+
+
+def test_a_four_that_becomes_a_nine_is_named_with_the_exact_share_and_random_ones_beside_it():
+    way, still = flipping(1.0), flipping(0.0)
+    of_classes = torch.tensor([False, True, True])
+    found = claim_of(slopes_of(way, ALONG), reference(0, 0, 0), of_classes, None)
+    name = name_of(found, way, [still, still], panel(("4", "9")))
+    assert name.text in ("makes a 4 a 9", "makes a 9 a 4")
+    assert name.flips.share.value == 1 and name.flips.by_random == 0
+    assert "exact binomial, 10 trials" in name.flips.share.method
+    assert "100% of" in name.evidence and "random 0%" in name.evidence
+
+
+def test_flips_that_random_directions_cause_as_often_give_no_such_name():
+    way = flipping(1.0)
+    of_classes = torch.tensor([False, True, True])
+    found = claim_of(slopes_of(way, ALONG), reference(0, 0, 0), of_classes, None)
+    name = name_of(found, way, [way, way], panel(("4", "9")))
+    assert name.text in ("more like a 4", "more like a 9")
+    assert not name.flips.beats_random
+
+
+def test_articles():
+    assert [with_article(word) for word in ("8", "3", "ellipse", "square")] == [
+        "an 8",
+        "a 3",
+        "an ellipse",
+        "a square",
+    ]
+
+
+# ---- likeness
+
+
+def test_directions_are_the_same_by_what_they_do_and_the_better_one_is_kept():
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 6, 50, generator=rng)
+    changes = [a, -3 * a + 0.1 * b, b]
+    alike = likeness(changes, changes)
+    assert alike[0, 1] > 0.99 and alike[0, 2] < 0.3
+    assert duplicates(alike, [0.1, 0.5, 0.3]) == [1, None, None]
+    assert duplicates(alike, [0.5, 0.1, 0.3]) == [None, 0, None]
+
+
+def test_directions_with_effects_of_their_own_are_told_apart_and_equal_ones_are_not():
+    rng = torch.Generator().manual_seed(0)
+
+    def ways(effects: Tensor) -> list[Followed]:
+        noise = 0.1 * torch.randn(len(effects), 60, effects.shape[1], generator=rng)
+        changes = effects[:, None] + noise
+        return [Followed(c, c, c, torch.ones(1), 1.0, 1.0, None) for c in changes]
+
+    value, interval = told_apart(ways(torch.eye(4)), rng)
+    assert value == 1
+    value, interval = told_apart(ways(torch.ones(4, 4)), rng)
+    assert interval.low <= 0.25 <= interval.high
+    assert told_apart(ways(torch.eye(4))[:1], rng) is None
+
+
+# ---- what is read off pictures
+
+AT = {statistic.name: place for place, statistic in enumerate(statistics_of(1, True))}
+BLACK = torch.tensor([-1.0])
+
+
+def read(picture: Tensor, name: str) -> float:
+    return float(picture_statistics(picture[None, None], BLACK)[0, AT[name]])
+
+
+def box(top: int, left: int, height: int, width: int, value: float = 1.0, side: int = 20) -> Tensor:
+    picture = torch.full((side, side), -1.0)
+    picture[top : top + height, left : left + width] = value
+    return picture
+
+
+def test_a_box_moved_by_one_pixel_of_twenty_moves_by_a_twentieth_and_changes_nothing_else():
+    before, after = box(5, 5, 4, 6), box(5, 6, 4, 6)
+    change = picture_statistics(torch.stack([before, after])[:, None], BLACK).diff(dim=0)[0]
+    wanted = torch.zeros(len(AT)).double()
+    wanted[AT["place across"]] = 1 / 20
+    assert torch.allclose(change, wanted, atol=1e-9)
+    down = box(7, 5, 4, 6)
+    assert read(down, "place down") - read(before, "place down") == pytest.approx(2 / 20)
+
+
+def test_strength_size_stretch_and_weight_are_logarithms_of_what_they_say():
+    plain = box(5, 5, 4, 4)
+    assert read(plain, "strength of what is drawn") == pytest.approx(math.log(2))  # −1 to 1
+    assert read(box(5, 5, 4, 4, 0.0), "strength of what is drawn") == pytest.approx(math.log(1))
+    assert read(box(2, 2, 8, 8), "size") - read(plain, "size") == pytest.approx(math.log(2))
+    assert read(box(5, 5, 4, 4), "stretch") == pytest.approx(0)
+    assert read(box(5, 2, 4, 8), "stretch") == pytest.approx(math.log(2))
+    hollow = box(4, 4, 10, 10)
+    hollow[6:12, 6:12] = -1
+    assert read(hollow, "weight") < read(box(4, 4, 10, 10), "weight") - 0.5
+
+
+def test_a_stroke_that_goes_up_to_the_right_leans_right():
+    stroke = torch.full((20, 20), -1.0)
+    for row in range(4, 16):
+        stroke[row, 13 - row // 2] = 1
+    assert read(stroke, "lean") == pytest.approx(0.5, abs=0.05)
+    assert read(stroke.flip(1), "lean") == pytest.approx(-0.5, abs=0.05)
+
+
+def test_the_ground_is_the_colour_of_the_border_and_dark_ink_on_white_is_read_as_well():
+    white = -box(5, 5, 4, 6)[None, None].repeat(3, 1, 1, 1)
+    ground = background(white)
+    assert ground.tolist() == [1]
+    assert torch.allclose(
+        picture_statistics(white, ground)[:, :-1],
+        picture_statistics(-white, -ground)[:, :-1],
+    )
+    assert statistics_of(1, lighter=False)[0].rises == "makes it darker"
+
+
+def test_tints_are_read_off_pictures_in_colour():
+    picture = torch.full((2, 3, 8, 8), -1.0)
+    picture[0, :, 2:5, 2:5] = 0.5
+    picture[1, 0, 2:5, 2:5] = 1.0
+    picture[1, 1:, 2:5, 2:5] = 0.25
+    names = [statistic.name for statistic in statistics_of(3, True)]
+    change = picture_statistics(picture, background(picture)).diff(dim=0)[0]
+    assert float(change[names.index("red tint")]) == pytest.approx(0.5)
+    assert float(change[names.index("blue tint")]) == pytest.approx(-0.25)
+
+
+def test_log_odds_are_those_of_the_class_against_all_others():
+    odds = class_log_odds(torch.tensor([[math.log(6), math.log(3), 0.0], [50.0, 0, 0]]))
+    assert odds[0].tolist() == pytest.approx([math.log(6 / 4), math.log(3 / 7), math.log(1 / 9)])
+    assert odds[1].tolist() == [12, -12, -12]  # certainty is cut
+
+
+def test_a_panel_leaves_out_what_does_not_vary_and_what_others_say_already(lamps):
+    subject = Subject.wrap(lamps.Lamp(), range=(-1.0, 1.0))
+    bank = SampleBank(subject, samples=500)
+    found = panel_of(bank, bank.fakes().tensor())
+    names = [reading.name for reading in found.readings]
+    assert names[:3] == ["strength of what is drawn", "place across", "place down"]
+    assert "brightness" in found.left_out  # strength says it
+    values = found(bank.fakes().tensor())
+    assert torch.allclose(values.std(dim=0, correction=0), torch.ones(len(names)).double())
+    # Readings do not depend on how many samples are read at once.
+    assert torch.allclose(torch.cat([found(part) for part in bank.fakes().chunks(7)]), values)
+    still = found.measured_on(bank.fakes(1).tensor().expand(9, -1, -1, -1))
+    assert (still(bank.fakes().tensor()) == 0).all()  # a reading that never varies never changes
