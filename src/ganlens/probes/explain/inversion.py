@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Baseline, Finding, Measurement, Verdict
 from ganlens.measures import Interval, bootstrap_interval
 from ganlens.probes.explain.estimate import Estimate, bootstrap, share
 from ganlens.probes.explain.inversion_figures import by_class, distributions, hardest, layer_figures
@@ -40,7 +40,7 @@ BACK = 0.5
 
 
 class InversionSettings(ProbeSettings):
-    samples: int = Field(64, ge=20, le=5000, description="Samples of each kind (own, training, held-out)")
+    count: int = Field(64, ge=20, le=5000, description="Samples of each kind (own, training, held-out)")
     space: str = Field("z", description="The latent space to search")
     steps: int = Field(STEPS, ge=5, le=5000, description="Steps of each sample's search")
     layer: str = Field(
@@ -56,7 +56,8 @@ class _Errors:
     own: Estimate
     train: Estimate
     held_out: Estimate
-    nearest: Estimate
+    own_nearest: Estimate
+    held_out_nearest: float
     excess: Estimate
     over_own: Estimate
     over_train: Estimate
@@ -93,7 +94,7 @@ class InversionProbe(Probe):
     )
     self_check: ClassVar[str] = (
         f"Not believable where its own samples are redrawn with a mean error above {OWN_AT_MOST:.0%} of the "
-        "variance (then the search is at fault), or real ones no better than by the nearest generated sample."
+        "variance (then the search is at fault), or no better than by the nearest of those it started from."
     )
     cost: ClassVar[str] = (
         "64 samples of each of three kinds, 120 steps forward and back each, and an encoder; half a minute "
@@ -163,7 +164,7 @@ def _redraw_all(
     bank: SampleBank, settings: InversionSettings, context: Context
 ) -> tuple[Redrawn, Redrawn, Redrawn]:
     """The generator's own samples, training samples and held-out ones, redrawn."""
-    n = settings.samples
+    n = settings.count
 
     def redrawn(samples: Tensor, labels: Tensor | None) -> Redrawn:
         return redraw(
@@ -193,8 +194,8 @@ def _compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int) -> _Err
         values[start : start + len(group), column] = group
         members[start : start + len(group), column] = 1
         start += len(group)
-    values[-sizes[2] :, 3] = held_out.nearest
-    members[-sizes[2] :, 3] = 1
+    values[: sizes[0], 3] = own.nearest
+    members[: sizes[0], 3] = 1
 
     def statistic(weights: Tensor) -> Tensor:
         means = weights @ values / (weights @ members).clamp(min=1)
@@ -208,7 +209,7 @@ def _compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int) -> _Err
                 c - a,
                 c / a.clamp(min=NOTHING),
                 c.clamp(min=NOTHING) / b.clamp(min=NOTHING),
-                c.clamp(min=NOTHING) / d.clamp(min=NOTHING),
+                a.clamp(min=NOTHING) / d.clamp(min=NOTHING),
             ],
             dim=1,
         )
@@ -219,7 +220,8 @@ def _compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int) -> _Err
     )
     threshold = max(float(own.errors.quantile(WORST_OWN)), NOTHING)
     beyond = share(int((held_out.errors > threshold).sum()), sizes[2])
-    return _Errors(a, b, c, d, excess, over_own, over_train, over_nearest, beyond, threshold)
+    nearest = float(held_out.nearest.mean())
+    return _Errors(a, b, c, d, nearest, excess, over_own, over_train, over_nearest, beyond, threshold)
 
 
 def _not_believable(errors: _Errors) -> str:
@@ -228,10 +230,10 @@ def _not_believable(errors: _Errors) -> str:
             "Not believable: the search does not even find the generator's own samples again (mean error "
             f"{errors.own.value:.1%} of the data's variance), so what it misses of real ones proves nothing."
         )
-    if errors.over_nearest.high >= 1 and errors.held_out.value > NOTHING:
+    if errors.over_nearest.high >= 1 and errors.own.value > NOTHING:
         return (
-            "Not believable: real samples are redrawn no better than by the nearest of the generated samples "
-            f"that the search started from ({errors.held_out.value:.1%} against {errors.nearest.value:.1%})."
+            "Not believable: the search comes no nearer to the generator's own samples than the nearest of those it "
+            f"started from ({errors.own.value:.1%} of the data's variance against {errors.own_nearest.value:.1%})."
         )
     return ""
 
@@ -289,6 +291,7 @@ def _verdict(errors: _Errors) -> Verdict:
 def _measurements(errors: _Errors) -> list[Measurement]:
     unit = "of the data's variance"
     own = "the generator's own samples"
+    nearest = "the nearest generated sample in place of the redrawn"
     held = measured(
         "error of held-out samples",
         errors.held_out.value,
@@ -297,7 +300,7 @@ def _measurements(errors: _Errors) -> list[Measurement]:
         baseline=errors.own.value,
         what=own,
         unit=unit,
-        controls={"the nearest generated sample in place of the redrawn": errors.nearest.value},
+        controls={nearest: errors.held_out_nearest},
     )
     return [
         held,
@@ -314,7 +317,7 @@ def _measurements(errors: _Errors) -> list[Measurement]:
             baseline=0.0,
             what="a search that finds what is there",
             unit=unit,
-        ),
+        ).model_copy(update={"controls": (Baseline(value=errors.own_nearest.value, what=nearest),)}),
         errors.excess.measurement(
             "error of held-out above own samples", better="lower", baseline=0.0, what=own, unit=unit
         ),

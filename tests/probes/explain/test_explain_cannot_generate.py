@@ -1,0 +1,312 @@
+"""What can't be generated: statistics on hand-made pictures, kinds on planted tables, faults planted in spots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import fisher_exact
+from torch import Tensor
+
+from ganlens.data import Dataset, SampleArray, Split
+from ganlens.errors import UserError
+from ganlens.finding import Finding, Table, Verdict
+from ganlens.probes import Context, probes
+from ganlens.probes.explain.cannot_generate.kinds import Kind, count
+from ganlens.probes.explain.cannot_generate.statistics import image_statistics, users_reader
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank, Subject
+
+NAMES = ("upper left", "upper right", "lower left", "lower right")
+
+
+# ---- statistics
+
+
+def canvas() -> Tensor:
+    return -torch.ones(1, 1, 12, 12)
+
+
+def read(image: Tensor) -> dict[str, float]:
+    names = ("area", "brightness", "width", "x", "y", "pieces", "holes")
+    return dict(zip(names, image_statistics(image)[0].tolist(), strict=True))
+
+
+def test_a_ring_has_one_piece_and_one_hole() -> None:
+    image = canvas()
+    image[0, 0, 3:9, 2:8] = 1
+    image[0, 0, 5:7, 4:6] = -1
+    found = read(image)
+    assert (found["pieces"], found["holes"]) == (1, 1)
+    assert found["area"] == pytest.approx(32 / 144)
+    assert found["brightness"] == pytest.approx(2 * 32 / 144 - 1)
+    assert found["x"] == pytest.approx(4.5 / 5.5 - 1)  # columns 2…7 of 0…11
+    assert found["y"] == pytest.approx(5.5 / 5.5 - 1, abs=1e-6)
+
+
+def test_a_stroke_of_four_pixels_is_four_wide_and_two_are_two_pieces() -> None:
+    image = canvas()
+    image[0, 0, :, 4:8] = 1  # its ends meet the edge of the picture, beyond which is background
+    assert read(image)["width"] == pytest.approx(4, rel=0.15)
+    image = canvas()
+    image[0, 0, 2:10, 2], image[0, 0, 2:10, 8] = 1, 1
+    found = read(image)
+    assert found["pieces"] == 2 and found["holes"] == 0
+    assert found["width"] == pytest.approx(2, rel=0.01)  # a line of one pixel: each is half a pixel deep
+
+
+def test_a_dark_drawing_on_white_is_read_like_its_negative() -> None:
+    image = canvas()
+    image[0, 0, 3:9, 2:8] = 1
+    first, second = read(image), read(-image)
+    assert {k: v for k, v in first.items() if k != "brightness"} == pytest.approx(
+        {k: v for k, v in second.items() if k != "brightness"}
+    )
+    assert first["brightness"] == pytest.approx(-second["brightness"])
+
+
+def test_a_picture_is_read_without_its_neighbours() -> None:
+    images = torch.rand(7, 3, 9, 11, generator=torch_generator(0, "pictures")) * 2 - 1
+    images[:, :, [0, -1]], images[:, :, :, [0, -1]] = -1, -1
+    together = image_statistics(images)
+    apart = torch.cat([image_statistics(image[None]) for image in images])
+    torch.testing.assert_close(together, apart)
+    assert image_statistics(canvas())[0].tolist() == [0, -1, 0, 0, 0, 0, 0]
+
+
+# ---- kinds
+
+
+def test_counts_and_their_faults_are_exact() -> None:
+    kinds = [Kind(name, column, lambda values: values == 1) for column, name in enumerate("abcd")]
+    real, other = torch.zeros(1000, 4), torch.zeros(2000, 4)
+    for column, (a, b) in enumerate([(200, 0), (200, 200), (200, 800), (200, 410)]):
+        real[:a, column], other[:b, column] = 1, 1
+    counted = count(kinds, real, other, 1.5)
+    assert [c.fault for c in counted] == ["never made", "under-made", "over-made", None]
+    assert [c.relative.value for c in counted] == pytest.approx([-1, -0.5, 1, 0.025])
+    assert counted[1].relative.low < -0.5 < counted[1].relative.high < -0.3
+    plain = fisher_exact([[200, 800], [410, 1590]]).pvalue
+    assert counted[3].p_value == pytest.approx(plain)  # the largest of Holm's four is not multiplied
+    smallest = fisher_exact([[200, 800], [200, 1800]]).pvalue
+    assert counted[1].p_value == pytest.approx(2 * smallest)  # the third of four
+
+
+def test_random_splits_come_out_with_nothing() -> None:
+    """Sixty kinds of every frequency, forty splits of one population: no fault in any."""
+    rng = torch_generator(0, "splits")
+    shares = torch.linspace(0.005, 0.5, 60)
+    kinds = [Kind(str(i), i, lambda values: values == 1) for i in range(60)]
+    named = 0
+    for _ in range(40):
+        rows = (torch.rand(1500, 60, generator=rng) < shares).float()
+        named += sum(c.fault is not None for c in count(kinds, rows[:500], rows[500:], 1.5))
+    assert named <= 1
+
+
+# ---- the user's own
+
+
+def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch\n"
+        "def bright(samples): return (samples.flatten(1) > 0).float().mean(dim=1)\n"
+        "def two(samples): return samples.flatten(1)[:, :2]\n"
+        "two.names = ('first', 'second')\n"
+        "def rows(samples): return torch.zeros(3, 2)\n"
+        "def nothing(samples): return torch.full((len(samples), 1), float('nan'))\n"
+        "def broken(samples): raise RuntimeError('no such layer')\n"
+        "def misnamed(samples): return samples.flatten(1)[:, :2]\n"
+        "misnamed.names = ('one',)\n"
+    )
+    spec = f"python:{file}:"
+    samples = torch.tensor([[0.5, -1.0], [1.0, 1.0]])
+    assert users_reader(f"{spec}bright", (2,)).read(samples).tolist() == [[0.5], [1.0]]
+    assert [s.name for s in users_reader(f"{spec}two", (2,)).statistics] == ["first", "second"]
+    for name, message in (
+        ("rows", r"gave shape \(3, 2\) for 2 samples; expected \[2, k\]"),
+        ("nothing", "NaN"),
+        ("broken", "RuntimeError: no such layer"),
+        ("misnamed", "2 columns and name 1"),
+    ):
+        with pytest.raises(UserError, match=message):
+            users_reader(f"{spec}{name}", (2,))
+
+
+# ---- the probe, on spots
+
+
+class Quadrants(torch.nn.Module):
+    """A labeller that was written down: the quadrant that holds a spot's centre."""
+
+    class_names = NAMES
+    held_out_accuracy, held_out_accuracy_interval, majority_share = 1.0, (0.99, 1.0), 0.25
+    protocol = "A labeller that was written down."
+
+    def __init__(self, world: SimpleNamespace) -> None:
+        super().__init__()
+        self.locate = lambda pictures: (
+            world.SpotCode().encode(pictures) @ torch.linalg.inv(world.SpotCode.skew)
+        )
+
+    def features(self, samples: Tensor) -> Tensor:
+        return self.locate(samples)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        x, y = (50 * self.locate(samples)).unbind(dim=1)
+        return torch.stack([-x - y, x - y, y - x, x + y], dim=1)
+
+
+def ask(world: SimpleNamespace, generator: object, data: Dataset, **settings: object) -> Finding:
+    subject = Subject.wrap(generator, data=data, range=(-1.0, 1.0))
+    bank = SampleBank(
+        subject,
+        samples=2000,
+        labeller=Quadrants(world),  # type: ignore[arg-type]
+        autoencoder=world.fitted(data),
+    )
+    kind = probes["cannot-generate"]
+    chosen = kind.Settings(**{"clusters": 6, "code_axes": 2, "steps": 30, **settings})
+    return kind().examine(subject, chosen, Context(0, bank.device, bank))
+
+
+@pytest.fixture(scope="module")
+def data(spots: SimpleNamespace) -> Dataset:
+    return spots.dataset(spots.spread, train=1200, held_out=500)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def gap(spots: SimpleNamespace, data: Dataset) -> Finding:
+    """Spots that belong to the lower right are put to the upper left: one never made, one made twice."""
+
+    def places(latent: Tensor) -> Tensor:
+        place = spots.first_two(latent)
+        return torch.where((place > 0).all(dim=1, keepdim=True), -place, place)
+
+    return ask(spots, spots.Generator(places), data)
+
+
+def row_of(finding: Finding, name: str) -> dict[str, str]:
+    table = next(figure for figure in finding.figures if isinstance(figure, Table))
+    row = next(row for row in table.rows if row[0] == name)
+    return dict(zip(table.columns, map(str, row), strict=True))
+
+
+def test_a_class_never_made_and_one_made_twice_are_named(gap: Finding) -> None:
+    assert gap.verdict == Verdict.BAD
+    assert gap.headline.startswith("It never makes ") and "class lower right" in gap.headline
+    assert row_of(gap, "class lower right")["finding"] == "never made"
+    twice = row_of(gap, "class upper left")
+    assert twice["finding"] == "over-made"
+    assert float(twice["ratio"]) == pytest.approx(2, rel=0.2)
+    named = {str(row[0]) for figure in gap.figures if isinstance(figure, Table) for row in figure.rows}
+    assert not {"class upper right", "class lower left"} & named
+
+
+def test_what_is_never_made_cannot_be_redrawn(gap: Finding) -> None:
+    assert row_of(gap, "class lower right")["inverted real samples"].startswith("can't be redrawn")
+    assert "class lower right" in gap.headline.split("Of what it lacks, ")[1].split("can't be redrawn")[0]
+
+
+def test_held_out_samples_come_out_with_nothing(gap: Finding) -> None:
+    for fault in ("never made", "under-made", "over-made"):
+        assert gap.measurement(f"kinds {fault}").baseline.value == 0
+    distance = gap.measurement("Fréchet distance of the statistics")
+    assert distance.low is not None and distance.low > 5 * distance.baseline.value
+
+
+def test_what_is_only_rare_can_be_redrawn(spots: SimpleNamespace, data: Dataset) -> None:
+    def places(latent: Tensor) -> Tensor:
+        place = spots.first_two(latent)
+        leaves = (place > 0).all(dim=1, keepdim=True) & (latent[:, 2:3] > -0.7)  # a quarter of them stays
+        return torch.where(leaves, -place, place)
+
+    found = ask(spots, spots.Generator(places), data, steps=60)
+    rare = row_of(found, "class lower right")
+    assert rare["finding"] == "under-made" and float(rare["ratio"]) == pytest.approx(0.24, abs=0.1)
+    assert rare["inverted real samples"].startswith("can be redrawn")
+    assert found.verdict == Verdict.CAUTION
+
+
+def test_a_generator_of_the_same_spots_lacks_nothing(spots: SimpleNamespace, data: Dataset) -> None:
+    found = ask(spots, spots.Generator(spots.first_two), data)
+    assert found.verdict == Verdict.GOOD
+    assert "none is clearly missing" in found.headline
+    assert not any(bool(found.arrays[name].any()) for name in ("missing", "under_made", "over_made"))
+
+
+def test_held_out_data_of_another_kind_make_it_not_believable(spots: SimpleNamespace, data: Dataset) -> None:
+    pictures = data.held_out.samples.tensor().flip(3)[
+        torch.rand(500, generator=torch_generator(0, "x")).argsort()
+    ]
+    labels = data.held_out.labels
+    assert labels is not None
+    left = spots.draw(torch.tensor([[-1.2, -1.2]]).expand(250, 2))
+    shifted = torch.cat([left, pictures[:250]]).numpy().astype(np.float32)
+    other = Dataset(
+        "shifted", data.modality, data.train, Split(SampleArray(shifted), labels), class_names=NAMES
+    )
+    found = ask(spots, spots.Generator(spots.first_two), other, steps=0)
+    assert found.verdict == Verdict.NOT_BELIEVABLE
+    assert found.headline.startswith("Not believable: held-out real samples, put in the generator's place")
+
+
+def test_the_users_own_kind_is_named(spots: SimpleNamespace, data: Dataset, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def halves(samples):\n"
+        "    light = samples[:, 0] + 1\n"
+        "    return (light[:, :, 4:].sum(dim=(1, 2)) > light[:, :, :4].sum(dim=(1, 2))).float()\n"
+        "halves.names = ('spots on the right',)\n"
+    )
+
+    def left(latent: Tensor) -> Tensor:
+        place = spots.first_two(latent)
+        return torch.stack([-place[:, 0].abs(), place[:, 1]], dim=1)
+
+    found = ask(spots, spots.Generator(left), data, statistics=f"python:{file}:halves", steps=0)
+    assert row_of(found, "spots on the right")["finding"] == "never made"
+    assert found.verdict == Verdict.BAD
+
+
+def test_points_have_coordinates(spots: SimpleNamespace) -> None:
+    from ganlens.modality import Points
+
+    rng = torch_generator(0, "points")
+    drawn = torch.randn(1600, 2, generator=rng).numpy()
+    points = Dataset("cloud", Points(), Split(SampleArray(drawn[:1200])), Split(SampleArray(drawn[1200:])))
+
+    class Cut:
+        latent_shape = (2,)
+
+        def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+            return torch.randn(n, 2, generator=rng)
+
+        def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+            return torch.cat([latent[:, :1].clamp(max=1.2), latent[:, 1:]], dim=1)
+
+    subject = Subject.wrap(Cut(), data=points)
+    bank = SampleBank(subject, samples=2000, autoencoder=spots.fitted(points, Plane()), features=["raw"])  # type: ignore[arg-type]
+    kind = probes["cannot-generate"]
+    found = kind().examine(
+        subject, kind.Settings(clusters=0, code_axes=0, steps=40), Context(0, bank.device, bank)
+    )
+    assert row_of(found, "samples of very high coordinate 1")["finding"] == "never made"
+    assert row_of(found, "samples of very high coordinate 1")["inverted real samples"].startswith("can't")
+    assert int(found.arrays["missing"].sum()) == 1
+
+
+class Plane:
+    """The code of points: themselves."""
+
+    width = 2
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x
+
+    def decode(self, codes: Tensor) -> Tensor:
+        return codes
