@@ -43,9 +43,10 @@ class OnnxProgram(Program):
         self.num_classes = int(count) if count.isdigit() else 0
         rows = self.inputs[0].rows
         if rows is not None:
+            each = "row" if rows == 1 else f"{rows} rows"
             self.notes.append(
-                f"{path.name} was exported for batches of {rows}: it is called once for every {rows} rows, which "
-                "is slow; export it with a free first axis"
+                f"{path.name} was exported for batches of {rows}: it is called once for every {each}, which can be "
+                "slow; export it with a free first axis"
             )
 
     def run(self, *given: Tensor) -> Any:
