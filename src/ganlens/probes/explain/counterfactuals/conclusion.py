@@ -88,14 +88,20 @@ def why_not(evidence: Evidence) -> str:
             f"Not believable: only {evidence.reproduced:.0%} of the samples keep their class when the generator "
             "redraws them, so most flips would be the inversion's."
         )
-    gain = evidence.advantage
-    if gain is not None and gain.low <= 0:
-        agreed = evidence.scores["latent"].agreement or 0.0
+    gain, search = evidence.advantage, evidence.scores["latent"]
+    if gain is not None and gain.low <= 0 and not _surely_agreed(search):
+        agreed = search.agreement or 0.0
         return (
             "Not believable: an independent judge sees the new class in the counterfactuals no more often than in "
             f"adversarial samples changed by as much ({agreed:.0%}; difference {gain.low:+.0%} to {gain.high:+.0%})."
         )
     return ""
+
+
+def _surely_agreed(found: Scores) -> bool:
+    """Whether the judge sees the new class in surely more than two thirds, whatever it sees in the baseline."""
+    valid = int(found.valid.sum())
+    return valid > 0 and binomial_interval(round((found.agreement or 0.0) * valid), valid).low > ENOUGH_AGREED
 
 
 def headline(evidence: Evidence) -> str:

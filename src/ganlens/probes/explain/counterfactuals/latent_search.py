@@ -26,8 +26,8 @@ STAGES = ((1.0, 1.0, 1.0), (0.5, 3.0, 0.1), (0.5, 10.0, 0.01))
 farther than the first stage can go is tried again with longer steps and less regard for the distance."""
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-NEIGHBOURS = 4
-"""Generated samples of the class at which a way may begin."""
+NEIGHBOURS, FURTHER_NEIGHBOURS = 4, 16
+"""Generated samples of the class at which a way may begin; of a further answer, which may not lead to the nearest."""
 
 NUDGE = 0.05
 """Standard deviation of the noise that parts a further answer from the start."""
@@ -161,7 +161,7 @@ def _from_generated(
         if not len(offered):
             continue
         order = torch.cdist(question.starts[asking], offered).argsort(dim=1)
-        for place in range(min(NEIGHBOURS, len(offered))):
+        for place in range(min(FURTHER_NEIGHBOURS if taken.shape[1] else NEIGHBOURS, len(offered))):
             some = asking[~found[asking]]
             if not len(some):
                 break
