@@ -181,7 +181,8 @@ def test_directions_with_effects_of_their_own_are_told_apart_and_equal_ones_are_
     def ways(effects: Tensor) -> list[Followed]:
         noise = 0.1 * torch.randn(len(effects), 60, effects.shape[1], generator=rng)
         changes = effects[:, None] + noise
-        return [Followed(c, c, c, torch.ones(1), 1.0, 1.0, None) for c in changes]
+        read = torch.zeros(60, 5, 1).double()
+        return [Followed(read, c, c, torch.ones(1), 1.0, 1.0, None) for c in changes]
 
     value, interval = told_apart(ways(torch.eye(4)), rng)
     assert value == 1

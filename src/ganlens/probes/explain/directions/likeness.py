@@ -40,26 +40,35 @@ def duplicates(alike: Tensor, scores: list[float]) -> list[int | None]:
 def told_apart(followed: list[Followed], rng: torch.Generator) -> tuple[float, Interval] | None:
     """How often a linear classifier names the direction that was followed, on starts it has not seen.
 
-    It sees how the sample changed at the far end, by the principal components of the changes; half of the
-    starts teach it. The interval is over starts. None for a single direction.
+    It sees how the sample changed at the far end: its readings, and the principal components of the changes.
+    Half of the starts teach it. The interval is over starts. None for a single direction.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     k, starts = len(followed), len(followed[0].ahead)
     if k < 2 or starts < 4:
         return None
-    changes = torch.stack([each.ahead for each in followed], dim=1)  # [n, k, f]
     order = torch.randperm(starts, generator=rng)
-    taught, tested = changes[order[: starts // 2]], changes[order[starts // 2 :]]
-    rows = taught.flatten(0, 1).double()
-    if float(rows.abs().max()) < 1e-9:
+    halves = order[: starts // 2], order[starts // 2 :]
+    changes = torch.stack([each.ahead.double() for each in followed], dim=1)  # [n, k, f]
+    shifts = torch.stack([_shift(each) for each in followed], dim=1)
+    taught, tested = ((changes[rows].flatten(0, 1), shifts[rows].flatten(0, 1)) for rows in halves)
+    if float(taught[0].abs().max()) < 1e-9:
         return 1 / k, Interval(1 / k, 1 / k, "none: nothing changes")
-    width = min(COMPONENTS, rows.shape[1], len(rows) - 1)
-    basis = torch.linalg.svd(rows, full_matrices=False).Vh[:width].T
-    owners = torch.arange(k).repeat(len(taught))
+    width = min(COMPONENTS, taught[0].shape[1], len(taught[0]) - 1)
+    basis = torch.linalg.svd(taught[0], full_matrices=False).Vh[:width].T
+    seen, unseen = (torch.cat([changed @ basis, shift], dim=1) for changed, shift in (taught, tested))
+    scale = seen.std(dim=0, correction=0).clamp(min=1e-9)
+    owners = torch.arange(k).repeat(len(halves[0]))
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    model.fit((rows @ basis).numpy(), owners.numpy())
-    named = torch.from_numpy(model.predict((tested.flatten(0, 1).double() @ basis).numpy()))
-    right = (named.unflatten(0, (len(tested), k)) == torch.arange(k)).double().mean(dim=1)
+    model.fit((seen / scale).numpy(), owners.numpy())
+    named = torch.from_numpy(model.predict((unseen / scale).numpy()))
+    right = (named.unflatten(0, (len(halves[1]), k)) == torch.arange(k)).double().mean(dim=1)
     found = mean_interval(right)
     return float(right.mean()), Interval(max(0.0, found.low), min(1.0, found.high), found.method)
+
+
+def _shift(followed: Followed) -> Tensor:
+    """Readings [n, r] at the farthest distance ahead less those of the unmoved sample."""
+    rest = followed.readings.shape[1] // 2
+    return followed.readings[:, -1] - followed.readings[:, rest]

@@ -110,8 +110,8 @@ class Directions(Probe):
         "above random directions' mean. Directions are the same where the changes they cause on the same "
         f"starts correlate by more than {SAME:g}. Verdict: good where believable directions do {SEVERAL} or more "
         f"different things with {CLEAN:.0%} of their change or more on the named one, caution where any are "
-        "believable, not believable where none by any method is, or where half of the best claims hold in a "
-        "generator with shuffled weights as well."
+        "believable, not believable where none by any method is, or where half of the best claims hold in most "
+        "of three generators with shuffled weights as well."
     )
     self_check: ClassVar[str] = (
         "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
@@ -175,11 +175,12 @@ def headline(outcome: Outcome, shuffled: Shuffled) -> str:
     )
     most = max(each.claim.purity for each in best)
     clean = [each for each in things if each.claim.purity >= CLEAN]
-    if clean:
-        how = f"{len(clean)} of these {len(things)} things {'are' if len(clean) > 1 else 'is'} done cleanly"
+    if not clean:
+        how = f"none does it alone (at best {most:.0%} of the change that is read is the named one)"
+    elif len(clean) < len(things):
+        how = f"of these {len(things)} different things {len(clean)} are done with little else changing"
     else:
-        how = "none of it is done cleanly"
-    how += f" (at best {most:.0%} of what is read changes as named)"
+        how = "little else changes with it" if len(things) == 1 else "each with little else changing"
     idle = [found.title for found in outcome.sets if _idle(outcome, found.method)]
     rest = f"No direction by {_listed(idle, 'or')} beats random ones." if idle else ""
     return sentences(gate, f"{found}; {how}.", rest)
@@ -248,9 +249,9 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
     if shuffled.tried:
         lines.append(
             Measurement(
-                name="claims that hold in a generator with shuffled weights",
+                name="claims that hold in generators with shuffled weights",
                 value=len(shuffled.kept) / shuffled.tried,
-                interval="none: one shuffled generator was tried",
+                interval="none: claims about one generator depend on each other",
                 better="lower",
                 baseline=Baseline(value=1.0, what=f"the generator itself, {shuffled.tried} claims"),
             )
