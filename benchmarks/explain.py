@@ -46,46 +46,56 @@ def main() -> None:
         "threads": args.threads,
     }
     families = {trial.family for trial in TRIALS}
-    if args.only != ["runs"]:
-        universe = Universe(args.scale, args.size, args.cache)
-        rows = planted(universe, args.seeds, set(args.only) or families)
-        lines = required_lines(rows)
-        print_table(rows)
-        print_lines(lines)
-        record |= {
-            "samples": universe.samples,
-            "training_seconds": universe.training_seconds,
-            "planted_seconds": time.perf_counter() - began,
-            "rows": [row.record() for row in rows],
-            "lines": [line.record() for line in lines],
-        }
-    else:
+    if args.only == ["runs"]:
         record = kept_record()
+    else:
+        universe = Universe(args.scale, args.size, args.cache)
+        rows: list[Row] = []
+        for seed in range(args.seeds):
+            rows += planted(universe, seed, set(args.only) or families)
+            record |= {
+                "seeds": seed + 1,
+                "samples": universe.samples,
+                "training_seconds": universe.training_seconds,
+                "planted_seconds": time.perf_counter() - began,
+                "rows": [row.record() for row in rows],
+                "lines": [line.record() for line in required_lines(rows)],
+            }
+            record = saved(record, args)  # after every seed: a long run that is stopped leaves what it has
+        print_table(rows)
+        print_lines(required_lines(rows))
     if args.runs:
         record["runs"] = [trained(run, args.samples) for run in args.runs]
-    if args.out is not None:
-        args.out.write_text(json.dumps(record, indent=2) + "\n")
-        print(args.out)
-    elif args.only and args.only != ["runs"]:
-        print("a part of the trials: not recorded")
-    else:
-        path = write_record(RECORD, record)
-        record = json.loads(path.read_text())
-        print(path)
+        record = saved(record, args)
     if args.page:
         print(write_page(record))
 
 
-def planted(universe: Universe, seeds: int, families: set[str]) -> list[Row]:
+def saved(record: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
+    """The record as it was written (with the machine); a part of the trials is written where `--out` says or not."""
+    if args.out is not None:
+        args.out.write_text(json.dumps(record, indent=2) + "\n")
+        print(f"recorded in {args.out}")
+        return record
+    if args.only and args.only != ["runs"]:
+        print("a part of the trials: not recorded")
+        return record
+    record = {key: value for key, value in record.items() if key != "machine"}
+    path = write_record(RECORD, record)
+    print(f"recorded in {path}")
+    written: dict[str, Any] = json.loads(path.read_text())
+    return written
+
+
+def planted(universe: Universe, seed: int, families: set[str]) -> list[Row]:
     """Every trial of those families, world by world, so that what questions share is made once."""
     rows: list[Row] = []
     asked = [trial for trial in TRIALS if trial.family in families]
-    for seed in range(seeds):
-        for name in dict.fromkeys(world for trial in asked for world in trial.worlds):
-            world = universe.open(name, seed)
-            for trial in asked:
-                if name in trial.worlds:
-                    rows += answers(trial, world, seed)
+    for name in dict.fromkeys(world for trial in asked for world in trial.worlds):
+        world = universe.open(name, seed)
+        for trial in asked:
+            if name in trial.worlds:
+                rows += answers(trial, world, seed)
     return rows
 
 
