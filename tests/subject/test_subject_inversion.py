@@ -257,3 +257,34 @@ def test_an_unknown_layer_names_the_nearest(smooth: Subject, smooth_starts: Star
     start = Inversion(torch.zeros(1, 2), None, torch.zeros(1, 8), torch.zeros(1), torch.zeros(1), True)
     with pytest.raises(UserError, match=r"no layer 'frist'.*Did you mean 'first'"):
         invert_layer(smooth, torch.zeros(1, 8), "frist", start=start)
+
+
+def test_latents_that_are_whole_numbers_are_refused() -> None:
+    class Words:
+        latent_shape = (2,)
+
+        def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+            return torch.randint(5, (n, 2), generator=rng)
+
+        def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+            return latent.float()
+
+    with pytest.raises(UserError, match=r"of type torch\.int64; only real numbers can be searched"):
+        invert(Subject.wrap(Words()), torch.zeros(1, 2), rng=rng())
+
+
+def test_latents_of_double_precision_stay_so() -> None:
+    class Double:
+        latent_shape = (2,)
+
+        def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+            return torch.randn(n, 2, generator=rng, dtype=torch.float64)
+
+        def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+            return latent @ torch.eye(2, dtype=torch.float64)
+
+    found = invert(
+        Subject.wrap(Double()), torch.tensor([[0.3, -0.4]]), weights=PIXELS_ALONE, steps=150, rng=rng()
+    )
+    assert found.points.dtype == torch.float64
+    torch.testing.assert_close(found.points.float(), torch.tensor([[0.3, -0.4]]), atol=1e-3, rtol=0)

@@ -96,15 +96,15 @@ def test_counts_and_their_faults_are_exact() -> None:
 
 
 def test_random_splits_come_out_with_nothing() -> None:
-    """Sixty kinds of every frequency, forty splits of one population: no fault in any."""
+    """Sixty kinds of every frequency, twenty splits of one population: no fault in any."""
     rng = torch_generator(0, "splits")
     shares = torch.linspace(0.005, 0.5, 60)
     kinds = [Kind(str(i), i, lambda values: values == 1) for i in range(60)]
     named = 0
-    for _ in range(40):
+    for _ in range(20):
         rows = (torch.rand(1500, 60, generator=rng) < shares).float()
         named += sum(c.fault is not None for c in count(kinds, rows[:500], rows[500:], 1.5))
-    assert named <= 1
+    assert named == 0
 
 
 # ---- the user's own

@@ -16,7 +16,14 @@ from ganlens.probes.explain.estimate import Estimate, bootstrap, share
 from ganlens.probes.explain.inversion_figures import by_class, distributions, hardest, layer_figures
 from ganlens.probes.explain.inversion_layers import FromLayer, chosen_layers, redraw_from_layers
 from ganlens.probes.explain.preconditions import sentences, too_few_samples
-from ganlens.probes.explain.redrawing import Redrawn, features_in_words, own_samples, redraw, some_reals
+from ganlens.probes.explain.redrawing import (
+    Redrawn,
+    cannot_be_searched,
+    features_in_words,
+    own_samples,
+    redraw,
+    some_reals,
+)
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -107,6 +114,8 @@ class InversionProbe(Probe):
     def examine(self, subject: Subject, settings: InversionSettings, context: Context) -> Finding:
         bank = context.bank
         if because := too_few_samples(bank):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        if because := cannot_be_searched(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         space_named(subject, settings.space)
         layers = self._layers(subject, settings)

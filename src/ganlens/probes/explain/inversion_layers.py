@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.redrawing import Redrawn, data_variance
+from ganlens.probes.explain.redrawing import Redrawn, data_variance, starting_points
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject, capture
@@ -90,7 +90,7 @@ def redraw_from_layers(
     chaos: Inversion | None = None
     if shuffled is not None:
         rng = torch_generator(bank.seed, "inversion", "shuffled")
-        chaos = invert(subject, shuffled, steps=max(1, steps // 4), starts=1, rng=rng)
+        chaos = invert(subject, shuffled, start=starting_points(bank), steps=max(1, steps // 4), rng=rng)
     found = []
     for layer in layers:
         results = {

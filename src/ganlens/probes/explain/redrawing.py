@@ -39,6 +39,12 @@ def starting_points(bank: SampleBank, space: str = "z") -> StartingPoints:
     return by_space[space]
 
 
+def cannot_be_searched(bank: SampleBank) -> str:
+    """Why no inversion is possible, as the end of "because …"; empty where it is."""
+    latents = bank.latents(1)
+    return "" if latents.is_floating_point() else f"its latents are of type {latents.dtype}, not real numbers"
+
+
 def known_count(bank: SampleBank) -> int:
     """How many generated samples a search may start from."""
     return min(KNOWN, bank.size, max(64, NUMBERS // math.prod(bank.sample_shape)))

@@ -43,6 +43,7 @@ class StartingPoints:
         low, high: [z] ends of the standardised points where they are bounded (uniform latents), or None.
         features: the map behind `described`; `differentiable` says whether it belongs to the objective.
         encode: standardised points [n, z] of samples [n, …], or None where none was trained.
+        dtype: of the generator's own points.
     """
 
     space: str
@@ -59,6 +60,7 @@ class StartingPoints:
     features: Map
     in_objective: bool
     encode: Map | None
+    dtype: torch.dtype = torch.float32
 
     @classmethod
     def known(
@@ -82,13 +84,17 @@ class StartingPoints:
             rng: draws the encoder's weights and batches.
 
         Raises:
-            UserError: there are fewer than two, or the subject has no such space.
+            UserError: there are fewer than two, they are whole numbers, or the subject has no such space.
         """
         if len(latents) < 2:
             raise UserError(
                 f"an inversion needs at least 2 generated samples to start from, not {len(latents)}"
             )
         place = space_named(subject, space)
+        if not latents.is_floating_point():
+            raise UserError(
+                f"the latents of {subject.name} are of type {latents.dtype}; only real numbers can be searched"
+            )
         with torch.no_grad():
             points = torch.cat(
                 [
@@ -115,6 +121,7 @@ class StartingPoints:
             high=standardised.amax(dim=0) if bounded else None,
             features=compare,
             in_objective=features is not None,
+            dtype=latents.dtype,
             encode=_fit_encoder(subject, samples, standardised, encoder_steps, rng)
             if encoder_steps
             else None,
@@ -175,6 +182,7 @@ class StartingPoints:
     def restored(self, rows: Tensor) -> Tensor:
         """Rows [n, z] as points [n, *shape], with gradients, on the rows' device."""
         points = rows * self.deviation.to(rows.device) + self.mean.to(rows.device)
+        points = points.to(self.dtype)
         return points.unflatten(1, self.shape) if self.shape else points[:, 0]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.probes.explain.cannot_generate.kinds import Counted, StatisticsTable
-from ganlens.probes.explain.redrawing import Redrawn, own_samples, redraw
+from ganlens.probes.explain.redrawing import Redrawn, cannot_be_searched, own_samples, redraw
 from ganlens.progress import Progress
 from ganlens.subject import SampleBank
 from ganlens.subject.bank import Of
@@ -61,7 +61,7 @@ def attempts(
     progress: Progress,
 ) -> list[Attempt]:
     """Invert real samples of the kinds that are made too rarely."""
-    if not lacking or not steps:
+    if not lacking or not steps or cannot_be_searched(bank):
         return []
 
     def redrawn(samples: Tensor, labels: Tensor | None) -> Redrawn:

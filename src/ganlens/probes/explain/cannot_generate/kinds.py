@@ -36,6 +36,8 @@ LEVEL = 0.01
 """Probability of naming any kind at all where there is no difference."""
 MOSTLY = 0.6
 """A cluster is called after its commonest class from this share on."""
+COUNT_UNIT = 0.5
+"""The least standard deviation of a count in distances."""
 CHUNK = 1024
 
 Fault = Literal["never made", "under-made", "over-made"]
@@ -168,6 +170,9 @@ class StatisticsTable:
             column += 1
         mean, deviation = fitted[:, column:].mean(dim=0), fitted[:, column:].std(dim=0)
         deviation[deviation < 1e-6] = 1.0  # the same in all the data: as it is
+        # A count that hardly ever differs has next to no deviation: one odd sample would be the whole distance.
+        counts = torch.tensor([statistic.counts for statistic in self._plain()])
+        deviation = torch.where(counts, deviation.clamp(min=COUNT_UNIT), deviation)
         return torch.cat([*parts, (rows[:, column:] - mean) / deviation], dim=1)
 
     def _one_hot(self) -> list[int]:
