@@ -1,4 +1,4 @@
-"""Counterfactuals of a classifier whose border is known: it calls a spot "right" where its place across is beyond a line.
+"""Counterfactuals of a classifier whose border is known: a spot is "right" where its place across is beyond a line.
 
 The generator draws 8×8 pictures of a spot from two of four latent numbers, behind a rotation, so the nearest flip has a
 closed form: straight across, by the distance from the line.
@@ -110,7 +110,7 @@ def test_the_way_found_is_the_shortest_there_is_and_ends_at_the_line(world):
     assert float(stretch(space, question, answers).median()) == pytest.approx(1, abs=0.02)
     assert float(stretch(space, question, answers).max()) < 1.07
     places = light_across(space.samples(answers.rows[:, 0], None))
-    assert LINE <= float(places.min()) and float(places.max()) < LINE + 0.02
+    assert float(places.min()) >= LINE and float(places.max()) < LINE + 0.02
 
 
 def test_the_other_factor_is_left_alone(world, spots):

@@ -29,6 +29,7 @@ GAP = 0.1
 """By this much of all decisions a classifier must depend more on a patch or attribute than the labeller does, with the
 whole interval, for it to be a shortcut …"""
 
+TIE = 1e-3
 AT_MOST = 1 / 3
 """… and the labeller's dependence is at most this share of the classifier's."""
 
@@ -161,6 +162,8 @@ def strongest(effects: PatchEffects, rng: torch.Generator) -> Shortcut:
     theirs = None if effects.judge_changed is None else effects.judge_changed.double()
     beyond = own if theirs is None else own - theirs
     ahead = _of_one_class(effects, slice(0, None, 2)) - (0 if theirs is None else theirs[0::2].mean(dim=0))
+    # Among patches that change as many decisions, the one that moves the probabilities farthest.
+    ahead = ahead + TIE * effects.shift[0::2].double().mean(dim=0)
     cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
     rest = slice(1, None, 2)
     gap = _mean(beyond[rest, cover, patch], rng)
@@ -169,8 +172,12 @@ def strongest(effects: PatchEffects, rng: torch.Generator) -> Shortcut:
     labeller = None
     if theirs is not None:
         labeller = share(int(theirs[rest, cover, patch].sum()), len(mine))
+    typical = float(own[rest, cover].mean(dim=0).median())
     proven = (
-        labeller is not None and gap.low > GAP and labeller.value <= AT_MOST * max(classifier.value, 1e-12)
+        labeller is not None
+        and gap.low > GAP
+        and labeller.value <= AT_MOST * max(classifier.value, 1e-12)
+        and classifier.low > typical  # a classifier that anything upsets hangs on no patch
     )
     return Shortcut(patch, COVERS[cover], classifier, labeller, gap, _about(effects, cover, patch), proven)
 

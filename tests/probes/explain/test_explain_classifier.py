@@ -1,0 +1,305 @@
+"""What moves a classifier: planted shortcuts, constant classifiers, and ones that look at the right thing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganlens.finding import Finding, Verdict
+from ganlens.probes import Context, probes
+from ganlens.probes.explain.classifier_attributes import AttributeEffects, ranked
+from ganlens.probes.explain.classifier_confusions import confusion_tour
+from ganlens.probes.explain.classifier_patches import (
+    COVERS,
+    PatchEffects,
+    patch_effects,
+    patch_places,
+    strongest,
+)
+from ganlens.subject import SampleBank, Subject
+from ganlens.subject.classifier import AdaptedClassifier
+
+NAMES = ("upper left", "upper right", "lower left", "lower right")
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+class Quadrants(nn.Module):
+    """The data's four classes, read off where the light is, with a patch that can be looked at beside it."""
+
+    class_names = NAMES
+    held_out_accuracy = 1.0
+    held_out_accuracy_interval = (0.99, 1.0)
+    majority_share = 0.25
+
+    def __init__(self, patch: float = 0.0, across: float = 1.0, shift: float = 0.0) -> None:
+        super().__init__()
+        self.patch, self.across, self.shift = patch, across, shift
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        light = (((pictures[:, 0] + 1) / 2).clamp(min=0) + 1e-9) ** 2
+        grid, total = torch.arange(8.0) - 3.5, light.sum(dim=(1, 2))
+        x = self.across * light.sum(dim=1) @ grid / total + self.shift
+        y = light.sum(dim=2) @ grid / total
+        logits = 6 * torch.stack([-x - y, x - y, y - x, x + y], dim=1)
+        in_corner = ((pictures[:, 0, :2, 6:] + 1) / 2).mean(dim=(1, 2))
+        cheat = torch.zeros_like(logits)
+        cheat[:, 2] = self.patch * in_corner
+        return logits + cheat
+
+
+class Sober(Quadrants):
+    """A labeller that has learned not to look into the corner."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        seen = pictures.clone()
+        seen[:, :, :2, 6:] = -1
+        return super().forward(seen)
+
+
+class Steps:
+    """Counts what a task is told."""
+
+    done = 0.0
+
+    def advance(self, amount: float = 1) -> None:
+        self.done += amount
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def data(spots):
+    return spots.dataset(spots.spread)
+
+
+@pytest.fixture(scope="module")
+def examine(spots, data):
+    def run(classifier: object, labeller: object = None, **settings: object) -> Finding:
+        subject = Subject.wrap(
+            spots.Generator(spots.first_two), data=data, range=(-1.0, 1.0), classifier=classifier
+        )
+        bank = SampleBank(
+            subject,
+            samples=1000,
+            autoencoder=spots.fitted(data),
+            labeller=labeller,  # type: ignore[arg-type]
+            features=["raw"],
+        )
+        kind = probes["classifier"]
+        return kind().examine(subject, kind.Settings(**settings), Context(0, bank.device, bank))
+
+    return run
+
+
+# ---- patches
+
+
+def test_patches_cover_the_whole_picture_and_stay_inside():
+    places = patch_places(10, 16)
+    seen = torch.zeros(10, 16)
+    for top, bottom, left, right in places.tolist():
+        assert 0 <= top < bottom <= 10 and 0 <= left < right <= 16
+        seen[top:bottom, left:right] += 1
+    assert bool((seen > 0).all())
+    assert len({tuple(place) for place in places.tolist()}) == len(places)
+
+
+def test_the_patch_that_decides_is_found_and_the_cover_that_shows_it(data):
+    def corner(pictures: Tensor) -> Tensor:
+        return 4 * pictures[:, 0, 6:, 6:].mean(dim=(1, 2)) + 2  # dark in every sample
+
+    pictures = data.held_out.samples[:40]
+    classifier = AdaptedClassifier(corner, "corner", pictures[:4])
+    watched = Steps()
+    effects = patch_effects(classifier, None, pictures, (-1.0, 1.0), watched)
+    assert watched.done == pytest.approx(1)
+    found = strongest(effects, generator())
+    assert found.cover == "white"
+    top, bottom, left, right = effects.places[found.patch].tolist()
+    assert (top, bottom, left, right) == (6, 8, 6, 8)
+    assert effects.where(found.patch) == "the lower right corner"
+    assert found.classifier.value == 1
+    assert found.about == (0, 1.0) or found.about == (1, 1.0)
+    assert int(effects.map_of(effects.shift).argmax()) in {54, 55, 62, 63}
+
+
+def test_a_patch_chosen_for_its_luck_is_not_believed():
+    """Pure chance in 2,000 patches: on the samples that did not choose it, the patch is as any other."""
+    rng = generator(1)
+    changed = torch.rand(40, 3, 2000, generator=rng) < 0.2
+    none = torch.rand(40, 3, 2000, generator=rng) < 0.2
+    effects = PatchEffects(
+        torch.zeros(2000, 4, dtype=torch.int64),
+        (8, 8),
+        changed.float(),
+        changed,
+        none.float(),
+        none,
+        torch.zeros(40, dtype=torch.int64),
+        changed.long(),
+    )
+    found = strongest(effects, generator())
+    assert float(changed[0::2, COVERS.index(found.cover), found.patch].double().mean()) >= 0.4
+    assert found.classifier.value < 0.4
+    assert not found.proven
+
+
+# ---- attributes
+
+
+def effects_of(shift: Tensor, judge: Tensor | None) -> AttributeEffects:
+    width = shift.shape[1]
+    return AttributeEffects(
+        tuple(f"axis {place + 1}" for place in range(width)),
+        shift,
+        judge,
+        torch.full((width,), 0.5),
+        torch.tensor([[-0.5, 0.5]]).expand(width, 2),
+    )
+
+
+def test_attributes_are_ranked_by_effect_and_need_to_beat_the_best_random_direction():
+    rng = generator()
+    noise = 0.02 * torch.rand(60, 3, generator=rng)
+    own = effects_of(noise + torch.tensor([0.1, 0.8, 0.3]), noise + torch.tensor([0.1, 0.7, 0.02]))
+    ranking = ranked(own, effects_of(noise + torch.tensor([0.05, 0.2, 0.1]), None), generator())
+    assert [entry.place for entry in ranking] == [1, 2, 0]
+    assert [entry.beats_random for entry in ranking] == [True, True, False]
+    assert [entry.shortcut for entry in ranking] == [False, True, False]  # 0.3 against the labeller's 0.03
+    assert ranking[0].effect.value == pytest.approx(0.81, abs=0.005)
+
+
+# ---- the probe
+
+
+def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
+    finding = examine(Quadrants(patch=60.0), Sober())
+    assert finding.verdict is Verdict.BAD
+    assert finding.headline.startswith(
+        "It decides lower left by a patch in the upper right corner: covering it with white changes"
+    )
+    gap = finding.measurement("decisions changed by that patch above the labeller's")
+    assert gap.low > 0.1
+    effect = finding.arrays["patch_effect"]
+    assert effect.shape == (8, 8)
+    assert divmod(int((effect - finding.arrays["patch_effect_labeller"]).argmax()), 8) in {
+        (0, 6),
+        (0, 7),
+        (1, 6),
+        (1, 7),
+    }
+
+
+def test_a_classifier_that_looks_at_the_right_thing_is_good_and_no_shortcut_is_made_up(examine):
+    finding = examine(Quadrants(shift=0.02), Quadrants())
+    assert finding.verdict is Verdict.GOOD, finding.headline
+    assert "no shortcut was found" in finding.headline
+    assert finding.headline.startswith("What moves its decisions most is axis ")
+    tour = finding.measurement("generated samples on which it contradicts a sure labeller")
+    assert tour.value < 0.01
+
+
+def test_an_axis_that_the_labeller_does_not_look_at_is_a_shortcut(spots):
+    """The labeller looks across alone; the classifier looks down as well. Spots vary more across, the first axis."""
+
+    class AcrossOnly(Quadrants):
+        def forward(self, pictures: Tensor) -> Tensor:
+            both = super().forward(pictures)
+            left, right = both[:, [0, 2]].mean(dim=1), both[:, [1, 3]].mean(dim=1)
+            return torch.stack([left, right, left - 9, right - 9], dim=1)
+
+    narrow = torch.tensor([1.0, 0.6])
+    data = spots.dataset(lambda n, rng: narrow * spots.spread(n, rng))
+    subject = Subject.wrap(
+        spots.Generator(lambda latent: narrow * spots.first_two(latent)),
+        data=data,
+        range=(-1.0, 1.0),
+        classifier=Quadrants(),
+    )
+    bank = SampleBank(
+        subject,
+        samples=1000,
+        autoencoder=spots.fitted(data),
+        labeller=AcrossOnly(),  # type: ignore[arg-type]
+        features=["raw"],
+    )
+    kind = probes["classifier"]
+    finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
+    assert finding.verdict is Verdict.BAD
+    assert "It hangs on axis 2" in finding.headline
+    assert "hardly moves the labeller" in finding.headline
+    gap = finding.measurement("classifier moved more than the labeller by axis 2")
+    assert gap.low > 0.5
+
+
+def test_without_labels_to_judge_by_it_is_cautious_and_says_why(examine, spots, data):
+    from dataclasses import replace
+
+    blind = replace(
+        data, train=replace(data.train, labels=None), held_out=replace(data.held_out, labels=None)
+    )
+    subject = Subject.wrap(
+        spots.Generator(spots.first_two), data=blind, range=(-1.0, 1.0), classifier=Quadrants()
+    )
+    bank = SampleBank(subject, samples=500, autoencoder=spots.fitted(data), features=["raw"])
+    kind = probes["classifier"]
+    finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
+    assert finding.verdict is Verdict.CAUTION
+    assert "the data have no labels to train an independent judge on" in finding.headline
+    assert "patch_effect_labeller" not in finding.arrays
+
+
+def test_a_classifier_that_no_axis_moves_is_not_believed(examine):
+    """It looks at the parity of a grain that spots do not have: its decisions are chance."""
+
+    def chance(pictures: Tensor) -> Tensor:
+        hidden = torch.sin(4e3 * pictures.flatten(1) @ torch.linspace(1, 2, 64))
+        return torch.stack([hidden, -hidden, hidden * 0 - 5, hidden * 0 - 5], dim=1)
+
+    finding = examine(chance, Quadrants(), covered=40)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith("Not believable: no attribute moves the classifier's decisions")
+
+
+def test_a_constant_classifier_is_not_applicable_with_the_reason(examine):
+    def constant(pictures: Tensor) -> Tensor:
+        return torch.tensor([[0.0, 3.0, 0.0, 0.0]]).repeat(len(pictures), 1)
+
+    finding = examine(constant, Quadrants())
+    assert finding.verdict is Verdict.NOT_APPLICABLE
+    assert finding.not_applicable_because == (
+        "the classifier gives every sample, real or generated, the class upper right"
+    )
+
+
+def test_the_tour_counts_what_generated_samples_show_and_real_ones_do_not(spots, data):
+    """The generator also puts spots far out, which the data never have; there the classifier is wrong."""
+
+    class FarOut(spots.Generator):
+        def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+            places = spots.first_two(latent)
+            out = latent[:, 3:] > 1.0
+            return spots.draw(torch.where(out, torch.tensor([[3.0, 0.9]]), places))
+
+    class WrongFarOut(Quadrants):
+        def forward(self, pictures: Tensor) -> Tensor:
+            logits = super().forward(pictures)
+            far = (pictures[:, 0, :, 7].amax(dim=1) > 0.5)[:, None]
+            return torch.where(far, torch.tensor([[9.0, 0.0, 0.0, 0.0]]), logits)
+
+    subject = Subject.wrap(FarOut(spots.first_two), data=data, range=(-1.0, 1.0), classifier=WrongFarOut())
+    bank = SampleBank(subject, samples=1000, labeller=Quadrants(), features=["raw"])  # type: ignore[arg-type]
+    assert subject.classifier is not None
+    tour = confusion_tour(bank, subject.classifier, 1000)
+    assert tour is not None
+    foremost = tour.pairs[0]
+    assert (foremost.labelled, foremost.called) == (3, 0)
+    out = int((bank.latents(1000)[:, 3] > 1.0).sum())
+    assert len(foremost.rows) == out
+    assert tour.disagree.value == pytest.approx(out / tour.sure)
+    assert tour.real.value == 0 and tour.more.low > 0.05
