@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
+from scipy.stats import beta
 from torch import Tensor
 
 from ganlens.finding import Finding, Measurement, Verdict
@@ -15,6 +16,7 @@ from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.explain.latent_attribution_figures import claim_table, map_pictures, share_plot, walks
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.units.concepts import Concepts, concepts_for
+from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
@@ -22,17 +24,14 @@ from ganlens.subject import SampleBank, Subject
 
 MOST_BLOCKS = 128
 """Coordinates are grouped so that there are no more blocks than this."""
-RANDOM = 16
-"""Random directions (or as many as there are blocks) that coordinates have to beat."""
+RANDOM = 32
+"""Random directions that coordinates have to beat."""
+LEVEL = 0.05
+"""Chance that any coordinate at all would be believed, where the axes are directions like any other."""
 FEWEST_BASE, MOST_BASE = 32, 512
 FAINT = 0.02
 """Share of a part's variance below which no coordinate is said to explain it."""
 WHOLE = "the whole sample"
-MARGIN = 3.0
-"""Standard deviations over the random directions, above their mean, that are to be exceeded as well where there
-are more coordinates than random directions, and so more tries."""
-CHANCE_TIMES = 2.0
-"""Coordinates must keep claims this many times as often as random directions put to the same test."""
 LISTED = 5
 RESAMPLES = 300
 GAUSSIAN_TOLERANCE = 0.1
@@ -99,27 +98,18 @@ class Result:
 
     @property
     def reference(self) -> Tensor:
-        """[targets] what a coordinate's total index has to exceed."""
-        return self._above(self.random.indices.total)
+        """[targets] what a coordinate's total index has to exceed.
 
-    @property
-    def chance(self) -> float:
-        """The same where each random direction is tried against the other random ones."""
-        total, low = self.random.indices.total, _low(self.random)
-        others = [self._above(torch.cat([total[:j], total[j + 1 :]])) for j in range(len(total))]
-        return float(((low > torch.stack(others)) & (low > FAINT)).double().mean())
-
-    def _above(self, total: Tensor) -> Tensor:
-        """Of references' indices [r, targets] the largest; where more coordinates than references try, a margin."""
-        largest = total.amax(dim=0)
-        if len(self.blocks) <= RANDOM:
-            return largest
-        return torch.maximum(largest, total.mean(dim=0) + MARGIN * total.std(dim=0))
-
-    @property
-    def believable(self) -> bool:
-        """Whether coordinates say more than random directions do."""
-        return bool(self.claims) and self.share > CHANCE_TIMES * self.chance
+        The largest of the references, and where a Beta distribution with their mean and variance would put the
+        largest of all pairs that are tried. (For an output that is a function of one direction, the index of a
+        random one is Beta distributed; for others, narrower.)
+        """
+        total = self.random.indices.total.double()
+        mean, variance = total.mean(dim=0).clamp(1e-12, 1 - 1e-12), total.var(dim=0).clamp(min=1e-18)
+        size = (mean * (1 - mean) / variance - 1).clamp(min=1e-6)
+        tail = LEVEL / self.own.indices.total.numel()
+        high = torch.from_numpy(beta.isf(tail, (mean * size).numpy(), ((1 - mean) * size).numpy()))
+        return torch.maximum(total.amax(dim=0), high.nan_to_num(0.0))
 
     def named(self, block: int) -> str:
         """A block in words."""
@@ -161,19 +151,18 @@ class LatentAttribution(Probe):
         "share that the coordinate explains alone; no gradient is taken, so a black box will do. Of the whole sample "
         "the shares of all values are pooled by their variance. More than 128 coordinates are grouped into blocks of "
         "neighbours. Intervals: bootstrap over base samples. Self-check: a coordinate that did nothing would get "
-        "exactly 0, so the reference is harder: in N(0, I) every rotation of the axes is as good as the axes, so 16 "
+        "exactly 0, so the reference is harder: in N(0, I) every rotation of the axes is as good as the axes, so 32 "
         "random directions (blocks of them, where coordinates are grouped) are exchanged in the same way. Where the "
         "prior is another, its coordinates are the only ones there are, and the reference is what the estimator "
         "gives a coordinate whose evaluations are shuffled, so that they belong to nothing. A coordinate is believed "
-        "where its whole interval lies above 0.02 and above every reference's index for that part of the output; where "
-        "there are more coordinates than references also above their mean by three of their standard deviations. "
-        "Verdict: not believable where no coordinate is, or where random directions, each tried against the others, "
-        "keep half as large a share of claims or more; good where at least one in ten coordinates is believed for "
-        "something, else caution."
+        "where its whole interval lies above 0.02, above every reference's index for that part of the output, and "
+        "above the level that none of all the pairs tried would reach with 95 % probability, were coordinates like the "
+        "references (a Beta distribution with the references' mean and variance). Verdict: not believable where no "
+        "coordinate is; good where at least one in ten coordinates is believed for something, else caution."
     )
     self_check: ClassVar[str] = (
         "A coordinate counts only where it surely explains more than every random direction of the latent space does; "
-        "not believable where none does, or where random directions pass the same test half as often."
+        "not believable where none does."
     )
     cost: ClassVar[str] = (
         "12,000 samples at the defaults, and a labeller or autoencoder for the parts; seconds."
@@ -229,7 +218,7 @@ def _attribute(
         bank.sample_latents(n, LatentAttribution.name, purpose).flatten(1) for purpose in ("first", "second")
     )
     labels = bank.conditions(min(n, bank.size))
-    if labels is not None:  # the class is known, so that the shares are those of the latent alone
+    if labels is not None:  # never exchanged: what the class explains is no coordinate's
         labels = labels[torch.arange(n) % len(labels)]
 
     def outputs(latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -262,13 +251,13 @@ def _attribute(
             a.shape[1], width, torch_generator(seed, LatentAttribution.name, "random")
         )
         random = attribute([_along(a, b, block) for block in directions], shuffle=False)
-        what = "random directions of the latent at most"
+        what = "random directions of the latent, all tries considered, at most"
     else:
         some = torch.randint(
             len(blocks), (RANDOM,), generator=torch_generator(seed, LatentAttribution.name, "shuffled")
         )
         random = attribute([_exchanged(a, b, blocks[int(j)]) for j in some], shuffle=True)
-        what = "evaluations that belong to nothing at most"
+        what = "evaluations that belong to nothing, all tries considered, at most"
     variance = torch.cat([at_a[0], at_b[0]]).var(dim=0)
     return Result((WHOLE, *concepts.names), blocks, own, random, variance, n, what)
 
@@ -360,12 +349,6 @@ def _headline(result: Result) -> str:
             f"Not believable: no latent {several} by itself explains any part of the samples better than the "
             "reference does; what this generator knows lies along other directions than the axes of its latent."
         )
-    gate = ""
-    if not result.believable:
-        gate = (
-            f"Not believable: the {len(result.claims)} claims that hold ({result.share:.1%} of all) are hardly more "
-            f"than random directions keep ({result.chance:.1%})."
-        )
     block, target = result.claims[0]
     found = result.total(block, target)
     reference = float(result.reference[target])
@@ -378,7 +361,7 @@ def _headline(result: Result) -> str:
         f"Of {len(result.blocks)} latent {several}s {count} {'does' if count == 1 else 'do'} more than the reference "
         "for some part of the samples."
     ).replace("block of coordinatess", "blocks of coordinates")
-    return sentences(gate, best if not gate else "", rest)
+    return sentences(best, rest)
 
 
 def _of(target: str) -> str:
@@ -386,25 +369,22 @@ def _of(target: str) -> str:
 
 
 def _verdict(result: Result) -> Verdict:
-    if not result.believable:
+    if not result.claims:
         return Verdict.NOT_BELIEVABLE
     count = len({block for block, _ in result.claims})
     return Verdict.GOOD if 10 * count >= len(result.blocks) else Verdict.CAUTION
 
 
 def _measurements(result: Result) -> list[Measurement]:
-    chance = result.chance
     lines = [
-        Estimate(result.share, result.share, result.share, "")
-        .measurement(
-            "coordinate and part pairs that hold",
+        measured(
+            "pairs of coordinate and part that hold",
+            result.share,
+            "none: pairs are not independent of each other",
             unit="share of pairs",
             better="higher",
-            baseline=chance,
-            what="random directions, each against the others",
-        )
-        .model_copy(
-            update={"low": None, "high": None, "interval": "none: pairs are not independent of each other"}
+            baseline=LEVEL / result.own.indices.total.numel(),
+            what="expected where the axes are directions like any other",
         )
     ]
     largest = int(result.own.indices.total[:, 0].argmax())

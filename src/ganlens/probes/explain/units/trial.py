@@ -5,7 +5,7 @@ The same is done to the generator and to its shuffled copy, of which nothing sho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -89,6 +89,7 @@ def try_units(
     *,
     most: int,
     deviation: Tensor | None = None,
+    first: Mapping[str, Sequence[int]] | None = None,
     task: Task | None = None,
 ) -> tuple[Dissection, list[LayerTrial]]:
     """Dissect the layers, remove units one by one, and say what may be claimed of each.
@@ -96,6 +97,7 @@ def try_units(
     Args:
         most: units of a layer that are removed, those that vary most first.
         deviation: [k] of each concept, to measure effects in; default: over the samples dissected.
+        first: for each layer's name units that are removed in any case.
     """
     above = thresholds(workshop.make, workshop.module, layers, *draws.thresholds, batch=workshop.batch)
     dissection = dissect(
@@ -112,7 +114,9 @@ def try_units(
     trials = []
     for statistics in dissection.layers:
         layer = statistics.layer
-        tested = statistics.deviation.argsort(descending=True, stable=True)[:most].sort().values
+        varied = statistics.deviation.argsort(descending=True, stable=True).tolist()
+        wanted = list(dict.fromkeys([*(first or {}).get(layer.name, ()), *varied]))
+        tested = torch.tensor(wanted[:most]).sort().values
         moved = shifts(
             workshop.make,
             workshop.module,

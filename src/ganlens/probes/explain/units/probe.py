@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -11,12 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.finding import Figure, Finding, Measurement, Verdict
+from ganlens.finding import Figure, Finding
 from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.preconditions import FEWEST, sentences
+from ganlens.probes.explain.preconditions import FEWEST
 from ganlens.probes.explain.units.artefacts import Suspect, distance_to_reals, suspects
-from ganlens.probes.explain.units.claims import Claim
-from ganlens.probes.explain.units.concepts import Concepts, concepts_for
+from ganlens.probes.explain.units.concepts import concepts_for
+from ganlens.probes.explain.units.conclusion import Conclusion, arrays, headline, measurements, verdict
 from ganlens.probes.explain.units.figures import (
     artefact_table,
     layer_plot,
@@ -29,7 +28,6 @@ from ganlens.probes.explain.units.insertions import insert
 from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
 from ganlens.probes.explain.units.trial import Draws, LayerTrial, Workshop, try_units
 from ganlens.probes.explain.units.unit_sets import UnitSet, most_promising, unit_set
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.randomised import randomised
@@ -39,9 +37,6 @@ CONTROL_SAMPLES, CONTROL_UNITS = 1000, 64
 FEWEST_LATENTS, MOST_LATENTS = 16, 64
 INSERTED = 24
 """Believable units that are switched on as well, the surest first."""
-LISTED = 6
-CONTROL_MAY_CLAIM = 0.5
-"""Claims on the shuffled generator, relative to those on this one, from which none is believed."""
 
 
 class UnitsSettings(ProbeSettings):
@@ -61,52 +56,6 @@ class UnitsSettings(ProbeSettings):
         30_000, ge=100, description="Samples made with one unit removed: bounds the time of the causal test"
     )
     sets: int = Field(2, ge=0, le=20, description="Concepts for which a smallest set of units is sought")
-
-
-@dataclass(frozen=True)
-class _Result:
-    """All that the finding is written from."""
-
-    concepts: Concepts
-    trials: list[LayerTrial]
-    control: list[LayerTrial]
-    inserted: dict[tuple[str, int], tuple[Estimate, float]]
-    sets: list[UnitSet]
-    suspects: list[Suspect]
-
-    @property
-    def ranked(self) -> list[tuple[LayerTrial, Claim]]:
-        """Believable claims, the surest first."""
-        found = [(trial, claim) for trial in self.trials for claim in trial.survivors]
-        return sorted(found, key=lambda entry: -entry[1].self_score)
-
-    @property
-    def tested(self) -> int:
-        return sum(len(trial.claims) for trial in self.trials)
-
-    @property
-    def share(self) -> float:
-        return len(self.ranked) / max(self.tested, 1)
-
-    @property
-    def control_tested(self) -> int:
-        return sum(len(trial.claims) for trial in self.control)
-
-    @property
-    def control_survivors(self) -> int:
-        return sum(len(trial.survivors) for trial in self.control)
-
-    @property
-    def control_share(self) -> float:
-        return self.control_survivors / max(self.control_tested, 1)
-
-    @property
-    def artefacts(self) -> list[Suspect]:
-        return [suspect for suspect in self.suspects if suspect.is_artefact]
-
-    @property
-    def confirmed_by_insertion(self) -> int:
-        return sum(estimate.low > max(matched, 0.0) for estimate, matched in self.inserted.values())
 
 
 @probes.register("units")
@@ -134,16 +83,18 @@ class Units(Probe):
         "Artefact units: those whose removal brings samples nearer to held-out real ones are tried again on fresh "
         "samples, by the Fréchet distance and against units of the same activity. Self-checks: a unit is "
         "believable only where the whole interval lies above 0.05 and above the effect of every one of its 8 "
-        "matched units on that concept; and in the generator with shuffled weights such claims must vanish. A "
+        "matched units on that concept; and in the generator with shuffled weights the claims must vanish: it "
+        "is tried in the same way, and may repeat less than half of them, unit and concept. A "
         "unit's self-score, 0…1, is the share of its effect that is left when interval and matched units are "
         "taken off, less where the effect is below 0.2. Verdict: not believable where no unit survives or the "
-        "shuffled generator keeps half as large a share or more; good where at least half of the units switched on "
-        "bring their concept, more than matched units; else, and where there are artefact units, caution."
+        "shuffled generator repeats the claims; good where at least half of the units switched on bring their "
+        "concept, more than matched units; else caution, and where there are artefact units, or where units of the "
+        "shuffled generator have concepts of any kind half as often or more (three at least)."
     )
     self_check: ClassVar[str] = (
         "A unit's concept counts only where removing the unit moves it surely more than removing any of 8 units of "
-        "the same activity; not believable where none does, or where a generator with shuffled weights keeps half "
-        "as large a share of such claims."
+        "the same activity; not believable where none does, or where the generator with shuffled weights repeats "
+        "half of these claims."
     )
     cost: ClassVar[str] = (
         "The audit's samples once more for the statistics, about 60,000 edited ones at the defaults, and a labeller "
@@ -173,9 +124,9 @@ class Units(Probe):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         deviation = dissection.concept_deviation
         with context.progress.task("Switching units on, in sets, and in a shuffled generator", 3) as task:
-            control = _control(subject, bank, workshop, draws, settings, deviation)
+            control = _control(subject, bank, workshop, draws, settings, deviation, trials)
             task.advance()
-            result = _Result(
+            result = Conclusion(
                 concepts,
                 trials,
                 control,
@@ -187,12 +138,12 @@ class Units(Probe):
         return Finding(
             probe=self.name,
             question=self.question,
-            headline=_headline(result),
-            verdict=_verdict(result),
-            measurements=_measurements(result),
+            headline=headline(result),
+            verdict=verdict(result),
+            measurements=measurements(result),
             method=f"{self.method} Concepts: {concepts.title}. {_counts(draws, trials)}",
             figures=_figures(workshop, subject, bank, result),
-            arrays=_arrays(result),
+            arrays=arrays(result),
         )
 
 
@@ -233,8 +184,12 @@ def _control(
     draws: Draws,
     settings: UnitsSettings,
     deviation: Tensor,
+    found: list[LayerTrial],
 ) -> list[LayerTrial]:
-    """The same trial of the generator with shuffled weights; empty where it can't be shuffled or run."""
+    """The same trial of the generator with shuffled weights; empty where it can't be shuffled or run.
+
+    Units of which something is claimed are tried first.
+    """
     shuffled = randomised(subject, bank.seed)
     if shuffled is None or shuffled.generator.module is None:
         return []
@@ -256,6 +211,7 @@ def _control(
             Draws(draws.thresholds, statistics, draws.removals),
             most=min(CONTROL_UNITS, settings.units),
             deviation=deviation,
+            first={trial.layer.name: [claim.unit for claim in trial.survivors] for trial in found},
         )
     except UserError:  # shuffled weights may overflow: then there is no such control
         return []
@@ -299,131 +255,7 @@ def _suspects(workshop: Workshop, bank: SampleBank, trials: list[LayerTrial]) ->
     return suspects(workshop, bank, trials, partial(_draw, bank, "artefacts"))
 
 
-# ---- what is said
-
-
-def _headline(result: _Result) -> str:
-    if not result.ranked:
-        return (
-            f"Not believable: no unit explains anything by itself. Of {result.tested} units removed one by one none "
-            "moves the concept it fires on surely more than units of the same activity do."
-        )
-    shuffled = (
-        f"in the generator with shuffled weights {result.control_survivors or 'none'} of {result.control_tested}"
-        if result.control
-        else "its weights can't be shuffled for a control"
-    )
-    gate = ""
-    if _vanish_too_little(result):
-        gate = "Not believable: the same claims can be made of a generator that has learned nothing."
-    trial, claim = result.ranked[0]
-    effect = claim.effect
-    name = result.concepts.names[claim.concept]
-    way = "falls" if claim.agreement > 0 else "rises"
-    best = (
-        f"Unit {claim.unit} of {trial.layer.name} {'draws' if claim.agreement > 0 else 'holds back'} {name}: without "
-        f"it that {way} by {effect.value:.2f} standard deviations ({effect.low:.2f} to {effect.high:.2f}; units as "
-        f"active {claim.matched:.2f} at most)."
-    )
-    keep = "a unit has" if len(result.ranked) == 1 else "units have"
-    counted = (
-        f"Of {result.tested} units {len(result.ranked)} {keep.removeprefix('a unit ').removeprefix('units ')} a "
-        f"concept that survives removal ({shuffled})."
-    )
-    return sentences(gate, best if not gate else "", counted, _artefact_sentence(result))
-
-
-def _artefact_sentence(result: _Result) -> str:
-    if not result.artefacts:
-        return ""
-    named = ", ".join(f"unit {each.unit} of {each.layer.name}" for each in result.artefacts)
-    best = min(result.artefacts, key=lambda each: each.change.value)
-    return f"Without {named} samples come nearer to real ones (Fréchet distance {best.change.value:+.0%})."
-
-
-def _vanish_too_little(result: _Result) -> bool:
-    return result.control_share > 0 and result.control_share >= CONTROL_MAY_CLAIM * result.share
-
-
-def _verdict(result: _Result) -> Verdict:
-    if not result.ranked or _vanish_too_little(result):
-        return Verdict.NOT_BELIEVABLE
-    confirmed = 2 * result.confirmed_by_insertion >= len(result.inserted)
-    return Verdict.GOOD if confirmed and not result.artefacts else Verdict.CAUTION
-
-
-def _counts(draws: Draws, trials: list[LayerTrial]) -> str:
-    left_out = sum(trial.layer.units - len(trial.claims) for trial in trials)
-    only = f" {left_out} units that vary least were not removed." if left_out else ""
-    return (
-        f"{len(draws.statistics[0]):,} samples in the statistics, {len(draws.removals[0])} latents for every "
-        f"removal.{only}"
-    )
-
-
-def _measurements(result: _Result) -> list[Measurement]:
-    names = result.concepts.names
-    lines = [
-        measured(
-            "units with a believable concept",
-            result.share,
-            "none: all units of the layers were looked at, and they are not independent of each other",
-            unit="share of units",
-            better="higher",
-            baseline=result.control_share if result.control else 0.0,
-            what="the generator with shuffled weights"
-            if result.control
-            else "no claim at all; its weights can't be shuffled",
-        )
-    ]
-    for trial, claim in result.ranked[:LISTED]:
-        where = f"unit {claim.unit} of {trial.layer.name}"
-        lines.append(
-            claim.effect.measurement(
-                f"{where} removed, {'fall' if claim.agreement > 0 else 'rise'} of {names[claim.concept]}",
-                unit="standard deviations",
-                better="higher",
-                baseline=claim.matched,
-                what="the most that any unit of the same activity does",
-            )
-        )
-        if (on := result.inserted.get((trial.layer.name, claim.unit))) is not None:
-            lines.append(
-                on[0].measurement(
-                    f"{where} inserted, {'rise' if claim.agreement > 0 else 'fall'} of {names[claim.concept]}",
-                    unit="standard deviations",
-                    better="higher",
-                    baseline=on[1],
-                    what="the most that any unit of the same activity does",
-                )
-            )
-    for found in result.sets:
-        size = found.sizes[found.enough]
-        lines.append(
-            found.fall[found.enough].measurement(
-                f"{found.how} set of {size} unit{'s' * (size != 1)} of {found.layer.name} removed, fall of "
-                f"{names[found.concept]}",
-                unit="standard deviations",
-                better="higher",
-                baseline=found.fall_of_random[found.enough],
-                what=f"the best of five random sets of that size; the best single units together "
-                f"{found.fall_of_single[found.enough]:.3g}",
-            )
-        )
-    lines += [
-        suspect.change.measurement(
-            f"change of the Fréchet distance without unit {suspect.unit} of {suspect.layer.name}, {suspect.space}",
-            unit="share of it",
-            better="neither",
-            baseline=suspect.matched,
-            what="the lowest for a unit of the same activity",
-        )
-        for suspect in result.suspects
-    ]
-    return lines
-
-
-def _figures(workshop: Workshop, subject: Subject, bank: SampleBank, result: _Result) -> list[Figure]:
+def _figures(workshop: Workshop, subject: Subject, bank: SampleBank, result: Conclusion) -> list[Figure]:
     names = result.concepts.names
     return [
         *strips(workshop, subject, bank, result.ranked, names),
@@ -435,26 +267,10 @@ def _figures(workshop: Workshop, subject: Subject, bank: SampleBank, result: _Re
     ]
 
 
-def _arrays(result: _Result) -> dict[str, Tensor]:
-    """By layer: effects and agreement [units, concepts], thresholds and self-scores [units].
-
-    Effects are the mean change of each concept by the unit's removal, in standard deviations (NaN for units that
-    were not removed).
-    """
-    arrays: dict[str, Tensor] = {}
-    for trial in result.trials:
-        name, units = trial.layer.name, trial.layer.units
-        effects = torch.full((units, trial.effects.shape[2]), torch.nan)
-        effects[trial.tested] = trial.effects.mean(dim=1)
-        scores = torch.zeros(units)
-        scores[trial.tested] = torch.tensor([claim.self_score for claim in trial.claims])
-        kind = "agreement" if trial.statistics.iou is None else "iou"
-        arrays[f"effect_{name}"] = effects
-        arrays[f"{kind}_{name}"] = trial.statistics.agreement.float()
-        arrays[f"thresholds_{name}"] = trial.statistics.threshold.float()
-        arrays[f"self_score_{name}"] = scores
-    for found in result.sets:
-        arrays[f"set_{found.layer.name}_{result.concepts.names[found.concept]}"] = found.order[
-            : found.sizes[found.enough]
-        ].clone()
-    return arrays
+def _counts(draws: Draws, trials: list[LayerTrial]) -> str:
+    left_out = sum(trial.layer.units - len(trial.claims) for trial in trials)
+    only = f" {left_out} units that vary least were not removed." if left_out else ""
+    return (
+        f"{len(draws.statistics[0]):,} samples in the statistics, {len(draws.removals[0])} latents for every "
+        f"removal.{only}"
+    )
