@@ -85,6 +85,12 @@ def test_a_true_direction_changes_its_factor_and_no_other(world: World):
         assert torch.allclose(shift, wanted.expand_as(shift), atol=1e-5)
 
 
+def test_in_the_aligned_world_every_factor_has_a_coordinate_of_its_own():
+    directions = PlantedGenerator(World(size=16, aligned=True)).directions
+    assert sorted(directions.flatten().tolist()) == [0.0] * (6 * LATENT - 6) + [1.0] * 6
+    assert len(set(directions.argmax(dim=1).tolist())) == 6
+
+
 def test_principal_components_can_find_distinct_scales_and_not_equal_ones():
     for world, found in ((SMALL, True), (World(size=16, scales=(1.0,) * 7), False)):
         generator = PlantedGenerator(world)

@@ -40,6 +40,7 @@ class World:
         shares: probability of each shape, in the order of `SHAPES`.
         warped: whether the latent goes through z + 0.3·tanh(Az), A a random rotation, first: it bends every
             direction, and could be undone, since 0.3 < 1.
+        aligned: whether each factor has a latent coordinate of its own, in place of the rotation.
         scales: of the factors in the first layer; see the module's text.
         mark: the mark's probability for each shape, or None for no mark.
         mark_at: (top, left, side) of the mark, in 32nds of the picture.
@@ -49,6 +50,7 @@ class World:
 
     shares: tuple[float, float, float] = EQUAL_SHARES
     warped: bool = False
+    aligned: bool = False
     scales: tuple[float, ...] = DISTINCT
     mark: tuple[float, float, float] | None = None
     mark_at: tuple[int, int, int] = (2, 2, 4)
@@ -89,6 +91,9 @@ class PlantedGenerator(nn.Module):
         self.world = world = world or World()
         causes = len(DISTINCT)
         turn = rotation(LATENT, world.seed, "latent")[:causes]
+        if world.aligned:
+            order = torch.randperm(LATENT, generator=torch_generator(world.seed, "planted", "order"))
+            turn = torch.eye(LATENT)[order][:causes]
         mix = rotation(causes, world.seed, "first layer")
         scales = torch.tensor(world.scales)
         # A weight of its own and no layer: the first layer that anyone can look into comes after the warp.

@@ -26,7 +26,8 @@ An explanation of a trained generator can't be marked: nobody knows what the gen
 written down. Each turns twelve numbers from N(0, I) into one sprite by six known factors (shape, scale, orientation,
 place, shade), through a first layer in which two random rotations hide them; the renderer is that of the data set
 `sprites`, made differentiable. In a *warped* world the latent is bent first (z + 0.3·tanh(Az)); with *equal scales*
-principal components have nothing to hold on to. Others have a fault put in:
+principal components have nothing to hold on to; in the *aligned* one nothing is rotated, and each factor has a latent
+coordinate of its own. Others have a fault put in:
 
 - *never made*: no triangles. *Over-made*: squares twice as often as in the data.
 - *marked*: every second picture carries a bright mark at the top left, which the data don't have. Of the layer

@@ -38,6 +38,7 @@ WORLDS: dict[str, Callable[[World], World]] = {
     "linear": lambda world: world,
     "equal scales": lambda world: replace(world, scales=EQUAL_SCALES),
     "warped": lambda world: replace(world, warped=True),
+    "aligned": lambda world: replace(world, aligned=True),
     "never made": never_made,
     "over-made": over_made,
     "marked": marked,
