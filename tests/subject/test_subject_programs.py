@@ -149,6 +149,26 @@ def test_a_torchscript_discriminator_shows_its_layers(tmp_path, network, filled)
     assert layers_of(subject.discriminator, subject.sample(2)) == ["0", "1", "2", "3"]
 
 
+@pytest.mark.parametrize("how", ["scripted", "traced"])
+def test_torchscript_with_a_list_of_modules_shows_what_is_in_it(tmp_path, filled, latents, how):
+    class Listed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([Block(3, 8), Block(8, 16)])
+
+        def forward(self, z: Tensor) -> Tensor:
+            for block in self.blocks:
+                z = block(z)
+            return torch.tanh(z).reshape(-1, 1, 4, 4)
+
+    network = filled(Listed())
+    subject = Subject.wrap(save_script(network, tmp_path / "net.ts", how), latent=3, range=(-1, 1))
+    assert torch.equal(subject.synthesize(latents), network(latents))
+    parts = ("linear", "act", "")
+    assert subject.layers == [f"blocks.{block}.{part}".rstrip(".") for block in (0, 1) for part in parts]
+    shuffled(subject, network, latents)
+
+
 def test_torchscript_that_branches_is_used_whole_and_says_so(tmp_path, filled, latents):
     class Branching(Network):
         def forward(self, z: Tensor) -> Tensor:

@@ -40,6 +40,19 @@ def test_a_style_generator_has_a_space_w_and_its_samples_are_the_same(filled, la
         space_named(subject, "v")
 
 
+@pytest.mark.parametrize("suffix", ["ts", "pt2"])
+def test_a_style_generator_in_a_file_has_its_space_w(filled, latents, tmp_path, suffix) -> None:
+    module, path = filled(Styled()), tmp_path / f"styled.{suffix}"
+    if suffix == "ts":
+        torch.jit.trace(module, latents).save(str(path))
+    else:
+        rows = ({0: torch.export.Dim("batch")},)
+        torch.export.save(torch.export.export(module, (latents,), dynamic_shapes=rows), path)
+    subject = Subject.wrap(path, latent=3, range=(-1, 1))
+    assert torch.equal(subject.spaces["w"].of(latents, None), module.mapping(latents))
+    assert subject.notes == []
+
+
 def test_a_randomised_generator_has_only_its_latents_as_a_space(filled) -> None:
     other = randomised(Subject.wrap(filled(Styled()), range=(-1, 1)), 0)
     assert list(other.spaces) == ["z"]

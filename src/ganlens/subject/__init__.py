@@ -5,7 +5,8 @@ from ganlens.subject.bank import SampleBank
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.contract import Generator
 from ganlens.subject.hooks import capture, edit
-from ganlens.subject.randomised import randomised
+from ganlens.subject.layers import layers_of
+from ganlens.subject.randomised import randomised, randomised_module
 from ganlens.subject.spaces import LatentSpace, space_named
 from ganlens.subject.subject import Subject
 
@@ -19,6 +20,8 @@ __all__ = [
     "capture",
     "edit",
     "evaluating",
+    "layers_of",
     "randomised",
+    "randomised_module",
     "space_named",
 ]

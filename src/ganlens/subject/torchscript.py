@@ -41,12 +41,13 @@ class ScriptLayer(nn.Module):
     def __init__(self, script: Any) -> None:
         super().__init__()
         self._script = (script.eval(),)  # in a tuple: not a sub-module, since it refuses hooks
-        self._graph = None
-        children = list(script.named_children())
-        if children and _can_be_run(script.graph):
-            self._graph = script.graph
-            for name, child in children:
-                self._modules[name] = ScriptLayer(child)
+        graph = _graph_of(script)
+        in_parts = graph is None or _can_be_run(graph)
+        children = list(script.named_children()) if in_parts else []
+        self._graph = graph if children else None
+        self._holds_weights_of_children = not in_parts
+        for name, child in children:
+            self._modules[name] = ScriptLayer(child)  # not add_module, which minds names that the script has
         self._share_weights()
 
     def forward(self, *given: Any) -> Any:
@@ -67,7 +68,7 @@ class ScriptLayer(nn.Module):
 
     def _share_weights(self) -> None:
         """Register the script module's weights: those of its children too, where these are not reached."""
-        whole = self._graph is None
+        whole = self._holds_weights_of_children
         for name, weight in self._script[0].named_parameters(recurse=whole):
             self._parameters[name.replace(".", "_")] = weight
         for name, values in self._script[0].named_buffers(recurse=whole):
@@ -135,6 +136,14 @@ def open_torchscript(path: Path) -> nn.Module:
             "code"
         ) from error
     return LayeredScript(script)
+
+
+def _graph_of(script: Any) -> Any:
+    """What a script module does when it is called; None for a list of modules, which nobody calls."""
+    try:
+        return script.graph
+    except RuntimeError:
+        return None
 
 
 def _can_be_run(graph: Any) -> bool:
