@@ -3,6 +3,7 @@
     python benchmarks/explain.py                                  every trial, one seed
     python benchmarks/explain.py --scale 0.1 --only directions    a trial of some of it, not recorded
     python benchmarks/explain.py --seeds 3 --runs runs/sprites runs/mnist --page
+    python benchmarks/explain.py --only units --merge --page      one family anew, the rest as recorded
     python benchmarks/explain.py --only runs --runs runs/mnist    keeps the recorded trials, adds the runs
 
 The generators are written down (`benchmarks/planted`): their factors are known, hidden behind random rotations, and
@@ -42,19 +43,24 @@ def main() -> None:
     record: dict[str, Any] = {
         "scale": args.scale,
         "size": args.size,
-        "seeds": args.seeds,
         "threads": args.threads,
     }
     families = {trial.family for trial in TRIALS}
     if args.only == ["runs"]:
         record = kept_record()
     else:
+        if args.merge:
+            record = kept_record() | record
         universe = Universe(args.scale, args.size, args.cache)
-        rows: list[Row] = []
+        rows = (
+            [Row(**row) for row in kept_record()["rows"] if row["family"] not in args.only]
+            if args.merge
+            else []
+        )
         for seed in range(args.seeds):
             rows += planted(universe, seed, set(args.only) or families)
             record |= {
-                "seeds": seed + 1,
+                "seeds": len({row.seed for row in rows}),
                 "samples": universe.samples,
                 "training_seconds": universe.training_seconds,
                 "planted_seconds": time.perf_counter() - began,
@@ -77,7 +83,7 @@ def saved(record: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
         args.out.write_text(json.dumps(record, indent=2) + "\n")
         print(f"recorded in {args.out}")
         return record
-    if args.only and args.only != ["runs"]:
+    if args.only and args.only != ["runs"] and not args.merge:
         print("a part of the trials: not recorded")
         return record
     record = {key: value for key, value in record.items() if key != "machine"}
@@ -172,6 +178,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=32, help="of the pictures, in pixels")
     parser.add_argument("--seeds", type=int, default=1, help="how many; each turns the world's rotations")
     parser.add_argument("--only", nargs="*", default=[], choices=[*families, "runs"], help="some trials")
+    parser.add_argument(
+        "--merge", action="store_true", help="with --only: put them in their place in the record"
+    )
     parser.add_argument("--runs", nargs="*", default=[], type=Path, help="run folders to ask as well")
     parser.add_argument("--samples", type=int, default=10_000, help="generated samples for the runs")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -63,6 +63,12 @@ def mark_concept(pictures: Tensor) -> tuple[Tensor, list[str]]:
     return light[:, None], ["mark"]
 
 
+def patch_concept(pictures: Tensor) -> Tensor:
+    """The same of the shortcut's patch: its light [n]."""
+    where = mark_map(patched(World(size=pictures.shape[-1]))).to(pictures.device)
+    return ((pictures + 1) / 2 * where).sum(dim=(1, 2, 3)) / where.sum()
+
+
 class CornerDiscriminator(nn.Module):
     """Logits [n, 1] of pictures [n, 1, size, size]: the more light in one corner, the faker. The rest has no say.
 

@@ -254,17 +254,17 @@ def latent_attribution(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def concepts(world: Planted, seed: int) -> Iterator[Row]:
-    """Of the known factors, is the mark the one that the classifier is said to use?"""
-    finding = world.ask("concepts")
-    where = named(finding, r"\bmark\b")
+    """Asked about the patch, does it say that the classifier uses it?"""
+    finding = world.ask("concepts", concept="python:planted.faults:patch_concept")
+    where = named(finding, r"in the classifier[^;]*patch")
     yield Row.of(
         finding,
         "concepts",
         world.name,
-        "concepts",
+        "concepts, asked for the patch",
         seed,
         recovered=float(bool(where)),
-        measure="the mark is named",
+        measure="the patch is said to move the classifier",
         detail={},
         named=where,
     )
