@@ -41,7 +41,7 @@ the second is bad."""
 HINT = 1.1
 """Held-out errors surely so many times those of training samples hint at memorisation."""
 NOTHING = 1e-3
-"""Own errors below this share of the variance count as this much in the ratio."""
+"""Errors below this share of the variance count as this much in ratios: nobody sees the difference."""
 BACK = 0.5
 """A layer brings back what is missing where its error is at most this share of the latent's."""
 
@@ -216,7 +216,7 @@ def _compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int) -> _Err
                 c,
                 d,
                 c - a,
-                c / a.clamp(min=NOTHING),
+                c.clamp(min=NOTHING) / a.clamp(min=NOTHING),
                 c.clamp(min=NOTHING) / b.clamp(min=NOTHING),
                 a.clamp(min=NOTHING) / d.clamp(min=NOTHING),
             ],
@@ -255,10 +255,14 @@ def _result(errors: _Errors, space: str) -> str:
             f"It redraws real samples it never saw nearly as well as its own: {amount} is lost, of its own "
             f"samples {own.value:.1%}."
         )
+    compared = (
+        f"{errors.over_own.value:.1f} times what the search loses of its own samples ({own.value:.1%})"
+        if own.value > NOTHING
+        else "while the search finds its own samples again"
+    )
     return (
-        f"Of real samples it never saw it can't redraw {amount}, {errors.over_own.value:.1f} times what the "
-        f"search loses of its own samples ({own.value:.1%}); {errors.beyond.value:.0%} of them are redrawn worse than "
-        f"{WORST_OWN:.0%} of its own."
+        f"Of real samples it never saw it can't redraw {amount}, {compared}; {errors.beyond.value:.0%} of them "
+        f"are redrawn worse than {WORST_OWN:.0%} of its own."
     )
 
 
@@ -270,7 +274,7 @@ def _memory(errors: _Errors) -> str:
             f"{ratio.low:.2f} to {ratio.high:.2f}), a hint of memorisation."
         )
     if ratio.low <= 1 <= ratio.high:
-        return "Training samples are redrawn as badly: no sign of memorisation."
+        return "Training samples are redrawn no better: no sign of memorisation."
     return ""
 
 

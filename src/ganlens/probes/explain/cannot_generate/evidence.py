@@ -97,7 +97,7 @@ def beyond_or_rare(tried: list[Attempt]) -> str:
     parts = []
     for beyond, said in (
         (True, "can't be redrawn from any latent"),
-        (False, "can be redrawn, so made too rarely"),
+        (False, "can be redrawn, a matter of frequency"),
     ):
         names = [attempt.counted.kind.name for attempt in tried if attempt.beyond is beyond]
         if names:
