@@ -118,7 +118,7 @@ def test_the_patch_that_decides_is_found_and_the_cover_that_shows_it(data):
     watched = Steps()
     effects = patch_effects(classifier, None, pictures, (-1.0, 1.0), watched)
     assert watched.done == pytest.approx(1)
-    found = strongest(effects, generator())
+    (found,) = strongest(effects, generator())
     assert found.cover == "white"
     top, bottom, left, right = effects.places[found.patch].tolist()
     assert (top, bottom, left, right) == (6, 8, 6, 8)
@@ -126,6 +126,22 @@ def test_the_patch_that_decides_is_found_and_the_cover_that_shows_it(data):
     assert found.classifier.value == 1
     assert found.about == (0, 1.0) or found.about == (1, 1.0)
     assert int(effects.map_of(effects.shift).argmax()) in {54, 55, 62, 63}
+
+
+def test_several_patches_are_told_and_none_lies_over_another(data):
+    def corners(pictures: Tensor) -> Tensor:
+        lower, upper = pictures[:, 0, 6:, 6:].mean(dim=(1, 2)), pictures[:, 0, :2, :2].mean(dim=(1, 2))
+        return torch.stack([torch.zeros(len(pictures)), 4 * lower, 3 * upper], dim=1)
+
+    pictures = data.held_out.samples[:40]
+    classifier = AdaptedClassifier(corners, "corners", pictures[:4])
+    effects = patch_effects(classifier, None, pictures, (-1.0, 1.0), Steps())
+    first, second = strongest(effects, generator(), 2)
+    assert {effects.where(first.patch), effects.where(second.patch)} == {
+        "the lower right corner",
+        "the upper left corner",
+    }
+    assert {first.about, second.about} == {(0, 1.0)}  # both take decisions from the first class
 
 
 def test_a_patch_chosen_for_its_luck_is_not_believed():
@@ -143,7 +159,7 @@ def test_a_patch_chosen_for_its_luck_is_not_believed():
         torch.zeros(40, dtype=torch.int64),
         changed.long(),
     )
-    found = strongest(effects, generator())
+    (found,) = strongest(effects, generator())
     assert float(changed[0::2, COVERS.index(found.cover), found.patch].double().mean()) >= 0.4
     assert found.classifier.value < 0.4
     assert not found.proven

@@ -39,6 +39,9 @@ from ganlens.subject import SampleBank, Subject
 POPULATION = 4000
 """Generated samples that define the ends of an attribute."""
 
+FOREMOST = 4
+"""Patches that are told, none over another."""
+
 PANEL = 512
 """Generated samples on which the readings that name an attribute are measured."""
 
@@ -117,18 +120,17 @@ class Classifier(Probe):
         if covered is not None and subject.modality.range is not None:
             with context.progress.task("Covering patches", 1) as task:
                 patches = patch_effects(classifier, who, covered, subject.modality.range, task)
-        patch = (
-            None
-            if patches is None
-            else strongest(patches, torch_generator(context.seed, self.name, "patches"))
-        )
+        foremost = []
+        if patches is not None:
+            rng = torch_generator(context.seed, self.name, "patches")
+            foremost = strongest(patches, rng, FOREMOST)
         answer = Answer(
             classifier.class_names,
             ranking,
             best_random(random),
             patches,
-            patch,
-            0.0 if patches is None or patch is None else _typical(patches, patch.cover),
+            foremost,
+            0.0 if patches is None else _typical(patches, foremost[0].cover),
             confusion_tour(bank, classifier, min(settings.tour, bank.size)) if who is not None else None,
             judge if isinstance(judge, str) else "",
         )
@@ -227,6 +229,7 @@ def _figures(
         shown = figures.covered(modality, covered, answer.patches, answer.patch, names)
         made += [shown] if shown is not None else []
         made += figures.patch_maps(answer.patches)
+        made.append(figures.patch_table(answer))
     made += figures.ranking_figures(answer)
     made += figures.traversals(modality, space, attributes, answer.ranking, rows, labels, names)
     if answer.tour is not None:

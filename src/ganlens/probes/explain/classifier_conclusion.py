@@ -23,7 +23,8 @@ class Answer:
         class_names: the classifier's.
         ranking: attributes, the most effective first.
         chance: effect of the most effective random direction.
-        patches, patch: effects of all patches, and the foremost one; None where samples are no pictures.
+        patches: effects of all patches; None where samples are no pictures.
+        foremost: the patches that decide most, none over another.
         typical: share of the classifier's decisions that the median patch changes.
         tour: where it disagrees with the labeller; None where that can't be said.
         no_judge: why there is no labeller to compare with; empty where there is one.
@@ -33,7 +34,7 @@ class Answer:
     ranking: list[RankedAttribute]
     chance: float
     patches: PatchEffects | None
-    patch: Shortcut | None
+    foremost: list[Shortcut]
     typical: float
     tour: Tour | None
     no_judge: str
@@ -42,6 +43,12 @@ class Answer:
     def shortcuts(self) -> list[RankedAttribute]:
         """Attributes that move the classifier and hardly the labeller."""
         return [entry for entry in self.ranking if entry.shortcut]
+
+    @property
+    def patch(self) -> Shortcut | None:
+        """The foremost of those that are shortcuts, or else of all."""
+        proven = [patch for patch in self.foremost if patch.proven]
+        return next(iter(proven or self.foremost), None)
 
     @property
     def patch_is_shortcut(self) -> bool:
@@ -94,7 +101,20 @@ def _patch(answer: Answer) -> str:
     return (
         f"{decides} by a patch in {effects.where(patch.patch)}: covering it with {patch.cover} changes "
         f"{patch.classifier.value:.0%} of its decisions and {patch.labeller.value:.0%} of the labeller's."
+        f"{_further(answer, effects, patch)}"
     )
+
+
+def _further(answer: Answer, effects: PatchEffects, told: Shortcut) -> str:
+    """The other patches that are shortcuts, as a sentence."""
+    others = [patch for patch in answer.foremost if patch.proven and patch is not told]
+    named = [
+        f"{answer.class_names[patch.about[0]]} by one in {effects.where(patch.patch)} "
+        f"({patch.classifier.value:.0%} and {patch.labeller.value:.0%})"
+        for patch in others
+        if patch.labeller is not None
+    ]
+    return f" Likewise {', '.join(named)}." if named else ""
 
 
 def _moves(answer: Answer) -> str:

@@ -76,6 +76,30 @@ def patch_maps(effects: PatchEffects) -> list[Figure]:
     return maps
 
 
+def patch_table(answer: Answer) -> Table:
+    """The foremost patches, none over another, with what covering them does."""
+    effects = answer.patches
+    assert effects is not None
+    rows = tuple(
+        (
+            effects.where(patch.patch),
+            "rows {}–{}, columns {}–{}".format(*(int(end) for end in effects.places[patch.patch])),
+            patch.cover,
+            f"{patch.classifier.value:.0%} ({patch.classifier.low:.0%} to {patch.classifier.high:.0%})",
+            "" if patch.labeller is None else f"{patch.labeller.value:.0%}",
+            f"{answer.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
+            "shortcut" if patch.proven else "",
+        )
+        for patch in answer.foremost
+    )
+    return Table(
+        ("patch", "pixels", "covered with", "classifier changed", "labeller changed", "to or from", ""),
+        rows,
+        "The patches that decide most for or against one class beyond the labeller, none over another; chosen on every "
+        "other sample, measured on the rest. To or from: the class that most of the changed decisions have to do with.",
+    )
+
+
 def ranking_figures(answer: Answer) -> list[Figure]:
     """Effects of the attributes beside the labeller's and the best random direction's."""
     entries = answer.ranking

@@ -153,33 +153,48 @@ def patch_effects(
     )
 
 
-def strongest(effects: PatchEffects, rng: torch.Generator) -> Shortcut:
-    """The patch that decides for or against one class most beyond the labeller.
+def strongest(effects: PatchEffects, rng: torch.Generator, count: int = 1) -> list[Shortcut]:
+    """The patches, none over another, that decide for or against one class most beyond the labeller.
 
     Chosen on every other sample and measured on the rest: what was chosen for its size is not believed for it.
     """
-    own = effects.changed.double()
-    theirs = None if effects.judge_changed is None else effects.judge_changed.double()
-    beyond = own if theirs is None else own - theirs
-    ahead = _of_one_class(effects, slice(0, None, 2)) - (0 if theirs is None else theirs[0::2].mean(dim=0))
+    ahead = _of_one_class(effects, slice(0, None, 2))
+    if effects.judge_changed is not None:
+        ahead = ahead - effects.judge_changed[0::2].double().mean(dim=0)
     # Among patches that change as many decisions, the one that moves the probabilities farthest.
     ahead = ahead + TIE * effects.shift[0::2].double().mean(dim=0)
-    cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
+    found: list[Shortcut] = []
+    while len(found) < count and bool(ahead.isfinite().any()):
+        cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
+        found.append(_measured(effects, cover, patch, rng))
+        ahead[:, _over(effects.places, patch)] = -torch.inf
+    return found
+
+
+def _measured(effects: PatchEffects, cover: int, patch: int, rng: torch.Generator) -> Shortcut:
+    """What covering one patch does to the samples that did not choose it."""
     rest = slice(1, None, 2)
-    gap = _mean(beyond[rest, cover, patch], rng)
-    mine = own[rest, cover, patch]
+    own = effects.changed[rest, cover].double()
+    mine, theirs = own[:, patch], None
+    if effects.judge_changed is not None:
+        theirs = effects.judge_changed[rest, cover, patch].double()
+    gap = _mean(mine if theirs is None else mine - theirs, rng)
     classifier = share(int(mine.sum()), len(mine))
-    labeller = None
-    if theirs is not None:
-        labeller = share(int(theirs[rest, cover, patch].sum()), len(mine))
-    typical = float(own[rest, cover].mean(dim=0).median())
+    labeller = None if theirs is None else share(int(theirs.sum()), len(theirs))
     proven = (
         labeller is not None
         and gap.low > GAP
         and labeller.value <= AT_MOST * max(classifier.value, 1e-12)
-        and classifier.low > typical  # a classifier that anything upsets hangs on no patch
+        # A classifier that anything upsets hangs on no patch.
+        and classifier.low > float(own.mean(dim=0).median())
     )
     return Shortcut(patch, COVERS[cover], classifier, labeller, gap, _about(effects, cover, patch), proven)
+
+
+def _over(places: Tensor, patch: int) -> Tensor:
+    """Which patches [p] share a pixel with one of them."""
+    top, bottom, left, right = places[patch].tolist()
+    return (places[:, 0] < bottom) & (places[:, 1] > top) & (places[:, 2] < right) & (places[:, 3] > left)
 
 
 def _of_one_class(effects: PatchEffects, rows: slice) -> Tensor:
