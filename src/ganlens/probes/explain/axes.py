@@ -104,7 +104,7 @@ class Axes(Probe):
         "Along which axes do its samples vary, and which latent direction moves each of them?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 30
+    order: ClassVar[int] = 12
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = AxesSettings
     method: ClassVar[str] = (

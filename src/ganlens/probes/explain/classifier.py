@@ -66,7 +66,7 @@ class Classifier(Probe):
         "What moves this classifier's decisions, what shortcuts does it use, where is it wrong?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 78
+    order: ClassVar[int] = 60
     needs: ClassVar[frozenset[Need]] = frozenset({Need.CLASSIFIER, Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = ClassifierSettings
     method: ClassVar[str] = (

@@ -59,7 +59,7 @@ class Discriminator(Probe):
     name: ClassVar[str] = "discriminator"
     question: ClassVar[str] = "Why does the discriminator call this sample fake: where does it look?"
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 60
+    order: ClassVar[int] = 50
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DISCRIMINATOR})
     Settings: ClassVar[type[ProbeSettings]] = DiscriminatorSettings
     method: ClassVar[str] = (

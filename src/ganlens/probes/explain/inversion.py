@@ -80,7 +80,7 @@ class InversionProbe(Probe):
     name: ClassVar[str] = "inversion"
     question: ClassVar[str] = "Can it redraw real samples it never saw, and what of them can it not draw?"
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 24
+    order: ClassVar[int] = 34
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = InversionSettings
     method: ClassVar[str] = (

@@ -142,7 +142,7 @@ class LatentAttribution(Probe):
     name: ClassVar[str] = "latent-attribution"
     question: ClassVar[str] = "Which latent coordinates explain which part of its samples?"
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 48
+    order: ClassVar[int] = 14
     Settings: ClassVar[type[ProbeSettings]] = LatentAttributionSettings
     method: ClassVar[str] = (
         "Variance-based (Sobol) indices by pick and freeze: two sets of latents A and B are drawn, and for each "

@@ -82,7 +82,7 @@ class LatentRecovery(Probe):
         "Which parts of the latent show in the sample, and how much of it is lost or unused?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 40
+    order: ClassVar[int] = 22
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = LatentRecoverySettings
     method: ClassVar[str] = (

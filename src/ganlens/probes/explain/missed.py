@@ -69,7 +69,7 @@ class Missed(Probe):
         "Which kinds of real sample can this generator not make, and which does it invent?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 20
+    order: ClassVar[int] = 30
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = MissedSettings
     method: ClassVar[str] = (

@@ -66,7 +66,7 @@ class OffManifold(Probe):
         "How far off the data's manifold do generated samples lie, and where in the sample?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 10
+    order: ClassVar[int] = 36
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = OffManifoldSettings
     method: ClassVar[str] = (

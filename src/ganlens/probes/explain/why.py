@@ -98,7 +98,7 @@ class Why(Probe):
         "Why does this sample look the way it does: which axes set it apart from the average?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 50
+    order: ClassVar[int] = 40
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = WhySettings
     method: ClassVar[str] = (

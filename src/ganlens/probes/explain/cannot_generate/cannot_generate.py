@@ -71,7 +71,7 @@ class CannotGenerate(Probe):
         "Which nameable kinds of sample does it never make, or too rarely, or too often?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 22
+    order: ClassVar[int] = 32
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = CannotGenerateSettings
     method: ClassVar[str] = (

@@ -113,7 +113,7 @@ class Counterfactuals(Probe):
         "What would have to change in a sample for the classifier to decide otherwise, and is that believable?"
     )
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 80
+    order: ClassVar[int] = 62
     needs: ClassVar[frozenset[Need]] = frozenset({Need.CLASSIFIER, Need.DATA})
     Settings: ClassVar[type[ProbeSettings]] = CounterfactualSettings
     method: ClassVar[str] = (
