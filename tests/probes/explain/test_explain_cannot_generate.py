@@ -198,7 +198,7 @@ def row_of(finding: Finding, name: str) -> dict[str, str]:
 
 def test_a_class_never_made_and_one_made_twice_are_named(gap: Finding) -> None:
     assert gap.verdict == Verdict.BAD
-    assert gap.headline.startswith("It never makes ") and "class lower right" in gap.headline
+    assert gap.headline.startswith("Never made: ") and "class lower right" in gap.headline
     assert row_of(gap, "class lower right")["finding"] == "never made"
     twice = row_of(gap, "class upper left")
     assert twice["finding"] == "over-made"

@@ -25,7 +25,7 @@ BAD_SHARE = 0.02
 BLOCKS = 4
 FEWEST = 100
 """Training samples (half of them decide the kinds) and held-out ones below which no share is worth testing."""
-NAMED = 3
+NAMED = 2
 MEASURED = 6
 
 
@@ -245,13 +245,14 @@ def _result(counted: list[Counted], control: list[Counted]) -> str:
     said = [
         part
         for part in (
-            _listed(counted, "never made", "never makes"),
-            _listed(counted, "under-made", "makes too rarely"),
-            _listed(counted, "over-made", "makes too often"),
+            _listed(counted, "never made", "never made"),
+            _listed(counted, "under-made", "made too rarely"),
+            _listed(counted, "over-made", "made too often"),
         )
         if part
     ]
-    return f"It {'; it '.join(said)} ({against})."
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]} ({against})."
 
 
 def _listed(counted: list[Counted], fault: Fault, verb: str) -> str:
@@ -262,7 +263,7 @@ def _listed(counted: list[Counted], fault: Fault, verb: str) -> str:
         f"{c.kind.name} ({c.real_share:.1%} of the data, {c.other_share:.1%} of its samples)" for c in chosen
     ]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return f"{verb} {', '.join(named[:NAMED])}{more}"
+    return f"{verb}: {', '.join(named[:NAMED])}{more}"
 
 
 def _verdict(counted: list[Counted]) -> Verdict:
