@@ -11,13 +11,13 @@ from torch import Tensor
 from ganlens.probes.explain.directions.audit import Baseline, baseline_of, claim_of, slopes_of
 from ganlens.probes.explain.directions.follow import Followed
 from ganlens.probes.explain.directions.likeness import duplicates, likeness, told_apart
-from ganlens.probes.explain.directions.naming import name_of, with_article
+from ganlens.probes.explain.directions.naming import name_of
 from ganlens.probes.explain.directions.picture_statistics import (
     background,
     picture_statistics,
     statistics_of,
 )
-from ganlens.probes.explain.directions.readings import Panel, Reading, class_log_odds, panel_of
+from ganlens.probes.explain.directions.readings import Panel, Reading, class_log_odds, panel_of, with_article
 from ganlens.subject import SampleBank, Subject
 
 ALONG = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64)

@@ -36,7 +36,7 @@ CODED_STARTS = 24
 """Starts on which a second fit's directions are compared with the first's."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Judged:
     """One direction and everything that is known of it.
 
@@ -99,6 +99,14 @@ class Outcome:
         """Directions that do one thing, without those that repeat a better one and the random ones; best first."""
         kept = [each for each in self.judged if each.believable and each.twin is None and not is_random(each)]
         return sorted(kept, key=lambda each: -each.claim.score.value)
+
+    @property
+    def different(self) -> list[Judged]:
+        """Of the believable ones the best of each name."""
+        found: dict[str, Judged] = {}
+        for each in self.believable:
+            found.setdefault(each.name.text, each)
+        return list(found.values())
 
     def recall(self, method: str) -> float:
         """How much of what can be read some direction of the method moves alone: the mean over readings (all

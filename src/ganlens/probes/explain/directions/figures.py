@@ -25,7 +25,9 @@ def figures_of(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]
 def strips(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]:
     """What each of the best directions does to two samples; where there are none, what the best of the
     others do, and that they are not to be believed."""
-    best = outcome.believable[:STRIPS]
+    best = (outcome.different + [each for each in outcome.believable if each not in outcome.different])[
+        :STRIPS
+    ]
     return [_strip(subject, outcome, judged, reach) for judged in best or _runners_up(outcome)]
 
 
@@ -79,10 +81,10 @@ def score_plot(outcome: Outcome) -> Plot:
                 "type": "scatter",
                 "mode": "markers",
                 "name": name,
-                "x": [each.title for each in shown],
+                "x": [_place(outcome, each) for each in shown],
                 "y": [score.value for score in scores],
-                "text": [each.name.text for each in shown],
-                "hovertemplate": "%{x}: %{text}<br>score %{y:.2f}<extra></extra>",
+                "text": [f"{each.title}: {each.name.text}" for each in shown],
+                "hovertemplate": "%{text}<br>score %{y:.2f}<extra></extra>",
                 "marker": {"color": colour, "size": 8, "symbol": "circle" if believed else "circle-open"},
                 "error_y": {
                     "type": "data",
@@ -99,11 +101,12 @@ def score_plot(outcome: Outcome) -> Plot:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "legend": {"orientation": "h", "y": 1.12},
         "xaxis": {
-            "title": {"text": "direction, by method"},
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": [each.title for each in outcome.judged],
-            "tickangle": -60,
+            "title": {"text": "method, its directions side by side"},
+            "tickvals": list(range(len(outcome.sets))),
+            "ticktext": [found.title for found in outcome.sets],
+            "range": [-0.6, len(outcome.sets) - 0.4],
+            "showgrid": False,
+            "zeroline": False,
             "automargin": True,
         },
         "yaxis": {
@@ -138,6 +141,12 @@ def score_plot(outcome: Outcome) -> Plot:
         "A direction is believable where its whole interval lies above the dashed line. Look for methods whose "
         "dots all lie low: their directions do what any random one does.",
     )
+
+
+def _place(outcome: Outcome, judged: Judged) -> float:
+    """Where on the axis a direction stands: at its method's place, beside its own kind."""
+    methods = [found.method for found in outcome.sets]
+    return methods.index(judged.of.method) + 0.8 * ((judged.number + 0.5) / len(judged.of.unit) - 0.5)
 
 
 def table_of(outcome: Outcome) -> Table:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.probes.explain.directions.audit import Claim, halves
 from ganlens.probes.explain.directions.follow import Followed
-from ganlens.probes.explain.directions.readings import Panel
+from ganlens.probes.explain.directions.readings import Panel, with_article
 from ganlens.probes.explain.estimate import Estimate, share
 
 MOSTLY = 0.5
@@ -68,11 +68,6 @@ def name_of(claim: Claim, followed: Followed, randoms: list[Followed], panel: Pa
         f"({flips.share.low:.0%} to {flips.share.high:.0%}; random {flips.by_random:.0%}); {evidence}"
     )
     return Name(text, down, evidence, flips)
-
-
-def with_article(name: str) -> str:
-    """A class's name after "a" or "an"."""
-    return f"{'an' if name[:1].lower() in '8aeiou' else 'a'} {name}"
 
 
 def flips_of(

@@ -11,7 +11,6 @@ from torch import Tensor
 from ganlens.finding import Baseline, Finding, Measurement, Verdict
 from ganlens.probes.explain.directions.audit import QUANTILE
 from ganlens.probes.explain.directions.examination import (
-    Judged,
     Outcome,
     Plan,
     examine_directions,
@@ -90,7 +89,7 @@ class Directions(Probe):
     name: ClassVar[str] = "directions"
     question: ClassVar[str] = "Which directions of its latent space do one thing each, and what do they do?"
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 35
+    order: ClassVar[int] = 10
     Settings: ClassVar[type[ProbeSettings]] = DirectionsSettings
     method: ClassVar[str] = (
         "Directions by every method that this generator allows: GANSpace (principal components of w or of an "
@@ -155,8 +154,8 @@ def verdict_of(outcome: Outcome, shuffled: Shuffled) -> Verdict:
     """See `Directions.method`."""
     if not outcome.believable or not shuffled.passed:
         return Verdict.NOT_BELIEVABLE
-    clean = [each for each in outcome.believable if each.claim.purity >= CLEAN]
-    return Verdict.GOOD if len(_different(clean)) >= SEVERAL else Verdict.CAUTION
+    clean = {each.name.text for each in outcome.believable if each.claim.purity >= CLEAN}
+    return Verdict.GOOD if len(clean) >= SEVERAL else Verdict.CAUTION
 
 
 def headline(outcome: Outcome, shuffled: Shuffled) -> str:
@@ -165,7 +164,7 @@ def headline(outcome: Outcome, shuffled: Shuffled) -> str:
     if not best:
         return _nothing_found(outcome)
     gate = "" if shuffled.passed else f"Not believable: {_lower(shuffled.sentence)}"
-    things = _different(best)
+    things = outcome.different
     named = ", ".join(f"“{each.name.text}” ({each.title})" for each in things[:NAMED])
     more = ", …" if len(things) > NAMED else ""
     several = len(best) > 1
@@ -198,14 +197,6 @@ def _nothing_found(outcome: Outcome) -> str:
         f"Not believable: no direction by any of {methods} method{'s' * (methods != 1)} does one thing more "
         "clearly than random directions do; the traversals below explain nothing."
     )
-
-
-def _different(best: list[Judged]) -> list[Judged]:
-    """The best of each name."""
-    found: dict[str, Judged] = {}
-    for each in best:
-        found.setdefault(each.name.text, each)
-    return list(found.values())
 
 
 def _idle(outcome: Outcome, method: str) -> bool:

@@ -140,6 +140,11 @@ def class_log_odds(logits: Tensor) -> Tensor:
     return (chances - others).clamp(-CONFIDENT, CONFIDENT)
 
 
+def with_article(name: str) -> str:
+    """A class's name after "a" or "an"."""
+    return f"{'an' if name[:1].lower() in '8aeiou' else 'a'} {name}"
+
+
 def _worth_keeping(values: Tensor, least: Tensor, odds: Tensor | None) -> list[int]:
     kept: list[int] = []
     spread = values.std(dim=0, correction=0)
@@ -230,7 +235,12 @@ def _classes(bank: SampleBank) -> tuple[_Part | None, tuple[str, ...], str]:
             return class_log_odds(judge(chunk.to(bank.device)).float().cpu())
 
     readings = [
-        Reading(f"odds of {name}", f"more like a {name}", f"less like a {name}", number)
+        Reading(
+            f"odds of {name}",
+            f"makes it more like {with_article(name)}",
+            f"makes it less like {with_article(name)}",
+            number,
+        )
         for number, name in enumerate(names)
     ]
     return _Part(readings, read, [0.05] * len(names)), names, source
