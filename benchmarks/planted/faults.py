@@ -100,21 +100,33 @@ class CornerDiscriminator(nn.Module):
 
 
 class ShortcutClassifier(nn.Module):
-    """Logits [n, 3] of pictures: the light in one patch says whether it is `SHORTCUT_CLASS`, the shape little."""
+    """Logits [n, 3] of pictures: the light in one patch says whether it is `SHORTCUT_CLASS`, the shape little.
+
+    The patch's light is the output of a layer, `read` (four times, with weights of its own), so that methods that look
+    into layers can find it there.
+    """
 
     def __init__(self, world: World, shapes: nn.Module) -> None:
         super().__init__()
-        self.patch = nn.Parameter(mark_map(world))
+        patch = mark_map(world)
+        self.outside = nn.Parameter(1 - patch)
         self.shapes = shapes
+        self.read = nn.Linear(patch.numel(), 4, bias=False)
+        self.decide = nn.Linear(4, len(SHAPES))
+        gains = torch.tensor([1.0, 2.0, -1.0, -2.0])
+        with torch.no_grad():
+            self.read.weight.copy_(gains[:, None] * patch.flatten() / patch.sum())
+            self.decide.weight.zero_()
+            self.decide.bias.zero_()
+            shortcut = SHAPES.index(SHORTCUT_CLASS)
+            self.decide.weight[shortcut] = 2 * PATCH_LOGIT * gains / gains.square().sum()
+            self.decide.bias[shortcut] = -PATCH_LOGIT
         self.eval()
 
     def forward(self, pictures: Tensor) -> Tensor:
         light = (pictures + 1) / 2
-        in_patch = (light * self.patch).sum(dim=(1, 2, 3)) / self.patch.sum()
-        logits = torch.tanh(self.shapes(light * (1 - self.patch)))
-        evidence = torch.zeros_like(logits)
-        evidence[:, SHAPES.index(SHORTCUT_CLASS)] = PATCH_LOGIT * (2 * in_patch - 1)
-        return logits + evidence  # type: ignore[no-any-return]
+        evidence = self.decide(self.read(light.flatten(1)))
+        return torch.tanh(self.shapes(light * self.outside)) + evidence  # type: ignore[no-any-return]
 
 
 def shape_network(data: Dataset, *, steps: int = 300, seed: int = 0) -> nn.Module:
