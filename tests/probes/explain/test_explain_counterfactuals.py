@@ -338,6 +338,8 @@ class Quadrants(nn.Module):
 
     class_names = ("upper left", "upper right", "lower left", "lower right")
     held_out_accuracy = 1.0
+    held_out_accuracy_interval = (0.99, 1.0)
+    majority_share = 0.25
 
     def __init__(self, sharpness: float = 6.0, shift: float = 0.0) -> None:
         super().__init__()

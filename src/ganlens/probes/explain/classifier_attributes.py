@@ -15,13 +15,11 @@ from torch import Tensor
 from ganlens.probes.explain.classifier_patches import AT_MOST, GAP
 from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.judge import Judge
+from ganlens.probes.explain.counterfactuals.naming import named
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
 from ganlens.probes.explain.directions.readings import Panel
 from ganlens.probes.explain.estimate import Estimate, bootstrap
 from ganlens.progress import Task
-
-NOTICEABLE = 0.5
-"""A reading has to move by this many standard deviations between the ends for an attribute to be named after it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def attribute_effects(
         if judge is not None:
             other, another = (judge.probabilities(samples) for samples in ends)
             second[:, place] = (another - other).abs().sum(dim=1) / 2
-        names.append(name if panel is None else _named(name, panel, ends[0], ends[1]))
+        names.append(name if panel is None else named(name, panel, ends[0], ends[1]))
         task.advance()
     return AttributeEffects(
         tuple(names), shift, second if judge is not None else None, changed, torch.stack(leans)
@@ -145,15 +143,3 @@ def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator
 def best_random(random: AttributeEffects) -> float:
     """Mean effect of the most effective random direction."""
     return float(random.shift.mean(dim=0).max())
-
-
-def _named(name: str, panel: Panel, low: Tensor, high: Tensor) -> str:
-    """ "axis 2 (moves right)", after the reading that moves most between the ends."""
-    if not panel.readings:
-        return name
-    shift = (panel(high) - panel(low)).mean(dim=0)
-    foremost = int(shift.abs().argmax())
-    if float(shift[foremost].abs()) < NOTICEABLE:
-        return name
-    reading = panel.readings[foremost]
-    return f"{name} ({reading.rises if shift[foremost] > 0 else reading.falls})"

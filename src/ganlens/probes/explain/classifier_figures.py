@@ -180,9 +180,10 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
     if not tour.pairs:
         return []
     rows = []
+    longest = min(SHOWN, max(len(pair.rows) for pair in tour.pairs))
     for pair in tour.pairs:
-        shown = samples[pair.rows[:SHOWN]]
-        blank = torch.zeros((SHOWN - len(shown), *shown.shape[1:]))
+        shown = samples[pair.rows[:longest]]
+        blank = torch.zeros((longest - len(shown), *shown.shape[1:]))
         rows.append(torch.cat([shown, blank]))
     told = "; ".join(f"{names[pair.labelled]} called {names[pair.called]}" for pair in tour.pairs)
     table = Table(

@@ -7,6 +7,7 @@ sample shows only when it is put in, and one that is in many only when it is tak
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -118,7 +119,7 @@ def patch_effects(
     """Cover every patch of samples [n, c, h, w] and ask again; `task` advances to 1."""
     count, height, width = len(samples), *samples.shape[2:]
     places = patch_places(int(height), int(width))
-    ask = [lambda x: logits_of(classifier, x).softmax(dim=1)]
+    ask: list[Callable[[Tensor], Tensor]] = [lambda x: logits_of(classifier, x).softmax(dim=1)]
     if judge is not None:
         ask.append(judge.probabilities)
     before = [who(samples) for who in ask]
@@ -194,7 +195,10 @@ def _measured(effects: PatchEffects, cover: int, patch: int, rng: torch.Generato
 def _over(places: Tensor, patch: int) -> Tensor:
     """Which patches [p] share a pixel with one of them."""
     top, bottom, left, right = places[patch].tolist()
-    return (places[:, 0] < bottom) & (places[:, 1] > top) & (places[:, 2] < right) & (places[:, 3] > left)
+    shared: Tensor = (
+        (places[:, 0] < bottom) & (places[:, 1] > top) & (places[:, 2] < right) & (places[:, 3] > left)
+    )
+    return shared
 
 
 def _of_one_class(effects: PatchEffects, rows: slice) -> Tensor:

@@ -43,6 +43,7 @@ class Evidence:
     judge: Judge | str
     space: SearchSpace
     rng: torch.Generator
+    most_used: tuple[str, float] | None = None
     _advantage: Estimate | None = None
 
     @property
@@ -176,7 +177,13 @@ def _others(evidence: Evidence) -> str:
         f"the {attempt.title} {evidence.scores[attempt.name].validity:.0%}"
         for attempt in evidence.searches[1:]
     ]
-    return f"Of the same samples {' and '.join(told)}." if told else ""
+    if not told:
+        return ""
+    by = ""
+    if evidence.most_used is not None:
+        name, used = evidence.most_used
+        by = f"; {used:.0%} of the flips by attributes use {name}"
+    return f"Of the same samples {' and '.join(told)}{by}."
 
 
 def measurements(evidence: Evidence) -> list[Measurement]:

@@ -42,6 +42,7 @@ from ganlens.probes.explain.counterfactuals.conclusion import (
 from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores, score
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
+from ganlens.probes.explain.counterfactuals.naming import with_names
 from ganlens.probes.explain.counterfactuals.search_space import Answers, Question, SearchSpace, second_choice
 from ganlens.probes.explain.counterfactuals.starts import (
     Starts,
@@ -49,6 +50,7 @@ from ganlens.probes.explain.counterfactuals.starts import (
     population_rows,
     real_starts,
 )
+from ganlens.probes.explain.directions.readings import panel_of
 from ganlens.probes.explain.preconditions import too_few_samples
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -63,6 +65,9 @@ REALS = 2000
 """Real samples among which those of a class are found."""
 
 COORDINATES = 32
+PANEL, NAMED_ON = 512, 32
+"""Generated samples on which readings are measured, and on which attributes are named after them."""
+
 SUREST = 0.99
 """Confidence asked for at most: more is a matter of rounding in a saturated classifier."""
 
@@ -204,6 +209,7 @@ class Counterfactuals(Probe):
             judge,
             space,
             torch_generator(context.seed, self.name, "bootstrap"),
+            _most_used(trial),
         )
         return Finding(
             probe=self.name,
@@ -264,6 +270,9 @@ class Counterfactuals(Probe):
             attributes = code_attributes(bank, pool.rows, settings.attributes)
             if settings.space != "z":
                 attributes = both(attributes, coordinate_attributes(settings.space, pool.rows, COORDINATES))
+            panel = panel_of(bank, bank.fakes(min(PANEL, bank.size)).tensor())
+            some = pool.rows[:NAMED_ON]
+            attributes = with_names(space, attributes, panel, some, bank.conditions(len(some)))
             set_ = attribute_search(
                 space, question, attributes, most=settings.most, margin=margin, progress=context.progress
             )
@@ -329,6 +338,17 @@ class Counterfactuals(Probe):
 def _attempt(name: str, title: str, space: SearchSpace, question: Question, answers: Answers) -> Attempt:
     made = space.samples(answers.rows[:, 0], question.labels)
     return Attempt(name, title, made, answers.found[:, 0], answers, answers.seconds)
+
+
+def _most_used(trial: _Trial) -> tuple[str, float] | None:
+    """The attribute that most of the flips of the attribute search use, and the share of them."""
+    if trial.attributes is None or trial.set_attributes is None:
+        return None
+    if not bool(trial.set_attributes.answers.found.any()):
+        return None
+    uses = figures.uses(trial.attributes, trial.set_attributes)
+    name = max(uses, key=uses.__getitem__)
+    return name, uses[name]
 
 
 def _checked(methods: list[str]) -> list[str]:
