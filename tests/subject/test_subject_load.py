@@ -24,6 +24,20 @@ def test_a_run_folder_brings_its_generator_discriminator_and_data(run_folder):
         assert torch.equal(subject.synthesize(latents), trained.generator.synthesize(latents))
 
 
+def test_a_run_folder_may_be_given_a_classifier(run_folder):
+    def halves(points):
+        return torch.stack([points[:, 0], -points[:, 0]], dim=1)
+
+    for subject in (
+        Subject.load(run_folder, classifier=halves),
+        Subject.wrap(run_folder, classifier=halves),
+    ):
+        samples = subject.sample(8)
+        assert torch.equal(subject.classifier(samples), halves(samples))
+    with pytest.raises(UserError, match="points have no range to map from"):
+        Subject.load(run_folder, classifier=halves, classifier_range=(0, 1))
+
+
 def test_wrapping_the_folder_is_loading_it(run_folder):
     assert torch.equal(Subject.wrap(str(run_folder)).sample(8), Subject.load(run_folder).sample(8))
 

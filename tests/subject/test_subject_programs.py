@@ -59,7 +59,7 @@ MIX, WANTED = np.arange(48, dtype=np.float32).reshape(3, 16) / 48 - 0.5, (1, 4, 
 PER_CLASS = np.linspace(-1, 1, 2 * 16, dtype=np.float32).reshape(2, 16)
 
 
-def save_onnx(path, *, rows="n", labels=None, kind=TensorProto.FLOAT, extra=(), classes=None):
+def save_onnx(path, *, rows="n", labels=None, kind=TensorProto.FLOAT, extra=(), classes=None, also=()):
     """tanh(z MIX [+ PER_CLASS of the label]) as 4×4 pictures, written node by node."""
     number = helper.tensor_dtype_to_np_dtype(kind)
     inputs = [helper.make_tensor_value_info("z", kind, [rows, 3])]
@@ -81,6 +81,7 @@ def save_onnx(path, *, rows="n", labels=None, kind=TensorProto.FLOAT, extra=(), 
     ]
     inputs += [helper.make_tensor_value_info(name, kind, shape) for name, shape in extra]
     outputs = [helper.make_tensor_value_info("images", kind, [rows, *WANTED])]
+    outputs += [helper.make_tensor_value_info(name, kind, [rows, 16]) for name in also]
     initial = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, "generator", inputs, outputs, initial)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -266,6 +267,15 @@ def test_the_second_input_of_an_onnx_file_is_labels(tmp_path, latents, form, row
         UserError, match=r"takes 2 inputs \(z float32 .*, y .*\), and was given 1; .*--classes"
     ):
         Subject.wrap(path)
+
+
+@pytest.mark.parametrize("rows", ["n", 2])
+def test_the_pictures_among_several_outputs_of_an_onnx_file_are_its_samples(tmp_path, latents, rows):
+    subject = Subject.wrap(save_onnx(tmp_path / "net.onnx", rows=rows, also=["mixed"]))
+    assert "returns a dict of 2 (images: 8×1×4×4, mixed: 8×16); 'images'" in subject.notes[-1]
+    assert torch.allclose(subject.synthesize(latents), by_hand(latents), atol=1e-6)
+    named = Subject.wrap(tmp_path / "net.onnx", output="mixed")
+    assert torch.allclose(named.synthesize(latents), latents @ torch.from_numpy(MIX), atol=1e-6)
 
 
 def test_an_onnx_file_may_say_how_many_classes_it_knows(tmp_path):
