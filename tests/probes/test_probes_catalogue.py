@@ -16,6 +16,7 @@ from ganlens.probes.description import (
     SHARED_OPTIONS,
     Setting,
     examples_of,
+    flag_of,
     needs_of,
     settings_of,
     stopped,
@@ -114,6 +115,12 @@ def test_an_example_changes_a_setting_of_the_probes_own_within_its_bounds():
     plain = "ganlens probe toy runs/first --classifier python:my.module:classifier"
     assert "samples" in SHARED_OPTIONS
     assert examples_of(Toy) == [plain, f"{plain} --share 0.35"]  # doubled, it would leave the bounds
+
+
+def test_a_setting_whose_name_is_taken_goes_by_the_probes_or_its_own():
+    assert flag_of("toy", "step_size") == "step-size"
+    assert flag_of("toy", "samples") == "toy-samples"
+    assert flag_of("counterfactuals", "samples") == "own-samples"  # else the help would cut it short
 
 
 def test_needs_leave_out_what_another_implies():

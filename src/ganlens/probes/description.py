@@ -19,6 +19,9 @@ SHARED_OPTIONS = frozenset(
 )
 """The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""
 
+LONGEST_FLAG = 22
+"""Characters of an option that the help shows whole in a terminal of 80 columns."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -77,8 +80,14 @@ def examples_of(kind: type[Probe]) -> list[str]:
 
 
 def flag_of(probe: str, setting: str) -> str:
-    """The option that a setting becomes: its own name, with the probe's before it where that is taken."""
-    return (f"{probe}-{setting}" if setting in SHARED_OPTIONS else setting).replace("_", "-")
+    """The option that a setting becomes: its own name, with the probe's before it where that is taken.
+
+    A probe of a long name says "own" instead, or the help would have to cut the option short.
+    """
+    if setting not in SHARED_OPTIONS:
+        return setting.replace("_", "-")
+    flag = f"{probe}-{setting}"
+    return (flag if len(flag) <= LONGEST_FLAG else f"own-{setting}").replace("_", "-")
 
 
 def plain_type(annotation: Any) -> tuple[Any, bool]:
