@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -49,20 +50,28 @@ def distributions(own: Redrawn, train: Redrawn, held_out: Redrawn) -> Plot:
     def places(redrawn: Redrawn) -> list[float]:
         return redrawn.errors.clamp(min=1e-6).log10().tolist()
 
-    return histogram_lines(
+    plot = histogram_lines(
         [
             ("own samples", GENERATED, places(own)),
             ("training samples", TRAINING, places(train)),
             ("held-out samples", REAL, places(held_out)),
         ],
         bins=BINS,
-        x_title="error in shares of the data's variance, power of ten (−2 is 1 %)",
+        x_title="error, share of the data's variance",
         caption=(
             "The generator's own samples show how near the search can come at all. Real samples to the right "
             "of them hold something it can't make; held-out samples to the right of training ones mean that "
             "it learned the training samples rather than their kind."
         ),
     )
+    axis = plot.figure["layout"]["xaxis"]
+    axis |= {
+        "tickvals": list(range(-6, 2)),
+        "ticktext": [f"{10.0 ** (power + 2):g} %" for power in range(-6, 2)],
+    }
+    axis["tickvals"] += [power + math.log10(3) for power in range(-6, 2)]
+    axis["ticktext"] += [f"{3 * 10.0 ** (power + 2):g} %" for power in range(-6, 2)]
+    return plot
 
 
 def by_class(held_out: Redrawn, own_error: float, names: Sequence[str], seed: int) -> list[Figure]:

@@ -91,11 +91,14 @@ class Counted:
 
     @property
     def relative(self) -> Estimate:
-        """(other − real) / real, with the interval of the difference."""
+        """(other − real) / real, −1 and up, with the interval of the difference over the real share as counted."""
         difference = difference_of_shares(self.other, self.of_other, self.real, self.of_real)
         scale = max(self.real_share, 0.5 / self.of_real)
         return Estimate(
-            difference.value / scale, difference.low / scale, difference.high / scale, difference.method
+            difference.value / scale,
+            max(-1.0, difference.low / scale),
+            difference.high / scale,
+            difference.method,
         )
 
 
