@@ -43,7 +43,8 @@ CRITERIA = (
     "An attribution method is believed only if (a) its insertion area minus its deletion area exceeds that of "
     "random order, and that of the best of three maps that never look at the model (the picture's edges, its "
     "centre, the plain difference from the baseline), both with the whole 95 % interval (bootstrap over "
-    "samples). Pixels change from the sample's value to the baseline's, so maps that say only how strongly the score reacts "
+    "samples). Pixels change from the sample's value to the baseline's, so maps that say only how strongly the "
+    "score reacts "
     "(saliency, SmoothGrad, Grad-CAM, and the blind ones) are multiplied by how far each pixel goes; (b) its "
     f"maps agree at most {SAME_AS_RANDOMISED} (Spearman, with the sign where the method has one, over pixels "
     "that differ from the baseline and that either model responds to) with those of the same model with "
@@ -198,13 +199,15 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
     gains = {what: _gain(c)[defined] for what, c in question.controls.items()}
     control = max(gains, key=lambda what: float(gains[what].mean()))
     reference = question.random_order.random_insertion - question.random_order.random_deletion
-    advantage = _mean((_gain(curves) - reference)[defined], rng("advantage"))
-    over_control = _mean(_gain(curves)[defined] - gains[control], rng("control"))
+    advantage = mean_estimate((_gain(curves) - reference)[defined], rng("advantage"))
+    over_control = mean_estimate(_gain(curves)[defined] - gains[control], rng("control"))
     shuffled_maps, agreement = None, None
     if question.shuffled is not None:
         shuffled_maps = question.maps(method, question.shuffled, question.samples, question.baseline)
         shuffled_maps = shuffled_maps.nan_to_num(0, 0, 0)
-        agreement = _mean(agreement_where_seen(question, method, maps, shuffled_maps), rng("shuffled"))
+        agreement = mean_estimate(
+            agreement_where_seen(question, method, maps, shuffled_maps), rng("shuffled")
+        )
     stability, sensitivity = _under_noise(question, method, maps)
     gap = None
     if method == "integrated_gradients":
@@ -314,13 +317,13 @@ def centre(samples: Tensor) -> Tensor:
     return (2 - down**2 - along**2).expand(len(samples), -1, -1)
 
 
-def _mean(values: Tensor, rng: torch.Generator) -> Estimate:
-    """The mean of one value a sample, with a bootstrap interval."""
+def mean_estimate(values: Tensor, rng: torch.Generator, of: str = "samples") -> Estimate:
+    """The mean of one value [n] for each of `of`, with a bootstrap interval."""
 
     def statistic(weights: Tensor) -> Tensor:
         return (weights @ values.double() / weights.sum(dim=1))[:, None]
 
-    return bootstrap(statistic, len(values), rng=rng, of="samples")[0]
+    return bootstrap(statistic, len(values), rng=rng, of=of)[0]
 
 
 def _cut(value: float) -> float:
