@@ -179,46 +179,28 @@ class Subject:
             adapted, output=output, classes_declared=num_classes is not None
         )
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
-        opened = opened_data(data, progress)
-        adapted.layout, note = fit_layout(
-            tuple(made.shape[1:]),
-            opened.sample_shape if opened is not None else None,
+        kind, opened = _fitted(
+            adapted,
+            made,
+            data,
+            modality=modality,
+            range=range,
             channels_last=channels_last,
-            resizable=isinstance(data, str),
-            name=name,
-        )
-        notes += [note] if note else []
-        shape = tuple(adapted.layout(made).shape[1:])
-        opened = data_of_shape(
-            opened,
-            shape,
-            name,
-            source=data if isinstance(data, str) else None,
             notes=notes,
             progress=progress,
         )
-        kind = modality_of(modality, opened, shape, name)
-        if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
-            notes.append(
-                f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
-            )
-        adapted.rescale, note = fit_range(made, kind, range)
-        notes += [note] if note else []
-        if adapted.num_classes and opened is not None and opened.num_classes not in (0, adapted.num_classes):
-            notes.append(
-                f"the generator knows {adapted.num_classes} classes and the data {opened.num_classes}"
-            )
+        samples = adapted.finished(made)
         return cls(
             name=name,
             generator=adapted,
             modality=kind,
-            sample_shape=shape,
+            sample_shape=tuple(samples.shape[1:]),
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=discriminator_of(discriminator, adapted.finished(made), adapted.device),
+            discriminator=discriminator_of(discriminator, samples, adapted.device),
             classifier=classifier_of(
                 classifier,
-                adapted.finished(made),
+                samples,
                 opened,
                 adapted.device,
                 modality=kind,
@@ -317,3 +299,39 @@ class Subject:
             settings=settings,
             features=features,
         )
+
+
+def _fitted(
+    adapted: AdaptedGenerator,
+    made: Tensor,
+    data: str | Dataset | None,
+    *,
+    modality: str | Modality | None,
+    range: tuple[float, float] | None,
+    channels_last: bool | None,
+    notes: list[str],
+    progress: Progress | None,
+) -> tuple[Modality, Dataset | None]:
+    """What the generator's samples are and the real ones of their shape; sets its layout and its range."""
+    opened = opened_data(data, progress)
+    adapted.layout, note = fit_layout(
+        tuple(made.shape[1:]),
+        opened.sample_shape if opened is not None else None,
+        channels_last=channels_last,
+        resizable=isinstance(data, str),
+        name=adapted.name,
+    )
+    notes += [note] if note else []
+    shape = tuple(adapted.layout(made).shape[1:])
+    source = data if isinstance(data, str) else None
+    opened = data_of_shape(opened, shape, adapted.name, source=source, notes=notes, progress=progress)
+    kind = modality_of(modality, opened, shape, adapted.name)
+    if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
+        notes.append(
+            f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
+        )
+    adapted.rescale, note = fit_range(made, kind, range)
+    notes += [note] if note else []
+    if adapted.num_classes and opened is not None and opened.num_classes not in (0, adapted.num_classes):
+        notes.append(f"the generator knows {adapted.num_classes} classes and the data {opened.num_classes}")
+    return kind, opened
