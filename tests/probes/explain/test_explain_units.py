@@ -114,6 +114,15 @@ def test_a_streaming_tail_is_exact_in_any_chunks(chunk):
     assert torch.equal(tail.quantile(), values.sort(dim=1, descending=True).values[:, 50])
 
 
+def test_a_unit_that_fires_more_rarely_than_its_share_still_has_a_typical_value():
+    tail = StreamingTail(3, 0.05, 1000)
+    values = torch.zeros(3, 1000)
+    values[0, :9], values[1, 100:200] = 2.0, torch.linspace(1, 100, 100)
+    tail.add(values)
+    assert tail.quantile().tolist() == [0, 50, 0]  # rare, ordinary, dead
+    assert tail.typical().tolist() == [2, 75, 0]
+
+
 @pytest.mark.parametrize("chunk", [11, 640])
 def test_beyond_its_capacity_the_stream_is_thinned_evenly_and_the_same_in_any_chunks(chunk):
     values = torch.rand(2, 6400, generator=torch.Generator().manual_seed(1))
@@ -151,8 +160,8 @@ def test_statistics_equal_those_of_all_activations_kept_whatever_the_batch(batch
     wanted = torch.corrcoef(joined).nan_to_num(0)[:UNITS, UNITS:]
     assert torch.allclose(found.correlation, wanted, atol=1e-5)
     flat = maps.transpose(0, 1).flatten(1).sort(dim=1, descending=True).values
-    assert torch.equal(above[0], flat[:, 320])
-    fired = maps > above[0][:, None, None]
+    assert torch.equal(above[0].above, flat[:, 320])
+    fired = maps > above[0].above[:, None, None]
     assert torch.allclose(found.firing, fired.double().mean(dim=0))
     assert torch.equal(found.top[MARK], means[:, MARK].topk(8).indices)
     masks = Concepts("", ("left",), left_half, masks=True)
@@ -262,7 +271,9 @@ def test_a_claim_holds_only_above_every_matched_unit_and_with_how_the_unit_fires
 def test_the_unit_that_alone_draws_the_corner_is_found_and_named(planted):
     # Weights as sparse as these, shuffled, make other units that have a place: hence no more than caution.
     assert planted.verdict in (Verdict.GOOD, Verdict.CAUTION), planted.headline
-    assert planted.headline.startswith(f"Unit {MARK} of units draws {CORNER}: without it that falls by")
+    assert planted.headline.startswith(
+        f"Unit {MARK} of units draws at the bottom right: without it {CORNER} falls by"
+    )
     assert "Of 16 units 1 has a concept that survives removal" in planted.headline
     removed = planted.measurement(f"unit {MARK} of units removed, fall of {CORNER}")
     assert removed.low > removed.baseline.value
@@ -307,7 +318,9 @@ def test_claims_that_shuffled_weights_repeat_are_not_believed():
 
     finding = ask(subject_of(Unlearned()), sets=0)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: 100% of the claims are repeated, unit and concept")
+    assert finding.headline.startswith("Not believable: no unit explains anything by itself.")
+    assert "1 unit kept a concept, but so with shuffled weights" in finding.headline
+    assert not finding.arrays["self_score_units"].any()
 
 
 def test_a_unit_that_real_samples_do_not_have_is_an_artefact_unit():
@@ -363,7 +376,7 @@ def test_a_conditional_generator_is_asked_with_labels():
             return super().forward(z + 0.5 * labels[:, None])
 
     finding = ask(subject_of(Conditional()), samples=400, sets=1)
-    assert finding.headline.startswith(f"Unit {MARK} of units draws {CORNER}")
+    assert finding.headline.startswith(f"Unit {MARK} of units draws at the bottom right")
 
 
 def test_points_from_dense_layers_have_units_as_well():
@@ -374,7 +387,7 @@ def test_points_from_dense_layers_have_units_as_well():
     out.weight.data, out.bias.data = torch.full((2, 12), 0.1), torch.zeros(2)
     out.weight.data[0, 4] = 3.0
     finding = ask(subject_of(nn.Sequential(hidden, nn.ReLU(), out), latent=12, images=False), sets=0)
-    assert finding.headline.startswith("Unit 4 of 1 draws coordinate 1: without it")
+    assert finding.headline.startswith("Unit 4 of 1 makes coordinate 1: without it coordinate 1 falls by")
 
 
 # ---- concepts

@@ -32,6 +32,7 @@ class Claim:
         effect: by how much the concept falls where the unit is removed (rises, for agreement below 0), in
             standard deviations, with its interval, on latents that did not choose the concept.
         matched: the largest such effect, in either direction, of the units it has to beat.
+        repeated: whether the same unit has the same concept, by the same test, when the weights are shuffled.
     """
 
     unit: int
@@ -39,11 +40,13 @@ class Claim:
     agreement: float
     effect: Estimate
     matched: float
+    repeated: bool = False
 
     @property
     def survives(self) -> bool:
-        """Whether the whole interval lies above every matched unit's effect and above what is faint."""
-        return self.concept >= 0 and self.effect.low > max(self.matched, FAINT_EFFECT)
+        """Whether the whole interval lies above every matched unit's effect and above what is faint, and the
+        generator with shuffled weights does not repeat it."""
+        return self.concept >= 0 and not self.repeated and self.effect.low > max(self.matched, FAINT_EFFECT)
 
     @property
     def self_score(self) -> float:

@@ -18,8 +18,6 @@ from ganlens.probes.explain.units.unit_sets import UnitSet
 from ganlens.probes.measured import measured
 
 LISTED = 6
-MAY_RECUR = 0.5
-"""Share of the claims that the shuffled generator repeats, unit and concept, from which none is believed."""
 OFTEN, FEWEST_BY_CHANCE = 0.5, 3
 """The shuffled generator has as good a share of claims of its own where it has half as large a one, and so many."""
 
@@ -62,12 +60,9 @@ class Conclusion:
         return self.control_survivors / max(self.control_tested, 1)
 
     @property
-    def recurring(self) -> float:
-        """Which share of the claims, of units that the control tried too, it repeats with unit and concept."""
-        tried = {(trial.layer.name, claim.unit) for trial in self.control for claim in trial.claims}
-        again = {(t.layer.name, c.unit, c.concept) for t in self.control for c in t.survivors}
-        own = [(t.layer.name, c.unit, c.concept) for t, c in self.ranked if (t.layer.name, c.unit) in tried]
-        return sum(claim in again for claim in own) / max(len(own), 1)
+    def repeated(self) -> int:
+        """Claims that were dropped because the shuffled generator repeats them."""
+        return sum(claim.repeated for trial in self.trials for claim in trial.claims)
 
     @property
     def as_often_shuffled(self) -> bool:
@@ -84,29 +79,28 @@ class Conclusion:
 
 
 def headline(result: Conclusion) -> str:
+    repeated = ""
+    if result.repeated:
+        repeated = f"{_units(result.repeated)} kept a concept, but so with shuffled weights: nothing learned."
     if not result.ranked:
-        return (
+        nothing = (
             f"Not believable: no unit explains anything by itself. Of {result.tested} units removed one by one none "
-            "moves the concept it fires on surely more than units of the same activity do."
+            "moves the concept it fires on surely more than units of the same activity do"
+            f"{', and only with these weights' if result.repeated else ''}."
         )
+        return sentences(nothing, repeated)
     shuffled = (
         f"in the generator with shuffled weights {result.control_survivors or 'none'} of {result.control_tested}"
         if result.control
         else "its weights can't be shuffled for a control"
     )
-    gate = ""
-    if result.recurring >= MAY_RECUR:
-        gate = (
-            f"Not believable: {result.recurring:.0%} of the claims are repeated, unit and concept, by the generator "
-            "with shuffled weights, which has learned nothing."
-        )
     trial, claim = result.ranked[0]
     effect = claim.effect
     name = result.concepts.names[claim.concept]
     way = "falls" if claim.agreement > 0 else "rises"
     best = (
-        f"Unit {claim.unit} of {trial.layer.name} {'draws' if claim.agreement > 0 else 'holds back'} {name}: without "
-        f"it that {way} by {effect.value:.2f} standard deviations ({effect.low:.2f} to {effect.high:.2f}; units as "
+        f"Unit {claim.unit} of {trial.layer.name} {deed(name, claim.agreement > 0)}: without it "
+        f"{name} {way} by {effect.value:.2f} standard deviations ({effect.low:.2f} to {effect.high:.2f}; units as "
         f"active {claim.matched:.2f} at most)."
     )
     counted = (
@@ -116,7 +110,19 @@ def headline(result: Conclusion) -> str:
     often = ""
     if result.as_often_shuffled:
         often = "So many units have a concept without any learning: believe each by itself, not their number."
-    return sentences(gate, best if not gate else "", counted, often, _artefact_sentence(result))
+    return sentences(best, counted, repeated, often, _artefact_sentence(result))
+
+
+def _units(count: int) -> str:
+    return f"{count} unit{'s' * (count != 1)}"
+
+
+def deed(concept: str, fires_with: bool) -> str:
+    """What a unit does about a concept, as a verb and its object."""
+    place = concept.removeprefix("brightness ")
+    if place != concept:
+        return f"draws {place}" if fires_with else f"keeps dark what is {place}"
+    return f"makes {concept}" if fires_with else f"holds back {concept}"
 
 
 def _artefact_sentence(result: Conclusion) -> str:
@@ -128,7 +134,7 @@ def _artefact_sentence(result: Conclusion) -> str:
 
 
 def verdict(result: Conclusion) -> Verdict:
-    if not result.ranked or result.recurring >= MAY_RECUR:
+    if not result.ranked:
         return Verdict.NOT_BELIEVABLE
     confirmed = 2 * result.confirmed_by_insertion >= len(result.inserted)
     doubtful = result.artefacts or result.as_often_shuffled

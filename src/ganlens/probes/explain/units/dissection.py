@@ -27,6 +27,14 @@ TOP_SHARE = 0.005
 TOP_SAMPLES = 8
 
 
+@dataclass(frozen=True)
+class Firing:
+    """When the units of a layer fire: `above` [u] this, and then typically with `high` [u]."""
+
+    above: Tensor
+    high: Tensor
+
+
 @dataclass
 class LayerStatistics:
     """What one pass says of a layer's units.
@@ -34,6 +42,7 @@ class LayerStatistics:
     Attributes:
         layer: which.
         threshold: [u] above which a unit counts as firing.
+        high: [u] its typical activation where it fires.
         samples: how many were seen.
         activity: [u] mean activation over samples and places.
         size: [u] root mean square over samples of a unit's mean activation.
@@ -46,6 +55,7 @@ class LayerStatistics:
 
     layer: Layer
     threshold: Tensor
+    high: Tensor
     samples: int
     activity: Tensor
     size: Tensor
@@ -79,8 +89,8 @@ def thresholds(
     *,
     batch: int,
     share: float = TOP_SHARE,
-) -> list[Tensor]:
-    """For each layer the activations [u] that `share` of all places in all samples exceed."""
+) -> list[Firing]:
+    """For each layer the activations that `share` of all places in all samples exceed, and what is usual there."""
     tails = [
         StreamingTail(layer.units, share, len(latents) * layer.places[0] * layer.places[1])
         for layer in layers
@@ -90,14 +100,14 @@ def thresholds(
             make(latents[rows], None if labels is None else labels[rows])
             for layer, tail in zip(layers, tails, strict=True):
                 tail.add(as_maps(outputs[layer.name]).transpose(0, 1).flatten(1))
-    return [tail.quantile() for tail in tails]
+    return [Firing(tail.quantile(), tail.typical()) for tail in tails]
 
 
 def dissect(
     make: Make,
     module: nn.Module,
     layers: Sequence[Layer],
-    firing_above: Sequence[Tensor],
+    firing: Sequence[Firing],
     concepts: Concepts,
     latents: Tensor,
     labels: Tensor | None,
@@ -109,7 +119,7 @@ def dissect(
 
     The result does not depend on `batch`.
     """
-    sums = [_Sums(layer, above) for layer, above in zip(layers, firing_above, strict=True)]
+    sums = [_Sums(layer, fires) for layer, fires in zip(layers, firing, strict=True)]
     score_sum, score_square = (torch.zeros(len(concepts.names), dtype=torch.float64) for _ in range(2))
     with capture(module, [layer.name for layer in layers]) as outputs, torch.no_grad():
         for rows in torch.arange(len(latents)).split(batch):
@@ -134,7 +144,7 @@ class _Sums:
     """What is summed over a layer's chunks."""
 
     layer: Layer
-    threshold: Tensor
+    fires: Firing
     total: Tensor = field(init=False)
     square: Tensor = field(init=False)
     cross: Tensor | None = None
@@ -163,7 +173,7 @@ class _Sums:
         if self.buffer is None or self.buffer.shape != maps.shape:
             self.buffer = torch.empty_like(maps)
         # Comparing into floats is several times as fast as making and counting booleans.
-        firing = torch.gt(maps, self.threshold.to(maps)[:, None, None], out=self.buffer)
+        firing = torch.gt(maps, self.fires.above.to(maps)[:, None, None], out=self.buffer)
         self.fired += firing.sum(dim=0).cpu()
         if masks is not None:
             self._add_masks(firing, masks)
@@ -194,7 +204,8 @@ class _Sums:
         correlation = torch.where(scale > 0, covariance / scale.clamp(min=1e-300), 0.0).clamp(-1, 1)
         return LayerStatistics(
             self.layer,
-            self.threshold.cpu(),
+            self.fires.above.cpu(),
+            self.fires.high.cpu(),
             n,
             mean,
             (self.square / n).sqrt(),

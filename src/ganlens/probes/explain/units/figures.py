@@ -58,7 +58,11 @@ def unit_table(trials: Sequence[LayerTrial], names: tuple[str, ...], inserted: I
                     ""
                     if on is None
                     else f"{on[0].value:.2f} ({on[0].low:.2f} to {on[0].high:.2f}); {on[1]:.2f}",
-                    "yes" if claim.survives else "no",
+                    "yes"
+                    if claim.survives
+                    else "no: repeated with shuffled weights"
+                    if claim.repeated
+                    else "no",
                 )
             )
     agreement = "IoU" if any(trial.statistics.iou is not None for trial in trials) else "correlation"

@@ -35,7 +35,7 @@ def insert(
             workshop.module,
             trial.layer,
             torch.tensor(units),
-            insertion(statistics.firing, statistics.threshold),
+            insertion(statistics.firing, statistics.high),
             workshop.concepts.scores,
             latents,
             labels,

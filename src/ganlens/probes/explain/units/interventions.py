@@ -37,15 +37,15 @@ def ablation(layer: Layer) -> Change:
     return Change(torch.zeros(layer.units))
 
 
-def insertion(firing: Tensor, threshold: Tensor) -> Change:
-    """Every unit to the value that it seldom exceeds, at its usual places: those, and no others, are written.
+def insertion(firing: Tensor, high: Tensor) -> Change:
+    """Every unit to what it has where it fires, at its usual places: those, and no others, are written.
 
     Args:
         firing: [u, h, w] how often it fires at each place.
-        threshold: [u] value to write.
+        high: [u] value to write.
     """
     most = firing.amax(dim=(1, 2), keepdim=True)
-    return Change(threshold.float(), (firing >= OFTEN * most) & (most > 0))
+    return Change(high.float(), (firing >= OFTEN * most) & (most > 0))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from ganlens.probes.explain.units.figures import (
 )
 from ganlens.probes.explain.units.insertions import insert
 from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
-from ganlens.probes.explain.units.trial import Draws, LayerTrial, Workshop, try_units
+from ganlens.probes.explain.units.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
 from ganlens.probes.explain.units.unit_sets import UnitSet, most_promising, unit_set
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.subject import SampleBank, Subject
@@ -34,7 +34,7 @@ from ganlens.subject.randomised import randomised
 
 THRESHOLD_SAMPLES = 1000
 CONTROL_SAMPLES, CONTROL_UNITS = 1000, 64
-FEWEST_LATENTS, MOST_LATENTS = 16, 64
+FEWEST_LATENTS, MOST_LATENTS = 16, 128
 INSERTED = 24
 """Believable units that are switched on as well, the surest first."""
 
@@ -65,7 +65,7 @@ class Units(Probe):
     name: ClassVar[str] = "units"
     question: ClassVar[str] = "Which of its units draws what, and is it gone from the samples without them?"
     section: ClassVar[str] = "explain"
-    order: ClassVar[int] = 45
+    order: ClassVar[int] = 20
     needs: ClassVar[frozenset[Need]] = frozenset({Need.LAYERS})
     Settings: ClassVar[type[ProbeSettings]] = UnitsSettings
     method: ClassVar[str] = (
@@ -76,25 +76,25 @@ class Units(Probe):
         "Then every unit is removed (set to 0 everywhere) on fresh latents. Half of them choose its concept, the "
         "one by which it stands out most from the 8 units of its layer nearest in mean activation; the other half "
         "measures how far that concept falls, in its standard deviations (bootstrap interval over latents). "
-        "Believable units are also switched on: set to their top-0.5 % value at the places where they usually "
-        "fire, and nowhere else. Smallest sets: how much of each unit to take away is learned by gradient (Adam, "
-        "rate 0.01, 100 steps, a price of 0.02 standard deviations a unit; without gradients units are added "
+        "Believable units are also switched on: set to their typical value where they fire, at the places where "
+        "they usually do, and nowhere else. Smallest sets: how much of each unit to take away is learned by gradient "
+        "(Adam, rate 0.01, 100 steps, a price of 0.02 standard deviations a unit; without gradients units are added "
         "greedily) and compared on fresh latents with the best single units and with random sets of that size. "
         "Artefact units: those whose removal brings samples nearer to held-out real ones are tried again on fresh "
         "samples, by the Fréchet distance and against units of the same activity. Self-checks: a unit is "
         "believable only where the whole interval lies above 0.05 and above the effect of every one of its 8 "
-        "matched units on that concept; and in the generator with shuffled weights the claims must vanish: it "
-        "is tried in the same way, and may repeat less than half of them, unit and concept. A "
+        "matched units on that concept; and in the generator with shuffled weights the claim must vanish: it "
+        "is tried in the same way, and what it repeats, unit and concept, is dropped. A "
         "unit's self-score, 0…1, is the share of its effect that is left when interval and matched units are "
-        "taken off, less where the effect is below 0.2. Verdict: not believable where no unit survives or the "
-        "shuffled generator repeats the claims; good where at least half of the units switched on bring their "
+        "taken off, less where the effect is below 0.2. Verdict: not believable where no unit survives; good "
+        "where at least half of the units switched on bring their "
         "concept, more than matched units; else caution, and where there are artefact units, or where units of the "
         "shuffled generator have concepts of any kind half as often or more (three at least)."
     )
     self_check: ClassVar[str] = (
         "A unit's concept counts only where removing the unit moves it surely more than removing any of 8 units of "
         "the same activity; not believable where none does, or where the generator with shuffled weights repeats "
-        "half of these claims."
+        "all of these claims."
     )
     cost: ClassVar[str] = (
         "The audit's samples once more for the statistics, about 60,000 edited ones at the defaults, and a labeller "
@@ -125,6 +125,7 @@ class Units(Probe):
         deviation = dissection.concept_deviation
         with context.progress.task("Switching units on, in sets, and in a shuffled generator", 3) as task:
             control = _control(subject, bank, workshop, draws, settings, deviation, trials)
+            trials = without_repeated(trials, control)
             task.advance()
             result = Conclusion(
                 concepts,
@@ -245,7 +246,7 @@ def _sets(
     learn_on, test_on = _draw(bank, "learning sets", bank.batch), _draw(bank, "testing sets", MOST_LATENTS)
     return [
         unit_set(workshop, subject, trial, concept, float(deviation[concept]), learn_on, test_on)
-        for trial, concept in most_promising(trials, count)
+        for trial, concept in most_promising(trials, workshop.concepts.names, count)
     ]
 
 

@@ -45,3 +45,9 @@ class StreamingTail:
         """[units]: of the values seen, ⌊share · seen⌋ lie above it, where no two are equal."""
         above = min(math.floor(self.share * self._seen), self._largest.shape[1] - 1)
         return self._largest.sort(dim=1, descending=True).values[:, above]
+
+    def typical(self) -> Tensor:
+        """[units]: the median of the values kept that lie above the quantile; the quantile itself if none does."""
+        quantile = self.quantile()
+        above = torch.where(self._largest > quantile[:, None], self._largest, torch.nan)
+        return torch.where(above.isnan().all(dim=1), quantile, above.nanmedian(dim=1).values)

@@ -150,3 +150,18 @@ def _claims(workshop: Workshop, statistics: LayerStatistics, tested: Tensor, eff
         rng=torch_generator(workshop.seed, "units", "bootstrap", statistics.layer.name),
     )
     return [replace(claim, unit=int(unit)) for unit, claim in zip(tested, made, strict=True)]
+
+
+def without_repeated(trials: Sequence[LayerTrial], control: Sequence[LayerTrial]) -> list[LayerTrial]:
+    """The trials, with the claims marked that survive in `control`, of a shuffled generator, as well."""
+    again = {(trial.layer.name, c.unit, c.concept) for trial in control for c in trial.survivors}
+    return [
+        replace(
+            trial,
+            claims=[
+                replace(c, repeated=c.survives and (trial.layer.name, c.unit, c.concept) in again)
+                for c in trial.claims
+            ],
+        )
+        for trial in trials
+    ]

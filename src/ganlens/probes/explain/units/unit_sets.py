@@ -59,16 +59,24 @@ class UnitSet:
         return self.fall[self.enough].low > max(self.fall_of_random[self.enough], 0.0)
 
 
-def most_promising(trials: list[LayerTrial], count: int) -> list[tuple[LayerTrial, int]]:
-    """The layers and concepts in which the strongest single units are, a concept once, the strongest first."""
+def most_promising(
+    trials: list[LayerTrial], names: tuple[str, ...], count: int
+) -> list[tuple[LayerTrial, int]]:
+    """The concepts whose strongest single units do most, and the layers these are in, the strongest first.
+
+    One of each kind comes first (kinds are told by a name's first word: "class", "brightness"), so that the
+    kind with the largest deviations does not take all places.
+    """
     best: dict[int, tuple[float, LayerTrial]] = {}
     for trial in trials:
         fall = -trial.effects.mean(dim=1) * (trial.statistics.agreement[trial.tested] > 0)
         for concept, value in enumerate(fall.amax(dim=0).tolist()):
             if value > best.get(concept, (0.0, trial))[0]:
                 best[concept] = (value, trial)
-    ranked = sorted(best.items(), key=lambda entry: -entry[1][0])[:count]
-    return [(trial, concept) for concept, (_, trial) in ranked]
+    ranked = sorted(best, key=lambda concept: -best[concept][0])
+    first_of_kind = {names[concept].split()[0]: concept for concept in reversed(ranked)}
+    order = sorted(ranked, key=lambda concept: concept not in first_of_kind.values())
+    return [(best[concept][1], concept) for concept in order[:count]]
 
 
 def unit_set(
