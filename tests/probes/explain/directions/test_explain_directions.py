@@ -81,7 +81,7 @@ def test_methods_that_find_the_same_direction_are_told_to_by_what_it_does(findin
     kept = [row for row in right if row["believable"] == "yes"]
     assert len(kept) == 1
     original = f"same as {kept[0]['method']} {kept[0]['#']}"
-    assert [row["believable"] for row in right].count(original) == 3
+    assert sum(str(row["believable"]).startswith(original) for row in right) == 3
 
 
 def test_stability_is_full_for_closed_forms_and_less_for_random_directions(finding):
@@ -101,7 +101,8 @@ def test_directions_that_do_something_else_each_are_told_apart(finding):
 def test_claims_are_lost_in_a_generator_with_shuffled_weights(finding):
     line = finding.measurement("claims that hold in generators with shuffled weights")
     assert line.value < 0.5
-    assert "shuffled weights" in finding.method
+    assert line.baseline.value == 1  # so the check does see the claims, where they are true
+    assert "in the generator itself" in line.baseline.what
 
 
 def test_every_method_that_is_left_out_says_why(finding):

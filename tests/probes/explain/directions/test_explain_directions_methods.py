@@ -174,10 +174,10 @@ def test_two_classes_have_one_boundary_and_three_have_three():
     rng = torch.Generator().manual_seed(0)
     rows = torch.randn(1000, 4, generator=rng, dtype=torch.float64)
     two = boundaries(rows, torch.stack([-rows[:, 0], rows[:, 0]], dim=1), ("off", "on"), "z", 0)
-    assert two.labels == ("on",)
+    assert two.labels == ("class on",) and two.name(0) == "boundary 1, class on"
     assert float(two.unit[0, 0]) > 0.95
     three = boundaries(rows, rows[:, :3], ("a", "b", "c"), "z", 0)
-    assert three.labels == ("a", "b", "c")
+    assert three.labels == ("class a", "class b", "class c")
     assert three.unit.diagonal().min() > 0.9
 
 

@@ -57,7 +57,7 @@ def boundaries(
         normals,
         f"support vector machines between the {SHARE:.0%} highest and lowest scores of a class among "
         f"{len(rows):,} samples" + (", each orthogonal to the others" if conditional else ""),
-        tuple(names[c] for c in classes),
+        tuple(f"class {names[c]}" for c in classes),
         {"accuracy": sum(each.accuracy for each in found) / len(found)},
     )
 

@@ -33,8 +33,9 @@ class DirectionSet:
     facts: dict[str, float] = field(default_factory=dict)
 
     def name(self, number: int) -> str:
-        """What to call a direction before anyone knows what it does: "SeFa 2"."""
-        return f"{self.title} {number + 1}"
+        """What to call a direction before anyone knows what it does: "SeFa 2", "boundary 3, class 2"."""
+        label = f", {self.labels[number]}" if self.labels else ""
+        return f"{self.title} {number + 1}{label}"
 
 
 @dataclass(frozen=True)

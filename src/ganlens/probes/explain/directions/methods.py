@@ -165,8 +165,7 @@ def _code_axes(table: Table, request: Request, task: Task) -> DirectionSet | Lef
     codes = request.chosen(codes_of(table.walk.bank, space, "fake", table.walk.count))
     unit = axis_directions(request.chosen(table.rows), codes).unit[: request.k]
     how = f"regression of the autoencoder's axes on {len(codes):,} points"
-    labels = tuple(f"axis {j + 1}" for j in range(len(unit)))
-    return DirectionSet("code_axes", title, table.walk.space.name, unit, how, labels)
+    return DirectionSet("code_axes", title, table.walk.space.name, unit, how)
 
 
 def _readings_set(table: Table, request: Request, task: Task) -> DirectionSet | LeftOut:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from ganlens.finding import Baseline, Finding, Measurement, Verdict
-from ganlens.probes.explain.directions.audit import QUANTILE
+from ganlens.probes.explain.directions.audit import LEAST_SHIFT, QUANTILE
 from ganlens.probes.explain.directions.examination import (
     Outcome,
     Plan,
@@ -99,25 +99,27 @@ class Directions(Probe):
         "samples, and random ones. All are followed from the same fresh latents by the same distances. What is "
         "read off samples: for pictures exact statistics (place, size, strength, weight, lean, stretch, tint), "
         "for points their coordinates; known factors, read by trees from the code; and log-odds of classes by "
-        "a labeller. A reading is dropped where those before it explain half of it. Score = purity · evenness · "
-        "strength: the share of all change that is the main reading's mean shift; Kendall's rank correlation "
-        "of the main reading with the distance; and 1 less the ratio of random directions' mean squared shift "
-        "of that reading to the direction's own. The main reading is chosen on half of the starts and "
+        "a labeller. A reading is dropped where the class, or the readings before it, explain half of it. "
+        "Score = purity · evenness · strength: the share of all readings' mean squared slopes that is the main "
+        "reading's; Kendall's rank correlation of the main reading with the distance; and 1 less the ratio of "
+        "random directions' mean squared shift of that reading to the direction's own. The score is 0 where the "
+        f"main reading shifts by less than {LEAST_SHIFT:g} standard deviations of samples for one of the "
+        "latents. The main reading is chosen on half of the starts and "
         "measured on the others; intervals are bootstraps over those. A direction is believable where the "
         f"interval of its score lies above {QUANTILE:.0%} of random directions' scores by the same procedure. "
         "“Makes a 4 a 9” is said where the exact interval of the share of starts that become that class lies "
         "above random directions' mean. Directions are the same where the changes they cause on the same "
         f"starts correlate by more than {SAME:g}. Verdict: good where believable directions do {SEVERAL} or more "
         f"different things with {CLEAN:.0%} of their change or more on the named one, caution where any are "
-        "believable, not believable where none by any method is, or where half of the best claims hold in most "
-        "of three generators with shuffled weights as well."
+        "believable, not believable where none by any method is, or where half of the best claims that the "
+        "check can see hold in most of three generators with shuffled weights as well."
     )
     self_check: ClassVar[str] = (
         "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
         "vanish when the generator's weights are shuffled; where no method's does, the finding is not believable."
     )
     cost: ClassVar[str] = (
-        "About 35,000 samples, two short trainings with gradients, and a labeller and an autoencoder where "
+        "About 50,000 samples, two short trainings with gradients, and a labeller and an autoencoder where "
         "there are data; up to a minute."
     )
     source: ClassVar[str] = (
@@ -177,7 +179,8 @@ def headline(outcome: Outcome, shuffled: Shuffled) -> str:
     if not clean:
         how = f"none does it alone (at best {most:.0%} of the change that is read is the named one)"
     elif len(clean) < len(things):
-        how = f"of these {len(things)} different things {len(clean)} are done with little else changing"
+        does = "is" if len(clean) == 1 else "are"
+        how = f"of these {len(things)} different things {len(clean)} {does} done with little else changing"
     else:
         how = "little else changes with it" if len(things) == 1 else "each with little else changing"
     idle = [found.title for found in outcome.sets if _idle(outcome, found.method)]
@@ -244,7 +247,10 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
                 value=len(shuffled.kept) / shuffled.tried,
                 interval="none: claims about one generator depend on each other",
                 better="lower",
-                baseline=Baseline(value=1.0, what=f"the generator itself, {shuffled.tried} claims"),
+                baseline=Baseline(
+                    value=shuffled.own / shuffled.tried,
+                    what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
+                ),
             )
         )
     return lines

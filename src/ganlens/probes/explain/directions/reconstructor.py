@@ -24,9 +24,7 @@ MOST_PIXELS = 16
 """Side to which pictures are reduced before the reconstructor sees them."""
 
 
-def learned_directions(
-    walk: Walk, k: int, steps: int, batch: int, seed: int, task: Task, start: Tensor | None = None
-) -> DirectionSet:
+def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, task: Task) -> DirectionSet:
     """Orthonormal directions and a reconstructor, trained together by cross-entropy + ¼·|ε − ε̂|.
 
     Args:
