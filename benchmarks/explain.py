@@ -63,7 +63,7 @@ def main() -> None:
                 "seeds": len({row.seed for row in rows}),
                 "samples": universe.samples,
                 "training_seconds": universe.training_seconds,
-                "planted_seconds": time.perf_counter() - began,
+                "seconds_of_last_run": time.perf_counter() - began,
                 "rows": [row.record() for row in rows],
                 "lines": [line.record() for line in required_lines(rows)],
             }

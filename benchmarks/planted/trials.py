@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
 from ganlens.probes.explain.interventions import LatentScale
@@ -171,25 +172,29 @@ def discriminator(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def classifier(world: Planted, seed: int) -> Iterator[Row]:
-    """Is the patch that decides found by its effect, and named?"""
+    """Is the patch that decides where the classifier's dependence exceeds the labeller's most, and is it named?
+
+    What covering a patch does by itself is no shortcut: a white patch beside a shape confuses who reads shapes, too.
+    Whether the largest effect as it stands lies in the patch is noted beside it.
+    """
     finding = world.ask("classifier")
     where = named(finding, r"(lower|bottom)[ -]right")
-    effect = finding.arrays.get("patch_effect")
-    inside = 0.0
-    if effect is not None:
-        patch = mark_map(world.generator.world)
-        patch = torch.nn.functional.interpolate(patch, size=effect.shape[-2:], mode="area")[0, 0]
-        maps = effect.abs().float().reshape(-1, *effect.shape[-2:]).sum(dim=0)
-        inside = float(maps[patch > 0].max() >= maps.max() - 1e-6)
+    patch = mark_map(world.generator.world)[0, 0]
+    effect = finding.arrays["patch_effect"].float()
+    beyond = effect - finding.arrays.get("patch_effect_labeller", torch.zeros_like(effect)).float()
+
+    def peak_inside(found: Tensor) -> bool:
+        return bool(found[patch > 0].max() >= found.max() - 1e-6)
+
     yield Row.of(
         finding,
         "classifier",
         world.name,
         "classifier",
         seed,
-        recovered=inside,
-        measure="the place of the largest effect lies in the patch",
-        detail={},
+        recovered=float(peak_inside(beyond)),
+        measure="the largest effect beyond the labeller's lies in the patch",
+        detail={"largest effect as it stands lies in the patch": peak_inside(effect)},
         named=where,
     )
 
