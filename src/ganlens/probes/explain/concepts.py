@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -11,38 +10,24 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict
-from ganlens.probes.explain.attribution.checks import mean_estimate
+from ganlens.probes.explain.concepts_edits import RANDOM_EDITS, ROWS, Edit, put_in, shows
 from ganlens.probes.explain.concepts_networks import Network, networks_of
 from ganlens.probes.explain.concepts_sources import FEWEST, Concept, find_concepts, pool_of
 from ganlens.probes.explain.concepts_vectors import (
+    LEVEL,
+    TOLD_APART,
     Tested,
     concept_vector,
-    restored,
+    counts,
     share_rising,
     tested,
 )
-from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.regions import holm
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.hooks import edit
-
-LEVEL = 0.01
-"""Of the test, after Holm's correction over all networks, layers and concepts."""
-TOLD_APART = 0.6
-"""Balanced accuracy on held-out examples below which a layer does not hold a concept."""
-EDITED = 32
-EDITS_SHOWN = 3
-RANDOM_EDITS = 4
-ROWS = 3
-MOVED = 1.0
-STEPS = (0.0, 0.5, 1.0, 1.5, 2.0)
-"""In differences of the mean activation with and without the concept."""
-
-Score = Callable[[Tensor], Tensor]
 
 
 class ConceptsSettings(ProbeSettings):
@@ -57,16 +42,6 @@ class ConceptsSettings(ProbeSettings):
     repeats: int = Field(30, ge=5, le=500, description="Random sets that a concept is told from")
     inputs: int = Field(96, ge=FEWEST, le=10_000, description="Inputs whose numbers are differentiated")
     pool: int = Field(800, ge=4 * FEWEST, description="Samples among which examples are looked for")
-
-
-@dataclass(frozen=True)
-class _Edit:
-    """A concept moved in the generator and measured: the change of its score, beside random vectors'."""
-
-    test: Tested
-    change: Estimate
-    by_chance: float
-    strip: Tensor
 
 
 @probes.register("concepts")
@@ -125,7 +100,7 @@ class Concepts(Probe):
                 task.advance()
         corrected = holm(dict(enumerate(test.p for test in found)))
         found = [replace(test, adjusted=corrected[number]) for number, test in enumerate(found)]
-        edits = _edits(networks, bank, concepts, found, context.seed)
+        edits = put_in(networks, bank, concepts, found, context.seed)
         return Finding(
             probe=self.name,
             question=self.question,
@@ -139,11 +114,6 @@ class Concepts(Probe):
 
     def _no(self, because: str) -> Finding:
         return Finding.not_applicable(self.name, self.question, because, section=self.section)
-
-
-def counts(test: Tested) -> bool:
-    """Whether a concept passed the test in a layer."""
-    return test.adjusted <= LEVEL and test.accuracy >= TOLD_APART
 
 
 def _in_judge(
@@ -260,61 +230,7 @@ def _random_vectors(rows: Tensor, settings: ConceptsSettings, seed: int, *purpos
     return found
 
 
-def _edits(
-    networks: list[Network], bank: SampleBank, concepts: list[Concept], found: list[Tested], seed: int
-) -> list[_Edit]:
-    """The foremost concepts of the generator, moved and measured."""
-    generator = next((network for network in networks if network.name == "generator"), None)
-    if generator is None:
-        return []
-    tests = [t for t in found if t.network == "generator" and counts(t)]
-    foremost: dict[str, Tested] = {}
-    for test in sorted(tests, key=lambda t: (-abs(t.score.value - 0.5), -t.accuracy)):
-        foremost.setdefault(test.concept, test)
-    latents, labels = bank.latents(EDITED), bank.conditions(EDITED)
-    edits = []
-    for test in list(foremost.values())[:EDITS_SHOWN]:
-        score = next(c.score for c in concepts if c.name == test.concept)
-        assert score is not None
-        rows = generator.activations(bank.latents(256), bank.conditions(256))[test.layer]
-        before = _moved(generator, test.layer, 0 * test.pattern, latents, labels)
-
-        def rise(
-            pattern: Tensor, test: Tested = test, before: Tensor = before, score: Score = score
-        ) -> Tensor:
-            after = _moved(generator, test.layer, MOVED * pattern, latents, labels)
-            with torch.no_grad():
-                return (score(after) - score(before)).cpu().double()
-
-        by_chance = []
-        for number in range(RANDOM_EDITS):
-            rng = torch_generator(seed, Concepts.name, "random edit", test.layer, number)
-            half = torch.rand(len(rows), generator=rng) < 0.5
-            drawn = rows[half].mean(dim=0) - rows[~half].mean(dim=0)
-            drawn *= test.pattern.norm() / drawn.norm().clamp_min(1e-30)
-            by_chance.append(float(rise(drawn).mean()))
-        rng = torch_generator(seed, Concepts.name, "edits", test.layer, test.concept)
-        change = mean_estimate(rise(test.pattern), rng, "latents")
-        strip = [_moved(generator, test.layer, step * test.pattern, latents[:ROWS], labels) for step in STEPS]
-        edits.append(_Edit(test, change, max(by_chance), torch.stack(strip, dim=1)))
-    return edits
-
-
-def _moved(network: Network, layer: str, by: Tensor, latents: Tensor, labels: Tensor | None) -> Tensor:
-    """Samples of latents [n, …] with a layer's activations moved by a reduced direction [p]."""
-
-    def change(activations: Tensor) -> Tensor:
-        return activations + restored(by, activations.shape[1:]).to(activations)
-
-    with edit(network.module, layer, change), torch.no_grad():
-        return network.run(latents, None if labels is None else labels[: len(latents)]).float().cpu()
-
-
-def _does_what_it_says(made: _Edit) -> bool:
-    return made.change.low > max(0.0, made.by_chance)
-
-
-def _headline(found: list[Tested], edits: list[_Edit]) -> str:
+def _headline(found: list[Tested], edits: list[Edit]) -> str:
     good = [test for test in found if counts(test)]
     if not good:
         best = min(found, key=lambda test: test.adjusted) if found else None
@@ -334,7 +250,7 @@ def _headline(found: list[Tested], edits: list[_Edit]) -> str:
         if said:
             parts.append(f"In the {network}, {'; '.join(said)}.")
     if edits:
-        right = sum(map(_does_what_it_says, edits))
+        right = sum(map(shows, edits))
         parts.append(
             f"Put into the generator's activations, {right} of the {len(edits)} foremost concepts show in its samples "
             "beyond random changes."
@@ -351,10 +267,10 @@ def _strongest(tests: list[Tested]) -> list[Tested]:
     return list(chosen.values())[:2]
 
 
-def _verdict(found: list[Tested], edits: list[_Edit]) -> Verdict:
+def _verdict(found: list[Tested], edits: list[Edit]) -> Verdict:
     if not any(map(counts, found)):
         return Verdict.NOT_BELIEVABLE
-    if edits and 2 * sum(map(_does_what_it_says, edits)) < len(edits):
+    if edits and 2 * sum(map(shows, edits)) < len(edits):
         return Verdict.CAUTION
     return Verdict.GOOD
 
@@ -369,7 +285,7 @@ def _measurement(test: Tested) -> Measurement:
     )
 
 
-def _edit_measurement(made: _Edit) -> Measurement:
+def _edit_measurement(made: Edit) -> Measurement:
     return made.change.measurement(
         f"rise of the score of {made.test.concept} when it is put into generator layer {made.test.layer}",
         better="higher",
@@ -379,7 +295,7 @@ def _edit_measurement(made: _Edit) -> Measurement:
     )
 
 
-def _figures(subject: Subject, found: list[Tested], edits: list[_Edit]) -> list[Figure]:
+def _figures(subject: Subject, found: list[Tested], edits: list[Edit]) -> list[Figure]:
     figures: list[Figure] = []
     if edits:
         named = "; ".join(f"{e.test.concept}, layer {e.test.layer}" for e in edits)

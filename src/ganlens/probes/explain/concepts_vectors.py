@@ -17,6 +17,10 @@ from torch.nn import functional
 from ganlens.measures import replicate_interval
 from ganlens.probes.explain.estimate import Estimate
 
+LEVEL = 0.01
+"""Of the test, after Holm's correction over all networks, layers and concepts."""
+TOLD_APART = 0.6
+"""Balanced accuracy on held-out examples below which a layer does not hold a concept."""
 PLACES = 4
 """Maps are averaged down to at most this many places a side: more say little of a concept and cost much."""
 RIDGE = 0.1
@@ -156,3 +160,8 @@ def tested(
         mean / mean.norm().clamp_min(1e-30),
         pattern,
     )
+
+
+def counts(test: Tested) -> bool:
+    """Whether a concept passed the test in a layer."""
+    return test.adjusted <= LEVEL and test.accuracy >= TOLD_APART

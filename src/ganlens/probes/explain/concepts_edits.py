@@ -1,0 +1,94 @@
+"""Concepts put into a generator's layer and looked for in its samples: what a vector promises, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlens.probes.explain.attribution.checks import mean_estimate
+from ganlens.probes.explain.concepts_networks import Network
+from ganlens.probes.explain.concepts_sources import Concept
+from ganlens.probes.explain.concepts_vectors import Tested, counts, restored
+from ganlens.probes.explain.estimate import Estimate
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank
+from ganlens.subject.hooks import edit
+
+NAME = "concepts"
+EDITED = 32
+EDITS_SHOWN = 3
+RANDOM_EDITS = 4
+ROWS = 3
+MOVED = 1.0
+STEPS = (0.0, 0.5, 1.0, 1.5, 2.0)
+"""In differences of the mean activation with and without the concept."""
+
+Score = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A concept moved in the generator and measured: the change of its score, beside random vectors'."""
+
+    test: Tested
+    change: Estimate
+    by_chance: float
+    strip: Tensor
+
+
+def put_in(
+    networks: list[Network], bank: SampleBank, concepts: list[Concept], found: list[Tested], seed: int
+) -> list[Edit]:
+    """The foremost concepts of the generator, moved and measured."""
+    generator = next((network for network in networks if network.name == "generator"), None)
+    if generator is None:
+        return []
+    tests = [t for t in found if t.network == "generator" and counts(t)]
+    foremost: dict[str, Tested] = {}
+    for test in sorted(tests, key=lambda t: (-abs(t.score.value - 0.5), -t.accuracy)):
+        foremost.setdefault(test.concept, test)
+    latents, labels = bank.latents(EDITED), bank.conditions(EDITED)
+    edits = []
+    for test in list(foremost.values())[:EDITS_SHOWN]:
+        score = next(c.score for c in concepts if c.name == test.concept)
+        assert score is not None
+        rows = generator.activations(bank.latents(256), bank.conditions(256))[test.layer]
+        before = _moved(generator, test.layer, 0 * test.pattern, latents, labels)
+
+        def rise(
+            pattern: Tensor, test: Tested = test, before: Tensor = before, score: Score = score
+        ) -> Tensor:
+            after = _moved(generator, test.layer, MOVED * pattern, latents, labels)
+            with torch.no_grad():
+                return (score(after) - score(before)).cpu().double()
+
+        by_chance = []
+        for number in range(RANDOM_EDITS):
+            rng = torch_generator(seed, NAME, "random edit", test.layer, number)
+            half = torch.rand(len(rows), generator=rng) < 0.5
+            drawn = rows[half].mean(dim=0) - rows[~half].mean(dim=0)
+            drawn *= test.pattern.norm() / drawn.norm().clamp_min(1e-30)
+            by_chance.append(float(rise(drawn).mean()))
+        rng = torch_generator(seed, NAME, "edits", test.layer, test.concept)
+        change = mean_estimate(rise(test.pattern), rng, "latents")
+        strip = [_moved(generator, test.layer, step * test.pattern, latents[:ROWS], labels) for step in STEPS]
+        edits.append(Edit(test, change, max(by_chance), torch.stack(strip, dim=1)))
+    return edits
+
+
+def _moved(network: Network, layer: str, by: Tensor, latents: Tensor, labels: Tensor | None) -> Tensor:
+    """Samples of latents [n, …] with a layer's activations moved by a reduced direction [p]."""
+
+    def change(activations: Tensor) -> Tensor:
+        return activations + restored(by, activations.shape[1:]).to(activations)
+
+    with edit(network.module, layer, change), torch.no_grad():
+        return network.run(latents, None if labels is None else labels[: len(latents)]).float().cpu()
+
+
+def shows(made: Edit) -> bool:
+    """Whether a concept that was put in raised its score beyond random changes."""
+    return made.change.low > max(0.0, made.by_chance)
