@@ -137,10 +137,9 @@ def trained(run: Path, samples: int) -> dict[str, Any]:
 
 
 def kept_record() -> dict[str, Any]:
-    """What stands in the record, the machine apart."""
+    """What stands in the record."""
     path = Path(__file__).parent / "records" / f"{RECORD}.json"
     record: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    record.pop("machine", None)
     return record
 
 
