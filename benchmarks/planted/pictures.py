@@ -62,7 +62,7 @@ def scatter(points: list[tuple[str, str, float, float]]) -> str:
 def _free(x: float, y: float, size: float, taken: list[tuple[float, float, float]]) -> float | None:
     """Where a label has room: right of its dot, left of it, or None."""
     for start in (x, x - 16 - size):
-        if all(
+        if start >= LEFT and all(
             abs(y - other) > 10 or start > end + width or end > start + size for end, other, width in taken
         ):
             return start
