@@ -228,10 +228,12 @@ def _of_tour(answer: Answer) -> list[Measurement]:
 
 
 def patch_arrays(effects: PatchEffects | None) -> dict[str, Tensor]:
-    """The maps [h, w] of the patches' effects."""
+    """The maps [h, w] of the patches' effects: beyond the labeller's where there is one, and each alone."""
     if effects is None:
         return {}
-    arrays = {"patch_effect": effects.map_of(effects.shift)}
-    if effects.judge_shift is not None:
-        arrays["patch_effect_labeller"] = effects.map_of(effects.judge_shift)
-    return arrays
+    own = effects.map_of(effects.shift)
+    if effects.judge_shift is None:
+        return {"patch_effect": own}
+    second = effects.map_of(effects.judge_shift)
+    beyond = effects.map_of((effects.shift - effects.judge_shift).clamp(min=0))
+    return {"patch_effect": beyond, "patch_effect_classifier": own, "patch_effect_labeller": second}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ganlens.probes.explain.attribution.places import place_of
 from ganlens.probes.explain.counterfactuals.baselines import logits_of
@@ -64,7 +65,14 @@ class PatchEffects:
         for (top, bottom, left, right), value in zip(self.places.tolist(), effect.tolist(), strict=True):
             total[top:bottom, left:right] += value
             count[top:bottom, left:right] += 1
-        return total / count.clamp(min=1)
+        side = min(bottom - top for top, bottom, _, _ in self.places.tolist())
+        # Averaged over the finest patch, so that the peak lies inside what several patches share.
+        return functional.avg_pool2d(
+            (total / count.clamp(min=1))[None, None],
+            side | 1,
+            stride=1,
+            padding=side // 2,
+        )[0, 0]
 
     def where(self, patch: int) -> str:
         """The patch's place in words."""
