@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
+from ganlens.probes.explain.attribution.checks import centre, edges
 from ganlens.probes.explain.interventions import LatentScale
 from ganlens.probes.explain.units.concepts import concepts_for
 from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS, corner_map
@@ -146,17 +147,24 @@ def units(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def discriminator(world: Planted, seed: int) -> Iterator[Row]:
-    """How much of each attribution lies in the corner that the discriminator looks at?"""
+    """How much of each attribution lies in the corner that the discriminator looks at?
+
+    Beside the methods stand two maps that never look at it, as random directions stand beside directions. A model
+    with shuffled weights gets the same ones, so that by the methods' own rule their self-score is 0.
+    """
     finding = world.ask("discriminator")
     corner = corner_map(world.generator.world.size)[0, 0]
     where = named(finding, r"(upper|top)[ -]left")
-    for name, found in finding.arrays.items():
-        if not name.startswith("attribution_"):
-            continue
-        method = name.removeprefix("attribution_")
-        maps = found.float()
-        maps = maps.flatten(0, -3) if maps.ndim > 2 else maps[None]
-        own = finding.arrays.get(f"self_score_{method}")
+    rows = finding.arrays["most_fake_rows"]
+    fakes = world.bank.fakes(int(rows.max()) + 1)[rows]
+    blind = {"edges (blind)": edges(fakes), "centre (blind)": centre(fakes)}
+    shown = {
+        name.removeprefix("attribution_"): found.float()
+        for name, found in finding.arrays.items()
+        if name.startswith("attribution_")
+    }
+    for method, maps in {**shown, **blind}.items():
+        own = torch.zeros(1) if method in blind else finding.arrays.get(f"self_score_{method}")
         yield Row.of(
             finding,
             "discriminator",
@@ -167,7 +175,7 @@ def discriminator(world: Planted, seed: int) -> Iterator[Row]:
             measure=f"share of the attribution in the corner ({float(corner.mean()):.0%} of the picture)",
             detail={"maps": len(maps)},
             self_score=None if own is None else float(own.double().mean()),
-            named=where,
+            named=None if method in blind else where,
         )
 
 

@@ -9,7 +9,7 @@ from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_pair, product_dtype
 from ganlens.measures.products import linear
 
-ROWS_AT_ONCE = 250
+ROWS_AT_ONCE = 200
 
 
 def kernel_distance(

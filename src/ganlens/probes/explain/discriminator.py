@@ -334,7 +334,7 @@ def _measurements(check: MethodCheck, fakes: Chosen) -> list[Measurement]:
             "none: it is a product of measures that share samples",
             better="higher",
             baseline=0.0,
-            what="a map that is no better than one that never looks, or that shuffled weights give as well",
+            what="a map that beats one that never looks on half of the samples, or that shuffled weights give as well",
         ),
         measured(
             f"{title}: max-sensitivity to invisible noise",

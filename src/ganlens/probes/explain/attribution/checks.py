@@ -50,9 +50,10 @@ CRITERIA = (
     "that differ from the baseline and that either model responds to) with those of the same model with "
     f"shuffled weights; (c) they agree at least {UNSTABLE} when noise of up to {INVISIBLE} is added to the "
     "sample; (d) fewer than half of them are zero everywhere; and, for integrated gradients, (e) they leave "
-    f"at most {INCOMPLETE:.0%} of the score's difference unexplained (median). Its self-score is the "
-    "advantage over the best blind map, times 1 − agreement with the shuffled model, times the agreement under "
-    "noise, each cut to 0…1."
+    f"at most {INCOMPLETE:.0%} of the score's difference unexplained (median). Its self-score is by how much more "
+    "often it beats the best blind map than the other way round (1: on every sample, 0: on half of them), times "
+    "1 − agreement with the shuffled model, times the agreement under noise, each cut to 0…1. How far it beats "
+    "that map does not enter: where the picture itself gives the place away, a right map can't beat it by far."
 )
 
 
@@ -121,6 +122,7 @@ class MethodCheck:
         curves: insertion and deletion; their random part is NaN, and stands in `Question.random_order`.
         random_deletion_curve: [n, steps + 1].
         advantage: over random order; `over_control`: over the best map that doesn't know the model.
+        wins: share of samples on which it beats that map, less the share on which it loses, −1…1.
         agreement_with_shuffled: mean rank agreement; None where the model can't be shuffled.
         stability, sensitivity: mean rank agreement, and captum's max-sensitivity, under invisible noise.
         gap: median completeness gap; None for methods that promise none.
@@ -134,6 +136,7 @@ class MethodCheck:
     random_deletion_curve: Tensor
     advantage: Estimate
     over_control: Estimate
+    wins: float
     control: str
     agreement_with_shuffled: Estimate | None
     stability: float
@@ -156,7 +159,7 @@ class MethodCheck:
         """0…1: what the method thinks of itself on this model; see `CRITERIA`."""
         agreement = self.agreement_with_shuffled
         loss = 1.0 if agreement is None else 1 - _cut(agreement.value)
-        return _cut(self.over_control.value) * loss * _cut(self.stability)
+        return _cut(self.wins) * loss * _cut(self.stability)
 
     @property
     def mean_map(self) -> Tensor:
@@ -200,7 +203,8 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
     control = max(gains, key=lambda what: float(gains[what].mean()))
     reference = question.random_order.random_insertion - question.random_order.random_deletion
     advantage = mean_estimate((_gain(curves) - reference)[defined], rng("advantage"))
-    over_control = mean_estimate(_gain(curves)[defined] - gains[control], rng("control"))
+    beyond = _gain(curves)[defined] - gains[control]
+    over_control = mean_estimate(beyond, rng("control"))
     shuffled_maps, agreement = None, None
     if question.shuffled is not None:
         shuffled_maps = question.maps(method, question.shuffled, question.samples, question.baseline)
@@ -223,6 +227,7 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
         question.random_order.random_deletion_curve,
         advantage,
         over_control,
+        float(beyond.sign().double().mean()),
         control,
         agreement,
         stability,
