@@ -14,7 +14,7 @@ from ganlens.modality import Images
 from ganlens.probes.audit import examine
 from ganlens.probes.explain.attribution import METHODS
 from ganlens.probes.explain.attribution.places import place_of
-from ganlens.probes.explain.discriminator_scores import area_under_curve
+from ganlens.probes.explain.estimate import area_under_curve
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3

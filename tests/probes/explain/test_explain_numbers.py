@@ -17,7 +17,7 @@ from ganlens.probes.explain.interventions import (
     off_target_share,
     random_directions,
 )
-from ganlens.probes.explain.off_manifold import auc_interval, share_above
+from ganlens.probes.explain.off_manifold import share_above
 from ganlens.probes.explain.planted_gaps import smallest_gap_noticed
 from ganlens.probes.explain.regions import compare
 
@@ -37,12 +37,6 @@ def test_bootstrap_of_a_mean_has_the_standard_error_s_width():
     (mean,) = bootstrap(lambda w: w @ values[:, None] / w.sum(dim=1, keepdim=True), 400, rng=rng, of="values")
     assert mean.value == pytest.approx(0.5)
     assert mean.high - mean.low == pytest.approx(2 * 1.96 * float(values.std()) / 20, rel=0.1)
-
-
-def test_auc_counts_pairs_and_half_of_the_ties():
-    estimate = auc_interval(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 2.0]))
-    assert estimate.value == pytest.approx((1 + 1.5 + 2) / 6)
-    assert estimate.low < estimate.value < estimate.high
 
 
 def test_share_above_has_an_interval_that_allows_for_the_threshold():

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.attribution.checks import mean_estimate
 from ganlens.probes.explain.concepts_networks import Network
 from ganlens.probes.explain.concepts_sources import Concept
 from ganlens.probes.explain.concepts_vectors import Tested, counts, restored
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.probes.explain.estimate import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.hooks import edit

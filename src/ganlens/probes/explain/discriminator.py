@@ -16,12 +16,11 @@ from ganlens.probes.explain.discriminator_figures import figures
 from ganlens.probes.explain.discriminator_scores import (
     Chosen,
     Judged,
-    area_under_curve,
     judge,
     least_real,
     most_fake,
 )
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy import special, stats
 from torch import Tensor
 
 from ganlens.probes.explain.attribution import Score
-from ganlens.probes.explain.estimate import Estimate
 from ganlens.subject import SampleBank
 
 POOL = 1000
@@ -51,27 +49,6 @@ def judge(bank: SampleBank, score: Score, most: int) -> Judged:
     held_out = of(bank.reals("held_out", most)) if data is not None and len(data.held_out) else None
     train = of(bank.reals("train", most)) if data is not None and len(data.train) else None
     return Judged(of(bank.fakes(most)), train, held_out)
-
-
-def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
-    """How often does one of `higher` [n] exceed one of `lower` [m]? Ties count half.
-
-    Source: DeLong, DeLong & Clarke-Pearson 1988, its variance; on the logit scale, so that it stays in 0…1.
-    """
-    n, m = len(higher), len(lower)
-    ranks = torch.from_numpy(stats.rankdata(torch.cat([higher, lower]).numpy()))
-    own = torch.from_numpy(stats.rankdata(higher.numpy()))
-    other = torch.from_numpy(stats.rankdata(lower.numpy()))
-    above, below = (ranks[:n] - own) / m, 1 - (ranks[n:] - other) / n
-    value = float(above.mean())
-    variance = float(above.var() / n + below.var() / m) if min(n, m) > 1 else 0.25
-    method = f"95 %, DeLong, {n:,} and {m:,} samples"
-    if value in (0.0, 1.0):  # no overlap: the share of either that could still lie on the wrong side
-        reach = 1 - 0.025 ** (1 / min(n, m))
-        return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), method)
-    reach = 1.96 * variance**0.5 / (value * (1 - value))
-    low, high = (float(special.expit(special.logit(value) + side * reach)) for side in (-1, 1))
-    return Estimate(value, low, high, method)
 
 
 @dataclass(frozen=True)

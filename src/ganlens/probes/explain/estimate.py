@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from scipy import special, stats
 from torch import Tensor
 
 from ganlens.finding import Baseline, Measurement
@@ -96,6 +97,36 @@ def bootstrap(
         Estimate(v, min(low, v), max(high, v), method)
         for v, low, high in zip(value.tolist(), ends[0].tolist(), ends[1].tolist(), strict=True)
     ]
+
+
+def mean_estimate(values: Tensor, rng: torch.Generator, of: str = "samples") -> Estimate:
+    """The mean of one value [n] for each of `of`, with a bootstrap interval."""
+
+    def statistic(weights: Tensor) -> Tensor:
+        return (weights @ values.double() / weights.sum(dim=1))[:, None]
+
+    return bootstrap(statistic, len(values), rng=rng, of=of)[0]
+
+
+def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
+    """How often does one of `higher` [n] exceed one of `lower` [m]? Ties count half.
+
+    Source: DeLong, DeLong & Clarke-Pearson 1988, its variance; on the logit scale, so that it stays in 0…1.
+    """
+    n, m = len(higher), len(lower)
+    ranks = torch.from_numpy(stats.rankdata(torch.cat([higher, lower]).numpy()))
+    own = torch.from_numpy(stats.rankdata(higher.numpy()))
+    other = torch.from_numpy(stats.rankdata(lower.numpy()))
+    above, below = (ranks[:n] - own) / m, 1 - (ranks[n:] - other) / n
+    value = float(above.mean())
+    variance = float(above.var() / n + below.var() / m) if min(n, m) > 1 else 0.25
+    method = f"95 %, DeLong, {n:,} and {m:,} samples"
+    if value in (0.0, 1.0):  # no overlap: the share of either that could still lie on the wrong side
+        reach = 1 - 0.025 ** (1 / min(n, m))
+        return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), method)
+    reach = 1.96 * variance**0.5 / (value * (1 - value))
+    low, high = (float(special.expit(special.logit(value) + side * reach)) for side in (-1, 1))
+    return Estimate(value, low, high, method)
 
 
 def _wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Verdict
 from ganlens.measures import binomial_interval, mean_interval
 from ganlens.probes.charts import GENERATED, REAL
 from ganlens.probes.explain.code_space import CodeSpace, code_spaces, reconstruction_errors
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.probes.explain.plots import Series, line_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
@@ -105,7 +105,7 @@ class OffManifold(Probe):
             pca_errors = _errors(bank, pca, mixtures, settings.held_out)
             task.advance()
         share = share_above(errors.fake, errors.held_out, settings.share)
-        auc, control = (auc_interval(e, errors.held_out) for e in (errors.fake, errors.mixtures))
+        auc, control = (area_under_curve(e, errors.held_out) for e in (errors.fake, errors.mixtures))
         gate = sentences(why_not_believable(bank.autoencoder), _blind(control))
         return Finding(
             probe=self.name,
@@ -117,7 +117,7 @@ class OffManifold(Probe):
                 control.measurement(
                     "control: AUC of the error, linear mixtures of real samples against held-out real",
                     better="higher",
-                    baseline=auc_interval(pca_errors.mixtures, pca_errors.held_out).value,
+                    baseline=area_under_curve(pca_errors.mixtures, pca_errors.held_out).value,
                     what="PCA of the same width; 0.5 is chance",
                 ),
                 reconstruction_measurement(bank.autoencoder),
@@ -157,28 +157,6 @@ def share_above(fake: Tensor, real: Tensor, share: float) -> Estimate:
         binomial_interval(above(at_least), n, 0.975).high,
         f"at least 95 %: exact binomial over {n:,} generated samples at both ends of the exact interval of "
         f"the quantile of {m:,} real ones",
-    )
-
-
-def auc_interval(first: Tensor, second: Tensor) -> Estimate:
-    """How probably does a value of `first` [n] exceed one of `second` [m]? Ties count half.
-
-    The interval is Wilson's with min(n, m) trials. An AUC's variance is at most AUC(1 − AUC)/min(n, m), so it
-    is never too narrow for large samples, and it does not collapse where the two are separated. Source:
-    Birnbaum & Klose 1957.
-    """
-    ordered = second.double().sort().values
-    below = torch.searchsorted(ordered, first.double(), right=False)
-    not_above = torch.searchsorted(ordered, first.double(), right=True)
-    value = float((below + not_above).double().mean()) / 2 / len(ordered)
-    trials, z = min(len(first), len(second)), 1.959964
-    centre = (value + z * z / (2 * trials)) / (1 + z * z / trials)
-    reach = z / (1 + z * z / trials) * (value * (1 - value) / trials + (z / trials) ** 2 / 4) ** 0.5
-    return Estimate(
-        value,
-        min(max(0.0, centre - reach), value),
-        max(min(1.0, centre + reach), value),
-        "95 %, Wilson with the largest variance an AUC can have",
     )
 
 

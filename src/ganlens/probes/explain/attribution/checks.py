@@ -19,7 +19,7 @@ from ganlens.measures import (
 )
 from ganlens.probes.explain.attribution.methods import SIGNED, TITLES, Method, attribute
 from ganlens.probes.explain.attribution.score import Score
-from ganlens.probes.explain.estimate import Estimate, bootstrap
+from ganlens.probes.explain.estimate import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 
 SAME_AS_RANDOMISED = 0.5
@@ -320,15 +320,6 @@ def centre(samples: Tensor) -> Tensor:
     height, width = samples.shape[2:]
     down, along = torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)
     return (2 - down**2 - along**2).expand(len(samples), -1, -1)
-
-
-def mean_estimate(values: Tensor, rng: torch.Generator, of: str = "samples") -> Estimate:
-    """The mean of one value [n] for each of `of`, with a bootstrap interval."""
-
-    def statistic(weights: Tensor) -> Tensor:
-        return (weights @ values.double() / weights.sum(dim=1))[:, None]
-
-    return bootstrap(statistic, len(values), rng=rng, of=of)[0]
 
 
 def _cut(value: float) -> float:
