@@ -57,7 +57,7 @@ def main() -> None:
             if args.merge
             else []
         )
-        for seed in range(args.seeds):
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
             rows += planted(universe, seed, set(args.only) or families)
             record |= {
                 "seeds": len({row.seed for row in rows}),
@@ -176,6 +176,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="of the 10,000 pictures and samples")
     parser.add_argument("--size", type=int, default=32, help="of the pictures, in pixels")
     parser.add_argument("--seeds", type=int, default=1, help="how many; each turns the world's rotations")
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="recorded runs begin at 0: develop on others, as 101"
+    )
     parser.add_argument("--only", nargs="*", default=[], choices=[*families, "runs"], help="some trials")
     parser.add_argument(
         "--merge", action="store_true", help="with --only: put them in their place in the record"
