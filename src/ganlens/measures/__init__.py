@@ -46,6 +46,7 @@ from ganlens.measures.extrapolation import ExtrapolatedDistance, frechet_distanc
 from ganlens.measures.faithfulness import (
     InsertionDeletion,
     ModelRandomisation,
+    Swaps,
     completeness_gap,
     complexity,
     infidelity,
@@ -56,6 +57,8 @@ from ganlens.measures.faithfulness import (
     rank_agreement,
     sparseness,
     stability_over_seeds,
+    swap_infidelity,
+    swap_patches,
 )
 from ganlens.measures.feature_likelihood import LikelihoodGap, feature_likelihood_gap
 from ganlens.measures.frechet import Moments, frechet_distance, frechet_distance_of_moments, moments
@@ -110,6 +113,7 @@ __all__ = [
     "QuadraticClassifier",
     "Realism",
     "SAPScore",
+    "Swaps",
     "TreeClassifier",
     "TwoSampleTest",
     "authenticity",
@@ -170,6 +174,8 @@ __all__ = [
     "sliced_wasserstein",
     "sparseness",
     "stability_over_seeds",
+    "swap_infidelity",
+    "swap_patches",
     "subsample_interval",
     "swapped_in_order",
     "vendi_score",

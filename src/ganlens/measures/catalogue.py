@@ -56,6 +56,7 @@ from ganlens.measures.faithfulness import (
     rank_agreement,
     sparseness,
     stability_over_seeds,
+    swap_infidelity,
 )
 from ganlens.measures.feature_likelihood import feature_likelihood_gap
 from ganlens.measures.frechet import frechet_distance
@@ -523,6 +524,15 @@ CATALOGUE: tuple[CataloguedMeasure, ...] = (
         none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
     ),
     CataloguedMeasure(
+        swap_infidelity,
+        Group.FAITHFULNESS,
+        "maps of samples, and what swaps of patches for a baseline's did to the model's number",
+        "0…1; about 1 for a useless map",
+        "lower",
+        "downwards by about 1/draws: as much of the change is foretold by luck",
+        none_because="it is one value a sample; for the mean over samples take `bootstrap_interval` of them",
+    ),
+    CataloguedMeasure(
         max_sensitivity,
         Group.FAITHFULNESS,
         "samples and a map's method",
@@ -633,6 +643,7 @@ TOOLS = frozenset(
         "replicate_interval",
         "shuffled_codes",
         "subsample_interval",
+        "swap_patches",
         "swapped_in_order",
     }
 )

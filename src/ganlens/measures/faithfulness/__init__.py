@@ -20,10 +20,12 @@ from ganlens.measures.faithfulness.rank_agreement import (
     stability_over_seeds,
 )
 from ganlens.measures.faithfulness.robustness import infidelity, max_sensitivity
+from ganlens.measures.faithfulness.swaps import Swaps, swap_infidelity, swap_patches
 
 __all__ = [
     "InsertionDeletion",
     "ModelRandomisation",
+    "Swaps",
     "completeness_gap",
     "complexity",
     "infidelity",
@@ -34,4 +36,6 @@ __all__ = [
     "rank_agreement",
     "sparseness",
     "stability_over_seeds",
+    "swap_infidelity",
+    "swap_patches",
 ]
