@@ -30,8 +30,8 @@ from ganlens.probes.explain.counterfactuals.baselines import logits_of
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
 from ganlens.probes.explain.counterfactuals.starts import population_rows
-from ganlens.probes.explain.directions.readings import Panel, panel_of
 from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.readings import Panel, panel_of
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject

@@ -17,8 +17,8 @@ from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.naming import named
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
-from ganlens.probes.explain.directions.readings import Panel
 from ganlens.probes.explain.estimate import Estimate, bootstrap
+from ganlens.probes.explain.readings import Panel
 from ganlens.progress import Task
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
-from ganlens.probes.explain.directions.readings import Panel
+from ganlens.probes.explain.readings import Panel
 
 NOTICEABLE = 0.5
 """A reading has to move by this many standard deviations between the ends for an attribute to be named after it."""

@@ -50,8 +50,8 @@ from ganlens.probes.explain.counterfactuals.starts import (
     population_rows,
     real_starts,
 )
-from ganlens.probes.explain.directions.readings import panel_of
 from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.readings import panel_of
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names

@@ -21,10 +21,10 @@ from ganlens.probes.explain.directions.follow import Course, Followed
 from ganlens.probes.explain.directions.likeness import duplicates, likeness, told_apart
 from ganlens.probes.explain.directions.methods import Request, Table, find_directions, is_trained
 from ganlens.probes.explain.directions.naming import Name, name_of
-from ganlens.probes.explain.directions.readings import panel_of
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.interventions import random_directions
 from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.readings import panel_of
 from ganlens.probes.probe import Context
 from ganlens.progress import Task
 from ganlens.randomness import derive_seed, torch_generator

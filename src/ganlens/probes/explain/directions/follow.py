@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ganlens.probes.explain.code_space import CodeSpace
-from ganlens.probes.explain.directions.readings import Panel
 from ganlens.probes.explain.directions.walk import Walk
+from ganlens.probes.explain.readings import Panel
 
 
 @dataclass(frozen=True)

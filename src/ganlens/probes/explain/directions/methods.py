@@ -14,12 +14,12 @@ from ganlens.probes.explain.directions.boundaries import boundaries
 from ganlens.probes.explain.directions.direction_set import DirectionSet, LeftOut, random_set
 from ganlens.probes.explain.directions.latent_clr import contrasted_directions
 from ganlens.probes.explain.directions.principal import ganspace, jacobian
-from ganlens.probes.explain.directions.readings import Panel
 from ganlens.probes.explain.directions.reconstructor import learned_directions
 from ganlens.probes.explain.directions.sefa import sefa
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.interventions import axis_directions
 from ganlens.probes.explain.preconditions import FEWEST, too_few_samples
+from ganlens.probes.explain.readings import Panel
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 

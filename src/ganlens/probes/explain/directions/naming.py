@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganlens.probes.explain.directions.audit import Claim, halves
 from ganlens.probes.explain.directions.follow import Followed
-from ganlens.probes.explain.directions.readings import Panel, with_article
 from ganlens.probes.explain.estimate import Estimate, share
+from ganlens.probes.explain.readings import Panel, with_article
 
 MOSTLY = 0.5
 """Share of a class's newcomers that must come from one other class for the name to say so."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.measures import fit_ridge, r_squared
-from ganlens.probes.explain.directions.picture_statistics import (
+from ganlens.probes.explain.picture_statistics import (
     background,
     picture_statistics,
     statistics_of,
