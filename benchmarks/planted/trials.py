@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
-from ganlens.probes.explain.attribution.checks import centre, edges
+from ganlens.probes.explain.attribution.blind import centre, edges
 from ganlens.probes.explain.interventions import LatentScale
 from ganlens.probes.explain.units.concepts import concepts_for
 from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS, corner_map
