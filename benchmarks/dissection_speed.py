@@ -20,10 +20,12 @@ from pathlib import Path
 
 import torch
 from machine import write_record
+from torch import Tensor
 
 from ganlens import Subject
 from ganlens.probes.explain.units.concepts import Concepts, concepts_for
-from ganlens.probes.explain.units.dissection import dissect, thresholds
+from ganlens.probes.explain.units.dissection import dissect
+from ganlens.probes.explain.units.information import informative_thresholds, top_thresholds
 from ganlens.probes.explain.units.layers import layers_to_dissect
 from ganlens.probes.explain.units.probe import THRESHOLD_SAMPLES
 from ganlens.subject import SampleBank
@@ -36,6 +38,14 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
     wall, processor = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - processor
+
+
+def masks_of(samples: Tensor) -> Tensor:
+    """[n, 4, h, w] of pictures in −1…1."""
+    grey = samples.mean(dim=1)
+    left = torch.zeros_like(grey)
+    left[..., : left.shape[-1] // 2] = 1
+    return torch.stack([grey > 0.5, grey < -0.5, grey.abs() <= 0.5, left > 0], dim=1).float()
 
 
 def main() -> None:
@@ -59,18 +69,29 @@ def main() -> None:
             rows = slice(start, start + bank.batch)
             bank.synthesize(latents[rows], None if labels is None else labels[rows])
 
-    def dissected(concepts: Concepts) -> None:
+    def dissected(concepts: Concepts, informative: bool) -> None:
+        made = bank.synthesize, module, layers
         some = latents[:first], None if labels is None else labels[:first]
-        above = thresholds(bank.synthesize, module, layers, *some, batch=bank.batch)
-        dissect(bank.synthesize, module, layers, above, concepts, latents, labels, batch=bank.batch)
+        above = (
+            informative_thresholds(*made, concepts, *some, batch=bank.batch)
+            if informative
+            else top_thresholds(*made, *some, batch=bank.batch)
+        )
+        dissect(*made, above, concepts, latents, labels, batch=bank.batch)
 
-    cases = {"picture": concepts_for(bank, "picture"), "auto": concepts_for(bank, "auto")}
+    picture = concepts_for(bank, "picture")
+    cases = {
+        "picture": (picture, False),
+        "auto": (concepts_for(bank, "auto"), False),
+        "informative": (picture, True),
+        "masks": (Concepts("four masks", ("bright", "dark", "neither", "left"), masks_of, masks=True), True),
+    }
     plain()  # memory and threads
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in cases}
     for _ in range(args.rounds):
-        for name, concepts in cases.items():
+        for name, case in cases.items():
             alone, alone_processor = seconds(plain)
-            both, both_processor = seconds(lambda concepts=concepts: dissected(concepts))  # type: ignore[misc]
+            both, both_processor = seconds(lambda case=case: dissected(*case))  # type: ignore[misc]
             rows[name].append(
                 {
                     "sampling": alone,
@@ -87,8 +108,10 @@ def main() -> None:
     }
     for name, found in rows.items():
         median = {key: statistics.median(row[key] for row in found) for key in found[0]}
+        concepts, informative = cases[name]
         print(
-            f"{args.samples:,} samples, {len(cases[name].names)} concepts ({cases[name].title}): sampling "
+            f"{args.samples:,} samples, {len(concepts.names)} concepts ({concepts.title}), "
+            f"{'informative' if informative else 'top'} threshold: sampling "
             f"{median['sampling']:.2f} s, dissection {median['dissection']:.2f} s: {median['ratio']:.2f} times "
             f"({median['processor_ratio']:.2f} in processor time; goal at most {GOAL})"
         )

@@ -14,8 +14,13 @@ from ganlens.modality import Images
 from ganlens.probes import Context, probes
 from ganlens.probes.explain.units.claims import claims, matched_units
 from ganlens.probes.explain.units.concepts import Concepts, concepts_for, users_concepts
-from ganlens.probes.explain.units.dissection import dissect, thresholds
-from ganlens.probes.explain.units.interventions import Change, ablation, insertion, shifts, written
+from ganlens.probes.explain.units.dissection import dissect
+from ganlens.probes.explain.units.information import (
+    cell_sums,
+    top_thresholds,
+)
+from ganlens.probes.explain.units.interventions import Change, ablation, insertion, shifts, writing
+from ganlens.probes.explain.units.layer_editor import LayerEditor, from_layer_on
 from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
 from ganlens.probes.explain.units.tail import StreamingTail
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
@@ -153,7 +158,7 @@ def test_statistics_equal_those_of_all_activations_kept_whatever_the_batch(batch
         samples = subject.generator.synthesize(latents)
     maps = outputs["units"]
     scores = Concepts("", ("a", "b"), lambda x: x.flatten(1)[:, [0, 63]])
-    above = thresholds(subject.synthesize, module, layers, latents, None, batch=batch, share=0.1)
+    above = top_thresholds(subject.synthesize, module, layers, latents, None, batch=batch, share=0.1)
     found = dissect(subject.synthesize, module, layers, above, scores, latents, None, batch=batch).layers[0]
     means = maps.mean(dim=(2, 3))
     joined = torch.cat([means, scores.compute(samples)], dim=1).T.double()
@@ -173,13 +178,11 @@ def test_statistics_equal_those_of_all_activations_kept_whatever_the_batch(batch
 
 
 def test_a_mask_whose_side_is_no_multiple_of_the_layer_s_meets_the_stretched_map_exactly():
-    from ganlens.probes.explain.units.dissection import _cell_sums
-
     rng = torch.Generator().manual_seed(0)
     firing, mask = torch.rand(2, 3, 3, 4, generator=rng), torch.rand(2, 1, 7, 9, generator=rng)
     stretched = functional.interpolate(firing, size=(7, 9), mode="nearest")
     wanted = (stretched * mask).sum(dim=(2, 3))
-    assert torch.allclose((firing * _cell_sums(mask, (3, 4))).sum(dim=(2, 3)), wanted, atol=1e-5)
+    assert torch.allclose((firing * cell_sums(mask, (3, 4))).sum(dim=(2, 3)), wanted, atol=1e-5)
 
 
 # ---- writing into units
@@ -198,10 +201,10 @@ def test_removal_writes_its_own_unit_everywhere_and_insertion_its_own_places_and
         # `paint` sees what was written: its input is caught there
         seen = []
         handle = module.paint.register_forward_pre_hook(lambda part, inputs: seen.append(inputs[0].clone()))
-        with written(module, layer, units, change):
-            subject.synthesize(latents)
+        editor = LayerEditor(subject.synthesize, module, "units", latents, None)
+        editor.samples(writing(layer, units, change))
         handle.remove()
-        return seen[0]
+        return seen[-1]
 
     with capture(module, ["units"]) as outputs:
         subject.synthesize(latents)
@@ -225,13 +228,76 @@ def test_units_that_share_a_batch_get_what_they_get_alone():
         return x.flatten(1)
 
     def moved(batch: int) -> torch.Tensor:
-        module = subject.generator.module
-        return shifts(
-            subject.synthesize, module, layer, units, ablation(layer), look, latents, None, batch=batch
-        )
+        editor = LayerEditor(subject.synthesize, subject.generator.module, "units", latents, None)
+        return shifts(editor, layer, units, ablation(layer), look, batch=batch)
 
     assert torch.equal(moved(6), moved(18))
     assert not moved(18)[2].any()  # the dead unit
+
+
+class Passing(Planted):
+    """What a label, or the latent itself, adds to the picture passes by the layer."""
+
+    num_classes = 3
+
+    def __init__(self, by: str) -> None:
+        super().__init__()
+        self.by = by
+        if by == "nothing":
+            self.num_classes = 0
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        picture = super().forward(z)
+        if self.by == "label" and labels is not None:
+            return picture + 0.1 * labels[:, None, None, None]
+        return picture + 0.1 * z.mean(dim=1)[:, None, None, None] * (self.by == "latent")
+
+
+@pytest.mark.parametrize("by", ["nothing", "label", "latent"])
+def test_a_generator_is_run_from_a_layer_on_only_where_nothing_passes_by_it(by):
+    subject = subject_of(Passing(by))
+    module, layer = subject.generator.module, Layer("units", UNITS, (4, 4))
+    onward = from_layer_on(subject.generator, "units")
+    assert (onward is not None) is (by == "nothing")
+    latents = torch.randn(6, UNITS, generator=torch.Generator().manual_seed(101))
+    labels = torch.arange(6) % 3 if subject.num_classes else None
+    runs = []
+    module.spread.register_forward_hook(lambda part, inputs, output: runs.append(len(output)))
+    editor = LayerEditor(subject.synthesize, module, "units", latents, labels, onward=onward)
+    units = torch.tensor([MARK, STRIPE, MARK, 0, 1, 2, 3])
+    rows = torch.tensor([5, 0, 0, 1, 2, 3, 4])
+    found = editor.samples(writing(layer, units, ablation(layer)), rows)
+    assert runs == ([6, 1] if by == "nothing" else [6, 7])  # what comes before: for one latent, or for all
+    with capture(module, ["units"]) as outputs:
+        subject.synthesize(latents[rows], None if labels is None else labels[rows])
+    maps = outputs["units"].clone()
+    maps[torch.arange(7), units] = 0
+    wanted = module.grow(module.paint(maps)) - 1
+    wanted = wanted.clamp(-1, 1)
+    if by == "label":
+        wanted = wanted + 0.1 * labels[rows][:, None, None, None]
+    if by == "latent":
+        wanted = wanted + 0.1 * latents[rows].mean(dim=1)[:, None, None, None]
+    assert torch.allclose(found, wanted, atol=1e-5)
+    module.spread._forward_hooks.clear()
+    assert not any(part._forward_hooks for part in module.modules())
+
+
+def test_a_layer_that_is_overwritten_behind_is_taken_as_it_was():
+    hidden = nn.Linear(6, 6)
+    subject = subject_of(
+        nn.Sequential(hidden, nn.ReLU(inplace=True), nn.Linear(6, 2)), latent=6, images=False
+    )
+    module, latents = (
+        subject.generator.module,
+        torch.randn(5, 6, generator=torch.Generator().manual_seed(101)),
+    )
+    editor = LayerEditor(
+        subject.synthesize, module, "0", latents, None, onward=from_layer_on(subject.generator, "0")
+    )
+    for _ in range(2):  # the kept outputs are not written into, either
+        samples = editor.samples(lambda output: output + 0.5)
+        assert torch.allclose(samples, module[2]((hidden(latents) + 0.5).relu()), atol=1e-6)
 
 
 # ---- claims
@@ -346,10 +412,8 @@ def test_the_two_units_that_make_a_concept_are_its_smallest_set(differentiable):
     layer = Layer("units", UNITS, (4, 4))
     latents = torch.randn(192, UNITS, generator=torch.Generator().manual_seed(0))
     deviation = float(concepts.scores(subject.synthesize(latents)).std())
-    moved = shifts(
-        workshop.make, workshop.module, layer, torch.arange(UNITS), ablation(layer), concepts.scores,
-        latents[:64], None, batch=128,
-    )  # fmt: skip
+    editor = workshop.editor(layer, latents[:64], None)
+    moved = shifts(editor, layer, torch.arange(UNITS), ablation(layer), concepts.scores, batch=128)
     trial = LayerTrial(Shell(layer), torch.arange(UNITS), moved / deviation, [], None)
     found = unit_set(workshop, subject, trial, 0, deviation, (latents[:64], None), (latents[64:], None))
     assert found.how == ("learned" if differentiable else "greedy")
@@ -387,7 +451,17 @@ def test_points_from_dense_layers_have_units_as_well():
     out.weight.data, out.bias.data = torch.full((2, 12), 0.1), torch.zeros(2)
     out.weight.data[0, 4] = 3.0
     finding = ask(subject_of(nn.Sequential(hidden, nn.ReLU(), out), latent=12, images=False), sets=0)
-    assert finding.headline.startswith("Unit 4 of 1 makes coordinate 1: without it coordinate 1 falls by")
+    assert finding.headline.startswith(
+        "Unit 4 of layer 1 makes coordinate 1: without it coordinate 1 falls by"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("block8", "block8"), ("to_image", "to_image"), ("2", "layer 2"), ("net.4", "layer net.4")],
+)
+def test_a_layer_is_called_by_its_name_and_a_layer_where_that_is_no_word(name, said):
+    assert Layer(name, 2, (1, 1)).called == said
 
 
 # ---- concepts
@@ -407,7 +481,7 @@ def test_a_user_s_masks_give_iou():
     assert concepts.masks and concepts.names == ("mark",)
     layers = [Layer("units", UNITS, (4, 4))]
     module, latents = subject.generator.module, bank_of(subject).latents(800)
-    above = thresholds(subject.synthesize, module, layers, latents, None, batch=128)
+    above = top_thresholds(subject.synthesize, module, layers, latents, None, batch=128)
     found = dissect(subject.synthesize, module, layers, above, concepts, latents, None, batch=128).layers[0]
     assert found.iou[:, 0].argmax() == MARK and found.iou[MARK, 0] > 0.3
     assert found.iou[torch.arange(UNITS) != MARK].max() < 0.05

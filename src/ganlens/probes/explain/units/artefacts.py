@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlens.measures import frechet_distance, replicate_interval
 from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.explain.units.claims import matched_units
-from ganlens.probes.explain.units.interventions import ablation, written
+from ganlens.probes.explain.units.interventions import ablation, writing
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
 from ganlens.subject import SampleBank
@@ -79,36 +79,40 @@ def suspects(
     reals = bank.features(space, "held_out").double()
     extract = bank.space(space).extract
     latents, labels = draw(REPLICATES * workshop.batch)
+    replicates = [
+        (latents[rows], None if labels is None else labels[rows])
+        for rows in torch.arange(len(latents)).split(workshop.batch)
+    ]
 
-    def distances(layer: Layer, unit: int | None) -> Tensor:
-        found = []
-        for rows in torch.arange(len(latents)).split(workshop.batch):
-            z, y = latents[rows], None if labels is None else labels[rows]
-            if unit is None:
-                samples = workshop.make(z, y)
-            else:
-                with written(workshop.module, layer, torch.full((len(rows),), unit), ablation(layer)):
-                    samples = workshop.make(z, y)
-            with torch.no_grad():
-                features = extract(samples.to(bank.device)).flatten(1).double().cpu()
-            found.append(float(frechet_distance(features, reals)))
-        return torch.tensor(found, dtype=torch.float64)
+    def distance(samples: Tensor) -> float:
+        with torch.no_grad():
+            features = extract(samples.to(bank.device)).flatten(1).double().cpu()
+        return float(frechet_distance(features, reals))
 
-    as_it_is = distances(trials[0].layer, None)
+    def without(layer: Layer, units: Sequence[int]) -> dict[int, Tensor]:
+        """For each unit the distances [replicates] of samples without it."""
+        found: dict[int, list[float]] = {unit: [] for unit in units}
+        for editor in (workshop.editor(layer, *rows) for rows in replicates):
+            for unit, distances in found.items():
+                write = writing(layer, torch.full((len(editor),), unit), ablation(layer))
+                with torch.no_grad():
+                    distances.append(distance(editor.samples(write)))
+        return {unit: torch.tensor(distances, dtype=torch.float64) for unit, distances in found.items()}
+
+    as_it_is = torch.tensor([distance(workshop.make(*rows)) for rows in replicates], dtype=torch.float64)
     scale = max(float(as_it_is.mean()), 1e-12)
     found = []
     for trial, place in _candidates(trials):
-        own = (distances(trial.layer, int(trial.tested[place])) - as_it_is) / scale
-        rivals = matched_units(trial.statistics.activity[trial.tested], RIVALS)[place]
-        lowest = min(
-            (float((distances(trial.layer, int(trial.tested[r])) - as_it_is).mean()) / scale for r in rivals),
-            default=0.0,
-        )
+        rivals = matched_units(trial.statistics.activity[trial.tested], RIVALS)[place].tolist()
+        unit, *others = (int(trial.tested[p]) for p in (place, *rivals))
+        changes = {u: (d - as_it_is) / scale for u, d in without(trial.layer, [unit, *others]).items()}
+        own = changes[unit]
+        lowest = min((float(changes[other].mean()) for other in others), default=0.0)
         ends = replicate_interval(own)
         change = Estimate(
             float(own.mean()), ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"
         )
-        found.append(Suspect(trial.layer, int(trial.tested[place]), change, lowest, bank.title(space)))
+        found.append(Suspect(trial.layer, unit, change, lowest, bank.title(space)))
     return found
 
 

@@ -99,7 +99,7 @@ def headline(result: Conclusion) -> str:
     name = result.concepts.names[claim.concept]
     way = "falls" if claim.agreement > 0 else "rises"
     best = (
-        f"Unit {claim.unit} of {trial.layer.name} {deed(name, claim.agreement > 0)}: without it "
+        f"Unit {claim.unit} of {trial.layer.called} {deed(name, claim.agreement > 0)}: without it "
         f"{name} {way} by {effect.value:.2f} standard deviations ({effect.low:.2f} to {effect.high:.2f}; units as "
         f"active {claim.matched:.2f} at most)."
     )
@@ -128,7 +128,7 @@ def deed(concept: str, fires_with: bool) -> str:
 def _artefact_sentence(result: Conclusion) -> str:
     if not result.artefacts:
         return ""
-    named = ", ".join(f"unit {each.unit} of {each.layer.name}" for each in result.artefacts)
+    named = ", ".join(f"unit {each.unit} of {each.layer.called}" for each in result.artefacts)
     best = min(result.artefacts, key=lambda each: each.change.value)
     return f"Without {named} samples come nearer to real ones (Fréchet distance {best.change.value:+.0%})."
 
@@ -157,7 +157,7 @@ def measurements(result: Conclusion) -> list[Measurement]:
         )
     ]
     for trial, claim in result.ranked[:LISTED]:
-        where = f"unit {claim.unit} of {trial.layer.name}"
+        where = f"unit {claim.unit} of {trial.layer.called}"
         lines.append(
             claim.effect.measurement(
                 f"{where} removed, {'fall' if claim.agreement > 0 else 'rise'} of {names[claim.concept]}",
@@ -181,7 +181,7 @@ def measurements(result: Conclusion) -> list[Measurement]:
         size = found.sizes[found.enough]
         lines.append(
             found.fall[found.enough].measurement(
-                f"{found.how} set of {size} unit{'s' * (size != 1)} of {found.layer.name} removed, fall of "
+                f"{found.how} set of {size} unit{'s' * (size != 1)} of {found.layer.called} removed, fall of "
                 f"{names[found.concept]}",
                 unit="standard deviations",
                 better="higher",
@@ -192,7 +192,7 @@ def measurements(result: Conclusion) -> list[Measurement]:
         )
     lines += [
         suspect.change.measurement(
-            f"change of the Fréchet distance without unit {suspect.unit} of {suspect.layer.name}, {suspect.space}",
+            f"change of the Fréchet distance without unit {suspect.unit} of {suspect.layer.called}, {suspect.space}",
             unit="share of it",
             better="neither",
             baseline=suspect.matched,
@@ -204,7 +204,8 @@ def measurements(result: Conclusion) -> list[Measurement]:
 
 
 def arrays(result: Conclusion) -> dict[str, Tensor]:
-    """By layer: effects and agreement [units, concepts], thresholds and self-scores [units].
+    """By layer: effects and agreement [units, concepts], thresholds and self-scores [units], and where each concept
+    has its own, thresholds [units, concepts].
 
     Effects are the mean change of each concept by the unit's removal, in standard deviations (NaN for units that
     were not removed).
@@ -221,6 +222,8 @@ def arrays(result: Conclusion) -> dict[str, Tensor]:
         arrays[f"{kind}_{name}"] = trial.statistics.agreement.float()
         arrays[f"thresholds_{name}"] = trial.statistics.threshold.float()
         arrays[f"self_score_{name}"] = scores
+        if trial.statistics.for_concept is not None:
+            arrays[f"thresholds_for_concepts_{name}"] = trial.statistics.for_concept.float()
     for found in result.sets:
         arrays[f"set_{found.layer.name}_{result.concepts.names[found.concept]}"] = found.order[
             : found.sizes[found.enough]

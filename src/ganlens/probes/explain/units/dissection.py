@@ -7,32 +7,19 @@ Source: Bau et al. 2019 (arXiv 1811.10597).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from ganlens.probes.explain.units.concepts import Concepts
+from ganlens.probes.explain.units.information import Firing, Make, cell_sums, meeting
 from ganlens.probes.explain.units.layers import Layer, as_maps
-from ganlens.probes.explain.units.tail import StreamingTail
 from ganlens.progress import Task
 from ganlens.subject.hooks import capture
 
-Make = Callable[[Tensor, Tensor | None], Tensor]
-"""Samples [n, …] on the CPU for latents and labels, without gradients."""
-
-TOP_SHARE = 0.005
-"""A unit fires where its activation is among its highest half per cent."""
 TOP_SAMPLES = 8
-
-
-@dataclass(frozen=True)
-class Firing:
-    """When the units of a layer fire: `above` [u] this, and then typically with `high` [u]."""
-
-    above: Tensor
-    high: Tensor
 
 
 @dataclass
@@ -50,6 +37,7 @@ class LayerStatistics:
         correlation: [u, k] of that mean with each concept's score; 0 where either never varies.
         firing: [u, h, w] share of samples in which it fires, place by place.
         iou: [u, k] of where it fires with the concept's mask, or None without masks.
+        for_concept: [u, k] the threshold that the IoU with each concept is for, or None where it is `threshold`.
         top: [u, ≤ 8] the samples in which its mean activation is largest, largest first.
     """
 
@@ -64,6 +52,7 @@ class LayerStatistics:
     firing: Tensor
     iou: Tensor | None
     top: Tensor
+    for_concept: Tensor | None = None
 
     @property
     def agreement(self) -> Tensor:
@@ -78,29 +67,6 @@ class Dissection:
     layers: list[LayerStatistics]
     concept_mean: Tensor
     concept_deviation: Tensor
-
-
-def thresholds(
-    make: Make,
-    module: nn.Module,
-    layers: Sequence[Layer],
-    latents: Tensor,
-    labels: Tensor | None,
-    *,
-    batch: int,
-    share: float = TOP_SHARE,
-) -> list[Firing]:
-    """For each layer the activations that `share` of all places in all samples exceed, and what is usual there."""
-    tails = [
-        StreamingTail(layer.units, share, len(latents) * layer.places[0] * layer.places[1])
-        for layer in layers
-    ]
-    with capture(module, [layer.name for layer in layers]) as outputs:
-        for rows in torch.arange(len(latents)).split(batch):
-            make(latents[rows], None if labels is None else labels[rows])
-            for layer, tail in zip(layers, tails, strict=True):
-                tail.add(as_maps(outputs[layer.name]).transpose(0, 1).flatten(1))
-    return [Firing(tail.quantile(), tail.typical()) for tail in tails]
 
 
 def dissect(
@@ -150,8 +116,8 @@ class _Sums:
     cross: Tensor | None = None
     fired: Tensor = field(init=False)
     overlap: Tensor | None = None
+    area: Tensor | None = None
     mask_area: Tensor | None = None
-    mask_size: tuple[int, int] = (1, 1)
     best: Tensor = field(init=False)
     best_rows: Tensor = field(init=False)
     buffer: Tensor | None = None
@@ -169,24 +135,34 @@ class _Sums:
         self.total += means.double().sum(dim=0).cpu()
         self.square += means.double().square().sum(dim=0).cpu()
         cross = (means.double().T @ scores.double()).cpu()
-        self.cross = cross if self.cross is None else self.cross + cross
+        self.cross = _plus(self.cross, cross)
         if self.buffer is None or self.buffer.shape != maps.shape:
             self.buffer = torch.empty_like(maps)
         # Comparing into floats is several times as fast as making and counting booleans.
         firing = torch.gt(maps, self.fires.above.to(maps)[:, None, None], out=self.buffer)
         self.fired += firing.sum(dim=0).cpu()
         if masks is not None:
-            self._add_masks(firing, masks)
+            self._add_masks(maps, firing, masks)
         self._keep_best(means.T.cpu(), rows)
 
-    def _add_masks(self, firing: Tensor, masks: Tensor) -> None:
+    def _add_masks(self, maps: Tensor, firing: Tensor, masks: Tensor) -> None:
         """The firing map stretched to the mask, cell by cell, meets the mask: the same as pooling the mask."""
-        cells = _cell_sums(masks.to(firing), self.layer.places)
-        overlap = torch.einsum("nchw,nkhw->ck", firing, cells).double().cpu()
-        area = masks.double().sum(dim=(0, 2, 3)).cpu()
-        self.mask_size = (masks.shape[2], masks.shape[3])
-        self.overlap = overlap if self.overlap is None else self.overlap + overlap
-        self.mask_area = area if self.mask_area is None else self.mask_area + area
+        cells = cell_sums(masks.to(maps), self.layer.places)
+        weight = cell_sums(maps.new_ones(1, 1, *masks.shape[2:]), self.layer.places)[0, 0].double()
+        if self.fires.for_concept is None:
+            overlap = meeting(firing, cells)
+            area = (firing.sum(dim=0).double() * weight).sum(dim=(1, 2))[:, None]
+        else:
+            each = []
+            for number, above in enumerate(self.fires.for_concept.to(maps).T):
+                torch.gt(maps, above[:, None, None], out=firing)
+                pixels = (firing.sum(dim=0).double() * weight).sum(dim=(1, 2))
+                each.append(torch.stack([meeting(firing, cells[:, number : number + 1])[:, 0], pixels]))
+            overlap, area = torch.stack(each, dim=2)
+        there = masks.double().sum(dim=(0, 2, 3)).cpu()
+        self.overlap = _plus(self.overlap, overlap.cpu())
+        self.area = _plus(self.area, area.cpu())
+        self.mask_area = _plus(self.mask_area, there)
 
     def _keep_best(self, means: Tensor, rows: Tensor) -> None:
         values = torch.cat([self.best, means], dim=1)
@@ -214,26 +190,15 @@ class _Sums:
             self.fired / n,
             self._iou(),
             self.best_rows,
+            None if self.fires.for_concept is None else self.fires.for_concept.cpu(),
         )
 
     def _iou(self) -> Tensor | None:
-        if self.overlap is None or self.mask_area is None:
+        if self.overlap is None or self.area is None or self.mask_area is None:
             return None
-        cells = _cell_sums(torch.ones(1, 1, *self.mask_size, dtype=torch.float64), self.layer.places)[0, 0]
-        area = (self.fired * cells).sum(dim=(1, 2))
-        union = area[:, None] + self.mask_area - self.overlap
+        union = self.area + self.mask_area - self.overlap
         return torch.where(union > 0, self.overlap / union.clamp(min=1e-300), 0.0)
 
 
-def _cell_sums(masks: Tensor, places: tuple[int, int]) -> Tensor:
-    """Sums [n, k, h, w] of masks [n, k, H, W] over the pixels that lie in each of h × w cells.
-
-    Pixel y lies in cell ⌊y·h/H⌋, as when a map is stretched by repeating its cells; any sizes will do.
-    """
-    for dim, cells in ((2, places[0]), (3, places[1])):
-        side = masks.shape[dim]
-        of = torch.arange(side, device=masks.device) * cells // side
-        shape = list(masks.shape)
-        shape[dim] = cells
-        masks = masks.new_zeros(shape).index_add(dim, of, masks)
-    return masks
+def _plus(before: Tensor | None, more: Tensor) -> Tensor:
+    return more if before is None else before + more

@@ -13,7 +13,7 @@ from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.explain.plots import Series, bar_chart, line_chart
 from ganlens.probes.explain.units.artefacts import Suspect
 from ganlens.probes.explain.units.claims import Claim
-from ganlens.probes.explain.units.interventions import ablation, written
+from ganlens.probes.explain.units.interventions import ablation, writing
 from ganlens.probes.explain.units.layers import as_maps
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
 from ganlens.probes.explain.units.unit_sets import UnitSet
@@ -123,7 +123,7 @@ def top_pictures(
         row = outlined(samples, fired[:, None].float(), dense=trial.layer.dense)
         rows.append(row[torch.arange(COLUMNS) % len(row)])
     said = "; ".join(
-        f"unit {claim.unit} of {trial.layer.name} ({fires(claim.agreement)} {names[claim.concept]})"
+        f"unit {claim.unit} of {trial.layer.called} ({fires(claim.agreement)} {names[claim.concept]})"
         for trial, claim in ranked[:PICTURED]
     )
     outline = "" if all(trial.layer.dense for trial, _ in ranked[:PICTURED]) else ", outlined where it fires"
@@ -166,7 +166,7 @@ def strips(
         pictures.append(
             Picture(
                 subject.modality.pairs(before, after, difference=True),
-                f"Unit {claim.unit} of {trial.layer.name}, removed: above the samples in which it is most active, "
+                f"Unit {claim.unit} of {trial.layer.called}, removed: above the samples in which it is most active, "
                 "below them the same without it, then what changed (blue: darker, orange: brighter). Look for a "
                 f"change in {names[claim.concept]}.",
             )
@@ -181,10 +181,10 @@ def with_and_without(
     count = int(rows.max()) + 1
     conditions = bank.conditions(count)
     latents, labels = bank.latents(count)[rows], None if conditions is None else conditions[rows]
-    before = workshop.make(latents, labels)
-    with written(workshop.module, trial.layer, torch.full((len(rows),), unit), ablation(trial.layer)):
-        after = workshop.make(latents, labels)
-    return before, after
+    editor = workshop.editor(trial.layer, latents, labels)
+    with torch.no_grad():
+        after = editor.samples(writing(trial.layer, torch.full((len(rows),), unit), ablation(trial.layer)))
+    return editor.before, after.cpu()
 
 
 def set_plots(sets: Sequence[UnitSet], names: tuple[str, ...]) -> list[Plot]:
@@ -203,7 +203,7 @@ def set_plots(sets: Sequence[UnitSet], names: tuple[str, ...]) -> list[Plot]:
                 logarithmic=True,
                 line=(found.sizes[found.enough], "enough"),
             ),
-            f"Removing sets of units of {found.layer.name}. A set means something where its line lies well above "
+            f"Removing sets of units of {found.layer.called}. A set means something where its line lies well above "
             "the random one; a learned set is worth learning where it lies above the single ones.",
         )
         for found in sets

@@ -31,14 +31,11 @@ def insert(
     units = sorted({claim.unit for claim in wanted} | {int(u) for c in wanted for u in others[place[c.unit]]})
     moved = in_deviations(
         shifts(
-            workshop.make,
-            workshop.module,
+            workshop.editor(trial.layer, latents, labels),
             trial.layer,
             torch.tensor(units),
             insertion(statistics.firing, statistics.high),
             workshop.concepts.scores,
-            latents,
-            labels,
             batch=workshop.batch,
         ),
         deviation,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlens.probes.explain.units.concepts import Concepts
-from ganlens.probes.explain.units.dissection import Make
+from ganlens.probes.explain.units.layer_editor import LayerEditor
 from ganlens.probes.explain.units.layers import Layer, as_maps
 from ganlens.progress import Task
-from ganlens.subject.hooks import edit
 
 OFTEN = 0.5
 """A unit's usual places: where it fires at least so many times as often as at the place where it does most."""
@@ -48,9 +46,8 @@ def insertion(firing: Tensor, high: Tensor) -> Change:
     return Change(high.float(), (firing >= OFTEN * most) & (most > 0))
 
 
-@contextmanager
-def written(module: nn.Module, layer: Layer, units: Tensor, change: Change) -> Iterator[None]:
-    """Within the block, row i of the layer's output has unit units[i] changed. `units` [n]."""
+def writing(layer: Layer, units: Tensor, change: Change) -> Callable[[Tensor], Tensor]:
+    """The change of a layer's output [n, …] that changes unit units[i] in row i. `units` [n]."""
     rows = torch.arange(len(units))
 
     def write(output: Tensor) -> Tensor:
@@ -64,30 +61,24 @@ def written(module: nn.Module, layer: Layer, units: Tensor, change: Change) -> I
             maps[rows, units] = torch.where(where, value, maps[rows, units])
         return changed
 
-    with edit(module, layer.name, write):
-        yield
+    return write
 
 
-@contextmanager
-def scaled(module: nn.Module, layer: Layer, keep: Tensor) -> Iterator[None]:
-    """Within the block, unit j of every sample is multiplied by keep[j]; gradients pass to `keep` [u]."""
+def scaling(keep: Tensor) -> Callable[[Tensor], Tensor]:
+    """The change of a layer's output that multiplies unit j of every row by keep[j]; gradients pass to `keep` [u]."""
 
     def shrink(output: Tensor) -> Tensor:
         return (as_maps(output) * keep.to(output)[:, None, None]).reshape(output.shape)
 
-    with edit(module, layer.name, shrink):
-        yield
+    return shrink
 
 
 def shifts(
-    make: Make,
-    module: nn.Module,
+    editor: LayerEditor,
     layer: Layer,
     units: Tensor,
     change: Change,
     measure: Callable[[Tensor], Tensor],
-    latents: Tensor,
-    labels: Tensor | None,
     *,
     batch: int,
     task: Task | None = None,
@@ -97,20 +88,19 @@ def shifts(
     Several units share a batch: one forward pass makes `batch` samples, each with its own unit changed.
 
     Args:
+        editor: of n latents, at most `batch` of them.
         units: [v] which ones.
         measure: numbers [n, k] of samples.
-        latents: [n, …], at most `batch` of them.
     """
-    n = len(latents)
-    before = measure(make(latents, labels)).float().cpu()
+    n = len(editor)
+    before = measure(editor.before).float().cpu()
     together = max(1, batch // n)
     found = torch.empty(len(units), n, before.shape[1])
     for start in range(0, len(units), together):
         part = units[start : start + together]
-        repeated = latents.repeat(len(part), *[1] * (latents.ndim - 1))
-        asked = None if labels is None else labels.repeat(len(part))
-        with written(module, layer, part.repeat_interleave(n), change):
-            samples = make(repeated, asked)
+        write = writing(layer, part.repeat_interleave(n), change)
+        with torch.no_grad():
+            samples = editor.samples(write, torch.arange(n).repeat(len(part)))
         after = measure(samples).float().cpu()
         found[start : start + len(part)] = after.unflatten(0, (len(part), n)) - before
         if task is not None:
@@ -118,19 +108,10 @@ def shifts(
     return found
 
 
-def set_shift(
-    make: Make,
-    module: nn.Module,
-    layer: Layer,
-    units: Tensor,
-    concepts: Concepts,
-    latents: Tensor,
-    labels: Tensor | None,
-) -> Tensor:
+def set_shift(editor: LayerEditor, layer: Layer, units: Tensor, concepts: Concepts) -> Tensor:
     """By how much switching all of `units` off at once moves each concept: [n, k]."""
     keep = torch.ones(layer.units)
     keep[units] = 0
-    before = concepts.scores(make(latents, labels)).float().cpu()
-    with scaled(module, layer, keep):
-        after = concepts.scores(make(latents, labels))
-    return after.float().cpu() - before
+    with torch.no_grad():
+        after = concepts.scores(editor.samples(scaling(keep))).float().cpu()
+        return after - concepts.scores(editor.before).float().cpu()

@@ -31,9 +31,24 @@ class Layer:
     places: tuple[int, int]
 
     @property
+    def cells(self) -> int:
+        """How many places there are."""
+        return self.places[0] * self.places[1]
+
+    @property
+    def called(self) -> str:
+        """The layer in a sentence: a name that is a word as it is, any other as "layer net.4"."""
+        return layer_in_words(self.name)
+
+    @property
     def dense(self) -> bool:
         """Whether its units have no place."""
         return self.places == (1, 1)
+
+
+def layer_in_words(name: str) -> str:
+    """A layer's name in a sentence: a word as it is ("block8"), a number or a path as "layer net.4"."""
+    return name if name.isidentifier() else f"layer {name}"
 
 
 def as_maps(output: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -48,6 +48,11 @@ class UnitsSettings(ProbeSettings):
         description="Where concepts come from: auto, classes, factors, code, picture, or python:module:function "
         "of samples [n, …] that gives scores [n, k] or masks [n, k, height, width], alone or with their names",
     )
+    threshold: Literal["auto", "information", "top"] = Field(
+        "auto",
+        description="Above which activation a unit fires: where that says most about a concept (information), in "
+        "its top half per cent (top), or the first for concepts that are masks and the second for others (auto)",
+    )
     samples: int = Field(10_000, ge=FEWEST, description="The most samples in the dissection")
     units: int = Field(
         512, ge=3, description="The most units of a layer to remove one by one, those that vary most first"
@@ -71,8 +76,12 @@ class Units(Probe):
     method: ClassVar[str] = (
         "Dissection. One pass over the samples finds with which concept each unit (channel of a layer) fires: the "
         "correlation of its mean activation with the concept's score, or, where masks are given, the IoU of the "
-        "mask with where the activation is in its top 0.5 % (stretched to the mask's size; the threshold comes "
-        "from a first pass over 1,000 samples). Faint ones (correlation below 0.1, IoU below 0.05) are dropped. "
+        "mask with where the unit fires (stretched to the mask's size). It fires above a threshold found on 1,000 "
+        "samples: of 16, which 0.5 % to 80 % of its activations exceed, the one at which firing shares most "
+        "information with the concept (mutual information over joint entropy; in its top 0.5 % where that is no "
+        "more than chance, p > 1 % for all its candidates and concepts together), or in its top 0.5 % "
+        "throughout (setting threshold; auto takes the first for masks, the second for scores, which say nothing "
+        "of places). Faint ones (correlation below 0.1, IoU below 0.05) are dropped. "
         "Then every unit is removed (set to 0 everywhere) on fresh latents. Half of them choose its concept, the "
         "one by which it stands out most from the 8 units of its layer nearest in mean activation; the other half "
         "measures how far that concept falls, in its standard deviations (bootstrap interval over latents). "
@@ -113,7 +122,14 @@ class Units(Probe):
         module = subject.generator.module
         assert module is not None  # its layers are reached through it
         workshop = Workshop(
-            bank.synthesize, module, concepts, bank.batch, context.seed, distance_to_reals(bank)
+            bank.synthesize,
+            module,
+            concepts,
+            bank.batch,
+            context.seed,
+            distance_to_reals(bank),
+            settings.threshold == "information" or (settings.threshold == "auto" and concepts.masks),
+            subject.generator,
         )
         draws = _draws(bank, layers, settings)
         count = len(draws.statistics[0]) + sum(min(layer.units, settings.units) for layer in layers)
@@ -204,6 +220,8 @@ def _control(
             workshop.concepts,
             bank.batch,
             workshop.seed,
+            informative=workshop.informative,
+            generator=shuffled.generator,
         )
         layers = layers_to_dissect(shuffled, settings.layers)
         _, trials = try_units(

@@ -6,18 +6,21 @@ The same is done to the generator and to its shuffled copy, of which nothing sho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from ganlens.probes.explain.units.claims import Claim, claims
 from ganlens.probes.explain.units.concepts import Concepts
-from ganlens.probes.explain.units.dissection import Dissection, LayerStatistics, Make, dissect, thresholds
+from ganlens.probes.explain.units.dissection import Dissection, LayerStatistics, dissect
+from ganlens.probes.explain.units.information import Make, informative_thresholds, top_thresholds
 from ganlens.probes.explain.units.interventions import ablation, shifts
+from ganlens.probes.explain.units.layer_editor import LayerEditor, Onward, from_layer_on
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
+from ganlens.subject.adapters import AdaptedGenerator
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Workshop:
         batch: samples made at once.
         seed: of every draw.
         distance: [n, 1] of samples to the nearest real one, or None where there are none.
+        informative: whether a unit fires where that says most about a concept; else in its top half per cent.
+        generator: the one behind `make`, if it may be run from a layer on; None to run all of it every time.
     """
 
     make: Make
@@ -39,6 +44,16 @@ class Workshop:
     batch: int
     seed: int
     distance: Callable[[Tensor], Tensor] | None = None
+    informative: bool = False
+    generator: AdaptedGenerator | None = None
+    _onward: dict[str, Onward | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def editor(self, layer: Layer, latents: Tensor, labels: Tensor | None) -> LayerEditor:
+        """For samples of these latents with the layer's units changed."""
+        if self.generator is not None and layer.name not in self._onward:
+            self._onward[layer.name] = from_layer_on(self.generator, layer.name)
+        onward = self._onward.get(layer.name)
+        return LayerEditor(self.make, self.module, layer.name, latents, labels, onward=onward)
 
     def look(self, samples: Tensor) -> Tensor:
         """Scores [n, k] of samples, and behind them the distance, if there is one."""
@@ -99,11 +114,14 @@ def try_units(
         deviation: [k] of each concept, to measure effects in; default: over the samples dissected.
         first: for each layer's name units that are removed in any case.
     """
-    above = thresholds(workshop.make, workshop.module, layers, *draws.thresholds, batch=workshop.batch)
+    made = workshop.make, workshop.module, layers
+    above = (
+        informative_thresholds(*made, workshop.concepts, *draws.thresholds, batch=workshop.batch)
+        if workshop.informative
+        else top_thresholds(*made, *draws.thresholds, batch=workshop.batch)
+    )
     dissection = dissect(
-        workshop.make,
-        workshop.module,
-        layers,
+        *made,
         above,
         workshop.concepts,
         *draws.statistics,
@@ -118,13 +136,11 @@ def try_units(
         wanted = list(dict.fromkeys([*(first or {}).get(layer.name, ()), *varied]))
         tested = torch.tensor(wanted[:most]).sort().values
         moved = shifts(
-            workshop.make,
-            workshop.module,
+            workshop.editor(layer, *draws.removals),
             layer,
             tested,
             ablation(layer),
             workshop.look,
-            *draws.removals,
             batch=workshop.batch,
             task=task,
         )

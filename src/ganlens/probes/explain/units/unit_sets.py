@@ -5,13 +5,13 @@ Source: Bau et al. 2019 (arXiv 1811.10597), who learn how much of each unit to t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ganlens.probes.explain.estimate import Estimate, bootstrap
-from ganlens.probes.explain.units.interventions import scaled, set_shift
+from ganlens.probes.explain.units.interventions import scaling, set_shift
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
 from ganlens.randomness import torch_generator
@@ -108,9 +108,10 @@ def unit_set(
     rng = torch_generator(workshop.seed, "units", "random sets", layer.name, concept)
     random = [torch.randperm(layer.units, generator=rng) for _ in range(RANDOM_SETS)]
 
+    tester = workshop.editor(layer, *test_on)
+
     def fall(units: Tensor) -> Tensor:
-        moved = set_shift(workshop.make, workshop.module, layer, units, workshop.concepts, *test_on)
-        return -moved[:, concept].double() / deviation
+        return -set_shift(tester, layer, units, workshop.concepts)[:, concept].double() / deviation
 
     chosen = torch.stack([fall(order[:size]) for size in sizes], dim=1)
     estimates = bootstrap(
@@ -143,18 +144,15 @@ def _learned(
     on: tuple[Tensor, Tensor | None],
 ) -> Tensor:
     """Units by how much of each is taken away where that is learned; ties by their single effects."""
-    latents, labels = on
+    editor = replace(workshop, make=subject.generator.synthesize).editor(layer, *on)
     device = subject.device
     taken = torch.full((layer.units,), 0.5, device=device, requires_grad=True)
     optimiser = torch.optim.Adam([taken], lr=RATE)
     rng = torch_generator(workshop.seed, "units", "learning sets", layer.name, concept)
     with torch.enable_grad():
         for _ in range(STEPS):
-            rows = torch.randint(len(latents), (min(AT_ONCE, len(latents)),), generator=rng)
-            with scaled(workshop.module, layer, 1 - taken):
-                samples = subject.generator.synthesize(
-                    latents[rows], None if labels is None else labels[rows]
-                )
+            rows = torch.randint(len(editor), (min(AT_ONCE, len(editor)),), generator=rng)
+            samples = editor.samples(scaling(1 - taken), rows)
             left = workshop.concepts.scores(samples)[:, concept].mean() / deviation
             (taken.grad,) = torch.autograd.grad(left + PRICE * taken.sum(), taken)
             optimiser.step()
@@ -172,12 +170,10 @@ def _greedy(
     ranked = single.argsort(descending=True, stable=True).tolist()
     pool = ranked[:GREEDY_POOL]
     order: list[int] = []
+    editor = workshop.editor(layer, latents, labels)
 
     def left(units: list[int]) -> float:
-        moved = set_shift(
-            workshop.make, workshop.module, layer, torch.tensor(units), workshop.concepts, latents, labels
-        )
-        return float(moved[:, concept].mean())
+        return float(set_shift(editor, layer, torch.tensor(units), workshop.concepts)[:, concept].mean())
 
     while pool and len(order) < GREEDY_UNITS:
         best = min(pool, key=lambda unit: left([*order, unit]))
