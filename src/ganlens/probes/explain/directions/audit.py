@@ -1,21 +1,26 @@
 """How good is a direction? One score for all methods, from what following it changes and nothing else.
 
-    score = purity · evenness · strength, each in 0…1
+    score = purity · evenness · steepness, each in 0…1
 
 * **Purity**: the mean square of the main reading's slope along the direction, over that of all readings, in
   standard deviations of samples. 1 where it changes one thing. Slopes, and not differences: a reading that only
-  flickers has next to none.
-* **Evenness**: Kendall's rank correlation of the main reading with the distance moved, averaged over starts.
-* **Strength**: 1 less the ratio of the mean squared shift that random directions of the same length cause in
-  the same reading to the direction's own.
+  flickers has next to none. Of readings that nothing can part (the odds of classes; a lean and an angle) only
+  the most moved counts: what comes with the main reading by necessity is no leak.
+* **Evenness**: of all the way that the main reading goes as the direction is followed, the share that is gained:
+  1 where it never turns back, whether it rises in a line or, as a class does, in a step.
+* **Steepness**: where the main reading's mean squared shift lies between that of random directions (0) and that
+  along the direction in which the reading rises fastest (1). In a linear generator it is the squared cosine with
+  that direction, less what chance gives. So a direction that spends itself on what is not read, or on what does
+  nothing, has little of it, however pure the rest looks.
 
 The main reading and the side to which the direction points are chosen on one half of the starts; the score is
-measured on the other, so that choosing among many readings costs nothing. No truth goes into it.
+measured on the other, so that choosing among many readings costs nothing. No truth goes into it, and no method was
+trained for it but the regression of readings, whose directions are the steepest ones by construction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,15 +43,17 @@ class Slopes:
 
     Attributes:
         shift: [n, r] slope of each reading along the distance, by least squares through the start.
-        even: [n, r] Kendall's rank correlation of each reading with the distance.
+        gain: [n, r] each reading at the far end ahead less at the far end behind.
+        way: [n, r] how far each reading goes in between, up and down.
     """
 
     shift: Tensor
-    even: Tensor
+    gain: Tensor
+    way: Tensor
 
     def of(self, rows: Tensor) -> Slopes:
         """Of some of the starts."""
-        return Slopes(self.shift[rows], self.even[rows])
+        return Slopes(self.shift[rows], self.gain[rows], self.way[rows])
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Claim:
         side: 1 where the reading rises along it, else −1.
         score: on starts that had no part in choosing the reading.
         shift: of the main reading towards `side`, standard deviations per standard deviation.
-        purity, evenness, strength: the factors of the score.
+        purity, evenness, steepness: the factors of the score.
     """
 
     reading: int
@@ -67,7 +74,7 @@ class Claim:
     shift: Estimate
     purity: float
     evenness: float
-    strength: float
+    steepness: float
 
     @property
     def leakage(self) -> float:
@@ -77,15 +84,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What random directions of the same length do.
+    """What random directions of the same length do, and what the best could.
 
     Attributes:
         square: [r] their mean squared shift of each reading.
+        best: [r] the squared shift of each reading along the direction in which it rises fastest (at least that of
+            the best random one), or None where nobody knows that direction.
+        kinds: [r] int64: readings of one kind move together or not at all.
         scores: [d] their scores by the same procedure.
         effect: their mean effect on samples.
     """
 
     square: Tensor
+    best: Tensor | None
+    kinds: Tensor
     scores: Tensor
     effect: float
 
@@ -98,10 +110,9 @@ class Baseline:
 def slopes_of(followed: Followed, along: Tensor) -> Slopes:
     """Slopes from readings at the distances `along` [a + 1], 0 among them."""
     rest = int((along == 0).nonzero()[0])
-    shifts = followed.readings - followed.readings[:, rest : rest + 1]
-    above = torch.arange(len(along))[:, None] < torch.arange(len(along))
-    rises = (followed.readings[:, None, :] - followed.readings[:, :, None]).sign()[:, above]
-    return Slopes((shifts * along[:, None]).sum(dim=1) / along.square().sum(), rises.mean(dim=1))
+    read = followed.readings
+    shift = ((read - read[:, rest : rest + 1]) * along[:, None]).sum(dim=1) / along.square().sum()
+    return Slopes(shift, read[:, -1] - read[:, 0], read.diff(dim=1).abs().sum(dim=1))
 
 
 def halves(starts: int) -> tuple[Tensor, Tensor]:
@@ -110,57 +121,68 @@ def halves(starts: int) -> tuple[Tensor, Tensor]:
     return rows[::2], rows[1::2]
 
 
-def baseline_of(randoms: list[Followed], along: Tensor, of_classes: Tensor) -> Baseline:
-    """The reference that all directions are held against."""
+def baseline_of(randoms: list[Followed], along: Tensor, best: Tensor | None, kinds: Tensor) -> Baseline:
+    """The reference that all directions are held against; see `Baseline` for `best` and `kinds`."""
     slopes = [slopes_of(followed, along) for followed in randoms]
     _, measuring = halves(len(slopes[0].shift))
-    square = torch.stack([each.shift[measuring].mean(dim=0).square() for each in slopes]).mean(dim=0)
+    squares = torch.stack([each.shift[measuring].mean(dim=0).square() for each in slopes])
+    if best is not None:  # a reading that rises on no line has no steepest one; chance's best stands for it
+        best = torch.maximum(best, squares.max(dim=0).values)
     effect = sum(float(followed.effect.mean()) for followed in randoms) / len(randoms)
-    unscored = Baseline(square, torch.zeros(1, dtype=torch.float64), effect)
-    scores = [claim_of(each, unscored, of_classes, None).score.value for each in slopes]
-    return Baseline(square, torch.tensor(scores, dtype=torch.float64), effect)
+    unscored = Baseline(squares.mean(dim=0), best, kinds, torch.zeros(1, dtype=torch.float64), effect)
+    scores = [claim_of(each, unscored, None).score.value for each in slopes]
+    return replace(unscored, scores=torch.tensor(scores, dtype=torch.float64))
 
 
-def claim_of(slopes: Slopes, baseline: Baseline, of_classes: Tensor, rng: torch.Generator | None) -> Claim:
+def claim_of(slopes: Slopes, baseline: Baseline, rng: torch.Generator | None) -> Claim:
     """What the direction does, chosen on half of the starts and measured on the others.
 
     Args:
-        of_classes: [r] which readings are odds of classes: of those not meant only the most moved leaks,
-            since they are sides of one thing.
         rng: of the bootstrap over starts; None for no interval.
     """
     choosing, measuring = halves(len(slopes.shift))
     first, second = slopes.of(choosing), slopes.of(measuring)
     sides = first.shift.mean(dim=0).sign()
     ones = torch.ones(1, len(choosing), dtype=torch.float64)
-    tried = [_parts(first, r, float(sides[r]), baseline, of_classes, ones)[0] for r in range(len(sides))]
+    tried = [_parts(first, r, float(sides[r]), baseline, ones)[0] for r in range(len(sides))]
     reading = int(torch.stack(tried)[:, 0].argmax())
     side = float(sides[reading]) or 1.0
 
     def statistic(weights: Tensor) -> Tensor:
-        return _parts(second, reading, side, baseline, of_classes, weights)
+        return _parts(second, reading, side, baseline, weights)
 
     if rng is None:
         parts = statistic(torch.ones(1, len(measuring), dtype=torch.float64))[0].tolist()
         score, shift = (Estimate(parts[i], parts[i], parts[i], "none") for i in (0, 1))
         return Claim(reading, side, score, shift, parts[2], parts[3], parts[4])
-    score, shift, purity, evenness, strength = bootstrap(statistic, len(measuring), rng=rng, of="starts")
-    return Claim(reading, side, score, shift, purity.value, evenness.value, strength.value)
+    score, shift, purity, evenness, steepness = bootstrap(statistic, len(measuring), rng=rng, of="starts")
+    return Claim(reading, side, score, shift, purity.value, evenness.value, steepness.value)
 
 
-def _parts(
-    slopes: Slopes, reading: int, side: float, baseline: Baseline, of_classes: Tensor, weights: Tensor
-) -> Tensor:
-    """Score, shift, purity, evenness and strength [w, 5], starts counted as often as weights [w, n] say."""
+def _parts(slopes: Slopes, reading: int, side: float, baseline: Baseline, weights: Tensor) -> Tensor:
+    """Score, shift, purity, evenness and steepness [w, 5], starts counted as often as weights [w, n] say."""
     total = weights.sum(dim=1)
     shift = (weights @ slopes.shift[:, reading] / total) * side
-    toward = shift.clamp(min=0)
     squares = weights @ slopes.shift.square() / total[:, None]
-    everything = squares[:, ~of_classes].sum(dim=1)
-    if of_classes.any():
-        everything = everything + squares[:, of_classes].max(dim=1).values
+    kinds = baseline.kinds.expand(len(squares), -1)
+    everything = torch.zeros_like(squares).scatter_reduce(1, kinds, squares, "amax").sum(dim=1)
     purity = squares[:, reading] / everything.clamp(min=NOTHING)
-    evenness = (weights @ slopes.even[:, reading] / total * side).clamp(min=0)
-    strength = (1 - baseline.square[reading] / toward.square().clamp(min=NOTHING)).clamp(min=0)
-    score = purity * evenness * strength * (toward >= LEAST_SHIFT)
-    return torch.stack([score, shift, purity, evenness, strength], dim=1)
+    gained = (weights @ slopes.gain[:, reading]) * side
+    evenness = (gained / (weights @ slopes.way[:, reading]).clamp(min=NOTHING)).clamp(min=0)
+    steepness = _steepness(shift.clamp(min=0).square(), reading, baseline)
+    score = purity * evenness * steepness * (shift >= LEAST_SHIFT)
+    return torch.stack([score, shift, purity, evenness, steepness], dim=1)
+
+
+def _steepness(squares: Tensor, reading: int, baseline: Baseline) -> Tensor:
+    """Where squared shifts [w] of a reading lie between random directions' (0) and the steepest one's (1).
+
+    Where nobody knows the steepest direction, the part of the shift that random directions don't have.
+    """
+    by_chance = baseline.square[reading]
+    if baseline.best is None:
+        return (1 - by_chance / squares.clamp(min=NOTHING)).clamp(min=0)
+    room = baseline.best[reading] - by_chance
+    if room <= NOTHING:  # no direction is steeper than any: there is nothing to find
+        return torch.zeros_like(squares)
+    return ((squares - by_chance) / room).clamp(0, 1)

@@ -19,8 +19,9 @@ from ganlens.probes.explain.directions.audit import (
 from ganlens.probes.explain.directions.direction_set import DirectionSet, LeftOut
 from ganlens.probes.explain.directions.follow import Course, Followed
 from ganlens.probes.explain.directions.likeness import duplicates, likeness, told_apart
-from ganlens.probes.explain.directions.methods import Request, Table, find_directions, is_trained
+from ganlens.probes.explain.directions.methods import Request, Table, find_directions, is_trained, too_wide
 from ganlens.probes.explain.directions.naming import Name, name_of
+from ganlens.probes.explain.directions.steepest import Steepest, steepest, unknown_steepest
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.interventions import random_directions
 from ganlens.probes.explain.preconditions import too_few_samples
@@ -109,16 +110,13 @@ class Outcome:
         return list(found.values())
 
     def recall(self, method: str) -> float:
-        """How much of what can be read some direction of the method moves alone: the mean over readings (all
-        classes being one) of the best score of a direction whose main reading it is. 0…1."""
-        readings = self.course.panel.readings
-        best: dict[str, float] = {
-            "class" if each.of_class is not None else each.name: 0.0 for each in readings
-        }
+        """How much of what can be read some direction of the method moves alone: the mean over kinds of readings
+        of the best score of a direction whose main reading is of that kind. 0…1."""
+        kinds = self.baseline.kinds
+        best = dict.fromkeys(kinds.tolist(), 0.0)
         for judged in self.by(method):
-            reading = readings[judged.claim.reading]
-            key = "class" if reading.of_class is not None else reading.name
-            best[key] = max(best[key], judged.claim.score.value)
+            kind = int(kinds[judged.claim.reading])
+            best[kind] = max(best[kind], judged.claim.score.value)
         return sum(best.values()) / max(len(best), 1)
 
     def by(self, method: str) -> list[Judged]:
@@ -182,8 +180,9 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
     units = random_directions(plan.randoms, course.walk.size, rng)
     trained = sum(plan.steps * (1 + plan.stability) for method in plan.methods if is_trained(method))
     with context.progress.task("Following directions", plan.randoms + trained + len(plan.methods)) as task:
-        randoms = course.follow(units, task.advance)
-        baseline = baseline_of(randoms, course.along, course.panel.of_classes)
+        limit = _steepest(course, table)
+        randoms = course.without_code().follow(units, task.advance)
+        baseline = baseline_of(randoms, course.along, limit.square, limit.kinds)
         outcome = Outcome(course, baseline, units)
         followed: list[Followed] = []
         for method in plan.methods:
@@ -207,6 +206,12 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
     return outcome
 
 
+def _steepest(course: Course, table: Table) -> Steepest:
+    if too_wide(course.walk):
+        return unknown_steepest(course.panel.of_classes)
+    return steepest(course, table.rows, table.readings)
+
+
 def judge(
     found: DirectionSet, ways: list[Followed], outcome: Outcome, randoms: list[Followed], seed: int
 ) -> list[Judged]:
@@ -215,7 +220,7 @@ def judge(
     claims = []
     for number, way in enumerate(ways):
         rng = torch_generator(seed, "directions", "bootstrap", found.method, number)
-        claims.append(claim_of(slopes_of(way, along), outcome.baseline, panel.of_classes, rng))
+        claims.append(claim_of(slopes_of(way, along), outcome.baseline, rng))
     sides = torch.tensor([claim.side for claim in claims], dtype=found.unit.dtype)
     turned = replace(found, unit=found.unit * sides[:, None])
     return [

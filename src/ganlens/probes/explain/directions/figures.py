@@ -161,6 +161,7 @@ def table_of(outcome: Outcome) -> Table:
             "same as " + each.twin.title if each.twin is not None else _mark(each),
             round(each.claim.score.value, 2),
             round(each.effect / random_effect, 2),
+            round(each.claim.steepness, 2),
             round(each.claim.evenness, 2),
             round(each.claim.leakage, 2),
             *((round(each.code_leak, 2) if each.code_leak is not None else "–",) if coded else ()),
@@ -171,13 +172,14 @@ def table_of(outcome: Outcome) -> Table:
         )
         for each in outcome.judged
     )
-    columns = ("method", "#", "name", "believable", "score", "effect", "even", "leakage")
+    columns = ("method", "#", "name", "believable", "score", "effect", "steep", "even", "leakage")
     further = ("path length", "straightness", "stability", "evidence")
     return Table(
         (*columns, *(("code leakage",) if coded else ()), *further),
         rows,
         "Effect: mean squared change of the sample for one standard deviation, 1 being that of random "
-        "directions. Even: Kendall's rank correlation of the main reading with the distance moved. Leakage: "
+        "directions. Steep: where the main reading's squared shift lies between random directions' (0) and the "
+        "steepest one's (1). Even: share of the main reading's way that is gained. Leakage: "
         "share of the change of all readings (of the autoencoder's code) that is not the main one. Path "
         "length: in roots of the samples' variance per standard deviation; straightness: 1 where the change is the "
         "same all the way. Stability: correlation of what it does with what the nearest direction of a second "

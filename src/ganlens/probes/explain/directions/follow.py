@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -61,6 +61,10 @@ class Course:
         """Distances with 0 in its place: [a + 1]."""
         behind = self.distances[self.distances < 0]
         return torch.cat([behind, torch.zeros(1, dtype=behind.dtype), self.distances[len(behind) :]])
+
+    def without_code(self) -> Course:
+        """The same without leakage in the code, for directions of which nobody asks that."""
+        return replace(self, code=None)
 
     def follow(self, units: Tensor, advance: Callable[[], None] = lambda: None) -> list[Followed]:
         """What each of the unit directions [k, z] does."""

@@ -159,7 +159,7 @@ def _code_axes(table: Table, request: Request, task: Task) -> DirectionSet | Lef
     title, data = TITLES["code_axes"], table.walk.subject.data
     if data is None or not len(data.held_out):
         return LeftOut("code_axes", title, "there are no real data to fit an autoencoder to")
-    if because := too_few_samples(table.walk.bank) or _too_wide(table.walk):
+    if because := too_few_samples(table.walk.bank) or too_wide(table.walk):
         return LeftOut("code_axes", title, because)
     space = code_spaces(table.walk.bank).autoencoder
     codes = request.chosen(codes_of(table.walk.bank, space, "fake", table.walk.count))
@@ -177,7 +177,7 @@ def _readings_set(table: Table, request: Request, task: Task) -> DirectionSet | 
     wanted = [place for place, reading in enumerate(table.panel.readings) if reading.of_class is None]
     if not wanted:
         return LeftOut("readings", title, "nothing but classes can be read off its samples")
-    if because := _too_wide(table.walk):
+    if because := too_wide(table.walk):
         return LeftOut("readings", title, because)
     values = request.chosen(table.readings)[:, wanted]
     found = axis_directions(request.chosen(table.rows), values)
@@ -192,7 +192,8 @@ def _readings_set(table: Table, request: Request, task: Task) -> DirectionSet | 
     )
 
 
-def _too_wide(walk: Walk) -> str:
+def too_wide(walk: Walk) -> str:
+    """Why nothing is regressed on the points of a space, or ""."""
     if walk.size <= WIDEST_REGRESSION:
         return ""
     return f"the space has {walk.size:,} numbers, too many to regress on"

@@ -18,8 +18,9 @@ from ganlens.probes.explain.directions.examination import (
 )
 from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.explain.directions.likeness import SAME
-from ganlens.probes.explain.directions.methods import TITLES
+from ganlens.probes.explain.directions.methods import TITLES, WIDEST_REGRESSION
 from ganlens.probes.explain.directions.shuffled import Shuffled, check_on_shuffled
+from ganlens.probes.explain.directions.steepest import ALIKE
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.preconditions import sentences
@@ -100,9 +101,14 @@ class Directions(Probe):
         "read off samples: for pictures exact statistics (place, size, strength, weight, lean, stretch, tint), "
         "for points their coordinates; known factors, read by trees from the code; and log-odds of classes by "
         "a labeller. A reading is dropped where the class, or the readings before it, explain half of it. "
-        "Score = purity · evenness · strength: the share of all readings' mean squared slopes that is the main "
-        "reading's; Kendall's rank correlation of the main reading with the distance; and 1 less the ratio of "
-        "random directions' mean squared shift of that reading to the direction's own. The score is 0 where the "
+        "Score = purity · evenness · steepness, 0 for random directions and 1 for one that does one thing and as "
+        "much of it as any: the share of all readings' mean squared slopes that is the main reading's (of "
+        "readings that no direction parts, the odds of classes and those that rise fastest along directions of a "
+        f"cosine above {ALIKE:g}, only the most moved counts); the share of the main reading's way up and down "
+        "that is gained; and where its mean squared shift lies between random directions' (0) and that along "
+        "the direction in which it rises fastest by a regression on samples (1; in spaces of more than "
+        f"{WIDEST_REGRESSION:,} numbers nothing is regressed, and it is 1 less the ratio of random directions' "
+        "mean squared shift to its own). Only the regressions of readings aim at what is scored. It is 0 where the "
         f"main reading shifts by less than {LEAST_SHIFT:g} standard deviations of samples for one of the "
         "latents. The main reading is chosen on half of the starts and "
         "measured on the others; intervals are bootstraps over those. A direction is believable where the "

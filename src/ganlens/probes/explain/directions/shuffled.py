@@ -78,7 +78,10 @@ def check_on_shuffled(context: Context, outcome: Outcome) -> Shuffled:
 
 
 def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Subject) -> list[bool]:
-    """Which claims hold in this subject: the same main reading, the same way, above its own random directions."""
+    """Which claims hold in this subject: the same main reading, the same way, above its own random directions.
+
+    How steep a direction could be is what it could in the generator itself, whose claim it is.
+    """
     old = outcome.course
     bank = SampleBank(
         subject, samples=SAMPLES, seed=context.seed, device=old.walk.bank.device, features=["raw"]
@@ -87,11 +90,12 @@ def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Su
     panel = old.panel.measured_on(bank.fakes().tensor())
     labels = None if old.labels is None else old.labels[:STARTS]
     course = replace(old, walk=walk, panel=panel, points=old.points[:STARTS], labels=labels, code=None)
-    baseline = baseline_of(course.follow(outcome.randoms), course.along, panel.of_classes)
+    own = outcome.baseline
+    baseline = baseline_of(course.follow(outcome.randoms), course.along, own.best, own.kinds)
     found = []
     for judged, way in zip(claimed, course.follow(torch.stack([j.unit for j in claimed])), strict=True):
         rng = torch_generator(context.seed, "directions", "shuffled", judged.title)
-        claim = claim_of(slopes_of(way, course.along), baseline, panel.of_classes, rng)
+        claim = claim_of(slopes_of(way, course.along), baseline, rng)
         same = claim.reading == judged.claim.reading and claim.side > 0
         found.append(same and claim.score.low > baseline.bar)
     return found
