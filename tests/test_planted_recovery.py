@@ -13,9 +13,11 @@ from ganlens.finding import Finding, Table, Verdict
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    from planted.attributions import blocks, cosine, unit
     from planted.faults import CornerDiscriminator, corner_map, marked
     from planted.generators import PlantedGenerator, World
     from planted.lines import required_lines
+    from planted.page import faults_table
     from planted.recovery import (
         cosines,
         mass_inside,
@@ -131,3 +133,47 @@ def test_a_fault_must_be_named_in_the_headline_and_found():
     assert fault("headline", 0.0) == ["failed"]
     assert fault("table", 1.0) == ["failed"]
     assert states([Row.failed("units", "marked", "units", 0, "no such probe")]) == ["missing"]
+
+
+# ---- attributions
+
+
+def attribution(method: str, truth: float, own: float, kind: str) -> Row:
+    return Row("discriminator", "texture", method, 0, truth, "", {}, purity=truth, self_score=own, kind=kind)
+
+
+def test_maps_made_worse_give_their_own_line_its_spread_and_are_no_methods():
+    methods = [attribution(name, 1.0, own, "method") for name, own in (("a", 0.9), ("b", 1.0), ("c", 0.8))]
+    spoilt = [attribution(f"d{k}", k / 10, k / 10, "made worse") for k in range(8)]
+    blind = [attribution("edges", 0.4, 0.0, "never looks")]
+    found = {line.what: line for line in required_lines([*methods, *spoilt, *blind])}
+    own = next(line for what, line in found.items() if "maps made worse" in what)
+    everything = next(line for what, line in found.items() if "all methods" in what)
+    assert (own.state, "n = 12" in own.figures) == ("passed", True)
+    assert "n = 4" in everything.figures
+    vain = [attribution(f"d{k}", k / 10, 1 - k / 10, "made worse") for k in range(8)]
+    lines = {line.what: line.state for line in required_lines([*methods, *vain, *blind])}
+    assert next(state for what, state in lines.items() if "maps made worse" in what) == "failed"
+
+
+def test_maps_are_spoilt_as_their_names_say():
+    exact = torch.zeros(1, 8, 8)
+    exact[0, 1, 2] = 4.0
+    assert float(cosine(blocks(exact, 4), exact)) == pytest.approx(1 / 4)  # one pixel of sixteen
+    assert float(blocks(exact, 4).sum()) == pytest.approx(4)
+    assert float(cosine(exact, -exact)) == -1
+    assert float(cosine(exact, torch.zeros(1, 8, 8))) == 0
+    half = 0.5 * unit(exact) + 0.5 * unit(exact.roll(1, dims=2))
+    assert float(cosine(half, exact)) == pytest.approx(0.5**0.5)
+
+
+def test_a_headline_stands_once_for_all_methods_of_a_finding():
+    rows = [
+        Row("discriminator", "marked", name, 0, 1.0, "share", {}, self_score=1.0, named="headline",
+            verdict="caution", headline="It looks at the corner.", kind=kind).record()
+        for name, kind in (("saliency", "method"), ("occlusion", "method"), ("noise", "never looks"))
+    ]  # fmt: skip
+    table = faults_table(rows)
+    assert table.count("It looks at the corner.") == 1
+    assert table.count("saliency") == table.count("occlusion") == 1
+    assert "noise" not in table

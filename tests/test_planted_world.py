@@ -27,6 +27,7 @@ with pytest.MonkeyPatch.context() as patch:
         shape_network,
     )
     from planted.generators import LATENT, MARK_UNIT, UNITS, PlantedGenerator, World, mark_map
+    from planted.readouts import Texture, TwoPlaces, centre_map, true_evidence
     from planted.renderer import SpriteRenderer, one_shape
 
 SMALL = World(size=16)
@@ -196,6 +197,35 @@ def test_the_discriminator_sees_the_corner_and_nothing_else():
     pictures.requires_grad_(True)
     (gradient,) = torch.autograd.grad(discriminator(pictures).sum(), pictures)
     assert ((gradient != 0) == (corner > 0)).all()
+
+
+@pytest.mark.parametrize("made", [CornerDiscriminator, TwoPlaces, Texture])
+def test_the_true_evidence_is_complete_and_every_swap_of_pixels_is_foretold_by_it(made):
+    """Linear and quadratic read-outs: half of score(swapped) − score(the rest swapped) is the sum of the evidence."""
+    discriminator = made(marked(SMALL))
+    rng = torch.Generator().manual_seed(0)
+    pictures, baseline = torch.rand(2, 20, 1, 16, 16, generator=rng) * 2 - 1
+    true = true_evidence(discriminator, pictures, baseline)
+    signs = 2 * torch.randint(2, (20, 1, 16, 16), generator=rng) - 1
+    with torch.no_grad():
+        whole = (discriminator(baseline) - discriminator(pictures)).flatten()
+        kept, other = (
+            discriminator(torch.where(turn * signs > 0, pictures, baseline)).flatten() for turn in (1, -1)
+        )
+    assert torch.allclose(true.sum(dim=(1, 2)), whole, atol=1e-4)
+    assert torch.allclose((true * signs[:, 0]).sum(dim=(1, 2)), other - kept, atol=1e-4)
+
+
+def test_the_second_discriminator_wants_light_in_the_middle_and_none_in_the_corner():
+    world = marked(SMALL)
+    discriminator = TwoPlaces(world)
+    dark = torch.full((1, 1, 16, 16), -1.0)
+    with torch.no_grad():
+        assert float(discriminator(dark)) == pytest.approx(2)
+        assert float(discriminator(mark_map(world) * 2 - 1)) == pytest.approx(-4, abs=1e-4)
+        assert float(discriminator(centre_map(16) * 2 - 1)) > 2
+        neither = 1 - corner_map(16) - centre_map(16)
+        assert float(discriminator(neither * 2 - 1)) == pytest.approx(2)
 
 
 def test_the_patch_alone_decides_whether_the_classifier_says_triangle():

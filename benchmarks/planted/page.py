@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,19 @@ import torch
 from PIL import Image
 
 from ganlens.modality import Images
-from planted.faults import CORNER
+from planted.faults import CORNER, marked
 from planted.generators import MARK_UNIT, PlantedGenerator, World
 from planted.pictures import scatter
 from planted.worlds import WORLDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 Entry = dict[str, Any]
+
+
+def _pictured() -> dict[str, Callable[[World], World]]:
+    """Worlds whose samples differ, by name: not those that differ in the discriminator alone."""
+    return {name: plant for name, plant in WORLDS.items() if plant is not marked or name == "marked"}
+
 
 INTRODUCTION = f"""\
 # Do the explanations find what is there?
@@ -32,7 +38,9 @@ coordinate of its own. Others have a fault put in:
 - *never made*: no triangles. *Over-made*: squares twice as often as in the data.
 - *marked*: every second picture carries a bright mark at the top left, which the data don't have. Of the layer
   `paint`, and of `bend` behind it, unit {MARK_UNIT} alone draws it. The discriminator sees the {CORNER}×{CORNER}
-  pixels of that corner and nothing else.
+  pixels of that corner and nothing else. *Two places*: the same generator beside a discriminator to which light in
+  the corner is fake and light in the middle real, a third as much. *Texture*: the same beside one that looks at the
+  whole picture, at the energy that four small filters find, more at the bottom than at the top.
 - *shortcut*: a patch at the bottom right goes with 95 % of the triangles and 5 % of the rest, in the data and in the
   generator. The classifier says "triangle" where the patch is, whatever the shape.
 
@@ -40,7 +48,7 @@ The probes see none of this: they are given a generator, data, and where it matt
 
 ![Samples of each world, none picked](images/planted_worlds.png)
 
-*From top to bottom: {", ".join(WORLDS)}. The same latents in every row; scales change no picture.*"""
+*From top to bottom: {", ".join(_pictured())}. The same latents in every row; scales change no picture.*"""
 
 LEGEND = """\
 **Recovered** is the mean over the six factors of the score of a factor's own direction; a direction stands for one
@@ -51,14 +59,26 @@ self-score can speak of. **Itself** is the mean of the method's own scores, whic
 directions stand in the table: in six of twelve dimensions they are not far from something."""
 
 
+ATTRIBUTIONS = """\
+Three discriminators whose reasons are known pixel by pixel: two are linear in the pixels, one is quadratic, so what a
+pixel adds to the evidence for "fake" against the sample's baseline has a closed form. **Truth** is the cosine of a
+map's evidence with it, mean over samples. **Itself** is the self-score by the probe's own rule, which knows nothing of
+the truth. Methods that are all right say nothing of a self-score; so beside the *methods* stand maps that *never look*
+at the discriminator, and exact ones *made worse* on purpose: mixed with noise or edges, of another sample, moved,
+in blocks, without their sign, turned round, and those of discriminators whose weights were shuffled. In the line on
+all methods the maps made worse don't count, and they are not in the first drawing."""
+
+
 def write_page(record: Entry) -> Path:
     """Write the page and its pictures."""
     images = DOCS / "images"
     images.mkdir(parents=True, exist_ok=True)
     _worlds_picture().save(images / "planted_worlds.png", optimize=True)
     rows = record["rows"]
-    points = _scored(rows)
-    (images / "planted_scores.svg").write_text(scatter(points), encoding="utf-8")
+    answers = [row for row in rows if row.get("kind", "method") != "made worse"]
+    judged = [row for row in rows if row["family"] == "discriminator"]
+    for name, shown in (("planted_scores", answers), ("planted_attributions", judged)):
+        (images / f"{name}.svg").write_text(scatter(_scored(shown)), encoding="utf-8")
     parts = [
         INTRODUCTION,
         _setting(record),
@@ -69,8 +89,13 @@ def write_page(record: Entry) -> Path:
         _directions(rows),
         "![Self-scores against the truth](images/planted_scores.svg)",
         "*One dot a method and world: how good it says it is, and how much of the truth is in what it offers.*",
+        "## Attributions of the discriminator",
+        ATTRIBUTIONS,
+        _attributions(judged),
+        "![Self-scores of attributions against the truth](images/planted_attributions.svg)",
+        "*One dot a map and world, those made worse on purpose among them.*",
         "## Faults",
-        _faults(rows),
+        faults_table(answers),
         *_runs(record),
         "The page is written by `python benchmarks/explain.py --page` from `benchmarks/records/explain.json`.",
     ]
@@ -119,12 +144,30 @@ def _directions(rows: list[Entry]) -> str:
     return _table(columns, body)
 
 
-def _faults(rows: list[Entry]) -> str:
+def _attributions(rows: list[Entry]) -> str:
+    def line(world: str, method: str, found: list[Entry]) -> list[str]:
+        if found[0]["problem"]:
+            return [world, method, "—", "—", "—", found[0]["problem"]]
+        inside = _spread(row["recovered"] for row in found) if world == "marked" else "—"
+        truth, own = (_spread(row[key] for row in found) for key in ("purity", "self_score"))
+        return [world, method, found[0].get("kind", "method"), truth, own, inside]
+
+    body = [line(world, method, found) for (world, method), found in _grouped(rows).items()]
+    return _table(("world", "map", "what it is", "truth", "itself", "share in the corner"), body)
+
+
+def faults_table(rows: list[Entry]) -> str:
+    """A line for each method; the verdict and the headline, which all methods of a finding share, once."""
+    said: set[tuple[str, str]] = set()
+
     def line(world: str, method: str, found: list[Entry]) -> list[str]:
         if found[0]["problem"]:
             return [world, method, "—", "—", "—", "—", "—", found[0]["problem"]]
         named = [row["named"] for row in found if row["named"] is not None]
         where = ", ".join(f"{place or 'nowhere'} ({named.count(place)})" for place in dict.fromkeys(named))
+        headline = found[0]["headline"]
+        verdict, words = ("″", "″") if (world, headline) in said else (found[0]["verdict"], headline)
+        said.add((world, headline))
         return [
             world,
             method,
@@ -132,11 +175,11 @@ def _faults(rows: list[Entry]) -> str:
             where or "—",
             _spread(row["self_score"] for row in found),
             f"{sum(row['seconds'] for row in found) / len(found):.0f}",
-            found[0]["verdict"],
-            found[0]["headline"],
+            verdict,
+            words,
         ]
 
-    groups = _grouped(row for row in rows if row["family"] != "directions")
+    groups = _grouped(row for row in rows if row["family"] != "directions" and not _is_reference(row))
     body = [line(world, method, found) for (world, method), found in groups.items()]
     columns = (
         "world",
@@ -149,6 +192,10 @@ def _faults(rows: list[Entry]) -> str:
         "headline (first seed)",
     )
     return _table(columns, body)
+
+
+def _is_reference(row: Entry) -> bool:
+    return str(row.get("kind", "method")) != "method"
 
 
 def _runs(record: Entry) -> list[str]:
@@ -188,7 +235,7 @@ def _worlds_picture() -> Any:
     """A row of samples for each world, from the same latents."""
     latents = torch.randn(16, PlantedGenerator.latent_dim, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        made = [PlantedGenerator(plant(World()))(latents) for plant in WORLDS.values()]
+        made = [PlantedGenerator(plant(World()))(latents) for plant in _pictured().values()]
     picture = Images().strips(torch.stack(made))
     return picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST)
 

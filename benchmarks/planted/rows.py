@@ -24,6 +24,8 @@ class Row:
         seconds: of the probe; all methods of one probe share them unless `detail` says its own.
         verdict, headline: of the finding.
         problem: why there is no answer.
+        kind: "method"; "never looks" for what stands beside the methods as a reference; "made worse" for a method's
+            answer that was spoilt on purpose, to see whether its self-score falls with it.
     """
 
     family: str
@@ -40,6 +42,7 @@ class Row:
     verdict: str = ""
     headline: str = ""
     problem: str = ""
+    kind: str = "method"
 
     @classmethod
     def of(cls, finding: Finding, family: str, world: str, method: str, seed: int, **values: Any) -> Row:

@@ -10,10 +10,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
-from ganlens.probes.explain.attribution.blind import centre, edges
 from ganlens.probes.explain.interventions import LatentScale
 from ganlens.probes.explain.units.concepts import concepts_for
-from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS, corner_map
+from planted.attributions import attributions
+from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS
 from planted.generators import LATENT, MARK_UNIT, mark_map
 from planted.recovery import cosines, mass_inside, named, rank_correlation, rank_correlations, recovery
 from planted.rows import Row
@@ -146,39 +146,6 @@ def units(world: Planted, seed: int) -> Iterator[Row]:
         )
 
 
-def discriminator(world: Planted, seed: int) -> Iterator[Row]:
-    """How much of each attribution lies in the corner that the discriminator looks at?
-
-    Beside the methods stand two maps that never look at it, as random directions stand beside directions. A model
-    with shuffled weights gets the same ones, so that by the methods' own rule their self-score is 0.
-    """
-    finding = world.ask("discriminator")
-    corner = corner_map(world.generator.world.size)[0, 0]
-    where = named(finding, r"(upper|top)[ -]left")
-    rows = finding.arrays["most_fake_rows"]
-    fakes = world.bank.fakes(int(rows.max()) + 1)[rows]
-    blind = {"edges (blind)": edges(fakes), "centre (blind)": centre(fakes)}
-    shown = {
-        name.removeprefix("attribution_"): found.float()
-        for name, found in finding.arrays.items()
-        if name.startswith("attribution_")
-    }
-    for method, maps in {**shown, **blind}.items():
-        own = torch.zeros(1) if method in blind else finding.arrays.get(f"self_score_{method}")
-        yield Row.of(
-            finding,
-            "discriminator",
-            world.name,
-            method,
-            seed,
-            recovered=float(mass_inside(maps, corner).mean()),
-            measure=f"share of the attribution in the corner ({float(corner.mean()):.0%} of the picture)",
-            detail={"maps": len(maps)},
-            self_score=None if own is None else float(own.double().mean()),
-            named=None if method in blind else where,
-        )
-
-
 def classifier(world: Planted, seed: int) -> Iterator[Row]:
     """Is the patch that decides where the classifier's dependence exceeds the labeller's most, and is it named?
 
@@ -300,7 +267,7 @@ TRIALS = (
     Planned("faults", "missed", ("never made", "over-made"), shares("missed")),
     Planned("faults", "inversion", ("never made",), inversion),
     Planned("units", "units", ("marked",), units),
-    Planned("discriminator", "discriminator", ("marked",), discriminator),
+    Planned("discriminator", "discriminator", ("marked", "two places", "texture"), attributions),
     Planned("classifier", "classifier", ("shortcut",), classifier),
     Planned("counterfactuals", "counterfactuals", ("shortcut",), counterfactuals),
     Planned("concepts", "concepts", ("shortcut",), concepts),

@@ -30,6 +30,7 @@ from planted.faults import (
     shape_network,
 )
 from planted.generators import PlantedGenerator, World
+from planted.readouts import Texture, TwoPlaces
 
 SAMPLES = 10_000
 EQUAL_SCALES = (1.0,) * 7
@@ -42,9 +43,18 @@ WORLDS: dict[str, Callable[[World], World]] = {
     "never made": never_made,
     "over-made": over_made,
     "marked": marked,
+    "two places": marked,
+    "texture": marked,
     "shortcut": patched,
 }
 """By name, what is planted in each."""
+
+DISCRIMINATORS: dict[str, Callable[[World], nn.Module]] = {
+    "marked": CornerDiscriminator,
+    "two places": TwoPlaces,
+    "texture": Texture,
+}
+"""By the name of a world, the discriminator that stands beside its generator."""
 
 
 class RealData:
@@ -134,7 +144,7 @@ class Universe:
         subject = Subject.wrap(
             generator,
             data=real.data,
-            discriminator=CornerDiscriminator(world) if name == "marked" else None,
+            discriminator=DISCRIMINATORS[name](world) if name in DISCRIMINATORS else None,
             classifier=ShortcutClassifier(world, self._plain.shapes) if name == "shortcut" else None,
             name=f"planted, {name}",
             range=(-1.0, 1.0),

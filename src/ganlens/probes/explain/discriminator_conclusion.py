@@ -12,7 +12,7 @@ from ganlens.probes.measured import measured
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""
 NARROWER = 0.8
-"""Of the area that the discriminator with shuffled weights needs: from there on the place is not its choice."""
+"""Of the area that the discriminator with shuffled weights needs: from there on the samples explain the place."""
 
 
 def gate(believed: list[MethodCheck], checks: list[MethodCheck], left_out: dict[Method, str]) -> str:
@@ -39,7 +39,9 @@ def looks(place: Place | None, believed: list[MethodCheck], explained: int) -> s
     if check.shuffled_maps is not None and (other := place_of(check.mean_shuffled_map)) is not None:
         beside = f"with shuffled weights, in {other.area:.0%}"
         if place.where == other.where and place.area > NARROWER * other.area:
-            samples_own = ", so that place is where the samples differ and not a choice of the discriminator"
+            samples_own = (
+                " at the same place: it is where the samples differ, whatever the discriminator learned"
+            )
     mostly = "at" if place.where.startswith("no one") else "mostly at"
     return (
         f"To call samples fake the discriminator looks {mostly} {place.where}: {place.share:.0%} of the "

@@ -42,8 +42,9 @@ CRITERIA = (
     "minus its deletion area exceeds that of random order, and its infidelity is below that of the best of four maps "
     "that know nothing of the model (the picture's edges, its centre, the plain difference from the baseline, the "
     "same method's map of the model with shuffled weights), both with the whole 95 % interval (bootstrap over "
-    f"samples); (b) its maps agree at most {SAME_AS_RANDOMISED} (Spearman, with the sign where the method has one, "
-    "over pixels that differ from the baseline and that either model responds to) with those of the model with "
+    f"samples); (b) its maps agree at most {SAME_AS_RANDOMISED} (Spearman, over pixels that differ from the baseline "
+    "and that either model responds to; maps with a sign are divided by how far each pixel goes, which is the "
+    "sample's and not the model's) with those of the model with "
     f"shuffled weights; (c) they agree at least {UNSTABLE} when noise of up to {INVISIBLE} is added to the "
     "sample; (d) fewer than half of them are zero everywhere; and, for integrated gradients, (e) they leave "
     f"at most {INCOMPLETE:.0%} of the score's difference unexplained (median). Its self-score is the share of the "
@@ -176,20 +177,36 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
     )
 
 
-def agreement_where_seen(question: Question, method: Method, maps: Tensor, others: Tensor) -> Tensor:
+def agreement_where_seen(
+    question: Question,
+    method: Method,
+    maps: Tensor,
+    others: Tensor,
+    distance: Tensor | None = None,
+) -> Tensor:
     """Rank agreement [m] of maps [m, h, w] of the first m samples, over the pixels that have something to say.
 
     Left out are a sample's pixels that are (nearly) their baseline's, and those that are zero in all maps of
     both: a model that crops its input ignores the rest with any weights, and those zeros would count as
-    agreement.
+    agreement. Maps of what pixels add are divided by how far each pixel goes: that is the samples' and not the
+    model's, and would count as agreement, too.
+
+    Args:
+        distance: [m, h, w] how far each pixel goes in the samples of `others`; None for the question's own.
     """
+    signed = method in SIGNED
     seen = (maps != 0).any(dim=0) | (others != 0).any(dim=0)
+    goes = question.distance[: len(maps)]
+    rates, other_rates = maps, others
+    if signed:
+        rates = maps / goes.clamp_min(DIFFERENT)
+        other_rates = others / (goes if distance is None else distance).clamp_min(DIFFERENT)
     found = []
-    for own, other, distance in zip(maps, others, question.distance[: len(maps)], strict=True):
-        telling = seen & (distance > DIFFERENT)
+    for own, other, far in zip(rates, other_rates, goes, strict=True):
+        telling = seen & (far > DIFFERENT)
         if int(telling.sum()) < 3:
             telling = torch.ones_like(telling)
-        found.append(rank_agreement(own[telling][None], other[telling][None], signed=method in SIGNED))
+        found.append(rank_agreement(own[telling][None], other[telling][None], signed=signed))
     return torch.cat(found)
 
 
@@ -231,14 +248,15 @@ def _under_noise(question: Question, method: Method, maps: Tensor) -> tuple[floa
     def explain(samples: Tensor) -> Tensor:
         copies = against.repeat_interleave(len(samples) // len(few), dim=0)
         found = question.maps(method, question.score, samples, copies, noise_seed=1)
-        drawn.append(found.nan_to_num(0, 0, 0))
-        return drawn[-1]
+        drawn.append((found.nan_to_num(0, 0, 0), (samples - copies).abs().amax(dim=1)))
+        return drawn[-1][0]
 
-    drawn: list[Tensor] = []
+    drawn: list[tuple[Tensor, Tensor]] = []
     rng = torch_generator(question.seed, "attribution checks", "noise")
     sensitivity = max_sensitivity(explain, few, rng=rng, draws=NOISES, radius=INVISIBLE)
-    noisy = drawn[-1].unflatten(0, (len(few), NOISES))
+    noisy, distance = (found.unflatten(0, (len(few), NOISES)) for found in drawn[-1])
     agreements = [
-        agreement_where_seen(question, method, maps[: len(few)], noisy[:, k]) for k in range(NOISES)
+        agreement_where_seen(question, method, maps[: len(few)], noisy[:, k], distance[:, k])
+        for k in range(NOISES)
     ]
     return float(torch.stack(agreements).mean()), float(sensitivity.mean())
