@@ -11,6 +11,8 @@ from ganlens.data import Dataset, SampleArray, Split
 from ganlens.finding import Finding, Plot, Verdict
 from ganlens.modality import Points
 from ganlens.probes.audit import examine
+from ganlens.probes.explain.missed.classes import Classes
+from ganlens.probes.explain.regions import Comparison, Region
 from ganlens.subject import SampleBank, Subject
 
 PROBES = ("off-manifold", "missed", "axes", "latent-recovery", "why")
@@ -180,12 +182,16 @@ def test_a_missing_group_is_named_and_measured_and_the_control_is_clean(spots, q
     assert finding.measurement("mass missed, by PCA's code").value > 0.15
 
 
-def test_an_invented_group_is_named_and_measured(spots, quarters):
+def test_an_invented_group_is_named_and_measured(spots):
+    unlabelled = spots.dataset(spots.quarters)
+    for split in (unlabelled.train, unlabelled.held_out):
+        split.__dict__["labels"] = None  # no labeller to train
+
     def also_in_the_middle(latent):
         middle = latent[:, 2:] * 0.15
         return torch.where((latent[:, 3] > 0.5244)[:, None], middle, spots.corners(latent))  # three in ten
 
-    finding = spots.ask("missed", spots.Generator(also_in_the_middle), quarters)
+    finding = spots.ask("missed", spots.Generator(also_in_the_middle), unlabelled)
     mass = finding.measurement("mass invented")
     assert finding.verdict is Verdict.BAD and "invents" in finding.headline
     assert mass.low < 0.3 < mass.high and mass.low > 0.2
@@ -199,6 +205,46 @@ def test_where_nothing_is_missed_the_finding_says_what_it_would_have_noticed(hon
         mass = finding.measurement(name)
         assert mass.low <= 0 <= mass.high
     assert 0 < finding.measurement("smallest gap noticed").value <= 0.3
+
+
+def named(counts_missed, base, *, labels_of=("a", "b", "c")):
+    """What `mostly` calls a missed region with those counts of each class, among as many more as `base` says."""
+    labels = torch.cat(
+        [torch.arange(len(base)).repeat_interleave(torch.tensor(n)) for n in (counts_missed, base)]
+    )
+    inside = torch.arange(len(labels)) < sum(counts_missed)
+    size = len(labels)
+    regions = [
+        Region(0, sum(counts_missed), size, 0, size, "missed", 0.0),
+        Region(1, size - sum(counts_missed), size, size, size, None, 1.0),
+    ]
+    comparison = Comparison(
+        regions, torch.zeros(1, 2), torch.arange(size), torch.arange(size), (~inside).long(), torch.ones(size)
+    )
+    return Classes(labels_of, labels, None).mostly(comparison, "missed")
+
+
+def test_what_is_missed_is_called_after_classes_that_stand_out():
+    assert named([95, 3, 2], [100, 200, 200]) == ["a"]
+    assert named([50, 45, 5], [50, 55, 395]) == ["a", "b"]
+    assert named([34, 33, 33], [100, 100, 100]) == []  # as everywhere
+    assert named([90, 5, 5], [900, 50, 50]) == []  # the data are mostly that class anyhow
+    assert named([30, 30, 30, 30], [20, 20, 20, 1000], labels_of=("a", "b", "c", "d")) == []  # too many
+
+
+def test_a_class_that_shrinks_is_said_to_be_made_too_rarely(spots, quarters):
+    def few(latent):
+        places, chance = spots.corners(latent), (1000 * latent[:, 3]) % 1
+        leaves = (places > 0).all(dim=1) & (
+            chance < 0.7
+        )  # to the other corners, which are not noticeably fuller
+        side = torch.where((chance < 0.47)[:, None], torch.tensor([-1.0, 1.0]), torch.tensor([-1.0, -1.0]))
+        side = torch.where((chance < 0.23)[:, None], torch.tensor([1.0, -1.0]), side)
+        return torch.where(leaves[:, None], places * side, places)
+
+    finding = spots.ask("missed", spots.Generator(few), quarters)
+    assert finding.headline.startswith("The generator makes too rarely samples that are mostly lower right (")
+    assert finding.measurement("classes noticed when cut out").value == 4
 
 
 # ---- axes

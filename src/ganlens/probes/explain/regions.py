@@ -1,8 +1,12 @@
 """Where in code space do two sets of samples have different mass? Proposed on one half, tested on the other.
 
-Clusters found and tested on the same samples would be chosen for their differences and then found different:
-a test on them means nothing. Here the first half of both sets places the regions and proposes the suspicious
-ones, and the second half, which has had no say, tests those and measures their mass.
+Regions found and tested on the same samples would be chosen for their differences and then found different:
+a test on them means nothing. Here the first half of both sets says where one of them is too thin, and the second
+half, which has had no say, tests that and measures the mass.
+
+*Where* is asked of each sample's neighbours and not of a partition made beforehand: clusters lie along what the
+code varies most with (where something is, how large it is), and each holds some of every kind, so that a third of
+the data may be missing from all of them and none looks thin. Among its nearest neighbours a sample is with its like.
 """
 
 from __future__ import annotations
@@ -14,14 +18,25 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ganlens.measures import k_means
+from ganlens.measures import k_means, nearest_neighbours
 from ganlens.probes.explain.estimate import Estimate, difference_of_shares
 
 FIT_AT_MOST = 4000
-"""Samples of each set that place the regions."""
+"""Samples of each set's first half that vote."""
+
+VOTERS = 20
+"""Neighbours that say whether a place is thin: where nothing is wrong they are at most a third of one set at one
+place in 17 by chance, which dilutes what is tested and does not bias it."""
+
+VOTERS_OF = 4
+"""At most one in so many of the votes there are, where samples are few."""
 
 FIT_PER_REGION = 10
-"""At least so many pooled samples for each region; fewer samples, fewer regions."""
+"""At least so many thin places for each region; fewer, fewer regions."""
+
+NOTICEABLE = 1.5
+"""A region is at fault only where its shares on the second halves are this factor apart: with enough samples any
+difference is sure."""
 
 LEVEL = 0.01
 """Probability of naming any region at all where there is no difference: one in a hundred audits."""
@@ -51,8 +66,9 @@ class Region:
 
     @property
     def confirmed(self) -> Kind | None:
-        """What the second halves agree to."""
-        return self.proposed if self.p_value <= LEVEL else None
+        """What the second halves agree to: a difference that is sure and noticeable."""
+        few, many = sorted((self.real_share, self.other_share))
+        return self.proposed if self.p_value <= LEVEL and many >= NOTICEABLE * few else None
 
     @property
     def real_share(self) -> float:
@@ -68,8 +84,8 @@ class Comparison:
     """Two sets of codes, region by region.
 
     Attributes:
-        regions: all of them, the largest of the pooled set first.
-        centres: [k, d].
+        regions: those proposed as missed, those proposed as invented, and last all the rest as one.
+        centres: [k, d] of those proposed.
         real_rows, other_rows: which rows of each set are in the second half.
         real_regions, other_regions: the region of each of those rows.
     """
@@ -111,25 +127,20 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
 
     Args:
         real, other: codes [n, d] and [m, d], rows in random order.
-        regions: the most regions to tell apart.
-        ratio: a region is proposed where one set's share in the first half is at most so many times the
-            other's.
+        regions: the most regions of each kind.
+        ratio: a place is thin where one set has at most so many times the other's neighbours there, in the first
+            halves.
         rng: places the first centres.
     """
     halves = [_halves(len(codes)) for codes in (real, other)]
-    first_real, first_other = real[halves[0][0]], other[halves[1][0]]
-    each = min(len(first_real), len(first_other), FIT_AT_MOST)
-    pooled = torch.cat([first_real[:each], first_other[:each]])
-    count = max(2, min(regions, len(pooled) // FIT_PER_REGION))
-    centres = k_means(pooled, min(count, len(pooled)), rng, restarts=3, iterations=50).centres
-    proposals = _propose(
-        nearest_centre(first_real, centres), nearest_centre(first_other, centres), len(centres), ratio
-    )
+    votes = _Votes(real[halves[0][0]], other[halves[1][0]], ratio)
+    centres = votes.centres(regions, rng)
+    kinds: list[Kind] = [kind for kind in KINDS for _ in centres[kind]]
+    proposals = dict(enumerate(kinds))
     in_real, in_other = (
-        nearest_centre(real[halves[0][1]], centres),
-        nearest_centre(other[halves[1][1]], centres),
+        votes.regions(codes[rows], centres) for codes, (_, rows) in zip((real, other), halves, strict=True)
     )
-    counts = [torch.bincount(place, minlength=len(centres)).tolist() for place in (in_real, in_other)]
+    counts = [torch.bincount(place, minlength=len(kinds) + 1).tolist() for place in (in_real, in_other)]
     p_values = holm(
         {
             number: _one_sided(kind, counts[0][number], len(in_real), counts[1][number], len(in_other))
@@ -146,9 +157,57 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
             proposals.get(number),
             p_values.get(number, 1.0),
         )
-        for number in range(len(centres))
+        for number in range(len(kinds) + 1)
     ]
-    return Comparison(found, centres, halves[0][1], halves[1][1], in_real, in_other)
+    places = torch.cat([centres[kind] for kind in KINDS])
+    return Comparison(found, places, halves[0][1], halves[1][1], in_real, in_other)
+
+
+class _Votes:
+    """The first halves of two sets, as many of each, and what they say of any place.
+
+    Args:
+        real, other: codes [n, d] and [m, d].
+        ratio: see `compare`.
+    """
+
+    def __init__(self, real: Tensor, other: Tensor, ratio: float) -> None:
+        self._each = min(len(real), len(other), FIT_AT_MOST)
+        self._pool = torch.cat([real[: self._each], other[: self._each]])
+        self._voters = max(1, min(VOTERS, len(self._pool) // VOTERS_OF))
+        self._few = self._voters * ratio / (1 + ratio)
+
+    def centres(self, regions: int, rng: torch.Generator) -> dict[Kind, Tensor]:
+        """Where regions lie: clusters [k, d] of the thin places, for each kind."""
+        thin = self._thin(nearest_neighbours(self._pool, self._pool, self._voters, exclude_self=True).indices)
+        own = torch.arange(len(self._pool)) < self._each
+        found: dict[Kind, Tensor] = {}
+        for kind, members in (("missed", thin["missed"] & own), ("invented", thin["invented"] & ~own)):
+            places = self._pool[members]
+            count = min(regions, len(places) // FIT_PER_REGION)
+            found[kind] = (  # type: ignore[index]
+                k_means(places, count, rng, restarts=3, iterations=50).centres
+                if count
+                else self._pool.new_zeros(0, self._pool.shape[1], dtype=torch.float64)
+            ).double()
+        return found
+
+    def regions(self, codes: Tensor, centres: dict[Kind, Tensor]) -> Tensor:
+        """Numbers [n] of the regions of codes [n, d] that had no vote: missed, then invented, then the rest."""
+        thin = self._thin(nearest_neighbours(codes, self._pool, self._voters).indices)
+        numbers = torch.full((len(codes),), sum(map(len, centres.values())), dtype=torch.int64)
+        first = 0
+        for kind in KINDS:
+            members = thin[kind]
+            if len(centres[kind]) and bool(members.any()):
+                numbers[members] = first + nearest_centre(codes[members], centres[kind])
+            first += len(centres[kind])
+        return numbers
+
+    def _thin(self, neighbours: Tensor) -> dict[Kind, Tensor]:
+        """Which places have too few of the other set, and which of the real one, among neighbours [n, k]."""
+        other = (neighbours >= self._each).sum(dim=1)
+        return {"missed": other <= self._few, "invented": self._voters - other <= self._few}
 
 
 def nearest_centre(codes: Tensor, centres: Tensor) -> Tensor:
@@ -161,18 +220,6 @@ def nearest_centre(codes: Tensor, centres: Tensor) -> Tensor:
 def _halves(count: int) -> tuple[Tensor, Tensor]:
     rows = torch.arange(count)
     return rows[0::2], rows[1::2]
-
-
-def _propose(real: Tensor, other: Tensor, count: int, ratio: float) -> dict[int, Kind]:
-    real_share = torch.bincount(real, minlength=count) / max(len(real), 1)
-    other_share = torch.bincount(other, minlength=count) / max(len(other), 1)
-    proposals: dict[int, Kind] = {}
-    for number, (a, b) in enumerate(zip(real_share.tolist(), other_share.tolist(), strict=True)):
-        if b <= ratio * a and a > 0:
-            proposals[number] = "missed"
-        elif a <= ratio * b and b > 0:
-            proposals[number] = "invented"
-    return proposals
 
 
 def _one_sided(kind: Kind, real: int, of_real: int, other: int, of_other: int) -> float:

@@ -1,0 +1,234 @@
+"""What the generator misses of the data and what it invents. Second of the autoencoder's explanations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of
+from ganlens.probes.explain.coverage import Coverage, neighbour_coverage
+from ganlens.probes.explain.estimate import Estimate, share
+from ganlens.probes.explain.missed.classes import Classes
+from ganlens.probes.explain.missed.conclusion import (
+    InCode,
+    blindness,
+    coverage_sentence,
+    finds_nothing_as_often,
+    result,
+    verdict,
+)
+from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
+from ganlens.probes.explain.planted_gaps import (
+    ClassGaps,
+    PlantedGap,
+    classes_noticed,
+    smallest_gap_noticed,
+)
+from ganlens.probes.explain.preconditions import (
+    reconstruction_measurement,
+    sentences,
+    too_few_samples,
+    why_not_believable,
+)
+from ganlens.probes.explain.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
+from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank, Subject
+from ganlens.subject.bank import Of
+
+
+class MissedSettings(ProbeSettings):
+    regions: int = Field(8, ge=1, le=500, description="The most regions of each kind, missed and invented")
+    ratio: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="A place in code space is suspicious where one side has at most so many times the other's "
+        "neighbours",
+    )
+    neighbours: int = Field(5, ge=1, description="k of the k-nearest-neighbour coverage")
+    compared: int = Field(20_000, ge=20, description="The most samples of each kind to compare")
+    coverage_samples: int = Field(4000, ge=10, description="The most samples of each kind in the coverage")
+
+
+@probes.register("missed")
+class Missed(Probe):
+    """What does the generator miss of the data, and what does it invent?"""
+
+    name: ClassVar[str] = "missed"
+    question: ClassVar[str] = (
+        "Which kinds of real sample can this generator not make, and which does it invent?"
+    )
+    section: ClassVar[str] = "explain"
+    order: ClassVar[int] = 30
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    Settings: ClassVar[type[ProbeSettings]] = MissedSettings
+    method: ClassVar[str] = (
+        "Training and generated samples are written as autoencoder codes, scaled so that distances are "
+        "those of decoded samples. The first halves of both, as many of each, propose: a place is thin where "
+        f"of the {VOTERS} samples nearest to it one side has at most half as many as the other (setting ratio); "
+        "k-means divides the thin places into regions. The second halves test each proposal (Fisher's exact test, "
+        "one-sided, Holm's correction over all proposals, level 1 %) and measure the mass (Newcombe's interval), "
+        "so nothing is tested on the samples that suggested it; a region is confirmed where the test is passed "
+        f"and its shares are a factor of {NOTICEABLE:g} apart. Mass of kinds that the code does not part from "
+        "others is not counted, so that what is missed is rather more. Regions are called after the labels of "
+        "their samples (the labeller's for generated ones) where those stand out. Coverage: a held-out real "
+        "sample counts as covered if a generated sample lies within the distance of its k-th nearest among "
+        "as many training samples (setting neighbours); the same count for other training samples is the "
+        "reference, and whether coverage is lower than the reference is judged by exchanging members of "
+        "the two sets at random (500 times, level 1 %). Self-checks: the autoencoder must explain more of "
+        "held-out samples than PCA of the same width; the same procedure with held-out real samples in the "
+        "generator's place must find nothing (if it finds half as many regions as for the generator or "
+        "more, the finding is not believable); and gaps of growing size (a twentieth of the samples and its "
+        "neighbours), and each class where there are labels, are cut out of one half of the training samples, "
+        "and looked for beside the other: what is noticed says what silence is worth (if even the largest gap is "
+        "overlooked, or most classes, the verdict is at best caution). Everything is done in PCA's code of the same "
+        "width as well. Verdict: bad where at least "
+        "10 % of the mass is missed or invented at the low end of the interval, or coverage is below half of its "
+        "reference; caution where a region is confirmed or coverage is lower than the reference."
+    )
+    self_check: ClassVar[str] = (
+        "Not believable where held-out real samples, put in the generator's place, would be said to miss "
+        "half as much; planted gaps of growing size say what its silence is worth."
+    )
+    cost: ClassVar[str] = (
+        "Up to 20,000 samples of each kind, in the autoencoder's code and in PCA's; some ten seconds."
+    )
+    source: ClassVar[str] = (
+        "Naeem et al. 2020 (arXiv 2002.09797) for the coverage; Newcombe 1998 for the intervals; ours"
+    )
+
+    def examine(self, subject: Subject, settings: MissedSettings, context: Context) -> Finding:
+        bank = context.bank
+        if because := too_few_samples(bank):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        autoencoder, pca = code_spaces(bank)
+        with context.progress.task("Comparing places in code space", 3) as task:
+            found = _compare_in(bank, autoencoder, settings, context.seed)
+            task.advance()
+            by_pca = _compare_in(bank, pca, settings, context.seed)
+            task.advance()
+            gap = _smallest_gap(bank, autoencoder, settings, context.seed)
+            gaps = _class_gaps(bank, autoencoder, settings, context.seed)
+            coverage = _coverage(bank, autoencoder, settings, context.seed)
+            task.advance()
+        covered = share(int(coverage.by_generated.sum()), len(coverage.by_generated))
+        reference = float(coverage.by_real.double().mean())
+        gate = sentences(why_not_believable(bank.autoencoder), finds_nothing_as_often(found))
+        classes = Classes.of(bank, found.generator, settings.compared)
+        names = classes.region_names(found.generator)
+        return Finding(
+            probe=self.name,
+            question=self.question,
+            headline=sentences(
+                gate,
+                result(found, classes, names),
+                blindness(gap, gaps, found, subject.data.class_names if subject.data is not None else ()),
+                coverage_sentence(coverage, covered, reference),
+            ),
+            verdict=Verdict.NOT_BELIEVABLE if gate else verdict(found, gap, gaps, coverage),
+            measurements=[
+                *_measurements(found, by_pca, gap, gaps, covered, reference),
+                reconstruction_measurement(bank.autoencoder),
+            ],
+            method=f"{self.method} {bank.autoencoder.protocol}",
+            figures=[
+                shares_plot(found.generator, names),
+                *pictures(bank, autoencoder, found.generator, names, settings.compared),
+                *uncovered(subject.modality, bank, coverage),
+                comparison_table(found, by_pca),
+            ],
+            arrays={
+                "centres": found.generator.centres.float(),
+                "real_regions": found.generator.real_regions,
+                "generated_regions": found.generator.other_regions,
+                "covered": coverage.by_generated,
+            },
+        )
+
+
+def _codes(bank: SampleBank, space: CodeSpace, of: Of, n: int) -> Tensor:
+    return space.in_sample_units(codes_of(bank, space, of, n))
+
+
+def _compare_in(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> InCode:
+    def run(of: Of) -> Comparison:
+        real = _codes(bank, space, "train", settings.compared)
+        other = _codes(bank, space, of, settings.compared)
+        rng = torch_generator(seed, Missed.name, space.title, of)
+        return compare(real, other, regions=settings.regions, ratio=settings.ratio, rng=rng)
+
+    return InCode(run("fake"), run("held_out"))
+
+
+def _smallest_gap(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> PlantedGap:
+    real = _codes(bank, space, "train", settings.compared)
+    return smallest_gap_noticed(real, regions=settings.regions, ratio=settings.ratio, seed=seed)
+
+
+def _class_gaps(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> ClassGaps | None:
+    """Which classes would be noticed if they were missing; None without labels."""
+    labels = bank.real_labels("train", settings.compared)
+    if labels is None or bank.subject.data is None or len(bank.subject.data.class_names) < 2:
+        return None
+    real = _codes(bank, space, "train", settings.compared)
+    return classes_noticed(real, labels, regions=settings.regions, ratio=settings.ratio, seed=seed)
+
+
+def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> Coverage:
+    most = settings.coverage_samples
+    train = _codes(bank, space, "train", 2 * most)
+    fake, held_out = _codes(bank, space, "fake", most), _codes(bank, space, "held_out", most)
+    rng = torch_generator(seed, Missed.name, "coverage")
+    return neighbour_coverage(train, fake, held_out, k=settings.neighbours, rng=rng)
+
+
+def _measurements(
+    found: InCode,
+    by_pca: InCode,
+    gap: PlantedGap,
+    gaps: ClassGaps | None,
+    covered: Estimate,
+    reference: float,
+) -> list[Measurement]:
+    def masses(result: InCode, by: str) -> list[Measurement]:
+        return [
+            result.generator.mass(kind).measurement(
+                f"mass {kind}{by}",
+                better="lower",
+                baseline=result.nothing_missing.mass(kind).value,
+                what="held-out real samples in the generator's place",
+            )
+            for kind in KINDS
+        ]
+
+    coverage = covered.measurement(
+        "share of held-out real samples with a generated neighbour",
+        better="higher",
+        baseline=reference,
+        what="as many training samples in place of the generated ones",
+    )
+    noticed = Measurement(
+        name="smallest gap noticed" if gap.found else "largest planted gap, overlooked",
+        value=gap.mass,
+        interval="none: gaps of a few sizes were tried once each",
+        unit="of the real mass",
+        better="lower",
+        baseline=Baseline(value=0.0, what="a procedure that notices everything"),
+    )
+    cut = [] if gaps is None or not gaps.tried else [_classes_measured(gaps)]
+    return [*masses(found, ""), coverage, noticed, *cut, *masses(by_pca, ", by PCA's code")]
+
+
+def _classes_measured(gaps: ClassGaps) -> Measurement:
+    return Measurement(
+        name="classes noticed when cut out",
+        value=float(len(gaps.noticed)),
+        interval="none: each class was cut out once",
+        unit=f"of {len(gaps.tried)} classes",
+        better="higher",
+        baseline=Baseline(value=float(len(gaps.tried)), what="a procedure that notices everything"),
+    )
