@@ -4,6 +4,7 @@ from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.subject import capture, edit
+from ganlens.subject.hooks import output_of
 
 
 @pytest.fixture
@@ -28,6 +29,26 @@ def test_capture_gives_the_outputs_of_named_layers_with_their_gradients(net):
     assert outputs["0"].tolist() == [[4.0, 7.0]] and y.item() == 11.0
     (gradient,) = torch.autograd.grad(y.sum(), outputs["1"])
     assert gradient.tolist() == [[1.0, 1.0]]
+    assert hooks_left(net) == 0
+
+
+def test_an_early_layer_s_output_comes_without_what_lies_behind_it(net):
+    behind = []
+    net[2].register_forward_hook(lambda *given: behind.append(1))
+    x = torch.tensor([[3.0, 5.0]])
+    assert output_of(net, "0", lambda: net(x)).tolist() == [[4.0, 7.0]]
+    assert not behind
+    assert net(x).item() == 11.0 and hooks_left(net) == 1  # the test's own
+
+
+def test_a_layer_that_never_runs_or_gives_no_tensor_is_refused(net):
+    with pytest.raises(UserError, match="the layer '1' did not run"):
+        output_of(net, "1", lambda: net[0](torch.zeros(1, 2)))
+    net[1].forward = lambda given: (given, given)
+    with pytest.raises(UserError, match="the layer '1' gives a tuple, not a tensor"):
+        output_of(net, "1", lambda: net(torch.zeros(1, 2)))
+    with pytest.raises(RuntimeError):
+        output_of(net, "1", lambda: net(torch.zeros(1, 7)))
     assert hooks_left(net) == 0
 
 

@@ -45,6 +45,34 @@ def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tenso
             handle.remove()
 
 
+def output_of(module: nn.Module, name: str, run: Callable[[], object]) -> Tensor:
+    """The named layer's output the first time it runs within `run()`, which is cut short there.
+
+    For those who need an early layer alone: what comes behind it costs nothing.
+
+    Raises:
+        UserError: there is no such layer, it never ran, or what it gives is no tensor.
+    """
+    found: list[Any] = []
+
+    def hook(part: nn.Module, inputs: Any, output: Any) -> None:
+        found.append(output)
+        raise _Reached
+
+    handle = layer_named(module, name).register_forward_hook(hook)
+    try:
+        run()
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
+    if not found:
+        raise UserError(f"the layer {name!r} did not run; name one that the samples pass through")
+    if not isinstance(found[0], Tensor):
+        raise UserError(f"the layer {name!r} gives a {type(found[0]).__name__}, not a tensor")
+    return found[0]
+
+
 @contextmanager
 def edit(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
     """Within the block, the named layer's output is replaced by `change(output)`."""
@@ -67,6 +95,10 @@ def edit(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> It
         yield
     finally:
         handle.remove()
+
+
+class _Reached(BaseException):
+    """No error, and not to be taken for one on its way out: the layer that was asked for has run."""
 
 
 def _store(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from ganlens.measures import fit_ridge
 from ganlens.probes.explain.directions.direction_set import DirectionSet, LeftOut
 from ganlens.probes.explain.directions.walk import Walk, unit_rows
-from ganlens.subject.hooks import capture, layer_named
+from ganlens.subject.hooks import layer_named, output_of
 
 SAMPLES = 2000
 """Points for GANSpace; the authors take 300,000 for spaces of 512 numbers and 80 components."""
@@ -103,14 +104,12 @@ def _layer_coordinates(walk: Walk, points: Tensor, labels: Tensor | None, name: 
         module = walk.subject.generator.module
         assert module is not None
         batch = max(walk.bank.batch, k)
-        with capture(module, [name]) as outputs:
-            for start in range(0, len(points), batch):
-                part = slice(start, start + batch)
-                # The bank may cut a batch of its own: one call, one output to look at.
-                with torch.no_grad():
-                    walk.space.synthesize(points[part], None if labels is None else labels[part])
-                walk.bank.generator_calls += len(points[part])
-                yield outputs[name].detach().float().cpu().flatten(1)
+        for start in range(0, len(points), batch):
+            part = slice(start, start + batch)
+            given = points[part], None if labels is None else labels[part]
+            with torch.no_grad():
+                output = output_of(module, name, partial(walk.space.synthesize, *given))
+            yield output.detach().float().cpu().flatten(1)
 
     fitted: IncrementalPCA | None = None
     for chunk in activations():
