@@ -48,12 +48,20 @@ def test_is_the_average_over_subsets_drawn_without_replacement():
     assert found == pytest.approx(sum(values) / 3, abs=1e-5)
 
 
-def test_many_subsets_estimate_the_value_of_the_whole_sets():
-    a, b = random(200, 6), random(200, 6, seed=1) + 1
-    whole = kernel_distance(a, b, rng=generator(), subset_size=200)
-    assert kernel_distance(a, b, rng=generator(), subsets=300, subset_size=50) == pytest.approx(
-        whole, rel=0.05
-    )
+def test_subsets_estimate_the_value_of_the_whole_sets():
+    a, b = random(400, 6), random(400, 6, seed=1) + 1
+    whole = kernel_distance(a, b, rng=generator(), subset_size=400)
+    found = kernel_distance(a, b, rng=generator(), subsets=90, subset_size=40)
+    assert found == pytest.approx(whole, rel=0.05)
+    assert found != whole
+
+
+def test_all_rows_are_used_where_they_cost_no_more_pairs_than_the_subsets():
+    a, b = random(60, 6), random(40, 6, seed=1) + 0.5
+    whole = kernel_distance(a, b, rng=generator(), subset_size=60)
+    # 25 subsets of 10 + 10 rows make 25 · 20² pairs, as many as 100² of all rows; 24 make fewer.
+    assert kernel_distance(a, b, rng=generator(1), subsets=25, subset_size=10) == whole
+    assert kernel_distance(a, b, rng=generator(1), subsets=24, subset_size=10) != whole
 
 
 def test_is_unbiased_and_therefore_negative_about_half_the_time_for_equal_distributions():
@@ -84,6 +92,7 @@ def test_chunk_size_and_row_order_do_not_matter(monkeypatch: pytest.MonkeyPatch)
     a, b = random(100, 6), random(80, 6, seed=1)
     before = kernel_distance(a, b, rng=generator())
     monkeypatch.setattr(kernel, "ROWS_AT_ONCE", 13)
+    monkeypatch.setattr(kernel, "COLUMNS_AT_ONCE", 31)
     shuffled = a[torch.randperm(100, generator=generator(3))]
     assert kernel_distance(shuffled, b, rng=generator()) == pytest.approx(before, abs=1e-6)
 

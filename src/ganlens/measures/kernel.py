@@ -9,7 +9,9 @@ from ganlens.errors import UserError
 from ganlens.measures.feature_matrix import feature_pair, product_dtype
 from ganlens.measures.products import linear
 
-ROWS_AT_ONCE = 200
+ROWS_AT_ONCE = 256
+COLUMNS_AT_ONCE = 2048
+"""Kernel values that are computed together: 2 MiB, which stay in the processor's cache until they are summed."""
 
 
 def kernel_distance(
@@ -17,9 +19,11 @@ def kernel_distance(
 ) -> float:
     """Do two sets of features differ in any of their first three moments?
 
-    The squared maximum mean discrepancy under k(x, y) = (x·y/d + 1)³, estimated without bias on random
-    subsets drawn without replacement, and averaged over them. A set with fewer than `subset_size` rows is
-    used whole. Where that holds of both sets, all subsets are the same and one is computed.
+    The squared maximum mean discrepancy under k(x, y) = (x·y/d + 1)³, estimated without bias. The protocol in
+    use averages it over random subsets drawn without replacement, which estimates its value over all rows at
+    a bounded cost. Where all rows cost no more pairs than the subsets would (as with 10,000 rows on each side
+    and the default's 100 × 1,000), that value itself is computed, and nothing is left to chance. A set with
+    fewer than `subset_size` rows is used whole.
 
     Unbiased whatever the number of samples, so that it may be *negative* when the two distributions are
     close. The subsets share samples: their spread is not an interval of the result.
@@ -45,7 +49,7 @@ def kernel_distance(
     if subsets < 1 or subset_size < 2:
         raise UserError(f"expected at least 1 subset of at least 2 rows, found {subsets} of {subset_size}")
     size_a, size_b = min(subset_size, len(a)), min(subset_size, len(b))
-    if size_a == len(a) and size_b == len(b):
+    if (len(a) + len(b)) ** 2 <= subsets * (size_a + size_b) ** 2:
         return _squared_mmd(a, b)
     total = 0.0
     some_a, some_b = a.new_empty(size_a, a.shape[1]), b.new_empty(size_b, b.shape[1])  # used again by each
@@ -63,29 +67,28 @@ def _squared_mmd(a: Tensor, b: Tensor) -> float:
     n, m = len(a), len(b)
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), product_dtype(a.device))
     a, b = a.to(dtype), b.to(dtype)
-    within_a = _kernel_sum_within(a) / (n * (n - 1))
-    within_b = _kernel_sum_within(b) / (m * (m - 1))
-    across = torch.zeros((), dtype=torch.float64, device=a.device)
-    for rows in a.split(ROWS_AT_ONCE):
-        across += _kernel(rows, b).sum(dtype=torch.float64)
-    return within_a + within_b - 2 * float(across) / (n * m)
+    across = sum(_kernel_sum(rows / rows.shape[1], b) for rows in a.split(ROWS_AT_ONCE))
+    return _sum_within(a) / (n * (n - 1)) + _sum_within(b) / (m * (m - 1)) - 2 * across / (n * m)
 
 
-def _kernel_sum_within(a: Tensor) -> float:
-    """The kernel summed over all ordered pairs of different rows. The kernel is symmetric: of the blocks off
-    the diagonal only the upper ones are computed, and count twice."""
-    diagonal = torch.zeros((), dtype=torch.float64, device=a.device)
-    above = torch.zeros((), dtype=torch.float64, device=a.device)
+def _sum_within(a: Tensor) -> float:
+    """The kernel summed over all ordered pairs of different rows. It is symmetric: of the blocks off the
+    diagonal only the upper ones are computed, and count twice."""
+    total = 0.0
     for start in range(0, len(a), ROWS_AT_ONCE):
-        rows = a[start : start + ROWS_AT_ONCE]
-        kernel = _kernel(rows, a[start:])
-        diagonal += kernel[:, : len(rows)].sum(dtype=torch.float64) - kernel.diagonal().sum(
-            dtype=torch.float64
-        )
-        above += kernel[:, len(rows) :].sum(dtype=torch.float64)
-    return float(diagonal + 2 * above)
+        rows, below = a[start : start + ROWS_AT_ONCE], a[start + ROWS_AT_ONCE :]
+        scaled = rows / a.shape[1]
+        total += float(_kernel(scaled, rows).fill_diagonal_(0).sum(dtype=torch.float64))
+        total += 2 * _kernel_sum(scaled, below)
+    return total
 
 
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    base = linear(a, b).div_(a.shape[1]).add_(1)
-    return base.square().mul_(base)
+def _kernel_sum(scaled: Tensor, b: Tensor) -> float:
+    """The kernel summed over all pairs: in float32 along a row, then in float64."""
+    parts = (_kernel(scaled, some) for some in b.split(COLUMNS_AT_ONCE) if len(some))
+    return sum(float(part.sum(dim=1).sum(dtype=torch.float64)) for part in parts)
+
+
+def _kernel(scaled: Tensor, b: Tensor) -> Tensor:
+    """Of rows that are divided by d already: once for all they meet."""
+    return linear(scaled, b, b.new_ones(len(b))).pow_(3)
