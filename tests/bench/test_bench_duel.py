@@ -72,7 +72,7 @@ def test_the_command_prints_and_records(tmp_path, monkeypatch, capsys):
     words = ["bench", "measures", "--only", "kernel", "--scale", "0.02", "--rounds", "1", "--out", "r.json"]
     assert run(words) == 0
     said = capsys.readouterr().out
-    assert "kernel distance, 64 subsets of 32 from 200 × 2,048" in said
+    assert "kernel distance, 200 × 2,048: 64 subsets of 32, ours all rows" in said
     assert "goal: 3× faster" in said
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["machine"]["torch"] == torch.__version__
