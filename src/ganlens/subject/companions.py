@@ -13,9 +13,8 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.progress import Progress
 from ganlens.subject import foreign
-from ganlens.subject.adapters import evaluating
+from ganlens.subject.adapters import evaluating, first_line
 from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.torchscript import LayeredScript
 
 
 def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -86,10 +85,10 @@ def discriminator_of(given: nn.Module | str | None, trial: Tensor, device: torch
     """The discriminator, or the one that a name leads to, on the device.
 
     Args:
-        trial: a few samples [n, …]. A discriminator that fails on them may still want labels as well.
+        trial: a few samples [n, …] to try it on. One that wants labels as well is taken as it is.
 
     Raises:
-        UserError: it is no module.
+        UserError: it is no module, or fails on the samples.
     """
     if given is None:
         return None
@@ -100,10 +99,24 @@ def discriminator_of(given: nn.Module | str | None, trial: Tensor, device: torch
             "samples"
         )
     found = found.to(device)
-    if isinstance(found, LayeredScript):  # its first call checks its layers: before anybody edits one
-        with torch.no_grad(), evaluating(found), suppress(Exception):
-            found(trial.to(device))
+    _try_out(found, name, trial.to(device))
     return found
+
+
+@torch.no_grad()
+def _try_out(discriminator: nn.Module, name: str, trial: Tensor) -> None:
+    """Whether it takes what the generator makes: said here, and not minutes later by the first probe to use it."""
+    with evaluating(discriminator):
+        try:
+            discriminator(trial)
+        except Exception as error:
+            with suppress(Exception):
+                discriminator(trial, torch.zeros(len(trial), dtype=torch.long, device=trial.device))
+                return
+            raise UserError(
+                f"the discriminator {name} failed on samples of shape {tuple(trial.shape)}: "
+                f"{type(error).__name__}: {first_line(error)}; it must take batches of what the generator makes"
+            ) from error
 
 
 def classifier_of(
