@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.faithfulness.maps import checked_maps
 
-CHUNK = 512
+CHUNK = 128
 NO_RISE = 1e-6
 """A score that differs from the baseline's by no more than this share of the larger one has no way to go."""
 
@@ -86,8 +86,8 @@ def insertion_deletion_auc(
     rise[rise.abs() <= NO_RISE * torch.maximum(whole.abs(), nothing.abs()).clamp_min(1e-30)] = torch.nan
 
     def curves(rank: Tensor) -> tuple[Tensor, Tensor]:
-        deletion = _curve(score, samples, against, rank, steps)
-        insertion = _curve(score, against, samples, rank, steps)
+        deletion = _curve(score, samples, against, rank, steps, (whole, nothing))
+        insertion = _curve(score, against, samples, rank, steps, (nothing, whole))
         return tuple((c - nothing[:, None]) / rise[:, None] for c in (insertion, deletion))  # type: ignore[return-value]
 
     insertion, deletion = curves(order)
@@ -131,7 +131,9 @@ def pixel_flipping(
 
     Source: Samek et al. 2015 (arXiv 1509.06321).
     """
-    curve = _curve(score, samples, baseline.expand_as(samples), _order(maps, samples, rng), steps)
+    against = baseline.expand_as(samples)
+    ends = _scores(score, samples), _scores(score, against)
+    curve = _curve(score, samples, against, _order(maps, samples, rng), steps, ends)
     return (curve[:, :1] - curve[:, 1:]).mean(dim=1)
 
 
@@ -175,19 +177,28 @@ def _order(maps: Tensor, samples: Tensor, rng: torch.Generator) -> Tensor:
     return shuffle.gather(1, by_value).argsort(dim=1)
 
 
-def _curve(score: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, rank: Tensor, steps: int) -> Tensor:
-    """Scores [n, steps + 1] as pixels of `start` take the values of `end`, those of the lowest rank first."""
+def _curve(
+    score: Callable[[Tensor], Tensor],
+    start: Tensor,
+    end: Tensor,
+    rank: Tensor,
+    steps: int,
+    ends: tuple[Tensor, Tensor],
+) -> Tensor:
+    """Scores [n, steps + 1] as pixels of `start` take the values of `end`, those of the lowest rank first; those of
+    `start` and `end` themselves are known."""
     pixels = rank.shape[1]
-    counts = [round(pixels * k / steps) for k in range(steps + 1)]
+    counts = [round(pixels * k / steps) for k in range(1, steps)]
     rank = rank.reshape(len(start), 1, *start.shape[2:])
-    together = max(1, CHUNK // len(counts))
+    together = max(1, CHUNK // max(1, len(counts)))
     parts = []
-    for rows in torch.arange(len(start)).split(together):
+    for rows in torch.arange(len(start)).split(together) if counts else ():
         mixed = torch.stack(
             [torch.where(rank[rows] < count, end[rows], start[rows]) for count in counts], dim=1
         )
         parts.append(_scores(score, mixed.flatten(0, 1)).unflatten(0, (len(rows), len(counts))))
-    return torch.cat(parts)
+    between = torch.cat(parts) if parts else torch.empty(len(start), 0, dtype=torch.float64)
+    return torch.cat([ends[0][:, None], between, ends[1][:, None]], dim=1)
 
 
 @torch.no_grad()

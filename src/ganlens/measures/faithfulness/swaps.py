@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.faithfulness.maps import checked_maps
 
-CHUNK = 512
+CHUNK = 128
 NUMBERS = 1 << 22
 """Signs that are in memory at once, at most."""
 SIDES = (16, 8, 4)

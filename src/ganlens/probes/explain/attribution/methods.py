@@ -28,7 +28,7 @@ TITLES: dict[Method, str] = {
     "grad_cam": "Grad-CAM",
     "occlusion": "occlusion",
 }
-EVALUATIONS = 1024
+EVALUATIONS = 128
 NUMBERS = 1 << 22
 """What goes through the model at once by default: so many samples, of so many numbers together at most."""
 
@@ -70,7 +70,7 @@ def attribute(
         draws, noise: noisy copies of SmoothGrad, and their standard deviation as a share of the range of
             all samples. All samples are given the same noise.
         window: side of the occluding square; default: an eighth of the picture. It moves by its side.
-        evaluations: samples that go through the model at once; default: 1,024, fewer of large ones.
+        evaluations: samples that go through the model at once; default: 128, fewer of large ones.
 
     Returns:
         [n, h, w] float32 on the CPU.
