@@ -62,8 +62,13 @@ def scatter(points: list[tuple[str, str, float, float]]) -> str:
 def _free(x: float, y: float, size: float, taken: list[tuple[float, float, float]]) -> float | None:
     """Where a label has room: right of its dot, left of it, or None."""
     for start in (x, x - 16 - size):
-        if start >= LEFT and all(
-            abs(y - other) > 10 or start > end + width or end > start + size for end, other, width in taken
+        if (
+            start >= LEFT
+            and start + size <= WIDTH - RIGHT + 20
+            and all(
+                abs(y - other) > 10 or start > end + width or end > start + size
+                for end, other, width in taken
+            )
         ):
             return start
     return None
