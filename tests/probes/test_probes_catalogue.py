@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from ganlens.probes.description import (
     settings_of,
     stopped,
 )
+from ganlens.subject import Subject
 
 ROOT = Path(__file__).parents[2]
 by_name = pytest.mark.parametrize("kind", built_in(), ids=lambda kind: kind.name)
@@ -152,3 +154,11 @@ def test_a_long_method_is_parted_where_it_turns_and_loses_no_word():
 @by_name
 def test_paragraphs_hold_the_method_word_for_word(kind: type[Probe]):
     assert " ".join(paragraphs_of(kind.method)) == " ".join(kind.method.split())
+
+
+@by_name
+def test_no_setting_is_named_like_an_argument_of_those_who_ask(kind: type[Probe]):
+    """`subject.examine("nearest", samples=…)` is about the audit's samples: a setting of that name can't be given."""
+    taken = {key for ask in (Subject.examine, Subject.audit) for key in inspect.signature(ask).parameters}
+    assert {"probe", "samples", "seed", "features", "progress"} <= taken
+    assert taken & {*kind.Settings.model_fields} == set()

@@ -371,7 +371,7 @@ class Brightest(Quadrants):
 
 def test_counterfactuals_beat_adversarial_changes_of_the_same_size_and_say_how_far_they_go(examine):
     finding = examine(
-        Quadrants(), Brightest(), samples=24, answers=1, of="generated", confidence=0.8, training=60
+        Quadrants(), Brightest(), count=24, answers=1, of="generated", confidence=0.8, training=60
     )
     assert finding.verdict is Verdict.GOOD, finding.headline
     assert finding.measurement("validity, latent search").value == 1
@@ -384,7 +384,7 @@ def test_counterfactuals_beat_adversarial_changes_of_the_same_size_and_say_how_f
 
 
 def test_where_the_judge_surely_agrees_it_does_not_matter_that_adversarial_changes_convince_it_too(examine):
-    finding = examine(Quadrants(shift=0.02), Quadrants(), samples=24, answers=1, methods=["latent"])
+    finding = examine(Quadrants(shift=0.02), Quadrants(), count=24, answers=1, methods=["latent"])
     gain = finding.measurement("judge's agreement with the latent search above that with adversarial samples")
     assert gain.value == 0
     assert finding.measurement("judge's agreement, latent search").value == 1
@@ -393,7 +393,7 @@ def test_where_the_judge_surely_agrees_it_does_not_matter_that_adversarial_chang
 
 def test_a_classifier_of_invisible_patterns_has_counterfactuals_that_are_not_believed(examine):
     finding = examine(
-        Ripple(), Quadrants(), of="generated", samples=24, answers=1, methods=["latent"], confidence=0.6
+        Ripple(), Quadrants(), of="generated", count=24, answers=1, methods=["latent"], confidence=0.6
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
     assert finding.headline.startswith("Not believable: an independent judge sees the new class")
@@ -422,7 +422,7 @@ def test_generated_samples_are_explained_from_their_own_latents(examine):
         Quadrants(shift=0.02),
         Quadrants(),
         of="generated",
-        samples=24,
+        count=24,
         answers=1,
         methods=["latent"],
         target="upper left",
@@ -434,6 +434,6 @@ def test_generated_samples_are_explained_from_their_own_latents(examine):
 
 def test_the_labeller_is_no_judge_of_itself(examine):
     judge = Quadrants()
-    finding = examine(judge, judge, of="generated", samples=16, answers=1, methods=["latent"])
+    finding = examine(judge, judge, of="generated", count=16, answers=1, methods=["latent"])
     assert finding.verdict is Verdict.CAUTION
     assert "because the classifier is the labeller itself" in finding.headline

@@ -69,7 +69,7 @@ def data() -> Dataset:
 def ask(discriminator: nn.Module, data: Dataset | None, **settings: object) -> Finding:
     subject = Subject.wrap(Noise(), latent=6, data=data, discriminator=discriminator, range=(-1, 1))
     bank = SampleBank(subject, samples=400, seed=0)
-    return examine(subject, "discriminator", bank=bank, settings={"samples": 400, **settings})
+    return examine(subject, "discriminator", bank=bank, settings={"count": 400, **settings})
 
 
 @pytest.fixture(scope="module")

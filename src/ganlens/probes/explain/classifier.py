@@ -48,7 +48,7 @@ PANEL = 512
 
 class ClassifierSettings(ProbeSettings):
     attributes: int = Field(8, ge=1, le=64, description="Code axes to try as attributes, the foremost first")
-    samples: int = Field(128, ge=20, description="Generated samples in which each attribute is set")
+    count: int = Field(128, ge=20, description="Generated samples in which each attribute is set")
     covered: int = Field(
         160, ge=20, description="Samples whose patches are covered, half real, half generated"
     )
@@ -156,7 +156,7 @@ class Classifier(Probe):
     def _fresh(
         self, bank: SampleBank, space: SearchSpace, settings: ClassifierSettings
     ) -> tuple[Tensor, Tensor | None]:
-        count = min(settings.samples, bank.size)
+        count = min(settings.count, bank.size)
         labels = bank.conditions(count)
         return space.rows(bank.sample_latents(count, self.name, "attributes").to(space.mean.device)), labels
 

@@ -48,7 +48,7 @@ class DiscriminatorSettings(ProbeSettings):
     explained: int = Field(
         16, ge=FEWEST, le=2000, description="Most fake generated samples, and least real ones, to explain"
     )
-    samples: int = Field(2000, ge=FEWEST, description="The most samples of each kind that are scored")
+    count: int = Field(2000, ge=FEWEST, description="The most samples of each kind that are scored")
     layer: str | None = Field(
         None, description="Layer of the discriminator for Grad-CAM; none: its last convolution"
     )
@@ -104,7 +104,7 @@ class Discriminator(Probe):
             because = f"it explains {FEWEST} samples at least, and there are {bank.size}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         real, fakeness = Score(discriminator), Score(discriminator, sign=-1)
-        judged = judge(bank, real, settings.samples)
+        judged = judge(bank, real, settings.count)
         fakes, reals = (choose(bank, judged, settings.explained) for choose in (most_fake, least_real))
         assert fakes is not None
         alarms = gradient_alarms(fakeness, fakes.samples)

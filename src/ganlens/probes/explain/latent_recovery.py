@@ -33,7 +33,7 @@ BARS = 64
 
 
 class LatentRecoverySettings(ProbeSettings):
-    samples: int = Field(
+    count: int = Field(
         10_000, ge=20, description="The most generated samples to use; half fit, half are held out"
     )
     penalty: float = Field(
@@ -114,15 +114,15 @@ class LatentRecovery(Probe):
         bank = context.bank
         if because := too_few_samples(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        scale = LatentScale.of(bank.latents(settings.samples))
+        scale = LatentScale.of(bank.latents(settings.count))
         varying = (scale.deviation > 0).nonzero().flatten()
         if not len(varying):
             because = "its latents never vary"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        latents = scale.rows(bank.latents(settings.samples))[:, varying]
+        latents = scale.rows(bank.latents(settings.count))[:, varying]
         ours, theirs = (
             _recover(
-                codes_of(bank, space, "fake", settings.samples).double(), latents, settings, context.seed
+                codes_of(bank, space, "fake", settings.count).double(), latents, settings, context.seed
             )
             for space in code_spaces(bank)
         )

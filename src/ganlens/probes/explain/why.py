@@ -42,7 +42,7 @@ class WhySettings(ProbeSettings):
     random_orders: int = Field(
         5, ge=1, description="Random orders of the axes for each sample of the deletion test"
     )
-    samples: int = Field(
+    count: int = Field(
         5000, ge=20, description="The most samples of each kind from which the examples are chosen"
     )
 
@@ -169,9 +169,9 @@ class Why(Probe):
 
 
 def _examples(bank: SampleBank, space: CodeSpace, settings: WhySettings) -> list[_Example]:
-    codes = codes_of(bank, space, "fake", settings.samples)
-    error = reconstruction_errors(bank, space, "fake", settings.samples)
-    train = space.in_sample_units(codes_of(bank, space, "train", settings.samples))
+    codes = codes_of(bank, space, "fake", settings.count)
+    error = reconstruction_errors(bank, space, "fake", settings.count)
+    train = space.in_sample_units(codes_of(bank, space, "train", settings.count))
     lonely = nearest_neighbours(space.in_sample_units(codes), train, NEIGHBOUR).distances[:, -1]
     sound = error <= error.median()
     chosen: dict[int, str] = {}
@@ -184,7 +184,7 @@ def _examples(bank: SampleBank, space: CodeSpace, settings: WhySettings) -> list
         fresh = [row for row in order.tolist() if row not in chosen][: settings.each]
         chosen.update(dict.fromkeys(fresh, kind))
     rows = torch.tensor(list(chosen))
-    samples = bank.fakes(settings.samples)[rows]
+    samples = bank.fakes(settings.count)[rows]
     away = space.distance(samples, space.sample_mean).clamp(min=1e-12)
     parts = contributions(space, codes[rows])
     return [

@@ -24,7 +24,7 @@ FEWEST = 40
 
 
 class MemorisationSettings(ProbeSettings):
-    samples: int = Field(2000, ge=FEWEST, description="Generated samples to look at, and of each control")
+    compared: int = Field(2000, ge=FEWEST, description="Generated samples to look at, and of each control")
     training: int = Field(10_000, ge=FEWEST, description="Most training samples to look among")
     likelihood: int = Field(500, ge=FEWEST, description="Samples of each kind that the likelihood looks at")
     exchanges: int = Field(
@@ -95,7 +95,7 @@ class Memorisation(Probe):
             have = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
             because = f"at least {FEWEST} samples of each kind are needed, and there are {have}"
             return Finding.not_applicable(self.name, self.question, because)
-        sizes = Sizes(settings.samples, settings.training, settings.likelihood, settings.exchanges)
+        sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
         spaces = []
         with context.progress.task("Comparing with training samples", len(bank.spaces)) as task:
             for space in bank.spaces:
@@ -107,7 +107,7 @@ class Memorisation(Probe):
         )
         if subject.has_gradients:
             search = Search(
-                settings.targets, settings.samples, settings.starts, settings.steps, settings.rate
+                settings.targets, settings.compared, settings.starts, settings.steps, settings.rate
             )
             recovery = recover(bank, search, settings.training, context.progress)
             unasked = _search_failed(recovery)

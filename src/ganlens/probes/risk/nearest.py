@@ -29,7 +29,7 @@ SAME = 0.02
 
 
 class NearestSettings(ProbeSettings):
-    samples: int = Field(
+    compared: int = Field(
         2000, ge=FEWEST, description="Generated samples whose nearest training sample is looked up"
     )
     training: int = Field(100_000, ge=FEWEST, description="Most training samples to look among")
@@ -169,13 +169,13 @@ class Nearest(Probe):
 
 
 def _look_up(bank: SampleBank, space: str, settings: NearestSettings) -> _Space:
-    half = min(len(bank.reals("held_out")) // 2, settings.samples)
+    half = min(len(bank.reals("held_out")) // 2, settings.compared)
     train = bank.features(space, "train", settings.training)
     held_out = bank.features(space, "held_out", 2 * half)
     first, second = held_out[:half], held_out[half : 2 * half]
     return _Space(
         space,
-        fake=_closeness(bank.features(space, "fake", settings.samples), train, second),
+        fake=_closeness(bank.features(space, "fake", settings.compared), train, second),
         first=_closeness(first, train, second),
         second=_closeness(second, train, first),
         rarity=max(RARE, RARE_COUNT / half),

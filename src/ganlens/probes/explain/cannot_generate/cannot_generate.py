@@ -30,7 +30,7 @@ MEASURED = 6
 
 
 class CannotGenerateSettings(ProbeSettings):
-    samples: int = Field(
+    compared: int = Field(
         10_000, ge=100, description="The most samples of each kind to count, generated, held-out and training"
     )
     clusters: int = Field(20, ge=0, le=200, description="Clusters of real samples in features; 0 for none")
@@ -119,7 +119,7 @@ class CannotGenerate(Probe):
             found = StatisticsTable(
                 bank,
                 readers,
-                samples=settings.samples,
+                samples=settings.compared,
                 clusters=settings.clusters,
                 code_axes=settings.code_axes,
             )

@@ -76,7 +76,7 @@ class CounterfactualSettings(ProbeSettings):
     target: str = Field(
         "auto", description="Class to reach, by name or number; auto: each sample's second choice"
     )
-    samples: int = Field(32, ge=8, le=1024, description="Samples to explain")
+    count: int = Field(32, ge=8, le=1024, description="Samples to explain")
     of: Literal["real", "generated"] = Field(
         "real", description="Explain held-out real samples, redrawn by inversion, or generated ones"
     )
@@ -227,10 +227,10 @@ class Counterfactuals(Probe):
     ) -> tuple[Starts, Question, Tensor]:
         """All starts, the question about those that can be asked, and which these are."""
         if settings.of == "generated":
-            starts = generated_starts(bank, space, min(settings.samples, bank.size))
+            starts = generated_starts(bank, space, min(settings.count, bank.size))
         else:
             with context.progress.task("Redrawing real samples", 1) as task:
-                starts = real_starts(bank, space, settings.samples, context.seed, self.name)
+                starts = real_starts(bank, space, settings.count, context.seed, self.name)
                 task.advance()
         logits = space.classified(starts.rows, starts.labels)
         if settings.target == "auto":

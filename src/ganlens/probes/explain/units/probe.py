@@ -53,7 +53,7 @@ class UnitsSettings(ProbeSettings):
         description="Above which activation a unit fires: where that says most about a concept (information), in "
         "its top half per cent (top), or the first for concepts that are masks and the second for others (auto)",
     )
-    samples: int = Field(10_000, ge=FEWEST, description="The most samples in the dissection")
+    count: int = Field(10_000, ge=FEWEST, description="The most samples in the dissection")
     units: int = Field(
         512, ge=3, description="The most units of a layer to remove one by one, those that vary most first"
     )
@@ -183,7 +183,7 @@ def _draw(bank: SampleBank, purpose: str, n: int) -> tuple[Tensor, Tensor | None
 
 
 def _draws(bank: SampleBank, layers: list[Layer], settings: UnitsSettings) -> Draws:
-    n = min(settings.samples, bank.size)
+    n = min(settings.count, bank.size)
     removed = sum(min(layer.units, settings.units) for layer in layers)
     latents = min(max(settings.removals // removed, FEWEST_LATENTS), MOST_LATENTS, bank.batch)
     first = min(n, THRESHOLD_SAMPLES)
