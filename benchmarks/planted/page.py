@@ -65,9 +65,10 @@ pixel adds to the evidence for "fake" against the sample's baseline has a closed
 map's evidence with it, mean over samples. **Itself** is the self-score by the probe's own rule, which knows nothing of
 the truth. Methods that are all right say nothing of a self-score; so beside the *methods* stand maps that *never look*
 at the discriminator, and exact ones *made worse* on purpose: mixed with noise or edges, of another sample, moved,
-in blocks, without their sign, turned round, and those of discriminators whose weights were shuffled. Where the picture
-itself gives the place away a map that never looks has much of the truth, too; a self-score of 0 says that a map knows no
-more than that. In the line on all methods the maps made worse don't count, and they are not in the first drawing."""
+in blocks, without their sign, turned round, and those of discriminators whose weights were shuffled. Where the
+picture itself gives the place away a map that never looks has much of the truth, too; a self-score of 0 says that a map
+knows no more than that. In the line on all methods the maps made worse don't count, and they are not in the first
+drawing."""
 
 
 def write_page(record: Entry) -> Path:

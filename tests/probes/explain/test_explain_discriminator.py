@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,12 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Table, Verdict
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.attribution import METHODS, SIGNED
+from ganlens.probes.explain.attribution import METHODS, SIGNED, Score
+from ganlens.probes.explain.attribution.checks import check_method
 from ganlens.probes.explain.attribution.places import place_of
-from ganlens.probes.explain.estimate import area_under_curve
+from ganlens.probes.explain.attribution.question import Question
+from ganlens.probes.explain.discriminator_conclusion import verdict_on, which_to_believe
+from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3
@@ -141,6 +146,21 @@ def test_grad_cam_weighs_a_whole_map_and_so_misses_a_corner_of_it(data):
     verdicts = {row[0]: row[-1] for row in table.rows}
     assert verdicts["Grad-CAM"].startswith("no: ")
     assert verdicts["integrated gradients"] == "yes"
+
+
+def test_where_even_the_best_map_foretells_little_it_says_so():
+    samples, baseline = torch.rand(2, 10, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    samples[..., :CORNER, :CORNER] += 2
+    question = Question(Score(Corner(), sign=-1), None, samples, baseline, {}, seed=0)
+    good = check_method(question, "integrated_gradients")
+    faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, 0.1, 0.5, "")))
+    assert which_to_believe([good], [good]) == "Believe integrated gradients."
+    assert which_to_believe([faint], [faint]) == (
+        "Believe integrated gradients; but even the best foretells little of what the discriminator does (self-score "
+        "0.30)."
+    )
+    verdicts = [verdict_on([check], None, None, None) for check in (good, faint)]
+    assert verdicts == [Verdict.GOOD, Verdict.CAUTION]
 
 
 def test_without_data_generated_samples_stand_in(data):

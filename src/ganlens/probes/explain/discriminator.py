@@ -14,6 +14,7 @@ from ganlens.probes.explain.attribution.checks import CRITERIA, MethodCheck, che
 from ganlens.probes.explain.attribution.places import HOLDS, place_of
 from ganlens.probes.explain.attribution.question import Question
 from ganlens.probes.explain.discriminator_conclusion import (
+    HALF,
     NARROW,
     alarm_sentence,
     by_heart,
@@ -78,13 +79,14 @@ class Discriminator(Probe):
         "whose gradient is zero, is named as such. Where it looks is the smallest share of the picture that holds "
         f"{HOLDS:.0%} of the attribution (mean of |map| as shares, of the believed method with the highest "
         "self-score), beside that of the same method on the discriminator with shuffled weights. Verdict: not "
-        "believable where no method is believed; caution where one only is, where the discriminator can't "
-        "tell generated from real samples, tells training from held-out ones, or looks at less than "
-        f"{NARROW:.0%} of the picture."
+        f"believable where no method is believed; caution where the best self-score is below {HALF}, where the "
+        "discriminator can't tell generated from real samples, tells training from held-out ones, or looks at less "
+        f"than {NARROW:.0%} of the picture."
     )
     self_check: ClassVar[str] = (
-        "Every method must beat random order and maps that never look at the discriminator, and lose its maps when "
-        "the weights are shuffled; where none does, the finding is not believable."
+        "Every method must beat random order, foretell more of what swaps of patches do than maps that know nothing "
+        "of the discriminator, its own with shuffled weights among them, and lose its maps when the weights are "
+        "shuffled; where none does, the finding is not believable."
     )
     cost: ClassVar[str] = (
         "2,000 samples of each kind through the discriminator, and some 600 passes for each of 32 explained ones"

@@ -11,6 +11,8 @@ from ganlens.probes.measured import measured
 
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""
+HALF = 0.5
+"""Self-score from which the best method explains more of the number than it leaves open."""
 NARROWER = 0.8
 """Of the area that the discriminator with shuffled weights needs: from there on the samples explain the place."""
 
@@ -65,6 +67,8 @@ def which_to_believe(believed: list[MethodCheck], ranked: list[MethodCheck]) -> 
     text = f"Believe {_listed([check.title for check in believed])}"
     if doubted:
         text += f", not {_listed(doubted)}"
+    if (best := believed[0].self_score) < HALF:
+        text += f"; but even the best foretells little of what the discriminator does (self-score {best:.2f})"
     return f"{text}."
 
 
@@ -99,7 +103,7 @@ def verdict_on(
     if not believed:
         return Verdict.NOT_BELIEVABLE
     doubts = (
-        len(believed) < 2,
+        believed[0].self_score < HALF,
         told_apart is not None and told_apart.low <= 0.5,
         learned is not None and learned.low > 0.5,
         place is not None and place.area < NARROW,
