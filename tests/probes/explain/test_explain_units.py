@@ -20,13 +20,14 @@ from ganlens.probes.explain.units.information import (
     top_thresholds,
 )
 from ganlens.probes.explain.units.interventions import Change, ablation, insertion, shifts, writing
-from ganlens.probes.explain.units.layer_editor import LayerEditor, from_layer_on
+from ganlens.probes.explain.units.layer_editor import LayerEditor
 from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
 from ganlens.probes.explain.units.tail import StreamingTail
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
 from ganlens.probes.explain.units.unit_sets import unit_set
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import capture
+from ganlens.subject.onward import from_layer_on
 
 UNITS, SIDE = 16, 8
 MARK, STRIPE, DEAD = 5, 9, 3

@@ -12,10 +12,11 @@ from ganlens.errors import UserError
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.subject.hooks import capture, edit
+from ganlens.subject.hooks import edit
 from ganlens.subject.inversion.objective import Objective, Weights
 from ganlens.subject.inversion.search import descend, evolve
 from ganlens.subject.inversion.starts import StartingPoints, describe
+from ganlens.subject.onward import cloned, from_layer_on
 from ganlens.subject.spaces import space_named
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 STARTS = 3
 """Places each sample's search starts from: what the encoder reads, and the nearest generated samples."""
-EXPLORED = 0.15
+EXPLORED = 0.1
 """Share of the steps that every start gets, before the best of them gets the rest."""
 STEPS = 120
 LEARNING_RATE = 0.1
@@ -146,7 +147,8 @@ def invert_layer(
         `points` are the layer's outputs [n, …].
 
     Raises:
-        UserError: there is no such layer, no gradients pass, or the samples don't fit.
+        UserError: there is no such layer, it runs several times for a sample, no gradients pass, or the samples
+            don't fit.
 
     Source: Bau et al. 2019 (arXiv 1910.11626), section 3.3.
     """
@@ -154,6 +156,7 @@ def invert_layer(
     module, name = subject.generator.module, layer_name(subject, layer)
     if module is None or not subject.has_gradients:
         raise UserError(f"{subject.name} lets no gradients pass, so none of its layers can be inverted")
+    onward = from_layer_on(subject.generator, name)
     found = []
     with (progress or Silent()).task(f"Inverting samples to {name}", len(samples)) as task:
         for first in range(0, len(samples), batch):
@@ -161,13 +164,20 @@ def invert_layer(
             latents = start.points[rows].to(subject.device)
             labels = None if start.labels is None else start.labels[rows]
             targets = samples[rows].to(subject.device)
-            with torch.no_grad(), capture(module, [name]) as outputs:
-                made = subject.generator.synthesize(latents, labels)
-                given = outputs[name].detach()
+            with torch.no_grad(), cloned(module, name) as outputs:
+                subject.generator.synthesize(latents, labels)
+            if len(outputs) != 1:
+                raise UserError(
+                    f"the layer {name!r} runs {len(outputs)} times for a sample; only a layer that runs once can be "
+                    "inverted"
+                )
+            given = outputs[0]
             scale = given.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, *[1] * (given.ndim - 1))
             variance = targets.flatten(1).var(dim=1, correction=0).clamp(min=1e-6)
 
             def made_of(moves: Tensor) -> Tensor:
+                if onward is not None:
+                    return onward(given + scale * moves)  # noqa: B023
                 with edit(module, name, lambda output: given + scale * moves):  # noqa: B023
                     return subject.generator.synthesize(latents, labels)  # noqa: B023
 

@@ -16,11 +16,12 @@ from ganlens.probes.explain.units.concepts import Concepts
 from ganlens.probes.explain.units.dissection import Dissection, LayerStatistics, dissect
 from ganlens.probes.explain.units.information import Make, informative_thresholds, top_thresholds
 from ganlens.probes.explain.units.interventions import ablation, shifts
-from ganlens.probes.explain.units.layer_editor import LayerEditor, Onward, from_layer_on
+from ganlens.probes.explain.units.layer_editor import LayerEditor
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 from ganlens.subject.adapters import AdaptedGenerator
+from ganlens.subject.onward import Onward, from_layer_on
 
 
 @dataclass(frozen=True)
