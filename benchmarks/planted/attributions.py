@@ -94,7 +94,7 @@ def question(world: Planted, seed: int) -> Question:
     """What the probe asks of every method, with its default settings."""
     settings, discriminator = DiscriminatorSettings(), world.subject.discriminator
     assert discriminator is not None
-    judged = judge(world.bank, Score(discriminator), settings.samples)
+    judged = judge(world.bank, Score(discriminator), settings.count)
     both = [choose(world.bank, judged, settings.explained) for choose in (most_fake, least_real)]
     chosen = [each for each in both if each is not None]
     return question_about(Score(discriminator, sign=-1), chosen, settings, seed)

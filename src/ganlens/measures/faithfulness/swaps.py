@@ -17,8 +17,6 @@ from ganlens.errors import UserError
 from ganlens.measures.faithfulness.maps import checked_maps
 
 CHUNK = 128
-NUMBERS = 1 << 22
-"""Signs that are in memory at once, at most."""
 SIDES = (16, 8, 4)
 """Patches have these parts of the picture's shorter side as theirs, in turn: a map must be right at every scale."""
 NO_CHANGE = 1e-12
@@ -107,30 +105,25 @@ def swap_infidelity(swaps: Swaps, maps: Tensor) -> Tensor:
 
     rows = checked_maps(maps)
     count, draws = swaps.contrast.shape
-    pixels = swaps.size[0] * swaps.size[1]
     if tuple(maps.shape) != (count, *swaps.size):
         raise UserError(f"expected maps of shape {(count, *swaps.size)}, found {tuple(maps.shape)}")
     rows = rows / rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-300)
-    left = []
-    for some in torch.arange(count).split(max(1, NUMBERS // (draws * pixels))):
-        signs = torch.stack([swaps.signs(int(row)) for row in some]).flatten(2).double()
-        contrast = swaps.contrast[some]
+    foretold = torch.stack([swaps.signs(row).flatten(1).double() @ values for row, values in enumerate(rows)])
+    changed = swaps.contrast
 
-        # The sample halfway to its baseline is the point that all swaps of one sample start from: it has 0.
-        def score(points: Tensor, contrast: Tensor = contrast) -> Tensor:
-            return points.new_zeros(len(points)) if len(points) == len(contrast) else -contrast.flatten()
+    # Captum needs no pictures: a swap is one number to it, what the map foretells. All swaps of a sample start
+    # halfway between it and its baseline, where the score's odd part is 0.
+    def score(points: Tensor) -> Tensor:
+        return points.new_zeros(count) if len(points) == count else -changed.flatten()
 
-        def swapped(points: Tensor, signs: Tensor = signs) -> tuple[Tensor, Tensor]:
-            return signs.flatten(0, 1), -signs.flatten(0, 1)
+    def swapped(points: Tensor) -> tuple[Tensor, Tensor]:
+        return foretold.reshape(-1, 1), -foretold.reshape(-1, 1)
 
-        found = captum_infidelity(
-            score, swapped, torch.zeros_like(rows[some]), rows[some], n_perturb_samples=draws, normalize=True
-        )
-        foretold = torch.einsum("ndp,np->nd", signs, rows[some])
-        everything = contrast.square().mean(dim=1)
-        wrong_way = (foretold * contrast).sum(dim=1) <= 0
-        left.append(torch.where(wrong_way, 1.0, found / everything).clamp(0, 1))
-    return torch.where(swaps.defined, torch.cat(left), torch.nan)
+    halfway, once = rows.new_zeros(count, 1), rows.new_ones(count, 1)
+    left = captum_infidelity(score, swapped, halfway, once, n_perturb_samples=draws, normalize=True)
+    wrong_way = (foretold * changed).sum(dim=1) <= 0
+    shares = torch.where(wrong_way, 1.0, left / changed.square().mean(dim=1)).clamp(0, 1)
+    return torch.where(swaps.defined, shares, torch.nan)
 
 
 @torch.no_grad()
