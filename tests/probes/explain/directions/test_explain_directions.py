@@ -6,10 +6,17 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.probes import Context, probes
 from ganlens.probes.audit import examine
+from ganlens.probes.explain.directions.audit import baseline_of, claim_of, slopes_of
+from ganlens.probes.explain.directions.examination import Plan, lay_out
+from ganlens.probes.explain.directions.steepest import steepest
+from ganlens.probes.explain.directions.walk import Walk
+from ganlens.probes.explain.interventions import random_directions
 from ganlens.subject import SampleBank, Subject
 
 CLOSED_FORM = ["random", "ganspace", "sefa", "jacobian", "readings"]
@@ -92,10 +99,18 @@ def test_stability_is_full_for_closed_forms_and_less_for_random_directions(findi
 
 
 def test_directions_that_do_something_else_each_are_told_apart(finding):
-    line = finding.measurement("directions told apart, GANSpace")
-    assert line.baseline.value == pytest.approx(1 / 6)
-    assert line.low > 0.4
-    assert [control.what for control in line.controls] == ["random directions"]
+    rows = table(finding)
+    told = [rows[f"GANSpace {number}"]["told apart"] for number in (1, 2, 3)]
+    assert sum(told) / 3 > 0.6  # chance is a sixth
+
+
+def test_a_finding_says_few_numbers_each_beside_its_baseline(finding):
+    names = [line.name for line in finding.measurements]
+    methods = [name for name in names if name.startswith("mean score, ")]
+    assert len(methods) == len({row["method"] for row in table(finding).values()} - {"random"})
+    assert sum(name.startswith("score of ") for name in names) == 3  # what the headline names
+    assert len(names) == len(methods) + 3 + 2
+    assert all(line.baseline is not None for line in finding.measurements)
 
 
 def test_claims_are_lost_in_a_generator_with_shuffled_weights(finding):
@@ -128,6 +143,74 @@ def test_the_same_seed_gives_the_same_finding_and_another_does_not_change_the_na
     assert first.measurements != other.measurements
     names = [[table(f)[f"SeFa {n}"]["name"] for n in (1, 2, 3)] for f in (first, other)]
     assert names[0] == names[1] == ["moves right", "moves down", "makes it brighter"]
+
+
+class BrightnessReader(nn.Module):
+    """Logits of a classifier that tells bright lamps from dim ones."""
+
+    def forward(self, pictures):
+        bright = 8 * (pictures.amax(dim=(1, 2, 3)) - 0.2)
+        return torch.stack([-bright, bright], dim=1)
+
+
+def test_the_boundary_of_a_class_that_changes_in_a_step_scores_high(lamps):
+    class Switched(lamps.Lamp):
+        """A lamp that is bright or dim and nothing in between."""
+
+        def light(self, causes):
+            return lamps.draw(
+                0.9 * causes[:, 0], 0.8 * causes[:, 1], torch.where(causes[:, 2] > 0, 0.9, 0.35)
+            )
+
+    generator = Switched()
+    subject = Subject.wrap(generator, range=(-1.0, 1.0), classifier=BrightnessReader())
+    found = lamps.ask(generator, samples=2000, subject=subject, starts=64, methods=["random", "boundaries"])
+    cosine = found.arrays["directions_boundaries"][0] @ generator.turn[2].detach()
+    assert float(cosine.abs()) > 0.95
+    assert float(found.arrays["self_score_boundaries"][0]) > 0.75
+    assert float(found.arrays["self_score_random"].mean()) < 0.35
+    assert (
+        table(found)["boundary 1"]["even"] > 0.85
+    )  # though it is flat before the step and after it
+
+
+def test_of_what_is_planted_the_pure_direction_scores_above_mixtures_and_random_ones_about_nothing(lamps):
+    class Wide(lamps.Lamp):
+        """The lamp behind a rotation of twenty latents, so that a random direction has little of any cause."""
+
+        latent_shape = (20,)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide = lamps.rotation(20, 4)
+
+        def sample_latent(self, n, *, rng):
+            return torch.randn(n, 20, generator=rng)
+
+        def synthesize(self, latent, labels=None):
+            return self.light(latent @ self.wide[:6].T)
+
+    generator = Wide()
+    subject = Subject.wrap(generator, range=(-1.0, 1.0))
+    bank = SampleBank(subject, samples=2000, seed=0)
+    settings = probes["directions"].Settings(starts=64, randoms=40)
+    plan = Plan(**settings.model_dump(exclude={"show"}) | {"methods": ()})
+    course = lay_out(Context(0, bank.device, bank), plan, Walk.through(subject, bank, "z"))
+    limit = steepest(course, course.walk.rows(), course.panel(bank.fakes().tensor()))
+    randoms = random_directions(40, 20, torch.Generator().manual_seed(0))
+    drawn = [slopes_of(way, course.along) for way in course.follow(randoms)]
+    baseline = baseline_of(drawn, 1.0, limit.square, limit.kinds)
+    across, down, idle = generator.wide[[0, 1, 10]].double()
+    tried = torch.stack([across, across + down, across + idle, idle])
+    tried /= tried.norm(dim=1, keepdim=True)
+    pure, mixed, diluted, nothing = (
+        claim_of(slopes_of(way, course.along), baseline, None).score.value for way in course.follow(tried)
+    )
+    assert pure > 0.8
+    assert 0.1 < mixed < 0.4  # a half of the change, and half as steep
+    assert 0.3 < diluted < 0.6  # all of the change, and half as steep
+    assert nothing == 0
+    assert float(baseline.scores.mean()) < 0.1
 
 
 # ---- what must not be found
@@ -237,7 +320,6 @@ def test_points_have_their_coordinates_read(lamps):
 
 def test_how_many_samples_go_through_the_generator_at_once_changes_nothing(lamps, lamp):
     from ganlens.probes.explain.directions.follow import Course
-    from ganlens.probes.explain.directions.walk import Walk
     from ganlens.probes.explain.readings import panel_of
 
     subject = Subject.wrap(lamp, range=(-1.0, 1.0))

@@ -55,6 +55,10 @@ class Slopes:
         """Of some of the starts."""
         return Slopes(self.shift[rows], self.gain[rows], self.way[rows])
 
+    def turned(self, side: float) -> Slopes:
+        """Of the same direction, or for a side of −1 of its opposite."""
+        return Slopes(side * self.shift, side * self.gain, self.way)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -121,14 +125,18 @@ def halves(starts: int) -> tuple[Tensor, Tensor]:
     return rows[::2], rows[1::2]
 
 
-def baseline_of(randoms: list[Followed], along: Tensor, best: Tensor | None, kinds: Tensor) -> Baseline:
-    """The reference that all directions are held against; see `Baseline` for `best` and `kinds`."""
-    slopes = [slopes_of(followed, along) for followed in randoms]
+def baseline_of(slopes: list[Slopes], effect: float, best: Tensor | None, kinds: Tensor) -> Baseline:
+    """The reference that all directions are held against.
+
+    Args:
+        slopes: of random directions.
+        best: [r] squared shifts along the steepest directions that are known, or None.
+        effect, kinds: see `Baseline`.
+    """
     _, measuring = halves(len(slopes[0].shift))
     squares = torch.stack([each.shift[measuring].mean(dim=0).square() for each in slopes])
     if best is not None:  # a reading that rises on no line has no steepest one; chance's best stands for it
         best = torch.maximum(best, squares.max(dim=0).values)
-    effect = sum(float(followed.effect.mean()) for followed in randoms) / len(randoms)
     unscored = Baseline(squares.mean(dim=0), best, kinds, torch.zeros(1, dtype=torch.float64), effect)
     scores = [claim_of(each, unscored, None).score.value for each in slopes]
     return replace(unscored, scores=torch.tensor(scores, dtype=torch.float64))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ganlens.measures import Interval
 from ganlens.probes.explain.code_space import CodeSpace, code_spaces
 from ganlens.probes.explain.directions.audit import (
     Baseline,
     Claim,
+    Slopes,
     baseline_of,
     claim_of,
     slopes_of,
@@ -47,7 +47,9 @@ class Judged:
         claim, name: what it does, and how well.
         effect: mean squared change of samples per squared standard deviation, in units of their variance.
         straightness, length, code_leak: see `Followed`.
+        slopes: of all readings, from the starts.
         believable: whether the interval of its score lies above the bar of random directions.
+        told: how often a classifier names it among its method's, by what it changed at unseen starts, or None.
         stability: |correlation| of its changes with those of the nearest direction of a second fit, or None.
         twin: a better direction that does the same, or None.
     """
@@ -60,7 +62,9 @@ class Judged:
     straightness: float
     length: float
     code_leak: float | None
+    slopes: Slopes
     believable: bool
+    told: float | None = None
     stability: float | None = None
     twin: Judged | None = None
 
@@ -82,18 +86,17 @@ class Outcome:
         course: the starts and distances that all directions were followed from and by.
         judged: one a direction, method by method.
         sets: what each method gave; `left_out` those that could not be asked.
-        told: by method, how often a classifier names the direction that was followed, with its interval.
         baseline: what random directions do.
-        randoms: those directions [d, z].
+        randoms: those directions [d, z]; `random_slopes` what each of them moves.
     """
 
     course: Course
     baseline: Baseline
     randoms: Tensor
+    random_slopes: list[Slopes]
     judged: list[Judged] = field(default_factory=list)
     sets: list[DirectionSet] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
-    told: dict[str, tuple[float, Interval]] = field(default_factory=dict)
 
     @property
     def believable(self) -> list[Judged]:
@@ -182,8 +185,9 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
     with context.progress.task("Following directions", plan.randoms + trained + len(plan.methods)) as task:
         limit = _steepest(course, table)
         randoms = course.without_code().follow(units, task.advance)
-        baseline = baseline_of(randoms, course.along, limit.square, limit.kinds)
-        outcome = Outcome(course, baseline, units)
+        slopes = [slopes_of(way, course.along) for way in randoms]
+        effect = sum(float(way.effect.mean()) for way in randoms) / len(randoms)
+        outcome = Outcome(course, baseline_of(slopes, effect, limit.square, limit.kinds), units, slopes)
         followed: list[Followed] = []
         for method in plan.methods:
             task.note(method)
@@ -195,9 +199,9 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
             ways = course.follow(found.unit)
             outcome.judged += judge(found, ways, outcome, randoms, context.seed)
             outcome.sets.append(outcome.judged[-1].of)
-            told = told_apart(ways, torch_generator(context.seed, "directions", "told apart", method))
-            if told is not None:
-                outcome.told[method] = told
+            rates = told_apart(ways, torch_generator(context.seed, "directions", "told apart", method))
+            for judged, rate in zip(outcome.by(method), rates, strict=True):
+                judged.told = rate
             if plan.stability:
                 _compare_with_second_fit(table, plan, context.seed, outcome, ways, method, task)
             followed += [replace(way, readings=way.readings[:0], ahead=way.ahead[:0]) for way in ways]
@@ -216,11 +220,12 @@ def judge(
     found: DirectionSet, ways: list[Followed], outcome: Outcome, randoms: list[Followed], seed: int
 ) -> list[Judged]:
     """What each direction of a set does; the set is turned so that all main readings rise."""
-    along, panel = outcome.course.along, outcome.course.panel
+    panel = outcome.course.panel
+    slopes = [slopes_of(way, outcome.course.along) for way in ways]
     claims = []
-    for number, way in enumerate(ways):
+    for number, each in enumerate(slopes):
         rng = torch_generator(seed, "directions", "bootstrap", found.method, number)
-        claims.append(claim_of(slopes_of(way, along), outcome.baseline, rng))
+        claims.append(claim_of(each, outcome.baseline, rng))
     sides = torch.tensor([claim.side for claim in claims], dtype=found.unit.dtype)
     turned = replace(found, unit=found.unit * sides[:, None])
     return [
@@ -233,6 +238,7 @@ def judge(
             way.straightness,
             way.length,
             way.code_leak,
+            slopes[number].turned(claim.side),
             claim.score.low > outcome.baseline.bar,
         )
         for number, (claim, way) in enumerate(zip(claims, ways, strict=True))

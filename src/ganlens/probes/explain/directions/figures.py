@@ -164,16 +164,17 @@ def table_of(outcome: Outcome) -> Table:
             round(each.claim.steepness, 2),
             round(each.claim.evenness, 2),
             round(each.claim.leakage, 2),
-            *((round(each.code_leak, 2) if each.code_leak is not None else "–",) if coded else ()),
+            *((_figure(each.code_leak),) if coded else ()),
             round(each.length, 3),
             round(each.straightness, 2),
-            "–" if each.stability is None else round(each.stability, 2),
+            _figure(each.told),
+            _figure(each.stability),
             each.name.evidence,
         )
         for each in outcome.judged
     )
     columns = ("method", "#", "name", "believable", "score", "effect", "steep", "even", "leakage")
-    further = ("path length", "straightness", "stability", "evidence")
+    further = ("path length", "straightness", "told apart", "stability", "evidence")
     return Table(
         (*columns, *(("code leakage",) if coded else ()), *further),
         rows,
@@ -182,9 +183,15 @@ def table_of(outcome: Outcome) -> Table:
         "steepest one's (1). Even: share of the main reading's way that is gained. Leakage: "
         "share of the change of all readings (of the autoencoder's code) that is not the main one. Path "
         "length: in roots of the samples' variance per standard deviation; straightness: 1 where the change is the "
-        "same all the way. Stability: correlation of what it does with what the nearest direction of a second "
-        "fit does, on other latents or half the samples. A name is to be used where the direction is believable.",
+        "same all the way. Told apart: how often a classifier names it among its method's directions, from what "
+        "it changed at starts that the classifier has not seen. Stability: correlation of what it does with what "
+        "the nearest direction of a second fit does, on other latents or half the samples. A name is to be used "
+        "where the direction is believable.",
     )
+
+
+def _figure(value: float | None) -> float | str:
+    return "–" if value is None else round(value, 2)
 
 
 def _mark(judged: Judged) -> str:

@@ -37,18 +37,14 @@ def contrasted_directions(walk: Walk, k: int, steps: int, seed: int, task: Task)
     optimiser = torch.optim.Adam([raw], lr=RATE)
     deviation, features = walk.scale.deviation.float(), walk.subject.modality.raw_features
     with torch.enable_grad():
-        for step in range(steps):
-            latents = walk.bank.sample_latents(STARTS, "directions", "latentclr", seed, step)
-            labels = walk.bank.conditions(STARTS)
-            points = walk.points(latents, labels)
+        for _ in range(steps):
+            points, labels, still = walk.some(STARTS, rng)
             unit = functional.normalize(raw, dim=1)
             shifts = (DISTANCE * unit * deviation).reshape(k, 1, *points.shape[1:])
             moved = (points + shifts).flatten(0, 1)
             repeated = None if labels is None else labels.repeat(k)
-            with torch.no_grad():
-                still = features(walk.space.synthesize(points, labels))
             made = features(walk.space.synthesize(moved, repeated))
-            changes = made.unflatten(0, (k, STARTS)) - still
+            changes = made.unflatten(0, (k, STARTS)) - features(still.to(made.device))
             (raw.grad,) = torch.autograd.grad(contrast(changes), raw)
             optimiser.step()
             task.advance()

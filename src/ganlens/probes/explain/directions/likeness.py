@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganlens.measures import Interval, mean_interval
 from ganlens.probes.explain.directions.follow import Followed
 
 SAME = 0.9
@@ -37,24 +36,24 @@ def duplicates(alike: Tensor, scores: list[float]) -> list[int | None]:
     return found
 
 
-def told_apart(followed: list[Followed], rng: torch.Generator) -> tuple[float, Interval] | None:
-    """How often a linear classifier names the direction that was followed, on starts it has not seen.
+def told_apart(followed: list[Followed], rng: torch.Generator) -> list[float] | list[None]:
+    """For each direction, how often a linear classifier names it where it was followed from unseen starts.
 
     It sees how the sample changed at the far end: its readings, and the principal components of the changes.
-    Half of the starts teach it. The interval is over starts. None for a single direction.
+    Half of the starts teach it. Nothing is told of a single direction.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     k, starts = len(followed), len(followed[0].ahead)
     if k < 2 or starts < 4:
-        return None
+        return [None] * k
     order = torch.randperm(starts, generator=rng)
     halves = order[: starts // 2], order[starts // 2 :]
     changes = torch.stack([each.ahead.double() for each in followed], dim=1)  # [n, k, f]
     shifts = torch.stack([_shift(each) for each in followed], dim=1)
     taught, tested = ((changes[rows].flatten(0, 1), shifts[rows].flatten(0, 1)) for rows in halves)
     if float(taught[0].abs().max()) < 1e-9:
-        return 1 / k, Interval(1 / k, 1 / k, "none: nothing changes")
+        return [1 / k] * k
     width = min(COMPONENTS, taught[0].shape[1], len(taught[0]) - 1)
     basis = torch.linalg.svd(taught[0], full_matrices=False).Vh[:width].T
     seen, unseen = (torch.cat([changed @ basis, shift], dim=1) for changed, shift in (taught, tested))
@@ -63,9 +62,8 @@ def told_apart(followed: list[Followed], rng: torch.Generator) -> tuple[float, I
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     model.fit((seen / scale).numpy(), owners.numpy())
     named = torch.from_numpy(model.predict((unseen / scale).numpy()))
-    right = (named.unflatten(0, (len(halves[1]), k)) == torch.arange(k)).double().mean(dim=1)
-    found = mean_interval(right)
-    return float(right.mean()), Interval(max(0.0, found.low), min(1.0, found.high), found.method)
+    right = (named.unflatten(0, (len(halves[1]), k)) == torch.arange(k)).double().mean(dim=0)
+    return right.tolist()  # type: ignore[no-any-return]
 
 
 def _shift(followed: Followed) -> Tensor:

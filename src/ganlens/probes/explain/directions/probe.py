@@ -11,6 +11,7 @@ from torch import Tensor
 from ganlens.finding import Baseline, Finding, Measurement, Verdict
 from ganlens.probes.explain.directions.audit import LEAST_SHIFT, QUANTILE
 from ganlens.probes.explain.directions.examination import (
+    Judged,
     Outcome,
     Plan,
     examine_directions,
@@ -213,29 +214,13 @@ def _idle(outcome: Outcome, method: str) -> bool:
 
 
 def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
-    """Methods first, then the best directions."""
-    lines = [
-        line for found in outcome.sets if found.method != "random" for line in _method(outcome, found.method)
-    ]
-    bar = f"the score that {QUANTILE:.0%} of {len(outcome.baseline.scores)} random directions stay below"
-    for each in outcome.believable[:12]:
-        lines.append(
-            each.claim.score.measurement(
-                f"score of {each.title}, “{each.name.text}”",
-                better="higher",
-                baseline=outcome.baseline.bar,
-                what=bar,
-            )
-        )
-        if each.name.flips is not None and each.name.flips.beats_random:
-            lines.append(
-                each.name.flips.share.measurement(
-                    f"share turned by {each.title}, “{each.name.text}”",
-                    better="higher",
-                    baseline=each.name.flips.by_random,
-                    what="random directions, turned to the side where that class's odds rise",
-                )
-            )
+    """How each method scores on average, the directions that the headline names, and the two checks.
+
+    Everything else about a direction stands in its row of the table.
+    """
+    lines = [_mean_score(outcome, found.method) for found in outcome.sets if found.method != "random"]
+    for each in outcome.different[:NAMED]:
+        lines += _of_direction(outcome, each)
     if trusted := outcome.by("random"):
         passing = share(sum(each.believable for each in trusted), len(trusted))
         lines.append(
@@ -262,51 +247,36 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
     return lines
 
 
-def _method(outcome: Outcome, method: str) -> list[Measurement]:
-    title, judged = TITLES[method], outcome.by(method)
-    scores = torch.tensor([each.claim.score.value for each in judged], dtype=torch.float64)
+def _mean_score(outcome: Outcome, method: str) -> Measurement:
+    scores = torch.tensor([each.claim.score.value for each in outcome.by(method)], dtype=torch.float64)
+    return measured(
+        f"mean score, {TITLES[method]}",
+        float(scores.mean()),
+        f"none: the {len(scores)} directions are all there are",
+        better="higher",
+        baseline=float(outcome.baseline.scores.mean()),
+        what=f"{len(outcome.baseline.scores)} random directions",
+    )
+
+
+def _of_direction(outcome: Outcome, judged: Judged) -> list[Measurement]:
+    """Its score, and where its name speaks of classes how often it turns the one into the other."""
+    count, flips = len(outcome.baseline.scores), judged.name.flips
     lines = [
-        measured(
-            f"mean score, {title}",
-            float(scores.mean()),
-            f"none: the {len(judged)} directions are all there are",
+        judged.claim.score.measurement(
+            f"score of {judged.title}, “{judged.name.text}”",
             better="higher",
-            baseline=float(outcome.baseline.scores.mean()),
-            what=f"{len(outcome.baseline.scores)} random directions",
-        ),
-        measured(
-            f"what can be read and one direction moves, {title}",
-            outcome.recall(method),
-            "none: the readings are all there are",
-            better="higher",
-            baseline=outcome.recall("random"),
-            what="random directions, as many as were asked for",
-        ),
-    ]
-    if method in outcome.told:
-        value, interval = outcome.told[method]
-        controls = {"random directions": outcome.told["random"][0]} if "random" in outcome.told else {}
-        lines.append(
-            measured(
-                f"directions told apart, {title}",
-                value,
-                interval,
-                better="higher",
-                baseline=1 / len(judged),
-                what=f"naming one of {len(judged)} by chance",
-                controls=controls,
-            )
+            baseline=outcome.baseline.bar,
+            what=f"the score that {QUANTILE:.0%} of {count} random directions stay below",
         )
-    facts = judged[0].of.facts
-    if "accuracy" in facts:
+    ]
+    if flips is not None and flips.beats_random:
         lines.append(
-            measured(
-                "held-out accuracy of the boundaries",
-                facts["accuracy"],
-                "none: a mean over the classes' boundaries, each tested on its own held-out share",
+            flips.share.measurement(
+                f"share turned by {judged.title}, “{judged.name.text}”",
                 better="higher",
-                baseline=0.5,
-                what="naming a side by chance",
+                baseline=flips.by_random,
+                what="random directions, turned to the side where that class's odds rise",
             )
         )
     return lines

@@ -17,7 +17,7 @@ FARTHEST, NEAREST = 6.0, 0.5
 """Shifts are uniform in ±[NEAREST, FARTHEST], in standard deviations."""
 
 SHIFT_WEIGHT = 0.25
-DIRECTIONS_RATE, RECONSTRUCTOR_RATE = 0.03, 0.002
+DIRECTIONS_RATE, RECONSTRUCTOR_RATE = 0.03, 0.005
 """Of Adam. The authors' 0.0001 is for a hundred thousand steps; here there are a few hundred."""
 
 MOST_PIXELS = 16
@@ -27,9 +27,12 @@ MOST_PIXELS = 16
 def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, task: Task) -> DirectionSet:
     """Orthonormal directions and a reconstructor, trained together by cross-entropy + ¼·|ε − ε̂|.
 
+    What is trained for is that they can be told apart, and where the generator is near linear, mixtures of its
+    factors can be as well: a thousand steps then name more directions than a hundred, and no truer ones.
+
     Args:
         steps: of Adam, `batch` pairs of samples each.
-        seed: of the start, of the latents and of the shifts.
+        seed: of the start, of the choice among the bank's samples and of the shifts.
 
     Source: Voynov & Babenko 2020 (arXiv 2002.03754).
     """
@@ -46,15 +49,12 @@ def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, ta
     right = 0.0
     with torch.enable_grad():
         for step in range(steps):
-            latents = walk.bank.sample_latents(batch, "directions", "reconstructor", seed, step)
-            labels = walk.bank.conditions(batch)
-            points = walk.points(latents, labels)
+            points, labels, still = walk.some(batch, rng)
             chosen, shifts = draw_shifts(len(points), k, rng)
             unit = torch.linalg.qr(raw)[0].T
             moved = points + (shifts[:, None] * unit[chosen] * deviation).reshape(points.shape)
-            with torch.no_grad():
-                still = walk.space.synthesize(points, labels)
-            logits, guessed = network(still, walk.space.synthesize(moved, labels))
+            made = walk.space.synthesize(moved, labels)
+            logits, guessed = network(still.to(made.device), made)
             wanted, far = chosen.to(logits.device), shifts.to(logits.device)
             loss = functional.cross_entropy(logits, wanted) + SHIFT_WEIGHT * (guessed - far).abs().mean()
             for weight, gradient in zip(
@@ -71,7 +71,7 @@ def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, ta
         "learned",
         walk.space.name,
         unit,
-        f"trained with a reconstructor for {steps} steps of {batch} pairs",
+        f"trained for {steps} steps of {batch} pairs with a reconstructor, which names {right:.0%} of them in the end",
         facts={"reconstructor": right},
     )
 

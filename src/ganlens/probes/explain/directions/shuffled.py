@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ganlens.probes.explain.directions.audit import baseline_of, claim_of, slopes_of
+from ganlens.probes.explain.directions.audit import Slopes, baseline_of, claim_of, slopes_of
 from ganlens.probes.explain.directions.examination import Judged, Outcome
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.probe import Context
@@ -68,20 +68,23 @@ def check_on_shuffled(context: Context, outcome: Outcome) -> Shuffled:
         )
     held = [0] * len(claimed)
     for time in range(TIMES):
+        left = TIMES - time
+        # Once a claim has held too often or too seldom, the generators that are left can't change what is said.
+        undecided = [place for place, times in enumerate(held) if 2 * times <= TIMES < 2 * (times + left)]
+        if not undecided:
+            break
         subject = randomised(walk.subject, derive_seed(context.seed, "directions", "shuffled", time))
         if subject is None:
             return Shuffled(0, [], because="this generator has no weights that can be reached")
-        for place, holds in enumerate(_hold(context, outcome, claimed, subject)):
+        holding = _hold(context, outcome, [claimed[place] for place in undecided], subject)
+        for place, holds in zip(undecided, holding, strict=True):
             held[place] += holds
     kept = [judged for judged, times in zip(claimed, held, strict=True) if 2 * times > TIMES]
-    return Shuffled(len(claimed), kept, sum(_hold(context, outcome, claimed, walk.subject)))
+    return Shuffled(len(claimed), kept, _held_in_itself(context, outcome, claimed))
 
 
 def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Subject) -> list[bool]:
-    """Which claims hold in this subject: the same main reading, the same way, above its own random directions.
-
-    How steep a direction could be is what it could in the generator itself, whose claim it is.
-    """
+    """Which claims hold in this subject: the same main reading, the same way, above its own random directions."""
     old = outcome.course
     bank = SampleBank(
         subject, samples=SAMPLES, seed=context.seed, device=old.walk.bank.device, features=["raw"]
@@ -90,12 +93,31 @@ def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Su
     panel = old.panel.measured_on(bank.fakes().tensor())
     labels = None if old.labels is None else old.labels[:STARTS]
     course = replace(old, walk=walk, panel=panel, points=old.points[:STARTS], labels=labels, code=None)
-    own = outcome.baseline
-    baseline = baseline_of(course.follow(outcome.randoms), course.along, own.best, own.kinds)
-    found = []
-    for judged, way in zip(claimed, course.follow(torch.stack([j.unit for j in claimed])), strict=True):
+    randoms, found = (
+        [slopes_of(way, course.along) for way in course.follow(units)]
+        for units in (outcome.randoms, torch.stack([judged.unit for judged in claimed]))
+    )
+    return _compared(context, outcome, claimed, randoms, found)
+
+
+def _held_in_itself(context: Context, outcome: Outcome, claimed: list[Judged]) -> int:
+    """How many hold in the generator itself, by as few starts as the shuffled ones get."""
+    rows = torch.arange(min(STARTS, len(outcome.course.points)))
+    randoms = [slopes.of(rows) for slopes in outcome.random_slopes]
+    found = [judged.slopes.of(rows) for judged in claimed]
+    return sum(_compared(context, outcome, claimed, randoms, found))
+
+
+def _compared(
+    context: Context, outcome: Outcome, claimed: list[Judged], randoms: list[Slopes], found: list[Slopes]
+) -> list[bool]:
+    """Which claims these slopes bear out. How steep a direction could be is what it could in the generator
+    itself, whose claim it is."""
+    baseline = baseline_of(randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds)
+    holds = []
+    for judged, slopes in zip(claimed, found, strict=True):
         rng = torch_generator(context.seed, "directions", "shuffled", judged.title)
-        claim = claim_of(slopes_of(way, course.along), baseline, rng)
+        claim = claim_of(slopes, baseline, rng)
         same = claim.reading == judged.claim.reading and claim.side > 0
-        found.append(same and claim.score.low > baseline.bar)
-    return found
+        holds.append(same and claim.score.low > baseline.bar)
+    return holds

@@ -59,6 +59,17 @@ class Walk:
         """Points [n, *shape] of latents [n, …]."""
         return points_of(self.space, self.bank, latents, labels)
 
+    def some(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Points [n, *shape] and labels [n] of some of the bank's samples, and these samples [n, …] themselves.
+
+        For those who train on what has been made already.
+        """
+        rows = torch.randint(self.count, (n,), generator=rng)
+        labels = self.bank.conditions(self.count)
+        chosen = None if labels is None else labels[rows]
+        points = self.points(self.bank.latents(self.count)[rows], chosen)
+        return points, chosen, self.bank.fakes(self.count)[rows]
+
     def rows(self) -> Tensor:
         """Standardised points [count, z] float64 behind the bank's first `count` samples."""
         return self.scale.rows(self.points(self.bank.latents(self.count), self.bank.conditions(self.count)))
