@@ -169,9 +169,7 @@ def test_the_boundary_of_a_class_that_changes_in_a_step_scores_high(lamps):
     assert float(cosine.abs()) > 0.95
     assert float(found.arrays["self_score_boundaries"][0]) > 0.75
     assert float(found.arrays["self_score_random"].mean()) < 0.35
-    assert (
-        table(found)["boundary 1"]["even"] > 0.85
-    )  # though it is flat before the step and after it
+    assert table(found)["boundary 1"]["even"] > 0.85  # though it is flat before the step and after it
 
 
 def test_of_what_is_planted_the_pure_direction_scores_above_mixtures_and_random_ones_about_nothing(lamps):
