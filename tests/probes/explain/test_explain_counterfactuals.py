@@ -20,7 +20,7 @@ from ganlens.probes.explain.counterfactuals.attributes import (
     margin_changes,
 )
 from ganlens.probes.explain.counterfactuals.baselines import adversarial, towards_the_mean
-from ganlens.probes.explain.counterfactuals.boundary import orthonormal, without
+from ganlens.probes.explain.counterfactuals.boundary import nearest, orthonormal, shortened, without
 from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
 from ganlens.probes.explain.counterfactuals.search_space import (
     Answers,
@@ -186,6 +186,78 @@ def test_a_sample_s_answer_does_not_depend_on_the_others_of_the_batch(world):
     together = latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
     alone = latent_search(space, question.take(torch.tensor([5])), pool, EXACTLY_THERE, rng=generator())
     assert torch.allclose(together.rows[5], alone.rows[0], atol=1e-4)
+
+
+def counted(classifier: object) -> tuple[object, list[int]]:
+    """A classifier that notes how many samples it is asked about at a time."""
+    asked: list[int] = []
+
+    def noting(pictures: Tensor) -> Tensor:
+        asked.append(len(pictures))
+        return classifier(pictures)  # type: ignore[operator]
+
+    return noting, asked
+
+
+def test_the_border_on_a_way_is_foretold_from_the_margins_at_its_ends(world):
+    classifier, asked = counted(is_right)
+    space, pool = world(classifier)
+    question = ask(space, pool)
+    step = 3 * TURN[:, 0] / space.deviation  # far into the class, straight across
+    asked.clear()
+    rows = shortened(space, question, question.starts + step, 0.0)
+    places = light_across(space.samples(rows, None))
+    needed = LINE - light_across(space.samples(question.starts, None))
+    assert bool((places >= LINE).all())
+    # A fiftieth of what was to be gained, or 1/256 of a way of 1.8 pixels.
+    assert bool((places - LINE <= torch.maximum(0.02 * needed, torch.tensor(1.8 / 256)) + 1e-5).all())
+    assert sum(asked) < 6 * len(question)  # both ends, and less than four points between
+
+
+def test_a_way_is_never_made_longer_and_what_is_settled_is_not_asked_about_again(world):
+    classifier, asked = counted(is_right)
+    space, pool = world(classifier)
+    question = ask(space, pool)
+    slanted = (2 * TURN[:, 0] + 1.5 * TURN[:, 1]) / space.deviation
+    rows = question.starts + slanted
+    good = space.classified(rows, None).argmax(dim=1) == 1
+    question, rows = question.take(good.nonzero().flatten()), rows[good]
+    asked.clear()
+    best = nearest(space, question, rows, 0.0, taken=torch.zeros(len(rows), 0, 4), rng=generator())
+    assert bool(((best - question.starts).norm(dim=1) <= slanted.norm() + 1e-5).all())
+    stretched = stretch(space, question, Answers.of(best[:, None], torch.ones(len(best), 1).bool(), 0.0))
+    assert float(stretched.median()) < 1.02
+    assert sum(asked) < 12 * len(question)  # four turns would ask 4·(1 + 5 + 3) times and more
+
+
+def test_samples_that_are_found_cost_nothing_more(world):
+    classifier, asked = counted(is_right)
+    space, pool = world(classifier)
+    question = ask(space, pool)
+    asked.clear()
+    latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
+    together = sum(asked)
+    asked.clear()
+    for row in range(len(question)):
+        latent_search(space, question.take(torch.tensor([row])), pool, EXACTLY_THERE, rng=generator())
+    assert together == pytest.approx(sum(asked), rel=0.02)
+    assert together < 45 * len(question)
+
+
+def test_where_downhill_leads_far_off_the_way_begins_at_a_generated_sample(world):
+    def trap(pictures: Tensor) -> Tensor:
+        """Right by a hair as soon as it is to the left of the line, and again far to the left, where it is uphill."""
+        across = light_across(pictures)
+        left = 8 * (-across - 0.9) * (across < 0)
+        return torch.maximum(4 * (across - LINE) * (across > LINE - 0.02), left)
+
+    space, pool = world(trap)
+    question = Question.asked(space, pool.rows[pool.classes == 0][:40], None, 1)
+    answers = latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
+    offered = torch.cdist(question.starts, pool.rows[pool.classes == 1]).amin(dim=1)
+    length = (answers.rows[:, 0] - question.starts).norm(dim=1)
+    assert bool(answers.found.all())
+    assert bool((length <= offered + 1e-5).all())
 
 
 def test_nobody_s_gradient_is_touched(world):

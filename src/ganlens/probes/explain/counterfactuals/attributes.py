@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlens.probes.explain.code_space import code_spaces, codes_of
-from ganlens.probes.explain.counterfactuals.boundary import halved, valid
+from ganlens.probes.explain.counterfactuals.boundary import shortened, valid
 from ganlens.probes.explain.counterfactuals.search_space import Answers, Question, SearchSpace, margins
 from ganlens.probes.explain.interventions import axis_directions, random_directions
 from ganlens.progress import Progress, Silent
@@ -162,7 +162,7 @@ def attribute_search(
             task.advance()
     there = found.nonzero().flatten()
     if len(there):
-        rows[there] = halved(space, question.take(there), rows[there], margin)
+        rows[there] = shortened(space, question.take(there), rows[there], margin)
     rows = torch.where(found.to(rows.device)[:, None], rows, question.starts)
     answers = Answers.of(rows[:, None], found[:, None], time.perf_counter() - began)
     return AttributeAnswers(answers, tuple(map(tuple, steps)), alone)

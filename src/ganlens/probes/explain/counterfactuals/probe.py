@@ -91,9 +91,15 @@ class CounterfactualSettings(ProbeSettings):
         description="How sure the classifier has to be of the new class, against the next one; default: as sure as "
         "it is of its median real sample",
     )
-    steps: int = Field(100, ge=1, description="Steps of Adam in the latent search")
-    learning_rate: float = Field(0.01, gt=0, description="Of the latent search, in standard deviations")
-    distance: float = Field(0.3, ge=0, description="Weight of the squared latent distance")
+    steps: int = Field(100, ge=1, description="Steps of Adam in the latent search, at most")
+    learning_rate: float = Field(
+        0.02,
+        gt=0,
+        description="Of the latent search's first step, in standard deviations; later ones are longer",
+    )
+    distance: float = Field(
+        0.3, ge=0, description="Weight of the squared latent distance, fading by the step"
+    )
     attributes: int = Field(8, ge=1, description="Code axes that the attribute search may set")
     most: int = Field(4, ge=1, description="Attributes that it may set in one sample")
     training: int = Field(150, ge=1, description="Training steps of the amortised map")
@@ -126,8 +132,8 @@ class Counterfactuals(Probe):
         " another class are left out and counted, since there the inversion would have made the flip. From "
         "each of the others three searches look for the nearest point of the latent space whose sample the "
         "classifier puts into the wanted class as surely as its median real sample, 99 % at most (setting "
-        "confidence). Latent search: Adam on cross-entropy + 0.3·squared distance, then halving the way and "
-        "turning towards the border's normal until it is the nearest point; further answers must lead in "
+        "confidence). Latent search: Adam on cross-entropy + 0.3·squared distance with lengthening steps, then back "
+        "to the border and turning towards its normal until it is the nearest point; further answers must lead in "
         "orthogonal directions. Without gradients it begins at generated samples of the class and estimates "
         "the normal by trying. Attribute search (AttFind): code axes, and the coordinates of a space that is "
         "not z, are set to the 1 % or 99 % quantile of the population, each time the one that helps most, "
