@@ -246,10 +246,9 @@ def test_samples_that_are_found_cost_nothing_more(world):
 
 def test_where_downhill_leads_far_off_the_way_begins_at_a_generated_sample(world):
     def trap(pictures: Tensor) -> Tensor:
-        """Right by a hair as soon as it is to the left of the line, and again far to the left, where it is uphill."""
+        """Uphill to the far right; but just left of the middle there is a cliff that no slope tells of."""
         across = light_across(pictures)
-        left = 8 * (-across - 0.9) * (across < 0)
-        return torch.maximum(4 * (across - LINE) * (across > LINE - 0.02), left)
+        return torch.where(across < -0.3, torch.ones_like(across), 4 * (across - 1.2))
 
     space, pool = world(trap)
     question = Question.asked(space, pool.rows[pool.classes == 0][:40], None, 1)
