@@ -7,7 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.probes.explain.attribution import Score
-from ganlens.probes.explain.attribution.checks import check_method
+from ganlens.probes.explain.attribution.checks import (
+    agreement_under_noise,
+    agreement_where_seen,
+    check_method,
+)
 from ganlens.probes.explain.attribution.foretold import SHUFFLED, Foretold, foretold
 from ganlens.probes.explain.attribution.question import Question
 
@@ -115,3 +119,29 @@ def test_a_method_whose_maps_know_nothing_is_not_believed_and_says_why():
 def test_a_number_that_never_moves_is_no_question():
     found = check_method(question(torch.zeros(SIDE, SIDE)), "occlusion")
     assert found == "the model's number is the same for the samples and for what they are compared with"
+
+
+def test_under_noise_an_even_map_is_stable_and_an_unrelated_one_is_not():
+    asked = question(corner())
+    even = torch.ones(COUNT, SIDE, SIDE)
+    rounding = 1e-5 * draw(COUNT, SIDE, SIDE, seed=6)
+    assert agreement_under_noise(asked, "saliency", even, even + rounding).tolist() == [1] * COUNT
+    one, other = draw(2, COUNT, SIDE, SIDE, seed=7)
+    assert float(agreement_under_noise(asked, "saliency", one, other).abs().mean()) < 0.1
+    # A map that keeps to its corner agrees, whatever happens to the order within it.
+    inside = (corner() > 0) * one
+    shuffled_inside = (corner() > 0) * other
+    assert float(agreement_under_noise(asked, "saliency", inside, shuffled_inside).min()) > 0.9
+
+
+def test_the_samples_departure_is_no_agreement_with_another_model():
+    weight, other = draw(2, SIDE, SIDE, seed=8) + 0.5
+    asked = question(weight)
+    maps, others = contributions(asked, weight), contributions(asked, other)
+    together = torch.corrcoef(torch.stack([maps.flatten(), others.flatten()]))[0, 1]
+    assert float(together) > 0.8  # both are the departure, above all
+    rates = agreement_where_seen(asked, "integrated_gradients", maps, others)
+    assert float(rates.abs().mean()) < 0.15
+    assert agreement_where_seen(asked, "integrated_gradients", maps, 2 * maps).tolist() == pytest.approx(
+        [1] * COUNT
+    )

@@ -28,6 +28,8 @@ INVISIBLE = 0.02
 """Noise of the stability check: uniform, up to this (of black to white, 2)."""
 STABILITY_SAMPLES = 8
 NOISES = 2
+EQUAL = 1e-3
+"""Values of a map nearer to each other than this share of its largest are taken for equal under noise."""
 DIFFERENT = 0.05
 """A pixel that is nearer to its baseline than this (of black to white, 2) has nothing to explain."""
 
@@ -43,8 +45,8 @@ CRITERIA = (
     "that know nothing of the model (the picture's edges, its centre, the plain difference from the baseline, the "
     "same method's map of the model with shuffled weights), both with the whole 95 % interval (bootstrap over "
     f"samples); (b) its maps agree at most {SAME_AS_RANDOMISED} (Spearman, over pixels that differ from the baseline "
-    "and that either model responds to; maps with a sign are divided by how far each pixel goes, which is the "
-    "sample's and not the model's) with those of the model with "
+    "and that either model responds to; maps with a sign are divided by how far each pixel goes, and which way: that "
+    "is the sample's and not the model's) with those of the model with "
     f"shuffled weights; (c) they agree at least {UNSTABLE} when noise of up to {INVISIBLE} is added to the "
     "sample; (d) fewer than half of them are zero everywhere; and, for integrated gradients, (e) they leave "
     f"at most {INCOMPLETE:.0%} of the score's difference unexplained (median). Its self-score is the share of the "
@@ -177,37 +179,49 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
     )
 
 
-def agreement_where_seen(
-    question: Question,
-    method: Method,
-    maps: Tensor,
-    others: Tensor,
-    distance: Tensor | None = None,
-) -> Tensor:
-    """Rank agreement [m] of maps [m, h, w] of the first m samples, over the pixels that have something to say.
+def agreement_where_seen(question: Question, method: Method, maps: Tensor, others: Tensor) -> Tensor:
+    """Rank agreement [m] of maps [m, h, w] of the first m samples with another model's, over what has something to say.
 
     Left out are a sample's pixels that are (nearly) their baseline's, and those that are zero in all maps of
     both: a model that crops its input ignores the rest with any weights, and those zeros would count as
-    agreement. Maps of what pixels add are divided by how far each pixel goes: that is the samples' and not the
-    model's, and would count as agreement, too.
-
-    Args:
-        distance: [m, h, w] how far each pixel goes in the samples of `others`; None for the question's own.
+    agreement. Maps of what pixels add are divided by how far each pixel goes, and which way: that is the
+    samples' and not the model's, and would count as agreement, too.
     """
     signed = method in SIGNED
     seen = (maps != 0).any(dim=0) | (others != 0).any(dim=0)
     goes = question.distance[: len(maps)]
-    rates, other_rates = maps, others
-    if signed:
-        rates = maps / goes.clamp_min(DIFFERENT)
-        other_rates = others / (goes if distance is None else distance).clamp_min(DIFFERENT)
-    found = []
-    for own, other, far in zip(rates, other_rates, goes, strict=True):
-        telling = seen & (far > DIFFERENT)
-        if int(telling.sum()) < 3:
-            telling = torch.ones_like(telling)
-        found.append(rank_agreement(own[telling][None], other[telling][None], signed=signed))
-    return torch.cat(found)
+    way = torch.where(question.departure[: len(maps)] < 0, -1, 1) * goes.clamp_min(DIFFERENT)
+    rates, other_rates = (x / way if signed else x for x in (maps, others))
+    return torch.cat(
+        [
+            _over(seen & (far > DIFFERENT), own, other, signed=signed)
+            for own, other, far in zip(rates, other_rates, goes, strict=True)
+        ]
+    )
+
+
+def agreement_under_noise(question: Question, method: Method, maps: Tensor, noisy: Tensor) -> Tensor:
+    """Rank agreement [m] of maps [m, h, w] of the first m samples with those of the samples under noise.
+
+    Over the pixels that differ from their baseline. Of one model zeros in both are agreement, and differences of less
+    than a thousandth of a map's largest value are none: a map that is even all over is not unstable.
+    """
+    goes = question.distance[: len(maps)]
+    steps = (maps.abs().flatten(1).amax(dim=1) * EQUAL).clamp_min(1e-30)[:, None, None]
+    rounded, others = ((x / steps).round() for x in (maps, noisy))
+    return torch.cat(
+        [
+            _over(far > DIFFERENT, own, other, signed=method in SIGNED)
+            for own, other, far in zip(rounded, others, goes, strict=True)
+        ]
+    )
+
+
+def _over(pixels: Tensor, own: Tensor, other: Tensor, *, signed: bool) -> Tensor:
+    """Rank agreement [1] over some pixels [h, w], over all where they are too few to rank."""
+    if int(pixels.sum()) < 3:
+        pixels = torch.ones_like(pixels)
+    return rank_agreement(own[pixels][None], other[pixels][None], signed=signed)
 
 
 def _gain(curves: InsertionDeletion) -> Tensor:
@@ -248,15 +262,14 @@ def _under_noise(question: Question, method: Method, maps: Tensor) -> tuple[floa
     def explain(samples: Tensor) -> Tensor:
         copies = against.repeat_interleave(len(samples) // len(few), dim=0)
         found = question.maps(method, question.score, samples, copies, noise_seed=1)
-        drawn.append((found.nan_to_num(0, 0, 0), (samples - copies).abs().amax(dim=1)))
-        return drawn[-1][0]
+        drawn.append(found.nan_to_num(0, 0, 0))
+        return drawn[-1]
 
-    drawn: list[tuple[Tensor, Tensor]] = []
+    drawn: list[Tensor] = []
     rng = torch_generator(question.seed, "attribution checks", "noise")
     sensitivity = max_sensitivity(explain, few, rng=rng, draws=NOISES, radius=INVISIBLE)
-    noisy, distance = (found.unflatten(0, (len(few), NOISES)) for found in drawn[-1])
+    noisy = drawn[-1].unflatten(0, (len(few), NOISES))
     agreements = [
-        agreement_where_seen(question, method, maps[: len(few)], noisy[:, k], distance[:, k])
-        for k in range(NOISES)
+        agreement_under_noise(question, method, maps[: len(few)], noisy[:, k]) for k in range(NOISES)
     ]
     return float(torch.stack(agreements).mean()), float(sensitivity.mean())

@@ -66,9 +66,15 @@ class Question:
         return swap_patches(self.score.of, self.samples, self.baseline, rng=rng, draws=DRAWS)
 
     @cached_property
+    def departure(self) -> Tensor:
+        """[n, h, w] by how much each pixel differs from its baseline: in the channel where that is most, signed."""
+        change = self.samples - self.baseline
+        return change.gather(1, change.abs().argmax(dim=1, keepdim=True))[:, 0]
+
+    @cached_property
     def distance(self) -> Tensor:
         """[n, h, w] how far each pixel is from its baseline: the largest over channels."""
-        return (self.samples - self.baseline).abs().amax(dim=1)
+        return self.departure.abs()
 
     @cached_property
     def random_order(self) -> InsertionDeletion:
