@@ -140,33 +140,12 @@ def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) ->
 # ---- the probe, on spots
 
 
-class Quadrants(torch.nn.Module):
-    """A labeller that was written down: the quadrant that holds a spot's centre."""
-
-    class_names = NAMES
-    held_out_accuracy, held_out_accuracy_interval, majority_share = 1.0, (0.99, 1.0), 0.25
-    protocol = "A labeller that was written down."
-
-    def __init__(self, world: SimpleNamespace) -> None:
-        super().__init__()
-        self.locate = lambda pictures: (
-            world.SpotCode().encode(pictures) @ torch.linalg.inv(world.SpotCode.skew)
-        )
-
-    def features(self, samples: Tensor) -> Tensor:
-        return self.locate(samples)
-
-    def forward(self, samples: Tensor) -> Tensor:
-        x, y = (50 * self.locate(samples)).unbind(dim=1)
-        return torch.stack([-x - y, x - y, y - x, x + y], dim=1)
-
-
 def ask(world: SimpleNamespace, generator: object, data: Dataset, **settings: object) -> Finding:
     subject = Subject.wrap(generator, data=data, range=(-1.0, 1.0))
     bank = SampleBank(
         subject,
         samples=2000,
-        labeller=Quadrants(world),  # type: ignore[arg-type]
+        labeller=world.Quadrants(),
         autoencoder=world.fitted(data),
     )
     kind = probes["cannot-generate"]
@@ -271,6 +250,37 @@ def test_the_users_own_kind_is_named(spots: SimpleNamespace, data: Dataset, tmp_
     found = ask(spots, spots.Generator(left), data, statistics=f"python:{file}:halves", steps=0)
     assert row_of(found, "spots on the right")["finding"] == "never made"
     assert found.verdict == Verdict.BAD
+
+
+class AskedFor:
+    """A conditional generator of spots in the quadrant asked for, which puts those of one class into another's."""
+
+    latent_shape, num_classes = (4,), 4
+
+    def __init__(self, world: SimpleNamespace, lacks: int | None) -> None:
+        self.draw, self.lacks = world.draw, lacks
+
+    def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, 4, generator=rng)
+
+    def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        assert labels is not None and len(labels) == len(latent)
+        asked = labels if self.lacks is None else torch.where(labels == self.lacks, 0, labels)
+        side = torch.stack([asked % 2, asked // 2], dim=1) * 2.0 - 1
+        return self.draw(side * 1.5 * torch.tanh(latent[:, :2].abs()))  # type: ignore[no-any-return]
+
+
+def test_a_conditional_generator_that_ignores_a_class_is_found(spots: SimpleNamespace, data: Dataset) -> None:
+    found = ask(spots, AskedFor(spots, lacks=3), data)
+    assert row_of(found, "class lower right")["finding"] == "never made"
+    assert row_of(found, "class lower right")["inverted real samples"].startswith("can't be redrawn")
+    assert float(row_of(found, "class upper left")["ratio"]) == pytest.approx(2, rel=0.2)
+    assert found.verdict == Verdict.BAD
+
+
+def test_a_conditional_generator_of_all_classes_lacks_nothing(spots: SimpleNamespace, data: Dataset) -> None:
+    found = ask(spots, AskedFor(spots, lacks=None), data)
+    assert found.verdict == Verdict.GOOD and "none is clearly missing" in found.headline
 
 
 def test_points_have_coordinates(spots: SimpleNamespace) -> None:

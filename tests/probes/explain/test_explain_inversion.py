@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.data import Dataset
+from ganlens.errors import UserError
+from ganlens.finding import Finding, Plot, Table, Verdict
+from ganlens.probes import Context, probes
+from ganlens.probes.explain.inversion.curve import Places, chosen_places
+from ganlens.probes.explain.inversion.groups import kind_errors, worse_in_words
+from ganlens.probes.explain.redrawing import Redrawn
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank, Subject
+from ganlens.subject.inversion import Inversion
 
-QUICK = {"count": 40, "steps": 50, "layer": "none"}
+QUICK = {"count": 40, "steps": 50, "places": "none"}
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +142,167 @@ def test_layers_are_searched_and_shuffled_pictures_judge_them(spots: SimpleNames
         generator,
         data,
         samples=400,
-        **{**QUICK, "count": 24, "layer": "place", "layer_samples": 24},
+        **{**QUICK, "count": 24, "places": "place", "curve_samples": 24},
     )
     from_layer = found.measurement("error of held-out samples, made from place")
     assert from_layer.value < 0.5 * found.measurement("error of held-out samples").value
     assert from_layer.controls[0].value > 0.5  # shuffled pictures are no spots, wherever they are put
     assert "can be drawn from the output of place on" in found.headline
     table = next(figure for figure in found.figures if isinstance(figure, Table))
-    assert [row[0] for row in table.rows] == ["latent space z", "place"]
+    assert [row[0] for row in table.rows] == ["space z", "place"]
+
+
+# ---- kinds
+
+
+def redrawn(errors: Tensor, labels: Tensor | None = None) -> Redrawn:
+    samples = torch.zeros(len(errors), 1)
+    whole = Inversion(samples, None, samples, errors.float(), errors.float(), True)
+    return Redrawn(samples, labels, whole, errors.double(), errors.double())
+
+
+def test_a_kind_whose_errors_lie_above_the_rest_is_named_and_no_other() -> None:
+    kinds = torch.arange(60) % 3
+    errors = 0.01 + 0.001 * (torch.arange(60) % 7).double()
+    errors[kinds == 2] += 0.3
+    found = kind_errors(redrawn(errors), ["circle", "square", "triangle"], kinds, 0.02, seed=0)
+    assert [kind.name for kind in found if kind.worse] == ["triangle"]
+    worst = found[0]
+    assert worst.mean == pytest.approx(float(errors[kinds == 2].mean()))
+    assert worst.rest == pytest.approx(float(errors[kinds != 2].mean()))
+    assert worst.interval.low <= worst.mean <= worst.interval.high < 0.32 and worst.beyond == 1
+    exact = mannwhitneyu(errors[kinds == 2].numpy(), errors[kinds != 2].numpy(), alternative="greater").pvalue
+    assert worst.p_value == pytest.approx(3 * exact)  # Holm: the smallest of three
+    assert worse_in_words(found).startswith("It can't redraw triangle (31.3% of the variance is lost, ")
+
+
+def test_a_kind_that_is_surely_but_hardly_worse_is_not_named() -> None:
+    kinds = torch.arange(400) % 2
+    errors = 0.1 + 0.001 * (torch.arange(400) % 7).double() + 0.01 * kinds
+    found = kind_errors(redrawn(errors), ["a", "b"], kinds, 0.5, seed=0)
+    assert found[0].p_value < 1e-10 and worse_in_words(found) == ""
+
+
+def test_kinds_drawn_by_lot_are_not_named_more_often_than_promised() -> None:
+    named = 0
+    for seed in range(60):
+        rng = torch_generator(seed, "lot")
+        kinds, errors = torch.randint(8, (64,), generator=rng), torch.rand(64, generator=rng).double() ** 3
+        named += any(kind.worse for kind in kind_errors(redrawn(errors), list("abcdefgh"), kinds, 0.9, seed))
+    assert named <= 3  # at a rate of 1 %, four or more of 60 happen once in 300 times
+
+
+def test_without_labels_the_cluster_it_never_makes_is_named(half: Finding) -> None:
+    assert half.headline.startswith("It can't redraw cluster ")
+    named = [m for m in half.measurements if m.name.startswith("error of held-out samples, cluster ")]
+    assert 2 <= len(named) <= 3  # of six, half lie to the right
+    assert all(m.low is not None and m.low > 3 * m.baseline.value > 0 for m in named[:1])
+    assert all(m.value > 0.1 for m in named)
+
+
+# ---- a conditional generator, one with a space of its own
+
+
+class Quadrant:
+    """Places a spot in the quadrant that it is asked for; the lower right one it can't make."""
+
+    latent_shape, num_classes = (4,), 4
+
+    def __init__(self, draw: Callable[[Tensor], Tensor], *, lacks: bool) -> None:
+        self.draw, self.lacks = draw, lacks
+
+    def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, 4, generator=rng)
+
+    def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        assert labels is not None and len(labels) == len(latent)
+        asked = labels.clamp(max=2) if self.lacks else labels
+        side = torch.stack([asked % 2, asked // 2], dim=1) * 2.0 - 1
+        return self.draw(side * (0.1 + 1.4 * torch.tanh(latent[:, :2].abs())))
+
+
+@pytest.fixture(scope="module")
+def labelled(spots: SimpleNamespace) -> Dataset:
+    return spots.dataset(spots.spread, train=400, held_out=200)  # type: ignore[no-any-return]
+
+
+def ask_conditional(spots: SimpleNamespace, data: Dataset, *, lacks: bool) -> Finding:
+    subject = Subject.wrap(Quadrant(spots.draw, lacks=lacks), data=data, range=(-1.0, 1.0))
+    bank = SampleBank(
+        subject,
+        samples=400,
+        labeller=spots.Quadrants(),
+        autoencoder=spots.fitted(data),
+    )
+    kind = probes["inversion"]
+    settings = kind.Settings(count=64, steps=60, places="auto")
+    return kind().examine(subject, settings, Context(0, bank.device, bank))
+
+
+def test_a_conditional_generator_is_asked_for_the_class_of_each_sample(
+    spots: SimpleNamespace, labelled: Dataset
+) -> None:
+    found = ask_conditional(spots, labelled, lacks=False)
+    assert found.verdict == Verdict.GOOD and "redraw" in found.headline
+    assert found.measurement("error of held-out samples").value < 0.01
+
+
+def test_a_class_that_a_conditional_generator_cannot_make_is_named(
+    spots: SimpleNamespace, labelled: Dataset
+) -> None:
+    found = ask_conditional(spots, labelled, lacks=True)
+    assert found.headline.startswith("It can't redraw lower right (") and found.verdict == Verdict.BAD
+    worst = found.measurement("error of held-out samples, lower right")
+    assert worst.low is not None and worst.low > 10 * worst.baseline.value
+
+
+class Styled(torch.nn.Module):
+    """z is squeezed into the left half on its way to w; from w on anything can be drawn."""
+
+    latent_shape = (4,)
+
+    def __init__(self, draw: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.draw = draw
+
+    def mapping(self, z: Tensor) -> Tensor:
+        place = 1.5 * torch.tanh(z[:, :2])
+        return torch.stack([-place[:, 0].abs(), place[:, 1]], dim=1)
+
+    def synthesis(self, w: Tensor) -> Tensor:
+        return self.draw(w)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesis(self.mapping(z))
+
+
+def test_the_curve_shows_that_w_can_make_what_z_cannot(spots: SimpleNamespace, data: Dataset) -> None:
+    found = spots.ask(
+        "inversion", (Styled(spots.draw), 4), data, samples=400, **{**QUICK, "places": "auto", "steps": 100}
+    )
+    from_w = found.measurement("error of held-out samples, made from space w")
+    assert from_w.value < 0.5 * found.measurement("error of held-out samples").value
+    assert "Most of it can be drawn from space w on" in found.headline
+    curve = next(f for f in found.figures if isinstance(f, Plot) and "each place" in f.caption)
+    assert curve.figure["data"][0]["x"] == ["space z", "space w"]
+
+
+def test_places_are_those_named_or_all_that_run_once() -> None:
+    class Repeated(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.again, self.last = (
+                torch.nn.Linear(3, 5),
+                torch.nn.Linear(5, 5),
+                torch.nn.Linear(5, 4),
+            )
+
+        def forward(self, z: Tensor) -> Tensor:
+            return self.last(self.again(self.again(self.first(z))))
+
+    subject = Subject.wrap(Repeated(), latent=3)
+    assert chosen_places(subject, "all") == Places(["z"], ["first"])
+    assert chosen_places(subject, "again") == Places(["z"], ["again"])
+    assert chosen_places(subject, "none") == Places([], [])
+    with pytest.raises(UserError, match="has no layer 'frist'"):
+        chosen_places(subject, "frist")

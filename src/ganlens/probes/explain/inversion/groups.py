@@ -1,0 +1,154 @@
+"""Which kinds of sample are redrawn worse than the rest: classes where labels are known, else clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from ganlens.finding import Measurement
+from ganlens.measures import Interval, bootstrap_interval, k_means
+from ganlens.probes.explain.inversion.errors import NOTHING
+from ganlens.probes.explain.redrawing import Redrawn
+from ganlens.probes.explain.regions import holm, nearest_centre
+from ganlens.probes.measured import measured
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank
+
+CLUSTERS = 6
+PLACED_BY = 4000
+"""Training samples that place the clusters."""
+FEWEST = 3
+"""Members below which a kind is not tested."""
+LEVEL = 0.01
+"""Probability of naming any kind where all are redrawn alike."""
+NOTICEABLE = 1.5
+"""A kind is named only where its mean error is so many times that of the rest: with enough samples any is sure."""
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class KindError:
+    """How one kind of held-out sample is redrawn, beside all the others.
+
+    Attributes:
+        name: of the class or cluster.
+        rows: which of the held-out samples belong to it.
+        mean, interval: of their errors; the intervals of all kinds hold together.
+        rest: the mean error of the other samples.
+        p_value: that they are redrawn as well as the others (Mann and Whitney's test, one-sided), Holm-corrected.
+        beyond: share of them that can't be redrawn.
+    """
+
+    name: str
+    rows: Tensor
+    mean: float
+    interval: Interval
+    rest: float
+    p_value: float
+    beyond: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether they are surely and noticeably redrawn worse than the others."""
+        visible = max(self.mean, NOTHING) >= NOTICEABLE * max(self.rest, NOTHING)
+        return self.p_value <= LEVEL and visible
+
+    def measurement(self) -> Measurement:
+        """The mean error beside that of the others."""
+        return measured(
+            f"error of held-out samples, {self.name}",
+            self.mean,
+            self.interval,
+            better="lower",
+            baseline=self.rest,
+            what="all other held-out samples",
+            unit="of the data's variance",
+        )
+
+
+def kinds_of(bank: SampleBank, held_out: Redrawn) -> tuple[list[str], Tensor]:
+    """Names of the kinds and the kind [n] of each of the first n held-out samples.
+
+    Without labels they are clusters of training samples in features, which no error has had a say in.
+    """
+    data = bank.subject.data
+    if held_out.labels is not None and data is not None and len(data.class_names) > 1:
+        return list(data.class_names), held_out.labels
+    space = bank.spaces[0]
+    count = len(held_out.samples)
+    features = bank.features(space, "train", PLACED_BY)
+    if len(features) < 10 * CLUSTERS:
+        return [], torch.zeros(count, dtype=torch.int64)
+    rng = torch_generator(bank.seed, "inversion", "clusters")
+    centres = k_means(features, CLUSTERS, rng, restarts=2, iterations=50).centres
+    names = [f"cluster {number + 1} of {len(centres)}" for number in range(len(centres))]
+    return names, nearest_centre(bank.features(space, "held_out", count), centres)
+
+
+def kind_errors(
+    held_out: Redrawn, names: list[str], kinds: Tensor, limit: float, seed: int
+) -> list[KindError]:
+    """How each kind is redrawn, the worst first.
+
+    Args:
+        names, kinds: see `kinds_of`.
+        limit: error from which a sample counts as one that can't be redrawn.
+    """
+    errors = held_out.errors
+    tried = [n for n in range(len(names)) if FEWEST <= int((kinds == n).sum()) <= len(errors) - FEWEST]
+    if len(tried) < 2:
+        return []
+    p_values = holm(
+        {
+            n: float(
+                stats.mannwhitneyu(
+                    errors[kinds == n].numpy(), errors[kinds != n].numpy(), alternative="greater"
+                ).pvalue
+            )
+            for n in tried
+        }
+    )
+    found = []
+    for n in tried:
+        own = errors[kinds == n]
+        rng = torch_generator(seed, "inversion", "kind", n)
+        plain = bootstrap_interval(own, rng=rng, level=1 - 0.05 / len(tried))
+        mean = float(own.mean())
+        interval = Interval(
+            min(plain.low, mean),
+            max(plain.high, mean),
+            f"95 % for all {len(tried)} kinds together (Bonferroni), percentile bootstrap, {len(own)} samples",
+        )
+        found.append(
+            KindError(
+                names[n],
+                (kinds == n).nonzero().flatten(),
+                mean,
+                interval,
+                float(errors[kinds != n].mean()),
+                p_values[n],
+                float((own > limit).double().mean()),
+            )
+        )
+    return sorted(found, key=lambda kind: -kind.mean)
+
+
+def worse_in_words(found: list[KindError]) -> str:
+    """The sentence that names what is redrawn worse than the rest; empty where nothing surely is."""
+    worse = [kind for kind in found if kind.worse][:MOST_NAMED]
+    if not worse:
+        return ""
+    gone = all(kind.beyond > 0.5 for kind in worse)
+    said = (" or " if gone else " and ").join(map(_amount, worse))
+    verb = "can't redraw" if gone else "redraws worst"
+    return f"It {verb} {said}."
+
+
+def _amount(kind: KindError) -> str:
+    return (
+        f"{kind.name} ({kind.mean:.1%} of the variance is lost, {kind.interval.low:.1%} to "
+        f"{kind.interval.high:.1%}; of other held-out samples {kind.rest:.1%})"
+    )
