@@ -300,6 +300,17 @@ def test_a_conditional_generator_is_walked_with_its_labels(lamps):
     assert table(found)["SeFa 1"]["name"] == "moves right"
 
 
+def test_in_a_space_too_wide_for_regressions_directions_are_still_held_against_random_ones(
+    lamps, lamp, monkeypatch
+):
+    monkeypatch.setattr("ganlens.probes.explain.directions.methods.WIDEST_REGRESSION", 5)
+    found = lamps.ask(lamp, methods=["random", "sefa", "readings"], k=6)
+    assert "too many to regress on" in found.method
+    scores = found.arrays["self_score_sefa"]
+    assert scores[:3].min() > found.arrays["self_score_random"].max()
+    assert scores[3:].max() == 0
+
+
 def test_points_have_their_coordinates_read(lamps):
     class Cloud:
         latent_shape = (6,)
