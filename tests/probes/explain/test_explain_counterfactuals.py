@@ -21,6 +21,7 @@ from ganlens.probes.explain.counterfactuals.attributes import (
 )
 from ganlens.probes.explain.counterfactuals.baselines import adversarial, towards_the_mean
 from ganlens.probes.explain.counterfactuals.boundary import nearest, orthonormal, shortened, without
+from ganlens.probes.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
 from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
 from ganlens.probes.explain.counterfactuals.search_space import (
     Answers,
@@ -302,6 +303,93 @@ def test_attributes_that_do_not_matter_find_nothing(world):
 
 def stretch_needed(space: SearchSpace, question: Question) -> Tensor:
     return LINE / GAIN - (space.points(question.starts) @ TURN)[:, 0]
+
+
+# ---- channels as attributes
+
+
+class Mixer(nn.Module):
+    """Draws a spot from a layer of six channels: channel 3 is its place across, 1 the place down; 5 never varies."""
+
+    latent_shape = (4,)
+
+    def __init__(self, draw: object) -> None:
+        super().__init__()
+        self.channels = nn.Linear(4, 6)
+        self.channels.weight.data.zero_()
+        self.channels.bias.data.fill_(0.5)
+        self.channels.weight.data[:5] = torch.tensor(
+            [[0, 0, 2.0, 0], [0, 0.5, 0, 0], [0, 0, 0, 2.0], [0.5, 0, 0, 0], [0, 0, 1, 1]]
+        )
+        self.channels.bias.data[:5] = 0
+        self.draw = draw
+
+    def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, 4, generator=rng)
+
+    def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        values = self.channels(latent)
+        return self.draw(values[:, [3, 1]])  # type: ignore[operator]
+
+
+@pytest.fixture(scope="module")
+def mixed(spots, data) -> tuple[SearchSpace, Pool, ChannelSpace]:
+    subject = Subject.wrap(Mixer(spots.draw), data=data, range=(-1.0, 1.0), classifier=is_right)
+    latents = subject.generator.sample_latent(600, rng=generator())
+    space = SearchSpace.fit(subject, "z", latents, None)
+    rows = space.rows(latents)
+    pool = Pool(rows, space.classified(rows, None).argmax(dim=1))
+    return space, pool, ChannelSpace.of(space, "channels", rows, None)
+
+
+def test_the_one_channel_that_decides_is_ranked_first_and_flips_alone(mixed):
+    space, pool, wider = mixed
+    question = ask(space, pool)
+    attributes = wider.attributes(wider.question(question), 3)
+    assert attributes.names[0] == "unit 3 of channels"
+    found = attribute_search(wider.space, wider.question(question), attributes, most=3, margin=0.0)
+    near = light_across(space.samples(question.starts, None)) > LINE - 1.2  # 3 deviations of half a pixel
+    assert bool(found.answers.found[near, 0].all())
+    assert {steps for steps, exists in zip(found.steps, near.tolist(), strict=True) if exists} == {((0, 1),)}
+    made = wider.space.samples(found.answers.rows[near, 0], None)
+    assert float((light_across(made) - LINE).abs().max()) < 0.03
+    # Nothing but the channel's number differs from the start.
+    change = (found.answers.rows[:, 0] - wider.question(question).starts)[near]
+    assert torch.equal(change.abs().sum(dim=0).nonzero().flatten(), torch.tensor([4 + 3]))
+
+
+def test_channels_as_they_are_change_nothing_and_a_deviation_is_the_channel_s_own(mixed):
+    space, pool, wider = mixed
+    rows = pool.rows[:20]
+    assert torch.equal(wider.space.samples(wider.rows(rows), None), space.samples(rows, None))
+    deviation = wider.space.deviation[4:]
+    expected = torch.tensor([2.0, 0.5, 2.0, 0.5, 2**0.5, 0.0])
+    assert torch.allclose(deviation, expected, rtol=0.1)
+    # The channel that never varies is no attribute.
+    every = wider.attributes(wider.question(ask(space, pool)), 6)
+    assert len(every) == 5 and "unit 5 of channels" not in every.names
+    assert not space.subject.generator.module.channels._forward_hooks
+
+
+def test_a_shift_of_the_deciding_channel_moves_the_spot_by_what_is_asked(mixed):
+    space, pool, wider = mixed
+    rows = wider.rows(pool.rows[(space.points(pool.rows)[:, 0].abs() < 0.5)][:10])
+    moved = rows.clone()
+    moved[:, 4 + 3] = 1.0
+    shift = light_across(wider.space.samples(moved, None)) - light_across(wider.space.samples(rows, None))
+    assert torch.allclose(shift, wider.space.deviation[7].expand(10), atol=0.05)
+
+
+def test_a_generator_without_layers_is_referred_to_the_code_and_wrong_layers_get_the_nearest_name(
+    mixed, world
+):
+    space, _, _ = mixed
+    assert layer_of_channels(space.subject, "auto") == "channels"
+    with pytest.raises(UserError, match=r"there is no layer named 'chanels'. Did you mean 'channels'"):
+        layer_of_channels(space.subject, "chanels")
+    blind, _ = world(is_right)
+    with pytest.raises(UserError, match=r"has no layers .* use attribute_source=code"):
+        layer_of_channels(blind.subject, "auto")
 
 
 # ---- the amortised map

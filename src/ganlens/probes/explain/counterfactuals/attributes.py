@@ -1,12 +1,14 @@
 """AttFind: which few attributes of a sample, each set to an end of its population, change a classifier's mind?
 
 An attribute is a direction of a latent space and the two ends of the population along it. Source: Lang et al. 2021
-(arXiv 2104.13369), who set style coordinates; here also the directions of the autoencoder's code axes.
+(arXiv 2104.13369), who set style coordinates; here also the directions of the autoencoder's code axes
+(for channels of a layer see `channels`).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +49,11 @@ class Attributes:
         places = population @ directions.T
         ends = places.quantile(torch.tensor(ENDS).to(places), dim=0).T
         return cls(names, directions, ends)
+
+    def take(self, places: Sequence[int]) -> Attributes:
+        """Some of them, in that order."""
+        chosen = list(places)
+        return Attributes(tuple(self.names[p] for p in chosen), self.directions[chosen], self.ends[chosen])
 
     def set_to(self, rows: Tensor, attribute: int, end: int) -> Tensor:
         """Rows [n, d] moved along an attribute to its lower (0) or upper (1) end."""

@@ -38,6 +38,7 @@ class Attempt:
         found: [n] whether it says that it found something; of a baseline, whether it could be tried.
         answers: all of a search's answers, or None for a baseline.
         seconds: in all.
+        elsewhere: whether the answers lie in another space than the question, so that no distance can be told.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Attempt:
     found: Tensor
     answers: Answers | None
     seconds: float
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def score(
     proximity = counterfactual_proximity(before, after)
     realism = _realism(bank, after, asked.targets, real, rng)
     latent = diversity = None
-    if attempt.answers is not None:
+    if attempt.answers is not None and not attempt.elsewhere:
         ways = attempt.answers.rows[:, 0] - question.starts
         latent = float(ways.norm(dim=1)[rows.to(ways.device)].mean())
         diversity = _diversity(attempt.answers, space, question)

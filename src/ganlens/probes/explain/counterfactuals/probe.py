@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -29,6 +29,12 @@ from ganlens.probes.explain.counterfactuals.baselines import (
     nearest_real,
     random_ways,
     towards_the_mean,
+)
+from ganlens.probes.explain.counterfactuals.channels import (
+    RANKED_ON,
+    STRENGTH,
+    ChannelSpace,
+    layer_of_channels,
 )
 from ganlens.probes.explain.counterfactuals.conclusion import (
     ENOUGH_FOUND,
@@ -100,7 +106,14 @@ class CounterfactualSettings(ProbeSettings):
     distance: float = Field(
         0.3, ge=0, description="Weight of the squared latent distance, fading by the step"
     )
-    attributes: int = Field(8, ge=1, description="Code axes that the attribute search may set")
+    attributes: int = Field(8, ge=1, description="Attributes that the attribute search may choose from")
+    attribute_source: Literal["code", "channels"] = Field(
+        "code",
+        description="What an attribute is: an axis of the autoencoder's code, or a channel of a layer of the generator",
+    )
+    layer: str = Field(
+        "auto", description="Layer of the channels; auto: the middle one of those with weights"
+    )
     most: int = Field(4, ge=1, description="Attributes that it may set in one sample")
     training: int = Field(150, ge=1, description="Training steps of the amortised map")
 
@@ -137,7 +150,9 @@ class Counterfactuals(Probe):
         "orthogonal directions. Without gradients it begins at generated samples of the class and estimates "
         "the normal by trying. Attribute search (AttFind): code axes, and the coordinates of a space that is "
         "not z, are set to the 1 % or 99 % quantile of the population, each time the one that helps most, "
-        "until the sample flips. Amortised map: a small network learned on the bank's latents with the same "
+        "until the sample flips; with attribute_source=channels the channels of a layer are changed by "
+        f"{STRENGTH:g} standard deviations instead, of which those that help the targets of {RANKED_ON} "
+        "samples most are kept. Amortised map: a small network learned on the bank's latents with the same "
         "objective, or mean class shifts without gradients. All are measured against the redrawn sample. "
         "Baselines: a random direction of the latent search's length, the nearest real sample of the class, "
         "blending with the mean real sample of the class, and an adversarial change of pixels of the latent "
@@ -167,6 +182,8 @@ class Counterfactuals(Probe):
         methods = _checked(settings.methods)
         if because := too_few_samples(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        if settings.attribute_source == "channels" and "attributes" in methods:
+            layer_of_channels(subject, settings.layer)  # what can't be is said before anything is spent
         count = min(POPULATION, bank.size)
         space = SearchSpace.fit(
             subject,
@@ -273,17 +290,7 @@ class Counterfactuals(Probe):
         found = latent_search(space, question, pool, effort, rng=rng, progress=context.progress)
         trial.attempts.append(_attempt("latent", "latent search", space, question, found))
         if "attributes" in methods:
-            attributes = code_attributes(bank, pool.rows, settings.attributes)
-            if settings.space != "z":
-                attributes = both(attributes, coordinate_attributes(settings.space, pool.rows, COORDINATES))
-            panel = panel_of(bank, bank.fakes(min(PANEL, bank.size)).tensor())
-            some = pool.rows[:NAMED_ON]
-            attributes = with_names(space, attributes, panel, some, bank.conditions(len(some)))
-            set_ = attribute_search(
-                space, question, attributes, most=settings.most, margin=margin, progress=context.progress
-            )
-            trial.attributes, trial.set_attributes = attributes, set_
-            trial.attempts.append(_attempt("attributes", "attribute search", space, question, set_.answers))
+            self._set_attributes(trial, bank, space, question, pool, settings, margin, context)
         if "amortised" in methods:
             fitted = fit_amortised(
                 space,
@@ -301,6 +308,38 @@ class Counterfactuals(Probe):
                 _attempt("amortised", "amortised map", space, question, fitted.answers(space, question, 0.0))
             )
         return trial
+
+    def _set_attributes(
+        self,
+        trial: _Trial,
+        bank: SampleBank,
+        space: SearchSpace,
+        question: Question,
+        pool: Pool,
+        settings: CounterfactualSettings,
+        margin: float,
+        context: Context,
+    ) -> None:
+        """The attribute search, over code axes or over channels."""
+        some, labels = pool.rows[:NAMED_ON], bank.conditions(min(NAMED_ON, len(pool.rows)))
+        if settings.attribute_source == "channels":
+            layer = layer_of_channels(space.subject, settings.layer)
+            measured_on = pool.rows[:PANEL]
+            wider = ChannelSpace.of(space, layer, measured_on, bank.conditions(len(measured_on)))
+            space, question, some = wider.space, wider.question(question), wider.rows(some)
+            attributes = wider.attributes(question, settings.attributes)
+        else:
+            attributes = code_attributes(bank, pool.rows, settings.attributes)
+            if settings.space != "z":
+                attributes = both(attributes, coordinate_attributes(settings.space, pool.rows, COORDINATES))
+        panel = panel_of(bank, bank.fakes(min(PANEL, bank.size)).tensor())
+        attributes = with_names(space, attributes, panel, some, labels)
+        found = attribute_search(
+            space, question, attributes, most=settings.most, margin=margin, progress=context.progress
+        )
+        trial.attributes, trial.set_attributes = attributes, found
+        attempt = _attempt("attributes", "attribute search", space, question, found.answers)
+        trial.attempts.append(replace(attempt, elsewhere=settings.attribute_source == "channels"))
 
     def _baselines(
         self,
