@@ -174,9 +174,9 @@ __all__ = [
     "sliced_wasserstein",
     "sparseness",
     "stability_over_seeds",
+    "subsample_interval",
     "swap_infidelity",
     "swap_patches",
-    "subsample_interval",
     "swapped_in_order",
     "vendi_score",
 ]
