@@ -159,7 +159,9 @@ def test_what_is_missing_is_said(data, functions):
     assert "no concept with 12 examples is known" in ask(data, None).not_applicable_because
     with pytest.raises(UserError, match=r"no network has a layer named 'hiden'\..*hidden"):
         ask(data, f"{functions}:coin", layer="hiden")
-    with pytest.raises(UserError, match=r"returned shape \(3,\) for 400 samples"):
+    with pytest.raises(
+        UserError, match=r"gave \[3\] for samples of shape \[4, 1, 8, 8\]; expected scores \[4\]"
+    ):
         ask(data, f"{functions}:wrong")
 
 

@@ -499,7 +499,7 @@ def test_a_user_s_masks_give_iou():
 def test_a_concept_of_the_wrong_shape_is_refused_with_both_shapes(answer, found):
     with pytest.raises(UserError, match=found) as error:
         users_concepts(answer, "mine", torch.zeros(4, 1, 8, 8))
-    assert "expected scores [4, k] or masks [4, k, height, width]" in str(error.value)
+    assert "expected scores [4] or [4, k], or masks [4, k, height, width]" in str(error.value)
 
 
 def test_names_that_do_not_fit_and_unknown_sources_are_refused():

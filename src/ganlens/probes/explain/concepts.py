@@ -9,25 +9,25 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict
-from ganlens.probes.explain.concepts_edits import RANDOM_EDITS, ROWS, Edit, put_in, shows
+from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.probes.explain.concepts_edits import RANDOM_EDITS, Edit, put_in, shows
+from ganlens.probes.explain.concepts_figures import concept_figures
 from ganlens.probes.explain.concepts_networks import Network, networks_of
 from ganlens.probes.explain.concepts_sources import FEWEST, Concept, find_concepts, pool_of
 from ganlens.probes.explain.concepts_vectors import (
     LEVEL,
     TOLD_APART,
+    LayerVectors,
     Tested,
-    concept_vector,
     counts,
-    share_rising,
-    tested,
 )
-from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.regions import holm
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
-from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
+
+LOOKED_AT, CLASSES = 1000, 10
+"""Generated samples that a classifier names, and the most of its classes that are asked about."""
 
 
 class ConceptsSettings(ProbeSettings):
@@ -57,13 +57,15 @@ class Concepts(Probe):
         "Testing with concept activation vectors. A concept's examples are told from random samples by a linear "
         "classifier on a layer's activations (ridge regression; maps averaged down to 4×4 places); its normal is "
         "the concept's vector. The TCAV score is the share of inputs whose number rises along it: the "
-        "discriminator's number of generated samples, a classifier's logit of the class it gives, and for a "
-        "generator the labeller's (or the user's) score of the concept itself. This is repeated with 30 random "
-        "sets (setting repeats). Self-check: the same with random samples in the concept's place; a concept "
-        f"counts where a two-sided Welch test between the two sets of scores gives p ≤ {LEVEL} after Holm's "
-        f"correction over everything tested, and its vectors tell held-out examples apart ({TOLD_APART:.0%} "
-        "balanced accuracy or more). The test takes repeats for independent, though they share the concept's "
-        "examples; it is the accuracy that stops a concept of random labels. In the "
+        "discriminator's number of generated samples; for each of a classifier's classes (the 10 commonest) its "
+        "logit, of the generated samples that it gives that class; and for a "
+        "generator the labeller's (or the user's) score of the concept itself. This is repeated against 30 random "
+        "sets (setting repeats). Self-check: the same with 30 random sets, as large, in the concept's place. Where "
+        "a network is nearly linear these score 0 or 1 as well, so what is tested is how far the gradients point "
+        "along the vector (their mean cosine with it): a concept "
+        "counts where that lies outside what one more random set would give (two-sided, Student's t of Fisher's "
+        f"z, p ≤ {LEVEL} after Holm's correction over everything tested), and its vectors tell held-out examples apart "
+        f"({TOLD_APART:.0%} balanced accuracy or more). In the "
         "generator the foremost concepts are also put in: the difference of the "
         "mean activations with and without the concept is added, and the change of the concept's score is "
         "measured beside that of random samples' differences of the same length. Not believable "
@@ -71,8 +73,8 @@ class Concepts(Probe):
         "concepts that were put in raise their score beyond random ones."
     )
     self_check: ClassVar[str] = (
-        "Random samples in the concept's place must score differently (Welch, Holm, level 1 %); where no concept does, "
-        "the finding is not believable."
+        "Random samples in the concept's place must move the outcome less (one more draw of theirs, Holm, level 1 %); "
+        "where no concept does more, the finding is not believable."
     )
     cost: ClassVar[str] = "800 samples through each network, and a backward pass for each concept"
     source: ClassVar[str] = "Kim et al. 2017 (arXiv 1711.11279)"
@@ -108,7 +110,7 @@ class Concepts(Probe):
             verdict=_verdict(found, edits),
             measurements=[*map(_measurement, found), *map(_edit_measurement, edits)],
             method=self.method,
-            figures=_figures(subject, found, edits),
+            figures=concept_figures(subject, found, edits),
             arrays={f"vector_{t.network}_{t.layer}_{t.concept}": t.vector for t in found},
         )
 
@@ -127,20 +129,45 @@ def _in_judge(
     """Concepts in the discriminator or the classifier; their examples are samples."""
     activations = network.activations(pool)
     examples = [network.activations(concept.examples) for concept in concepts]
-    inputs = bank.fakes(settings.inputs).tensor()
-    gradients = network.gradients(inputs, [_own_class if network.name == "classifier" else _itself])
+    if network.name == "classifier":
+        inputs, outcomes = _inputs_by_class(network, bank, settings.inputs)
+        gradients = network.gradients(inputs, [_own_class])
+    else:
+        inputs, outcomes = bank.fakes(settings.inputs).tensor(), {"": slice(None)}
+        gradients = network.gradients(inputs, [_itself])
     tests = []
     for layer in network.layers:
         rows, slope = activations[layer], gradients[layer][0]
-        by_chance = _random_vectors(rows, settings, seed, network.name, layer)
-        scores = torch.tensor([share_rising(slope, vector) for vector in by_chance])
+        vectors = LayerVectors(rows, settings.repeats, seed, network.name, layer)
         for concept, own in zip(concepts, examples, strict=True):
-            vectors = _vectors(
-                own[layer], rows[concept.rest], settings.repeats, seed, network.name, layer, concept.name
-            )
-            pattern = own[layer].mean(dim=0) - rows[concept.rest].mean(dim=0)
-            tests.append(tested(network.name, layer, concept.name, vectors, slope, scores, pattern))
+            found = vectors.found(concept.name, own[layer], rows[concept.rest])
+            tests += [found.tested(network.name, slope[which], name) for name, which in outcomes.items()]
     return tests
+
+
+def _inputs_by_class(
+    network: Network, bank: SampleBank, most: int
+) -> tuple[Tensor, dict[str, Tensor | slice]]:
+    """Generated samples, and which of them the classifier gives each of its classes, the commonest first.
+
+    A class is left out where it is given to fewer than `FEWEST` of the samples looked at, and no more than
+    `CLASSES` are asked about.
+    """
+    classifier = bank.subject.classifier
+    assert classifier is not None  # it is the network
+    fakes = bank.fakes(LOOKED_AT).tensor()
+    with torch.no_grad():
+        given = torch.cat([network.run(part, None).argmax(dim=1).cpu() for part in fakes.split(512)])
+    counted = given.bincount(minlength=classifier.num_classes)
+    common = [int(c) for c in counted.argsort(descending=True, stable=True)[:CLASSES] if counted[c] >= FEWEST]
+    each = max(FEWEST, most // max(len(common), 1))
+    chosen = [(given == c).nonzero().flatten()[:each] for c in sorted(common)]
+    ends = torch.tensor([0, *map(len, chosen)]).cumsum(0).tolist()
+    outcomes: dict[str, Tensor | slice] = {
+        f"class {classifier.class_names[c]}": slice(start, stop)
+        for c, start, stop in zip(sorted(common), ends, ends[1:], strict=False)
+    }
+    return fakes[torch.cat(chosen)] if chosen else fakes[:0], outcomes
 
 
 def _in_generator(
@@ -172,23 +199,13 @@ def _in_generator(
     tests = []
     for layer in network.layers:
         rows = activations[layer]
-        by_chance = _random_vectors(rows, settings, seed, network.name, layer)
+        vectors = LayerVectors(rows, settings.repeats, seed, network.name, layer)
         for number, (concept, has) in enumerate(zip(scored, shown, strict=True)):
             if min(int(has.sum()), int((~has).sum())) < FEWEST:
                 continue
-            slope = gradients[layer][number]
-            scores = torch.tensor([share_rising(slope, vector) for vector in by_chance])
-            vectors = _vectors(
-                rows[has][: settings.examples],
-                rows[~has],
-                settings.repeats,
-                seed,
-                network.name,
-                layer,
-                concept.name,
-            )
-            pattern = rows[has].mean(dim=0) - rows[~has].mean(dim=0)
-            tests.append(tested(network.name, layer, concept.name, vectors, slope, scores, pattern))
+            own, rest = rows[has][: settings.examples], rows[~has]
+            found = vectors.found(concept.name, own, rest, rows[has].mean(dim=0) - rest.mean(dim=0))
+            tests.append(found.tested(network.name, gradients[layer][number]))
     return tests
 
 
@@ -209,27 +226,6 @@ def _differentiable(concept: Concept, samples: Tensor) -> bool:
             return False
 
 
-def _vectors(own: Tensor, rest: Tensor, repeats: int, seed: int, *purpose: str) -> list[tuple[Tensor, float]]:
-    """The concept's vectors against random sets, as large as the concept's own."""
-    found = []
-    for repeat in range(repeats):
-        rng = torch_generator(seed, Concepts.name, *purpose, repeat)
-        other = rest[torch.randperm(len(rest), generator=rng)[: len(own)]]
-        found.append(concept_vector(own, other, rng))
-    return found
-
-
-def _random_vectors(rows: Tensor, settings: ConceptsSettings, seed: int, *purpose: str) -> list[Tensor]:
-    """Vectors of random samples told from other random samples."""
-    size = min(settings.examples, len(rows) // 2)
-    found = []
-    for repeat in range(settings.repeats):
-        rng = torch_generator(seed, Concepts.name, "random concept", *purpose, repeat)
-        order = torch.randperm(len(rows), generator=rng)
-        found.append(concept_vector(rows[order[:size]], rows[order[size : 2 * size]], rng)[0])
-    return found
-
-
 def _headline(found: list[Tested], edits: list[Edit]) -> str:
     good = [test for test in found if counts(test)]
     if not good:
@@ -239,12 +235,12 @@ def _headline(found: list[Tested], edits: list[Edit]) -> str:
     parts = []
     for network, up, down in (
         ("discriminator", "speaks for real", "speaks for fake"),
-        ("classifier", "speaks for the class it gives", "speaks against the class it gives"),
+        ("classifier", "speaks for {}", "speaks against {}"),
         ("generator", "has a direction that makes it", "has a direction that unmakes it"),
     ):
         own = _strongest([test for test in good if test.network == network])
         said = [
-            f"{t.concept} {up if t.score.value > 0.5 else down} (layer {t.layer}, TCAV {t.score.value:.2f})"
+            f"{t.concept} {(up if t.pull > 0 else down).format(t.outcome)} (layer {t.layer}, TCAV {t.score.value:.2f})"
             for t in own
         ]
         if said:
@@ -260,9 +256,9 @@ def _headline(found: list[Tested], edits: list[Edit]) -> str:
 
 
 def _strongest(tests: list[Tested]) -> list[Tested]:
-    """The two most telling concepts, each in its best layer."""
+    """The two surest concepts, each in its best layer; that a class speaks for itself comes last."""
     chosen: dict[str, Tested] = {}
-    for test in sorted(tests, key=lambda t: (-abs(t.score.value - 0.5), -t.accuracy)):
+    for test in sorted(tests, key=lambda t: (t.concept == t.outcome, t.adjusted, -abs(t.pull))):
         chosen.setdefault(test.concept, test)
     return list(chosen.values())[:2]
 
@@ -277,11 +273,12 @@ def _verdict(found: list[Tested], edits: list[Edit]) -> Verdict:
 
 def _measurement(test: Tested) -> Measurement:
     return test.score.measurement(
-        f"TCAV: {test.concept} in {test.network} layer {test.layer}",
+        f"TCAV: {test.named} in {test.network} layer {test.layer}",
         better="neither",
         baseline=float(test.random_scores.mean()),
-        what=f"random samples in the concept's place (p = {test.adjusted:.2g} after Holm; vectors tell held-out "
-        f"examples apart in {test.accuracy:.0%})",
+        what=f"random samples in the concept's place (p = {test.adjusted:.2g} after Holm; gradients along the vector "
+        f"{test.pull:+.2f}, along random ones {float(test.random_pulls.mean()):+.2f} ± "
+        f"{float(test.random_pulls.std()):.2f}; vectors tell held-out examples apart in {test.accuracy:.0%})",
     )
 
 
@@ -293,49 +290,3 @@ def _edit_measurement(made: Edit) -> Measurement:
         what=f"the largest rise by {RANDOM_EDITS} random changes of the same length",
         unit="of the score",
     )
-
-
-def _figures(subject: Subject, found: list[Tested], edits: list[Edit]) -> list[Figure]:
-    figures: list[Figure] = []
-    if edits:
-        named = "; ".join(f"{e.test.concept}, layer {e.test.layer}" for e in edits)
-        figures.append(
-            Picture(
-                subject.modality.strips(torch.cat([e.strip for e in edits])),
-                f"A concept put into the generator, {ROWS} samples each: {named}. From left to right "
-                "0, ½, 1, 1½ and 2 times the mean difference between activations with it and without.",
-            )
-        )
-    for network in dict.fromkeys(test.network for test in found):
-        layers = list(dict.fromkeys(test.layer for test in found if test.network == network))
-        names = list(dict.fromkeys(test.concept for test in found if test.network == network))
-        series = []
-        for layer in layers:
-            own = {t.concept: t for t in found if (t.network, t.layer) == (network, layer)}
-            tests = [own[name].score for name in names if name in own]
-            series.append(
-                Series(layer, [e.value for e in tests], [e.low for e in tests], [e.high for e in tests])
-            )
-        figures.append(
-            Plot(
-                bar_chart(names, series, x="concept", y="TCAV score", line=(0.5, "no preference")),
-                f"The {network}: share of inputs whose number rises along the concept. Near 1 or 0 it pushes one way; "
-                "the table says which differ from random samples.",
-            )
-        )
-    rows = tuple(
-        (
-            t.network,
-            t.layer,
-            t.concept,
-            round(t.score.value, 2),
-            f"{float(t.random_scores.mean()):.2f} ± {float(t.random_scores.std()):.2f}",
-            round(t.accuracy, 2),
-            f"{t.adjusted:.2g}",
-            "yes" if counts(t) else "no",
-        )
-        for t in sorted(found, key=lambda t: (t.adjusted, t.network, t.layer))
-    )
-    columns = ("network", "layer", "concept", "TCAV", "random", "accuracy", "p (Holm)", "counts")
-    figures.append(Table(columns, rows, "Every test, the most certain first."))
-    return figures

@@ -47,7 +47,7 @@ def put_in(
         return []
     tests = [t for t in found if t.network == "generator" and counts(t)]
     foremost: dict[str, Tested] = {}
-    for test in sorted(tests, key=lambda t: (-abs(t.score.value - 0.5), -t.accuracy)):
+    for test in sorted(tests, key=lambda t: (t.adjusted, -abs(t.pull))):
         foremost.setdefault(test.concept, test)
     latents, labels = bank.latents(EDITED), bank.conditions(EDITED)
     edits = []

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganlens.data import open_dataset
 from ganlens.errors import UserError
+from ganlens.probes.explain.units.concepts import users_concepts
 from ganlens.subject import SampleBank, foreign
 
 FEWEST = 12
@@ -39,8 +40,8 @@ def find_concepts(bank: SampleBank, spec: str | None, pool: Tensor, most: int) -
     """The concepts to test, with at most so many examples each.
 
     Args:
-        spec: "python:…" for a function of samples, "folder:DIR" for examples, or None for the data's classes,
-            else its factors.
+        spec: "python:…" for a function of samples; "folder:DIR" for examples, a concept for each sub-folder; or
+            None for the data's classes, else its factors.
         pool: samples [m, …] among which examples are looked for; see `pool_of`.
 
     Raises:
@@ -49,14 +50,7 @@ def find_concepts(bank: SampleBank, spec: str | None, pool: Tensor, most: int) -
     if spec is not None and spec.startswith("python:"):
         return _of_function(spec, pool, most)
     if spec is not None:
-        picture = len(bank.sample_shape) == 3
-        given = open_dataset(spec, size=bank.sample_shape[-1]) if picture else open_dataset(spec)
-        if given.sample_shape != bank.sample_shape:
-            raise UserError(
-                f"the concept {spec} has samples of shape {given.sample_shape}, the generator makes "
-                f"{bank.sample_shape}; give examples of the generator's shape"
-            )
-        return _with_enough([Concept(given.name, given.train.samples[:most], torch.arange(len(pool)))])
+        return _of_examples(bank, spec, len(pool), most)
     data = bank.subject.data
     if data is not None and data.num_classes >= 2 and bank.labeller is not None:
         return _of_classes(bank, pool, most)
@@ -106,39 +100,49 @@ def _of_factors(bank: SampleBank, pool: Tensor, most: int) -> list[Concept]:
     return _with_enough(found)
 
 
+def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Concept]:
+    """Examples that the user has: one concept for each of their classes, or one of them all."""
+    wanted = bank.sample_shape
+    given = open_dataset(spec, size=wanted[-1]) if len(wanted) == 3 else open_dataset(spec)
+    grey = len(wanted) == 3 and given.sample_shape == (1, *wanted[1:])
+    if given.sample_shape != wanted and not grey:
+        raise UserError(
+            f"the concept {spec} has samples of shape {given.sample_shape}, the generator makes "
+            f"{wanted}; give examples of the generator's shape"
+        )
+    samples, labels = given.train.samples, given.train.labels
+    kinds = {given.name.rpartition(":")[2]: torch.arange(len(samples))}
+    if labels is not None and len(given.class_names) > 1:
+        kinds = {name: _rows(labels == number) for number, name in enumerate(given.class_names)}
+    few = {name: len(rows) for name, rows in kinds.items() if len(rows) < FEWEST}
+    if few:
+        found = ", ".join(f"{count} of {name}" for name, count in few.items())
+        raise UserError(
+            f"the concept {spec} has too few examples to learn from ({found}, those held out left aside); give "
+            f"{FEWEST} or more"
+        )
+    return [
+        Concept(name, samples.take(rows[:most].numpy()).tensor().expand(-1, *wanted), torch.arange(pool))
+        for name, rows in kinds.items()
+    ]
+
+
 def _of_function(spec: str, pool: Tensor, most: int) -> list[Concept]:
     function, name = foreign.resolve(spec)
-    if not callable(function):
-        raise UserError(f"the concept {name} is a {type(function).__name__}; expected a function of samples")
-
-    def scores(samples: Tensor) -> Tensor:
-        result = function(samples)
-        result = result if isinstance(result, Tensor) else torch.as_tensor(result)
-        if result.ndim not in (1, 2) or len(result) != len(samples):
-            raise UserError(
-                f"the concept {name} returned shape {tuple(result.shape)} for {len(samples)} samples; expected "
-                f"[{len(samples)}], or [{len(samples)}, concepts]"
-            )
-        return result.float().reshape(len(samples), -1)
-
+    known = users_concepts(function, name, pool[:4])
     with torch.no_grad():
-        shown = scores(pool)
-    names = getattr(function, "concepts", None) or (
-        [name.rpartition(":")[2]]
-        if shown.shape[1] == 1
-        else [f"concept {k + 1}" for k in range(shown.shape[1])]
-    )
+        shown = torch.cat([known.scores(part) for part in pool.split(512)])
     found = []
-    for column, called in enumerate(names[: shown.shape[1]]):
+    for column, called in enumerate(known.names):
         values = shown[:, column]
-        chance = bool(((values >= 0) & (values <= 1)).all())
+        chance = not known.masks and bool(((values >= 0) & (values <= 1)).all())
         threshold = 0.5 if chance else float(values.median())
         has = values > threshold
 
         def one(samples: Tensor, column: int = column) -> Tensor:
-            return scores(samples)[:, column]
+            return known.scores(samples)[:, column]
 
-        found.append(Concept(str(called), pool[has][:most], _rows(~has), one, threshold))
+        found.append(Concept(called, pool[has][:most], _rows(~has), one, threshold))
     return _with_enough(found)
 
 

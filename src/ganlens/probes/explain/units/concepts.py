@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -189,9 +190,10 @@ def _factors(bank: SampleBank, *, skip_classes: bool) -> Concepts:
 
 
 def users_concepts(function: Any, name: str, trial: Tensor) -> Concepts:
-    """A user's function of samples [n, …] that gives scores [n, k] or masks [n, k, h, w], tried once.
+    """A user's function of samples [n, …] that gives scores [n] or [n, k] or masks [n, k, h, w], tried once.
 
-    Names: the second of a pair it returns, or its attribute `names`; otherwise the concepts are numbered.
+    Names: the second of a pair it returns, or its attribute `names`; otherwise a single concept is called as the
+    function is, and several are numbered.
 
     Raises:
         UserError: it fails, or gives another shape.
@@ -203,7 +205,9 @@ def users_concepts(function: Any, name: str, trial: Tensor) -> Concepts:
         return _given(function, name, samples)[0]
 
     found, names = _given(function, name, trial)
-    names = names or getattr(function, "names", None) or [f"concept {j + 1}" for j in range(found.shape[1])]
+    count = found.shape[1]
+    numbered = [name.rpartition(":")[2]] if count == 1 else [f"concept {j + 1}" for j in range(count)]
+    names = names or getattr(function, "names", None) or getattr(function, "concepts", None) or numbered
     if len(names) != found.shape[1]:
         raise UserError(f"concepts {name}: {found.shape[1]} concepts came with {len(names)} names")
     try:
@@ -225,11 +229,15 @@ def _given(function: Any, name: str, samples: Tensor) -> tuple[Tensor, Sequence[
         ) from error
     found, names = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
     n = len(samples)
+    if isinstance(found, np.ndarray):
+        found = torch.as_tensor(found)
+    if isinstance(found, Tensor) and found.shape == (n,):
+        found = found[:, None]
     right = isinstance(found, Tensor) and found.ndim in (2, 4) and len(found) == n and found.shape[1] > 0
     if not right:
         shape = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise UserError(
             f"concepts {name} gave {shape} for samples of shape {list(samples.shape)}; expected scores "
-            f"[{n}, k] or masks [{n}, k, height, width]"
+            f"[{n}] or [{n}, k], or masks [{n}, k, height, width]"
         )
     return found.float(), names
