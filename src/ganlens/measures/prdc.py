@@ -117,38 +117,74 @@ def ball_membership(
             tile = pairs.lower(some, columns)
             for start in range(some.start, some.stop, ROWS_AT_ONCE):
                 here = slice(start, min(start + ROWS_AT_ONCE, some.stop))
-                part = tile[here.start - some.start : here.stop - some.start]
-                in_real = _inside(pairs, here, columns, part, real_radii[None, columns])
-                real_balls[here] += in_real.sum(dim=1).long()
-                holding[columns] |= in_real.amax(dim=0) > 0
-                in_fake = _inside(pairs, here, columns, part, fake_radii[here, None])
-                reached[columns] |= in_fake.amax(dim=0) > 0
+                part = _Part(pairs, here, columns, tile[here.start - some.start : here.stop - some.start])
+                inside, held = part.in_reference_balls(real_radii[columns])
+                real_balls[here] += inside
+                holding[columns] |= held
+                reached[columns] |= part.in_query_balls(fake_radii[here], reached[columns])
     return BallMembership(real_balls, reached, holding, k)
 
 
-def _inside(pairs: PairwiseDistances, rows: slice, columns: slice, tile: Tensor, radii: Tensor) -> Tensor:
-    """For each pair of a tile, 1 where its distance is below its radius and else 0.
+class _Part:
+    """Some rows of a tile: lower bounds of the squared distances [r, c] of queries and references.
 
-    `radii` is [rows, 1] or [1, columns]. Numbers, not booleans: torch compares and sums those several times as
-    fast.
+    Most columns have nothing inside any ball, which their minimum tells; the rest is looked at pair by pair.
     """
-    reach = (radii / pairs.unit).square()
-    possible = torch.lt(tile, reach.to(tile.dtype), out=torch.empty_like(tile))
-    sure = (reach * (1 - 3 * ON_THE_SPHERE) - pairs.slack(rows, columns, tile.dtype)).to(tile.dtype)
-    certain = torch.lt(tile, sure, out=torch.empty_like(tile))
-    doubtful = possible.sum(dim=1) - certain.sum(dim=1)
-    doubts = float(doubtful.sum(dtype=torch.float64))
-    if doubts == 0:
+
+    def __init__(self, pairs: PairwiseDistances, rows: slice, columns: slice, bounds: Tensor) -> None:
+        self._pairs, self._rows, self._columns, self._bounds = pairs, rows, columns, bounds
+        self._nearest = bounds.amin(dim=0)
+        self._slack = pairs.slack(rows, columns, bounds.dtype)
+
+    def in_reference_balls(self, radii: Tensor) -> tuple[Tensor, Tensor]:
+        """For each query the number of references [r] whose ball holds it, and whether each ball [c] holds any.
+
+        `radii` is [c].
+        """
+        columns = (self._nearest < self._reach(radii)).nonzero().squeeze(1)
+        inside = self._inside(columns, radii[None, columns])
+        held = torch.zeros(len(radii), dtype=torch.bool, device=radii.device)
+        held[columns] = inside.amax(dim=0) > 0 if len(columns) else False
+        return inside.sum(dim=1).long(), held
+
+    def in_query_balls(self, radii: Tensor, known: Tensor) -> Tensor:
+        """Whether each reference [c] is in any query's ball; it isn't looked at where `known` [c] says so.
+
+        `radii` is [r].
+        """
+        held = known.clone()
+        columns = ((self._nearest < self._reach(radii.max())) & ~known).nonzero().squeeze(1)
+        if len(columns):
+            held[columns] = self._inside(columns, radii[:, None]).amax(dim=0) > 0
+        return held
+
+    def _reach(self, radii: Tensor) -> Tensor:
+        return (radii / self._pairs.unit).square()
+
+    def _inside(self, columns: Tensor, radii: Tensor) -> Tensor:
+        """For each query and each of some references, 1 where their distance is below the radius and else 0.
+
+        Numbers, not booleans: torch compares and sums those several times as fast.
+        """
+        bounds = self._bounds if len(columns) == self._bounds.shape[1] else self._bounds[:, columns]
+        reach = self._reach(radii)
+        possible = torch.lt(bounds, reach.to(bounds.dtype), out=torch.empty_like(bounds))
+        sure = (reach * (1 - 3 * ON_THE_SPHERE) - self._slack).to(bounds.dtype)
+        certain = torch.lt(bounds, sure, out=torch.empty_like(bounds))
+        doubtful = possible.sum(dim=1) - certain.sum(dim=1)
+        doubts = float(doubtful.sum(dtype=torch.float64))
+        if doubts == 0:
+            return possible
+        if doubts > TOO_MANY_DOUBTS * self._bounds.numel() and bounds.dtype != torch.float64:
+            exact = self._pairs.lower(self._rows, self._columns, torch.float64)
+            return _Part(self._pairs, self._rows, self._columns, exact)._inside(columns, radii)
+        row = doubtful.nonzero().squeeze(1)
+        place, column = (possible[row] - certain[row]).nonzero(as_tuple=True)
+        row = row[place]
+        distances = self._pairs.exact(row + self._rows.start, columns[column] + self._columns.start)
+        within = distances < radii.expand(bounds.shape)[row, column] * (1 - ON_THE_SPHERE)
+        possible[row, column] = within.to(bounds.dtype)
         return possible
-    if doubts > TOO_MANY_DOUBTS * tile.numel() and tile.dtype != torch.float64:
-        return _inside(pairs, rows, columns, pairs.lower(rows, columns, torch.float64), radii)
-    row = doubtful.nonzero().squeeze(1)
-    place, column = (possible[row] - certain[row]).nonzero(as_tuple=True)
-    row = row[place]
-    distances = pairs.exact(row + rows.start, column + columns.start)
-    within = distances < radii.expand(tile.shape)[row, column] * (1 - ON_THE_SPHERE)
-    possible[row, column] = within.to(tile.dtype)
-    return possible
 
 
 def _share(members: Tensor) -> float:
