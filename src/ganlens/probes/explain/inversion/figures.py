@@ -18,7 +18,7 @@ STRIPS = 8
 TRAINING = "#009E73"
 BINS = 24
 SHUFFLED = "#999999"
-LEAST = 1e-6
+LEAST = 1e-5
 """Errors below this share of the variance are drawn as this much."""
 
 
@@ -160,7 +160,7 @@ def _curve(found: list[FromPlace], worst: KindError | None) -> Plot:
     ]
     if worst is not None and members:
         lines.insert(
-            1, (f"of those {worst.name}", REAL, "dash", [place.held_out[members] for place in found])
+            1, (f"held-out samples, {worst.name}", REAL, "dash", [place.held_out[members] for place in found])
         )
     data = []
     for name, colour, dash, errors in lines:

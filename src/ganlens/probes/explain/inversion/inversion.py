@@ -124,6 +124,8 @@ class InversionProbe(Probe):
         )
         gate = not_believable(errors)
         named = [kind for kind in kinds if kind.worse]
+        worst, ordinary = hardest(subject.modality, held_out)
+        of_kinds = by_kind(subject.modality, held_out, kinds, errors.own.value)
         route = (
             "Adam" if held_out.inversion.by_gradients else "an evolution strategy, since no gradients pass"
         )
@@ -145,9 +147,11 @@ class InversionProbe(Probe):
             ],
             method=f"{self.method} Here the search was by {route}; features: {features_in_words(bank)}.",
             figures=[
-                *hardest(subject.modality, held_out),
-                *by_kind(subject.modality, held_out, kinds, errors.own.value),
+                worst,
+                *of_kinds[:1],
                 *curve_figures(subject.modality, held_out, curve, named[0] if named else None),
+                *of_kinds[1:],
+                ordinary,
                 distributions(own, train, held_out),
             ],
             arrays={
