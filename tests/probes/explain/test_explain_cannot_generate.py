@@ -16,7 +16,14 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Table, Verdict
 from ganlens.probes import Context, probes
 from ganlens.probes.explain.cannot_generate.kinds import Kind, count
-from ganlens.probes.explain.cannot_generate.statistics import image_statistics, users_reader
+from ganlens.probes.explain.cannot_generate.statistics import (
+    FOREGROUND,
+    Reader,
+    foreground_statistics,
+    picture_reader,
+    users_reader,
+)
+from ganlens.probes.explain.picture_statistics import background
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 
@@ -31,8 +38,13 @@ def canvas() -> Tensor:
 
 
 def read(image: Tensor) -> dict[str, float]:
-    names = ("area", "brightness", "width", "x", "y", "pieces", "holes")
-    return dict(zip(names, image_statistics(image)[0].tolist(), strict=True))
+    """All that is read off one picture, whose ground is the colour of its border."""
+    readers = (Reader(FOREGROUND, foreground_statistics), picture_reader(background(image)))
+    return {
+        statistic.name: value
+        for reader in readers
+        for statistic, value in zip(reader.statistics, reader.read(image)[0].tolist(), strict=True)
+    }
 
 
 def test_a_ring_has_one_piece_and_one_hole() -> None:
@@ -43,19 +55,24 @@ def test_a_ring_has_one_piece_and_one_hole() -> None:
     assert (found["pieces"], found["holes"]) == (1, 1)
     assert found["area"] == pytest.approx(32 / 144)
     assert found["brightness"] == pytest.approx(2 * 32 / 144 - 1)
-    assert found["x"] == pytest.approx(4.5 / 5.5 - 1)  # columns 2…7 of 0…11
-    assert found["y"] == pytest.approx(5.5 / 5.5 - 1, abs=1e-6)
+    assert found["place across"] == pytest.approx(
+        5 / 12
+    )  # from the left edge of column 2 to the right one of 7
+    assert found["place down"] == pytest.approx(1 / 2)
+    assert found["lean"] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_stroke_of_four_pixels_is_four_wide_and_two_are_two_pieces() -> None:
     image = canvas()
     image[0, 0, :, 4:8] = 1  # its ends meet the edge of the picture, beyond which is background
-    assert read(image)["width"] == pytest.approx(4, rel=0.15)
+    assert read(image)["stroke width"] == pytest.approx(4, rel=0.15)
     image = canvas()
     image[0, 0, 2:10, 2], image[0, 0, 2:10, 8] = 1, 1
     found = read(image)
     assert found["pieces"] == 2 and found["holes"] == 0
-    assert found["width"] == pytest.approx(2, rel=0.01)  # a line of one pixel: each is half a pixel deep
+    assert found["stroke width"] == pytest.approx(
+        2, rel=0.01
+    )  # a line of one pixel: each is half a pixel deep
 
 
 def test_a_dark_drawing_on_white_is_read_like_its_negative() -> None:
@@ -71,10 +88,26 @@ def test_a_dark_drawing_on_white_is_read_like_its_negative() -> None:
 def test_a_picture_is_read_without_its_neighbours() -> None:
     images = torch.rand(7, 3, 9, 11, generator=torch_generator(0, "pictures")) * 2 - 1
     images[:, :, [0, -1]], images[:, :, :, [0, -1]] = -1, -1
-    together = image_statistics(images)
-    apart = torch.cat([image_statistics(image[None]) for image in images])
-    torch.testing.assert_close(together, apart)
-    assert image_statistics(canvas())[0].tolist() == [0, -1, 0, 0, 0, 0, 0]
+    for read_off in (foreground_statistics, picture_reader(-torch.ones(3)).read):
+        together = read_off(images)
+        apart = torch.cat([read_off(image[None]) for image in images])
+        torch.testing.assert_close(together, apart)
+
+
+def test_a_picture_of_nothing_is_in_the_middle() -> None:
+    nothing = {"area": 0, "stroke width": 0, "pieces": 0, "holes": 0, "brightness": -1}
+    middle = {"place across": 0.5, "place down": 0.5, "lean": 0, "stretch": 0}
+    assert read(canvas()) == pytest.approx({**nothing, **middle})
+
+
+def test_what_leans_and_what_is_wide_is_said_to() -> None:
+    image = canvas()
+    for row in range(2, 10):
+        image[0, 0, row, 11 - row] = 1  # from the lower left to the upper right
+    assert read(image)["lean"] == pytest.approx(1, abs=0.05)
+    image = canvas()
+    image[0, 0, 5:7, 2:10] = 1
+    assert read(image)["stretch"] > 1 > -1 > read(image.transpose(2, 3))["stretch"]
 
 
 # ---- kinds

@@ -76,9 +76,10 @@ class CannotGenerate(Probe):
     Settings: ClassVar[type[ProbeSettings]] = CannotGenerateSettings
     method: ClassVar[str] = (
         "Statistics are read off every sample: the labeller's class, the cluster of real samples it is nearest "
-        "to in features, for pictures foreground area, brightness, stroke width, place, pieces and holes, "
-        "axes of the autoencoder's code, and the user's own. Each becomes kinds that a sample belongs to or "
-        "not (a class, a count, the outer 5 % of an amount), decided on one half of the training samples. "
+        "to in features, for pictures area and stroke width of the foreground, its pieces and holes, brightness, "
+        "place, lean and stretch, axes of the autoencoder's code, and the user's own. Each becomes kinds that a "
+        "sample belongs to or not (a class, a count, the outer 5 % of an amount), decided on one half of the "
+        "training samples. "
         "Shares are counted on the other half and on generated samples and compared by Fisher's exact test, two-sided, "
         "with Holm's correction over all kinds, level 1 %; bars carry Newcombe's intervals. A kind is at fault "
         "where the test is passed and the shares are a factor of 1.5 apart (setting ratio), and never made "
@@ -112,7 +113,7 @@ class CannotGenerate(Probe):
             )
         if because:
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        readers = readers_for(subject.modality, subject.sample_shape)
+        readers = readers_for(bank)
         if settings.statistics:
             readers.append(users_reader(settings.statistics, subject.sample_shape))
         with context.progress.task("Reading statistics off samples", 3) as task:

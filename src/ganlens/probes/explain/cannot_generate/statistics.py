@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.modality import Modality
-from ganlens.subject import foreign
+from ganlens.probes.explain.picture_statistics import background, picture_statistics, statistics_of
+from ganlens.subject import SampleBank, foreign
 from ganlens.subject.adapters import first_line
 
 DEPARTS = 0.5
@@ -52,53 +52,76 @@ class Reader:
     read: Callable[[Tensor], Tensor]
 
 
-IMAGE_STATISTICS = (
+FOREGROUND = (
     Statistic("area", "samples with very little foreground", "samples with very much foreground"),
-    Statistic("brightness", "very dark samples", "very bright samples"),
     Statistic("stroke width", "very thin strokes", "very thick strokes"),
-    Statistic("place, left to right", "samples far to the left", "samples far to the right"),
-    Statistic("place, top to bottom", "samples far up", "samples far down"),
     Statistic("pieces", counts=True),
     Statistic("holes", counts=True),
 )
 
+OF_PICTURES = {
+    "brightness": ("very dark samples", "very bright samples"),
+    "place across": ("samples far to the left", "samples far to the right"),
+    "place down": ("samples far up", "samples far down"),
+    "lean": ("samples that lean far to the left", "samples that lean far to the right"),
+    "stretch": ("very tall samples", "very wide samples"),
+}
+"""Of the statistics that directions are named by, those that kinds are made of, and what their ends are called."""
+GROUND_FROM = 2000
+"""Training samples that say what colour the ground is."""
 
-def image_statistics(images: Tensor) -> Tensor:
-    """Area, brightness, stroke width, place (x, y), pieces and holes [n, 7] of images [n, c, h, w] in −1…1.
+
+def foreground_statistics(images: Tensor) -> Tensor:
+    """Area, stroke width, pieces and holes [n, 4] of images [n, c, h, w] in −1…1.
 
     Foreground is what departs from the median of the border's pixels; area is its share of the pixels; the
     stroke width is four times the mean distance of its pixels to the background, in pixels (exact for a long
-    straight stroke); the place is its centre of mass in −1…1 (0 without any); pieces touch along edges or
-    corners; holes are background that does not reach the border.
+    straight stroke); pieces touch along edges or corners; holes are background that does not reach the border.
     """
     grey = images.float().mean(dim=1).cpu().numpy()
     edge = np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1)
     mask = np.abs(grey - np.median(edge, axis=1)[:, None, None]) > DEPARTS
-    count, (height, width) = len(grey), grey.shape[1:]
+    count = len(grey)
     lit = np.maximum(mask.sum(axis=(1, 2)), 1)
     padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
     # Neighbours along the first axis are other pictures: so far away that no distance reaches them.
     depth = ndimage.distance_transform_edt(padded, sampling=(1e6, 1, 1)) - 0.5 * padded
-    across, down = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
     columns = [
         mask.mean(axis=(1, 2)),
-        grey.mean(axis=(1, 2)),
         4 * depth.sum(axis=(1, 2)) / lit,
-        (mask.sum(axis=1) @ across) / lit,
-        (mask.sum(axis=2) @ down) / lit,
         _regions(padded, PLANE, count),
         _regions(~padded, CROSS, count) - 1,
     ]
     return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
 
 
-def readers_for(modality: Modality, sample_shape: tuple[int, ...]) -> list[Reader]:
+def picture_reader(ground: Tensor) -> Reader:
+    """Brightness, place, lean and stretch of pictures on that ground [c], as `picture_statistics` has them.
+
+    A picture that is all ground is in the middle of all of them but brightness.
+    """
+    names = [known.name for known in statistics_of(len(ground), True)]
+    columns = [names.index(name) for name in OF_PICTURES]
+    middle = {names.index("place across"): 0.5, names.index("place down"): 0.5}
+
+    def read(images: Tensor) -> Tensor:
+        found = picture_statistics(images, ground)
+        empty = (images - ground.view(1, -1, 1, 1)).flatten(1).abs().amax(dim=1) == 0
+        for column in columns[1:]:
+            found[empty, column] = middle.get(column, 0.0)
+        return found[:, columns].float()
+
+    return Reader(tuple(Statistic(name, *ends) for name, ends in OF_PICTURES.items()), read)
+
+
+def readers_for(bank: SampleBank) -> list[Reader]:
     """What can be read off samples of that kind without knowing anything about them."""
-    if modality.name == "images":
-        return [Reader(IMAGE_STATISTICS, image_statistics)]
-    if modality.name != "points":
+    if bank.modality.name == "images":
+        ground = background(bank.reals("train", GROUND_FROM).tensor())
+        return [Reader(FOREGROUND, foreground_statistics), picture_reader(ground)]
+    if bank.modality.name != "points":
         return []
-    shown = min(sample_shape[0], COORDINATES)
+    shown = min(bank.sample_shape[0], COORDINATES)
     names = tuple(
         Statistic(
             f"coordinate {i + 1}",
