@@ -55,3 +55,50 @@ def test_a_discriminator_that_fits_or_wants_labels_is_taken_and_left_in_its_mode
     assert torch.equal(plain[1].running_mean, before)
     labelled = Projection()
     assert wrapped(labelled).discriminator is labelled
+
+
+class Brightness(nn.Module):
+    """Gives each sample the mean of what it is shown."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples.mean(dim=(1, 2, 3))
+
+
+def test_a_discriminator_is_shown_samples_as_the_generator_returns_them():
+    bright = lambda latent: torch.sigmoid(latent).unflatten(1, (1, 4, 4))  # noqa: E731
+    latents = torch.linspace(-3, 3, 32).view(2, 16)
+    own = Brightness()(bright(latents))
+    told = Subject.wrap(bright, latent=16, range=(0, 1), discriminator=Brightness())
+    samples = told.synthesize(latents)
+    assert float(samples.min()) < -0.8  # the house's range
+    assert torch.allclose(told.discriminator(samples), own, atol=1e-6)
+    assert any("shown samples in 0…1" in note for note in told.notes)
+    other = Subject.wrap(
+        bright, latent=16, range=(0, 1), discriminator=Brightness(), discriminator_range=(-1, 1)
+    )
+    assert torch.allclose(other.discriminator(samples), 2 * own - 1, atol=1e-6)
+    assert not any("discriminator" in note for note in other.notes)
+
+
+class Red(nn.Module):
+    """Knows colours that stand last."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        assert samples.shape[1:] == (4, 4, 3)
+        return samples[..., 0].mean(dim=(1, 2))
+
+
+def test_a_discriminator_of_colours_last_stays_one():
+    pictures = lambda latent: torch.tanh(latent).view(-1, 4, 4, 3)  # noqa: E731
+    subject = Subject.wrap(pictures, latent=48, range=(-1, 1), channels_last=True, discriminator=Red())
+    latents = torch.randn(5, 48, generator=torch.Generator().manual_seed(0))
+    samples = subject.synthesize(latents).requires_grad_()
+    assert samples.shape == (5, 3, 4, 4)
+    assert torch.allclose(subject.discriminator(samples), Red()(pictures(latents)), atol=1e-6)
+    (gradient,) = torch.autograd.grad(subject.discriminator(samples).sum(), samples)
+    assert torch.allclose(gradient[:, 0], torch.full((5, 4, 4), 1 / 16)) and not gradient[:, 1:].any()
+
+
+def test_a_range_of_no_discriminator_is_refused():
+    with pytest.raises(UserError, match=r"discriminator_range=\(0, 1\) was given without a discriminator"):
+        Subject.wrap(generator, latent=16, range=(-1, 1), discriminator_range=(0, 1))

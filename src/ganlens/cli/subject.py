@@ -41,6 +41,15 @@ DiscriminatorName = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+DiscriminatorRange = Annotated[
+    str | None,
+    typer.Option(
+        "--discriminator-range",
+        metavar="LOW,HIGH",
+        help="Lowest and highest value of what the discriminator was trained on. Default: what the generator returns.",
+        rich_help_panel=_PANEL,
+    ),
+]
 ClassifierName = Annotated[
     str | None,
     typer.Option(
@@ -133,6 +142,7 @@ def open_subject(
     *,
     data: str | None = None,
     discriminator: str | None = None,
+    discriminator_range: str | None = None,
     classifier: str | None = None,
     classifier_range: str | None = None,
     latent: str | None = None,
@@ -153,6 +163,7 @@ def open_subject(
     if Path(name).is_dir():
         for given, option in (
             (discriminator, "discriminator"),
+            (discriminator_range, "discriminator-range"),
             (latent, "latent"),
             (range, "range"),
             (output, "output"),
@@ -172,6 +183,7 @@ def open_subject(
         name,
         data=data,
         discriminator=discriminator,
+        discriminator_range=_range(discriminator_range, "discriminator-range"),
         classifier=classifier,
         classifier_range=_range(classifier_range, "classifier-range"),
         latent=_shape(latent),

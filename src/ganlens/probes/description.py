@@ -14,7 +14,17 @@ NO_NEEDS = "nothing but the generator"
 SHARED_OPTIONS = frozenset(
     (
         *("subject", "out", "samples", "seed", "data", "discriminator", "classifier"),
-        *("classifier_range", "latent", "range", "output", "channels_last", "classes", "features", "device"),
+        *(
+            "discriminator_range",
+            "classifier_range",
+            "latent",
+            "range",
+            "output",
+            "channels_last",
+            "classes",
+            "features",
+            "device",
+        ),
     )
 )
 """The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""

@@ -13,8 +13,9 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.progress import Progress
 from ganlens.subject import foreign
-from ganlens.subject.adapters import evaluating, first_line
+from ganlens.subject.adapters import AdaptedGenerator, evaluating, first_line
 from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.returned import Layout
 
 
 def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -81,30 +82,76 @@ def modality_of(
     )
 
 
-def discriminator_of(given: nn.Module | str | None, trial: Tensor, device: torch.device) -> nn.Module | None:
-    """The discriminator, or the one that a name leads to, on the device.
+class AsReturned(nn.Module):
+    """A discriminator that judges samples as its generator returns them, behind one that judges the modality's.
+
+    Whoever trains a generator that returns 0…1, or colours last, shows its discriminator just that.
+    """
+
+    def __init__(self, discriminator: nn.Module, layout: Layout, range: tuple[float, float] | None) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self._layout, self._range = layout, range
+
+    def forward(self, samples: Tensor, *labels: Tensor) -> Any:
+        """What the discriminator returns for samples [n, …] in the modality's layout and range."""
+        if self._range is not None:
+            low, high = self._range
+            samples = (samples + 1) * ((high - low) / 2) + low
+        return self.discriminator(self._layout.undone(samples), *labels)
+
+
+def discriminator_of(
+    given: nn.Module | str | None,
+    trial: Tensor,
+    generator: AdaptedGenerator,
+    *,
+    modality: Modality,
+    range: tuple[float, float] | None,
+    notes: list[str],
+) -> nn.Module | None:
+    """The discriminator, or the one that a name leads to, on the generator's device.
+
+    It is shown samples in the layout that the generator returns and, unless `range` says otherwise, in its range.
 
     Args:
         trial: a few samples [n, …] to try it on. One that wants labels as well is taken as it is.
+        notes: told where what it is shown is not what the modality has.
 
     Raises:
         UserError: it is no module, or fails on the samples.
     """
     if given is None:
+        if range is not None:
+            raise UserError(f"discriminator_range={range} was given without a discriminator")
         return None
+    if range is not None and modality.range is None:
+        raise UserError(
+            f"discriminator_range={range}: {modality.name} have no range to map from; leave it out"
+        )
     found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
             "samples"
         )
-    found = found.to(device)
-    _try_out(found, name, trial.to(device))
+    shown = range if range is not None else generator.rescale
+    if shown == modality.range:
+        shown = None
+    if range is None and shown is not None:
+        notes.append(
+            f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
+            "(say discriminator_range=(-1, 1) if it wants others)"
+        )
+    if shown is not None or generator.layout.changes:
+        found = AsReturned(found, generator.layout, shown)
+    found = found.to(generator.device)
+    _try_out(found, name, trial.to(generator.device), generator.layout.undone(trial).shape)
     return found
 
 
 @torch.no_grad()
-def _try_out(discriminator: nn.Module, name: str, trial: Tensor) -> None:
+def _try_out(discriminator: nn.Module, name: str, trial: Tensor, shape: tuple[int, ...]) -> None:
     """Whether it takes what the generator makes: said here, and not minutes later by the first probe to use it."""
     with evaluating(discriminator):
         try:
@@ -114,7 +161,7 @@ def _try_out(discriminator: nn.Module, name: str, trial: Tensor) -> None:
                 discriminator(trial, torch.zeros(len(trial), dtype=torch.long, device=trial.device))
                 return
             raise UserError(
-                f"the discriminator {name} failed on samples of shape {tuple(trial.shape)}: "
+                f"the discriminator {name} failed on samples of shape {tuple(shape)}: "
                 f"{type(error).__name__}: {first_line(error)}; it must take batches of what the generator makes"
             ) from error
 

@@ -37,6 +37,17 @@ class Layout:
             return samples.permute(0, 3, 1, 2)
         return samples if self.shape is None else samples.reshape(len(samples), *self.shape)
 
+    def undone(self, samples: Tensor) -> Tensor:
+        """Samples of the modality as the generator returns them."""
+        if self.channels_last:
+            return samples.permute(0, 2, 3, 1)
+        return samples if self.shape is None else samples.flatten(1)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the two differ."""
+        return self.channels_last or self.shape is not None
+
 
 def elements(returned: Any) -> dict[int | str, Any]:
     """What a tuple, list, mapping or data class holds, by position or name; empty for anything else."""

@@ -118,6 +118,7 @@ class Subject:
         latent: int | tuple[int, ...] | None = None,
         data: str | Dataset | None = None,
         discriminator: nn.Module | str | None = None,
+        discriminator_range: tuple[float, float] | None = None,
         classifier: Any = None,
         classifier_range: tuple[float, float] | None = None,
         modality: str | Modality | None = None,
@@ -137,7 +138,10 @@ class Subject:
             latent: the latent's shape, where the source doesn't say; drawn from N(0, I).
             data: real samples to compare with: a data set or its short name. A name that opens at another
                 size is opened again at the generator's.
-            discriminator: a module of a batch of samples, or the name of one.
+            discriminator: a module of a batch of samples, or the name of one. It is shown them in the layout
+                that the generator returns.
+            discriminator_range: lowest and highest value of what the discriminator was trained on, if that
+                is not what the generator returns; samples are mapped to it.
             classifier: a module or function of a batch of samples that returns logits, probabilities, or one
                 number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2, FILE.onnx).
             classifier_range: lowest and highest value of what the classifier was trained on, if that is not
@@ -197,7 +201,14 @@ class Subject:
             sample_shape=tuple(samples.shape[1:]),
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=discriminator_of(discriminator, samples, adapted.device),
+            discriminator=discriminator_of(
+                discriminator,
+                samples,
+                adapted,
+                modality=kind,
+                range=discriminator_range,
+                notes=notes,
+            ),
             classifier=classifier_of(
                 classifier,
                 samples,
