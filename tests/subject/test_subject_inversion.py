@@ -288,3 +288,52 @@ def test_latents_of_double_precision_stay_so() -> None:
     )
     assert found.points.dtype == torch.float64
     torch.testing.assert_close(found.points.float(), torch.tensor([[0.3, -0.4]]), atol=1e-3, rtol=0)
+
+
+class Passing(nn.Module):
+    """x = B h + z, h = A z: the latent passes by the layer `first`, so that its output alone is not enough."""
+
+    def __init__(self, passes: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.passes = (
+            nn.Linear(3, 3, bias=False),
+            nn.Linear(3, 3, bias=False),
+            passes,
+        )
+        with torch.no_grad():
+            for layer, seed in ((self.first, 21), (self.second, 22)):
+                layer.weight.copy_(torch.linalg.qr(torch.randn(3, 3, generator=rng(seed))).Q)
+
+    def forward(self, z: Tensor) -> Tensor:
+        made: Tensor = self.second(self.first(z))
+        return made + z if self.passes else made
+
+
+@pytest.mark.parametrize("passes", [False, True])
+def test_a_layer_is_inverted_whether_or_not_the_latent_passes_by_it(passes: bool) -> None:
+    module = Passing(passes)
+    subject = Subject.wrap(module, latent=3)
+    z = torch.randn(6, 3, generator=rng(24))
+    targets = subject.synthesize(z) + 0.2 * torch.randn(6, 3, generator=rng(23))
+    nothing = torch.zeros(6)
+    start = Inversion(z, None, subject.synthesize(z), nothing, nothing, True)
+    found = invert_layer(subject, targets, "first", start=start, steps=400, prior=0.0)
+    exact = (targets - passes * z) @ module.second.weight.detach()  # the inverse of an orthonormal map
+    torch.testing.assert_close(found.points, exact, atol=2e-2, rtol=0)
+    assert float(found.errors.max()) < 1e-3
+
+
+def test_a_layer_that_runs_twice_is_refused() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.again = nn.Linear(3, 3)
+
+        def forward(self, z: Tensor) -> Tensor:
+            return self.again(self.again(z))  # type: ignore[no-any-return]
+
+    subject = Subject.wrap(Twice(), latent=3)
+    z = torch.zeros(2, 3)
+    start = Inversion(z, None, subject.synthesize(z), torch.zeros(2), torch.zeros(2), True)
+    with pytest.raises(UserError, match="'again' runs 2 times for a sample"):
+        invert_layer(subject, z, "again", start=start, steps=5)
