@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganlens.finding import Finding, Verdict
 from ganlens.probes import Context, probes
 from ganlens.probes.explain.classifier_attributes import AttributeEffects, ranked
-from ganlens.probes.explain.classifier_confusions import confusion_tour
+from ganlens.probes.explain.classifier_confusions import class_mix, confusion_tour
 from ganlens.probes.explain.classifier_patches import (
     COVERS,
     PatchEffects,
@@ -319,3 +319,46 @@ def test_the_tour_counts_what_generated_samples_show_and_real_ones_do_not(spots,
     assert len(foremost.rows) == out
     assert tour.disagree.value == pytest.approx(out / tour.sure)
     assert tour.real.value == 0 and tour.more.low > 0.05
+
+
+def test_samples_that_the_labeller_takes_for_one_class_say_nothing_about_a_classifier(spots, data):
+    """The generator draws spots in one corner, where the labeller is sure and the classifier makes up shortcuts."""
+
+    class Cornered(spots.Generator):
+        def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+            return spots.draw(spots.first_two(latent).abs() + 0.2)
+
+    class Fickle(Quadrants):
+        """Right on the data's spots; beyond them it goes by the place across alone."""
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            logits = super().forward(pictures)
+            return torch.stack([logits[:, 0], logits[:, 1] + 1, logits[:, 1] - 1, logits[:, 3]], dim=1)
+
+    subject = Subject.wrap(Cornered(spots.first_two), data=data, range=(-1.0, 1.0), classifier=Fickle())
+    bank = SampleBank(
+        subject,
+        samples=1000,
+        autoencoder=spots.fitted(data),
+        labeller=Quadrants(),  # type: ignore[arg-type]
+        features=["raw"],
+    )
+    mix = class_mix(bank, 4, 400)
+    assert (mix.foremost, mix.generated) == (3, 1.0)
+    assert mix.apart == pytest.approx(1 - mix.real) and mix.reference < 0.2
+    kind = probes["classifier"]
+    finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the labeller takes 100% of generated samples for lower right"
+    )
+    assert "hangs on" not in finding.headline
+
+
+def test_samples_of_the_data_s_classes_are_not_foreign(spots, data):
+    subject = Subject.wrap(
+        spots.Generator(spots.first_two), data=data, range=(-1.0, 1.0), classifier=Quadrants(shift=0.02)
+    )
+    bank = SampleBank(subject, samples=1000, labeller=Quadrants(), features=["raw"])  # type: ignore[arg-type]
+    mix = class_mix(bank, 4, 400)
+    assert mix.apart < 0.1 and not mix.foreign

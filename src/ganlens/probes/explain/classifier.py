@@ -23,7 +23,7 @@ from ganlens.probes.explain.classifier_conclusion import (
     patch_arrays,
     verdict,
 )
-from ganlens.probes.explain.classifier_confusions import confusion_tour
+from ganlens.probes.explain.classifier_confusions import FOREIGN, class_mix, confusion_tour
 from ganlens.probes.explain.classifier_patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.probes.explain.counterfactuals.attributes import Attributes, code_attributes, random_attributes
 from ganlens.probes.explain.counterfactuals.baselines import logits_of
@@ -84,12 +84,15 @@ class Classifier(Probe):
         "sure or more and the classifier says another class, beside the same rate on held-out real samples. "
         "Self-check: an attribute must move the decisions more, with the whole interval, than the most "
         "effective of as many random directions; where none does and no patch is a shortcut, the finding is "
-        "not believable. Bad: a shortcut. Caution: no independent labeller, or surely more contradictions on "
+        "not believable. Nor is it where the labeller's class shares of generated and of held-out real samples are "
+        f"farther apart than {FOREIGN:g} (total variation): such samples no classifier of the data was made for. "
+        "Bad: a shortcut. Caution: no independent labeller, or surely more contradictions on "
         "generated than on real samples. Else good."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
-        "directions, and no patch surely more than it moves an independent labeller."
+        "directions, and no patch surely more than it moves an independent labeller; nor where the labeller takes most "
+        "generated samples for other classes than the data's."
     )
     cost: ClassVar[str] = (
         "About 4,000 samples of its own, some 50,000 covered pictures through the classifier and the labeller, and an "
@@ -133,6 +136,9 @@ class Classifier(Probe):
             0.0 if patches is None else _typical(patches, foremost[0].cover),
             confusion_tour(bank, classifier, min(settings.tour, bank.size)) if who is not None else None,
             judge if isinstance(judge, str) else "",
+            class_mix(bank, classifier.num_classes, min(settings.tour, bank.size))
+            if who is not None
+            else None,
         )
         return Finding(
             probe=self.name,

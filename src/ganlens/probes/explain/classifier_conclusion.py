@@ -8,8 +8,9 @@ from torch import Tensor
 
 from ganlens.finding import Measurement, Verdict
 from ganlens.probes.explain.classifier_attributes import RankedAttribute
-from ganlens.probes.explain.classifier_confusions import Tour
+from ganlens.probes.explain.classifier_confusions import ClassMix, Tour
 from ganlens.probes.explain.classifier_patches import PatchEffects, Shortcut
+from ganlens.probes.measured import measured
 
 RANKED = 5
 """Attributes whose numbers are told."""
@@ -28,6 +29,7 @@ class Answer:
         typical: share of the classifier's decisions that the median patch changes.
         tour: where it disagrees with the labeller; None where that can't be said.
         no_judge: why there is no labeller to compare with; empty where there is one.
+        mix: what the labeller takes generated samples for; None without one.
     """
 
     class_names: tuple[str, ...]
@@ -38,6 +40,7 @@ class Answer:
     typical: float
     tour: Tour | None
     no_judge: str
+    mix: ClassMix | None = None
 
     @property
     def shortcuts(self) -> list[RankedAttribute]:
@@ -62,7 +65,7 @@ class Answer:
 
 def verdict(answer: Answer) -> Verdict:
     """See the probe's method."""
-    if not answer.explained:
+    if not answer.explained or _foreign(answer):
         return Verdict.NOT_BELIEVABLE
     if answer.patch_is_shortcut or answer.shortcuts:
         return Verdict.BAD
@@ -72,6 +75,8 @@ def verdict(answer: Answer) -> Verdict:
 
 def headline(answer: Answer) -> str:
     """Two or three plain sentences: the shortcut first, where there is one."""
+    if because := _foreign(answer):
+        return f"{because} {_wrong(answer)}".strip()
     parts = []
     if not answer.explained:
         best = answer.ranking[0].effect
@@ -90,6 +95,18 @@ def headline(answer: Answer) -> str:
     parts.append(_moves(answer))
     parts.append(_wrong(answer))
     return " ".join(part for part in parts if part)
+
+
+def _foreign(answer: Answer) -> str:
+    """The sentence that stands alone where generated samples are none that a classifier of the data could judge."""
+    mix = answer.mix
+    if mix is None or not mix.foreign:
+        return ""
+    return (
+        f"Not believable: the labeller takes {mix.generated:.0%} of generated samples for "
+        f"{answer.class_names[mix.foremost]} and {mix.real:.0%} of real ones, so what this generator makes is not what "
+        "a classifier of these data was made to judge, and what moves it there says nothing about it."
+    )
 
 
 def _patch(answer: Answer) -> str:
@@ -198,6 +215,18 @@ def measurements(answer: Answer) -> list[Measurement]:
                     unit="share of samples",
                 )
             )
+    if answer.mix is not None:
+        lines.append(
+            measured(
+                "labeller's class shares, generated against held-out real",
+                answer.mix.apart,
+                "none: shares of all classes at once; the baseline says how far chance parts them",
+                better="lower",
+                baseline=answer.mix.reference,
+                what="two halves of the held-out real samples",
+                unit="total variation",
+            )
+        )
     return [*lines, *_of_tour(answer)]
 
 

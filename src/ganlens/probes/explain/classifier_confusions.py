@@ -59,6 +59,53 @@ class Tour:
     sure_real: int
 
 
+FOREIGN = 0.5
+"""Where the labeller's classes of generated and real samples are farther apart than this (total variation), most
+generated samples would have to be another class: they are not what a classifier of the data was made to judge."""
+
+
+@dataclass(frozen=True)
+class ClassMix:
+    """What the labeller takes generated samples for, beside real ones.
+
+    Attributes:
+        apart: total variation 0…1 between its class shares of the two.
+        reference: the same between two halves of the held-out real samples.
+        foremost: the class that it gives generated samples most too often.
+        generated, real: the shares of that class.
+    """
+
+    apart: float
+    reference: float
+    foremost: int
+    generated: float
+    real: float
+
+    @property
+    def foreign(self) -> bool:
+        """Whether nothing about a classifier of the data can be learnt from these samples."""
+        return self.apart > FOREIGN
+
+
+def class_mix(bank: SampleBank, classes: int, count: int) -> ClassMix:
+    """The labeller's classes of the first `count` generated and of as many held-out real samples."""
+
+    def shares(labels: Tensor) -> Tensor:
+        return torch.bincount(labels, minlength=classes).double() / max(1, len(labels))
+
+    real_labels = bank.predictions("held_out", count)[0]
+    made, seen = shares(bank.predictions("fake", count)[0]), shares(real_labels)
+    halves = shares(real_labels[::2]) - shares(real_labels[1::2])
+    most = int((made - seen).argmax())
+    return ClassMix(
+        float((made - seen).abs().sum() / 2),
+        float(halves.abs().sum() / 2),
+        most,
+        float(made[most]),
+        float(seen[most]),
+    )
+
+
 def confusion_tour(bank: SampleBank, classifier: AdaptedClassifier, count: int) -> Tour | None:
     """Disagreements over the first `count` generated samples, or None where the labeller is sure of none."""
     made, sure_made = _told(bank, classifier, "fake", count)
