@@ -32,7 +32,7 @@ VOTERS_OF = 4
 """At most one in so many of the votes there are, where samples are few."""
 
 FIT_PER_REGION = 10
-"""At least so many thin places for each region; fewer, fewer regions."""
+"""At least so many thin places for each region beyond the first; fewer, fewer regions."""
 
 NOTICEABLE = 1.5
 """A region is at fault only where its shares on the second halves are this factor apart: with enough samples any
@@ -184,7 +184,7 @@ class _Votes:
         found: dict[Kind, Tensor] = {}
         for kind, members in (("missed", thin["missed"] & own), ("invented", thin["invented"] & ~own)):
             places = self._pool[members]
-            count = min(regions, len(places) // FIT_PER_REGION)
+            count = min(regions, max(1, len(places) // FIT_PER_REGION)) if len(places) > 1 else 0
             found[kind] = (  # type: ignore[index]
                 k_means(places, count, rng, restarts=3, iterations=50).centres
                 if count
