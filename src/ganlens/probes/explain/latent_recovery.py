@@ -121,9 +121,7 @@ class LatentRecovery(Probe):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         latents = scale.rows(bank.latents(settings.count))[:, varying]
         ours, theirs = (
-            _recover(
-                codes_of(bank, space, "fake", settings.count).double(), latents, settings, context.seed
-            )
+            _recover(codes_of(bank, space, "fake", settings.count).double(), latents, settings, context.seed)
             for space in code_spaces(bank)
         )
         gain = _gain(ours, theirs, context.seed)
