@@ -125,8 +125,8 @@ def layer_of_channels(subject: Subject, name: str) -> str:
 def _deviations(
     space: SearchSpace, module: nn.Module, layer: str, population: Tensor, labels: Tensor | None
 ) -> Tensor:
-    """Standard deviation [c] of each channel's mean output over the samples made from rows [n, d]."""
-    means = []
+    """Standard deviation [c] of each channel's output, over its places and the samples made from rows [n, d]."""
+    first, second = [], []
     for part in torch.arange(len(population)).split(TOGETHER):
         with capture(module, [layer]) as outputs:
             space.samples(population[part], None if labels is None else labels[part])
@@ -134,6 +134,9 @@ def _deviations(
         if output is None or output.ndim < 2 or len(output) != len(part):
             shape = "nothing" if output is None else str(tuple(output.shape))
             raise UserError(f"the layer {layer!r} gives {shape} for {len(part)} samples: it has no channels")
-        means.append(output.reshape(*output.shape[:2], -1).mean(dim=2).float())
-    deviation = torch.cat(means).std(dim=0, correction=0).to(space.mean)
+        values = output.reshape(*output.shape[:2], -1).double()
+        first.append(values.mean(dim=2))
+        second.append(values.square().mean(dim=2))
+    variance = torch.cat(second).mean(dim=0) - torch.cat(first).mean(dim=0).square()
+    deviation = variance.clamp(min=0).sqrt().to(space.mean)
     return torch.where(deviation < FLAT, torch.zeros_like(deviation), deviation)
