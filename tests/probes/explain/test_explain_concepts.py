@@ -181,7 +181,8 @@ def test_the_vector_of_two_clouds_leads_from_one_to_the_other():
 
 def test_share_rising_by_hand():
     gradients = torch.tensor([[1.0, 0.0], [2.0, 5.0], [-1.0, 0.0], [0.0, 3.0]])
-    assert share_rising(gradients, torch.tensor([1.0, 0.0])) == (2 + 0.5) / 4
+    assert float(share_rising(gradients, torch.tensor([1.0, 0.0]))) == (2 + 0.5) / 4
+    assert share_rising(gradients, torch.eye(2)).tolist() == [(2 + 0.5) / 4, (2 + 1.0) / 4]
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (2, 4, 4), (5, 2, 2), (7,)])

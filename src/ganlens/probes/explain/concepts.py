@@ -15,6 +15,7 @@ from ganlens.probes.explain.concepts_figures import concept_figures
 from ganlens.probes.explain.concepts_networks import Network, networks_of
 from ganlens.probes.explain.concepts_sources import FEWEST, Concept, find_concepts, pool_of
 from ganlens.probes.explain.concepts_vectors import (
+    AGAINST,
     LEVEL,
     TOLD_APART,
     LayerVectors,
@@ -40,6 +41,7 @@ class ConceptsSettings(ProbeSettings):
     layers: int = Field(2, ge=1, le=50, description="Layers of every network, spread over its depth")
     examples: int = Field(50, ge=FEWEST, le=5000, description="The most examples of a concept")
     repeats: int = Field(30, ge=5, le=500, description="Random sets that a concept is told from")
+    random_sets: int = Field(100, ge=10, le=2000, description="Random sets in the concept's place")
     inputs: int = Field(96, ge=FEWEST, le=10_000, description="Inputs whose numbers are differentiated")
     pool: int = Field(800, ge=4 * FEWEST, description="Samples among which examples are looked for")
 
@@ -60,7 +62,8 @@ class Concepts(Probe):
         "discriminator's number of generated samples; for each of a classifier's classes (the 10 commonest) its "
         "logit, of the generated samples that it gives that class; and for a "
         "generator the labeller's (or the user's) score of the concept itself. This is repeated against 30 random "
-        "sets (setting repeats). Self-check: the same with 30 random sets, as large, in the concept's place. Where "
+        "sets (setting repeats). Self-check: the same with 100 random sets, as large, in the concept's place, each "
+        f"against {AGAINST} others. Where "
         "a network is nearly linear these score 0 or 1 as well, so what is tested is how far the gradients point "
         "along the vector (their mean cosine with it): a concept "
         "counts where that lies outside what one more random set would give (two-sided, Student's t of Fisher's "
@@ -73,7 +76,7 @@ class Concepts(Probe):
         "concepts that were put in raise their score beyond random ones."
     )
     self_check: ClassVar[str] = (
-        "Random samples in the concept's place must move the outcome less (one more draw of theirs, Holm, level 1 %); "
+        "Random samples in the concept's place must move the outcome less (one more draw of theirs, Holm, level 5 %); "
         "where no concept does more, the finding is not believable."
     )
     cost: ClassVar[str] = "800 samples through each network, and a backward pass for each concept"
@@ -138,7 +141,7 @@ def _in_judge(
     tests = []
     for layer in network.layers:
         rows, slope = activations[layer], gradients[layer][0]
-        vectors = LayerVectors(rows, settings.repeats, seed, network.name, layer)
+        vectors = LayerVectors(rows, settings.repeats, settings.random_sets, seed, network.name, layer)
         for concept, own in zip(concepts, examples, strict=True):
             found = vectors.found(concept.name, own[layer], rows[concept.rest])
             tests += [found.tested(network.name, slope[which], name) for name, which in outcomes.items()]
@@ -199,7 +202,7 @@ def _in_generator(
     tests = []
     for layer in network.layers:
         rows = activations[layer]
-        vectors = LayerVectors(rows, settings.repeats, seed, network.name, layer)
+        vectors = LayerVectors(rows, settings.repeats, settings.random_sets, seed, network.name, layer)
         for number, (concept, has) in enumerate(zip(scored, shown, strict=True)):
             if min(int(has.sum()), int((~has).sum())) < FEWEST:
                 continue

@@ -18,14 +18,16 @@ from ganlens.measures import replicate_interval
 from ganlens.probes.explain.estimate import Estimate
 from ganlens.randomness import torch_generator
 
-LEVEL = 0.01
-"""Of the test, after Holm's correction over all networks, layers and concepts."""
+LEVEL = 0.05
+"""Of the test: the chance of any false claim at all, after Holm's correction over all networks, layers and concepts."""
 TOLD_APART = 0.6
 """Balanced accuracy on held-out examples below which a layer does not hold a concept."""
 PLACES = 4
 """Maps are averaged down to at most this many places a side: more say little of a concept and cost much."""
 RIDGE = 0.1
 HELD_OUT = 1 / 3
+AGAINST = 3
+"""Random sets that a random set in the concept's place is told from."""
 ONE = 1 - 1e-6
 """The largest cosine whose Fisher's z is taken."""
 
@@ -38,7 +40,7 @@ class Tested:
         network, layer, concept: where and what.
         outcome: the class whose inputs and logit are meant, or "" for a network with one number.
         score: share of inputs whose number rises along the concept's vector, mean over repeats.
-        scores, random_scores: [repeats], and of one vector for each random set in the concept's place.
+        scores, random_scores: [repeats], and for each random set in the concept's place its mean.
         pull, random_pulls: how far the gradients point along the vectors, and each random one; see `pull`.
         accuracy: of the concept's vectors on held-out examples, mean over repeats.
         p: two-sided, of the concept's pull among the random ones; `adjusted` by Holm over all tests, filled in when
@@ -131,22 +133,23 @@ def concept_vector(positive: Tensor, negative: Tensor, rng: torch.Generator) -> 
     return direction, float(torch.stack([part.double().mean() for part in right]).mean())
 
 
-def share_rising(gradients: Tensor, direction: Tensor) -> float:
-    """Share of inputs [n, p] whose number rises along a direction [p]; those it leaves alone count half."""
-    change = gradients @ direction
-    return float((change > 0).double().mean() + (change == 0).double().mean() / 2)
+def share_rising(gradients: Tensor, directions: Tensor) -> Tensor:
+    """Share of inputs [n, p] whose number rises along each direction [p] or [v, p]; those it leaves alone count
+    half."""
+    change = gradients @ directions.T
+    return (change > 0).double().mean(dim=0) + (change == 0).double().mean(dim=0) / 2
 
 
-def pull(gradients: Tensor, direction: Tensor) -> float:
-    """Mean cosine, −1…1, of gradients [n, p] with a direction [p] of length 1; of no gradient, 0.
+def pull(gradients: Tensor, directions: Tensor) -> Tensor:
+    """Mean cosine, −1…1, of gradients [n, p] with each direction [p] or [v, p] of length 1; of no gradient, 0.
 
     Where a network is nearly linear all of its inputs rise along a direction, or none does, whatever the
     direction: then the share of rising ones is 0 or 1 for random directions as well, and this is what tells a
     concept from them.
     """
-    length = gradients.norm(dim=1)
-    cosine = (gradients @ direction) / length.clamp_min(1e-30)
-    return float(torch.where(length > 0, cosine, 0.0).double().mean())
+    length = gradients.norm(dim=1, keepdim=True)
+    cosines: Tensor = (gradients / length.clamp_min(1e-30)) @ directions.T
+    return cosines.double().mean(dim=0)
 
 
 def chance_of(value: float, by_chance: Tensor) -> float:
@@ -168,20 +171,27 @@ class Found:
 
     Attributes:
         vectors: of each repeat, with its accuracy.
-        by_chance: vectors of random sets, as large as the concept's, in the concept's place.
+        by_chance: [sets, others, p] for each random set, as large as the concept's and in its place, its vectors
+            against several others. Fewer than the concept has, so their means scatter no less than its own would by
+            chance.
         pattern: as in `Tested`.
     """
 
     layer: str
     concept: str
     vectors: Sequence[tuple[Tensor, float]]
-    by_chance: Sequence[Tensor]
+    by_chance: Tensor
     pattern: Tensor
 
     def tested(self, network: str, gradients: Tensor, outcome: str = "") -> Tested:
         """What they do to a number with these gradients [n, p] at the layer, beside random sets' vectors."""
-        scores = torch.tensor([share_rising(gradients, vector) for vector, _ in self.vectors])
-        random_scores = torch.tensor([share_rising(gradients, vector) for vector in self.by_chance])
+        own = torch.stack([vector for vector, _ in self.vectors])
+        random = self.by_chance.flatten(0, 1)
+        scores = share_rising(gradients, own)
+        random_scores, random_pulls = (
+            of(gradients, random).unflatten(0, self.by_chance.shape[:2]).mean(dim=1)
+            for of in (share_rising, pull)
+        )
         interval = replicate_interval(scores)
         estimate = Estimate(
             float(scores.mean()),
@@ -189,11 +199,8 @@ class Found:
             min(1.0, interval.high),
             f"{interval.method}, which share the concept's examples",
         )
-        own = sum(pull(gradients, vector) for vector, _ in self.vectors) / len(self.vectors)
-        random_pulls = torch.tensor(
-            [pull(gradients, vector) for vector in self.by_chance], dtype=torch.float64
-        )
-        mean = torch.stack([vector for vector, _ in self.vectors]).mean(dim=0)
+        own_pull = float(pull(gradients, own).mean())
+        mean = own.mean(dim=0)
         return Tested(
             network,
             self.layer,
@@ -202,10 +209,10 @@ class Found:
             estimate,
             scores,
             random_scores,
-            own,
+            own_pull,
             random_pulls,
             sum(right for _, right in self.vectors) / len(self.vectors),
-            chance_of(own, random_pulls),
+            chance_of(own_pull, random_pulls),
             mean / mean.norm().clamp_min(1e-30),
             self.pattern,
         )
@@ -216,13 +223,14 @@ class LayerVectors:
 
     Args:
         rows: [m, p] activations of the pool.
-        repeats: random sets.
+        repeats: random sets that a concept is told from.
+        sets: random sets in the concept's place.
         purpose: tells this layer's draws from others'; the layer's name comes last.
     """
 
-    def __init__(self, rows: Tensor, repeats: int, seed: int, *purpose: str) -> None:
-        self._rows, self._repeats, self._seed, self._purpose = rows, repeats, seed, purpose
-        self._random: dict[int, list[Tensor]] = {}
+    def __init__(self, rows: Tensor, repeats: int, sets: int, seed: int, *purpose: str) -> None:
+        self._rows, self._repeats, self._sets, self._seed, self._purpose = rows, repeats, sets, seed, purpose
+        self._random: dict[int, Tensor] = {}
 
     def found(self, concept: str, own: Tensor, rest: Tensor, pattern: Tensor | None = None) -> Found:
         """A concept's vectors from activations of its examples [k, p], and of samples [m, p] without it."""
@@ -235,16 +243,18 @@ class LayerVectors:
             pattern = own.mean(dim=0) - rest.mean(dim=0)
         return Found(self._purpose[-1], concept, vectors, self._by_chance(len(own)), pattern)
 
-    def _by_chance(self, size: int) -> list[Tensor]:
-        """Vectors of random sets of that size told from other random sets."""
+    def _by_chance(self, size: int) -> Tensor:
+        """[sets, others, p] for each random set of that size its vectors, each against another random set."""
         size = min(size, len(self._rows) // 2)
         if size not in self._random:
-            self._random[size] = []
-            for repeat in range(self._repeats):
-                rng = torch_generator(self._seed, "concepts", "random concept", *self._purpose, repeat)
+            found = []
+            for number in range(self._sets):
+                rng = torch_generator(self._seed, "concepts", "random concept", *self._purpose, number)
                 order = torch.randperm(len(self._rows), generator=rng)
-                own, other = self._rows[order[:size]], self._rows[order[size : 2 * size]]
-                self._random[size].append(concept_vector(own, other, rng)[0])
+                own, rest = self._rows[order[:size]], self._rows[order[size:]]
+                others = (rest[torch.randperm(len(rest), generator=rng)[:size]] for _ in range(AGAINST))
+                found.append(torch.stack([concept_vector(own, other, rng)[0] for other in others]))
+            self._random[size] = torch.stack(found)
         return self._random[size]
 
 
