@@ -136,7 +136,7 @@ def concept_vector(positive: Tensor, negative: Tensor, rng: torch.Generator) -> 
 def share_rising(gradients: Tensor, directions: Tensor) -> Tensor:
     """Share of inputs [n, p] whose number rises along each direction [p] or [v, p]; those it leaves alone count
     half."""
-    change = gradients @ directions.T
+    change = gradients @ directions.movedim(-1, 0)
     return (change > 0).double().mean(dim=0) + (change == 0).double().mean(dim=0) / 2
 
 
@@ -148,7 +148,7 @@ def pull(gradients: Tensor, directions: Tensor) -> Tensor:
     concept from them.
     """
     length = gradients.norm(dim=1, keepdim=True)
-    cosines: Tensor = (gradients / length.clamp_min(1e-30)) @ directions.T
+    cosines: Tensor = (gradients / length.clamp_min(1e-30)) @ directions.movedim(-1, 0)
     return cosines.double().mean(dim=0)
 
 
