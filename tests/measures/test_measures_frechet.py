@@ -62,7 +62,9 @@ def test_identical_sets_are_at_distance_zero_even_with_fewer_rows_than_columns(n
     a = (random(n, 64) * 3 + 100).float()
     scale = float(a.double().var(dim=0).sum())
     assert frechet_distance(a, a) <= 1e-12 * scale
-    assert frechet_distance(a, a[torch.randperm(n, generator=torch.Generator().manual_seed(5))]) <= 1e-12 * scale
+    assert (
+        frechet_distance(a, a[torch.randperm(n, generator=torch.Generator().manual_seed(5))]) <= 1e-12 * scale
+    )
 
 
 def test_fewer_rows_than_columns_agrees_with_the_covariance_route():
