@@ -27,7 +27,7 @@ def write_idx(path: Path, values: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some of the bundled digits at 28×28, in the files that MNIST comes in, and the example with its trained weights."""
+    """Some bundled digits at 28×28, in the files that MNIST comes in, and the example with its trained weights."""
     folder = tmp_path_factory.mktemp("data")
     digits = open_dataset("digits", size=28)
     for name, part, count in (("train", digits.train, 500), ("t10k", digits.held_out, 200)):
