@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers of rows")
     args = parser.parse_args()
     found = {
-        name: compete(work, rounds=args.rounds if name != "prdc-large" else 1, progress=RichProgress())
+        name: compete(work, rounds=args.rounds, progress=RichProgress())
         for name, work in works(scale=args.scale).items()
     }
     print_outcomes(list(found.values()))

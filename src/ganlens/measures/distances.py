@@ -34,6 +34,7 @@ class PairwiseDistances:
     def __init__(self, queries: Tensor, references: Tensor) -> None:
         same = queries is references
         self._queries, self._references = queries, references
+        self._last: tuple[slice, torch.dtype, Tensor] | None = None
         self._mean = float64_mean(queries) if same else float64_mean(queries, references)
         self.unit = self._spread()
         narrow = queries.shape[1] <= NARROW
@@ -58,10 +59,9 @@ class PairwiseDistances:
         """
         dtype = dtype or self.dtype
         certain = 1 - self._relative_error(dtype)
-        queries = self._points(self._queries, self._near_queries, rows, dtype)
         references = self._points(self._references, self._near_references, columns, dtype)
         norms = (certain * self._reference_norms[columns]).to(dtype)
-        tile = linear(-2 * queries, references, norms)
+        tile = linear(self._doubled(rows, dtype), references, norms)
         return tile.add_((certain * self._query_norms[rows]).to(dtype)[:, None])
 
     def slack(self, rows: Rows, columns: slice, dtype: torch.dtype | None = None) -> float:
@@ -74,7 +74,7 @@ class PairwiseDistances:
         distances = torch.empty(len(rows), dtype=torch.float64, device=self._queries.device)
         pairs = max(1, EXACT_VALUES_AT_ONCE // self._queries.shape[1])
         for part in _slices(len(rows), pairs):
-            difference = self._queries[rows[part]].double() - self._references[columns[part]].double()
+            difference = self._queries[rows[part]].double().sub_(self._references[columns[part]])
             distances[part] = torch.linalg.vector_norm(difference, dim=1)
         return distances
 
@@ -98,6 +98,14 @@ class PairwiseDistances:
             near[part] = shifted
             norms[part] = shifted.square().sum(dim=1)
         return near, norms
+
+    def _doubled(self, rows: Rows, dtype: torch.dtype) -> Tensor:
+        """−2 times some queries. Tiles come a row of them at a time, so the last ones are kept."""
+        if isinstance(rows, slice) and self._last is not None and self._last[:2] == (rows, dtype):
+            return self._last[2]
+        doubled = -2 * self._points(self._queries, self._near_queries, rows, dtype)
+        self._last = (rows, dtype, doubled) if isinstance(rows, slice) else None
+        return doubled
 
     def _points(self, points: Tensor, near: Tensor, rows: Rows, dtype: torch.dtype) -> Tensor:
         if dtype == self.dtype:
