@@ -107,3 +107,8 @@ def _store(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
             outputs[name] = output
 
     return hook
+
+
+def layer_in_words(name: str) -> str:
+    """A layer's name in a sentence: a word as it is ("block8"), a number or a path as "layer net.4"."""
+    return name if name.isidentifier() else f"layer {name}"

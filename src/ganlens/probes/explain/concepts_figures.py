@@ -10,8 +10,8 @@ from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.probes.explain.concepts_edits import ROWS, Edit
 from ganlens.probes.explain.concepts_vectors import Tested, counts
 from ganlens.probes.explain.plots import Series, bar_chart, heat_map
-from ganlens.probes.explain.units.layers import layer_in_words
 from ganlens.subject import Subject
+from ganlens.subject.hooks import layer_in_words
 
 LISTED = 40
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.probes.explain.counterfactuals.attributes import Attributes, margin_changes
 from ganlens.probes.explain.counterfactuals.search_space import FLAT, TOGETHER, Question, SearchSpace
-from ganlens.probes.explain.units.layers import layer_in_words, layers_to_dissect
+from ganlens.probes.explain.units.layers import layers_to_dissect
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
-from ganlens.subject.hooks import capture, edit
+from ganlens.subject.hooks import capture, edit, layer_in_words
 from ganlens.subject.spaces import LatentSpace
 
 STRENGTH = 3.0

@@ -82,7 +82,7 @@ class CounterfactualSettings(ProbeSettings):
     target: str = Field(
         "auto", description="Class to reach, by name or number; auto: each sample's second choice"
     )
-    count: int = Field(32, ge=8, le=1024, description="Samples to explain")
+    count: int = Field(64, ge=8, le=1024, description="Samples to explain")
     of: Literal["real", "generated"] = Field(
         "real", description="Explain held-out real samples, redrawn by inversion, or generated ones"
     )
@@ -169,7 +169,7 @@ class Counterfactuals(Probe):
         "changed by as much, or where the inversion itself flips most samples."
     )
     cost: ClassVar[str] = (
-        "About 32 inversions, 32 searches of some 40 gradients for each answer, a network of 150 small steps, an "
+        "About 64 inversions, 64 searches of some 40 gradients for each answer, a network of 150 small steps, an "
         "autoencoder and a labeller; half a minute."
     )
     source: ClassVar[str] = (

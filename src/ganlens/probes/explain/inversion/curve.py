@@ -19,7 +19,7 @@ from ganlens.probes.measured import measured
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.hooks import layer_named
+from ganlens.subject.hooks import layer_in_words, layer_named
 from ganlens.subject.inversion import Inversion, invert, invert_layer
 from ganlens.subject.inversion.inversion import layer_name
 
@@ -169,7 +169,7 @@ def where_in_words(found: list[FromPlace]) -> str:
     back = [place for place in later if place.telling and float(place.held_out.mean()) <= BACK * latent]
     if back:
         first = back[0]
-        source = f"the output of {first.name}" if first.kind == "layer" else first.title
+        source = f"the output of {layer_in_words(first.name)}" if first.kind == "layer" else first.title
         return (
             f"Most of it can be drawn from {source} on (error {float(first.held_out.mean()):.1%}), so it is lost "
             "before."

@@ -56,7 +56,7 @@ class Classes:
             if labels is not None and len(labels) >= FEWEST:
                 counts = torch.bincount(labels, minlength=len(self.names))
                 part = float(counts.max()) / len(labels)
-                names[region.number] += f" ({part:.0%} {self.names[int(counts.argmax())]})"
+                names[region.number] += f" ({part:.0%} “{self.names[int(counts.argmax())]}”)"
         return names
 
     def mostly(self, comparison: Comparison, kind: Kind) -> list[str]:

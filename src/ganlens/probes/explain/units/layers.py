@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.subject.hooks import layer_named
+from ganlens.subject.hooks import layer_in_words, layer_named
 
 if TYPE_CHECKING:
     from ganlens.subject import Subject
@@ -44,11 +44,6 @@ class Layer:
     def dense(self) -> bool:
         """Whether its units have no place."""
         return self.places == (1, 1)
-
-
-def layer_in_words(name: str) -> str:
-    """A layer's name in a sentence: a word as it is ("block8"), a number or a path as "layer net.4"."""
-    return name if name.isidentifier() else f"layer {name}"
 
 
 def as_maps(output: Tensor) -> Tensor:
