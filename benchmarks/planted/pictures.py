@@ -15,7 +15,7 @@ LETTER = 6.2
 def scatter(points: list[tuple[str, str, float, float]]) -> str:
     """An SVG of (world, method, self-score, truth): a colour and a form for each world, methods by name."""
     worlds = list(dict.fromkeys(world for world, *_ in points))
-    wide = max([own for _, _, own, _ in points] or [1.0]) * 1.08 or 1.0
+    wide = 1.08 * max([1.0, *(own for _, _, own, _ in points)])
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
         'font-size="11">',
@@ -28,12 +28,12 @@ def scatter(points: list[tuple[str, str, float, float]]) -> str:
 
     for step in range(6):
         _, y = place(0, step / 5)
-        x, _ = place(wide * step / 5, 0)
+        x, _ = place(step / 5, 0)
         floor = HEIGHT - BOTTOM
         parts += [
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dddddd"/>',
             f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{step / 5:.1f}</text>',
-            f'<text x="{x:.1f}" y="{floor + 16}" text-anchor="middle">{wide * step / 5:.2f}</text>',
+            f'<text x="{x:.1f}" y="{floor + 16}" text-anchor="middle">{step / 5:.1f}</text>',
         ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     half = (TOP + HEIGHT - BOTTOM) / 2
