@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.finding import Figure, Finding
 from ganlens.probes.explain.counterfactuals import figures
-from ganlens.probes.explain.counterfactuals.amortised import fit_amortised
-from ganlens.probes.explain.counterfactuals.attributes import (
-    AttributeAnswers,
-    Attributes,
-    attribute_search,
-    both,
-    code_attributes,
-    coordinate_attributes,
-)
 from ganlens.probes.explain.counterfactuals.baselines import (
     RealSamples,
-    adversarial,
-    nearest_real,
-    random_ways,
-    towards_the_mean,
 )
 from ganlens.probes.explain.counterfactuals.channels import (
     RANKED_ON,
     STRENGTH,
-    ChannelSpace,
     layer_of_channels,
 )
 from ganlens.probes.explain.counterfactuals.conclusion import (
@@ -45,87 +27,32 @@ from ganlens.probes.explain.counterfactuals.conclusion import (
     measurements,
     verdict,
 )
-from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores, score
+from ganlens.probes.explain.counterfactuals.evaluation import Scores, score
 from ganlens.probes.explain.counterfactuals.judge import Judge
-from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
-from ganlens.probes.explain.counterfactuals.naming import with_names
-from ganlens.probes.explain.counterfactuals.search_space import Answers, Question, SearchSpace, second_choice
+from ganlens.probes.explain.counterfactuals.latent_search import Pool
+from ganlens.probes.explain.counterfactuals.search_space import Question, SearchSpace, second_choice
+from ganlens.probes.explain.counterfactuals.settings import METHODS, CounterfactualSettings
 from ganlens.probes.explain.counterfactuals.starts import (
     Starts,
     generated_starts,
     population_rows,
     real_starts,
 )
+from ganlens.probes.explain.counterfactuals.trial import Trial, add_baselines, most_used, try_all
 from ganlens.probes.explain.preconditions import too_few_samples
-from ganlens.probes.explain.readings import panel_of
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
 
-METHODS = ("latent", "attributes", "amortised")
 POPULATION = 2000
 """Generated samples whose latents are the population of attributes, of the amortised map and of the pool."""
 
 REALS = 2000
 """Real samples among which those of a class are found."""
 
-COORDINATES = 32
-PANEL, NAMED_ON = 512, 32
-"""Generated samples on which readings are measured, and on which attributes are named after them."""
-
 SUREST = 0.99
 """Confidence asked for at most: more is a matter of rounding in a saturated classifier."""
-
-
-class CounterfactualSettings(ProbeSettings):
-    target: str = Field(
-        "auto", description="Class to reach, by name or number; auto: each sample's second choice"
-    )
-    count: int = Field(64, ge=8, le=1024, description="Samples to explain")
-    of: Literal["real", "generated"] = Field(
-        "real", description="Explain held-out real samples, redrawn by inversion, or generated ones"
-    )
-    answers: int = Field(2, ge=1, le=8, description="Different answers for each sample, at most")
-    methods: list[str] = Field(list(METHODS), description="Searches to use: latent, attributes, amortised")
-    space: str = Field("z", description="Latent space to search in")
-    gradients: bool = Field(True, description="Use gradients where they pass; off: search by trying alone")
-    confidence: float | None = Field(
-        None,
-        ge=0.5,
-        lt=1,
-        description="How sure the classifier has to be of the new class, against the next one; default: as sure as "
-        "it is of its median real sample",
-    )
-    steps: int = Field(100, ge=1, description="Steps of Adam in the latent search, at most")
-    learning_rate: float = Field(
-        0.02,
-        gt=0,
-        description="Of the latent search's first step, in standard deviations; later ones are longer",
-    )
-    distance: float = Field(
-        0.3, ge=0, description="Weight of the squared latent distance, fading by the step"
-    )
-    attributes: int = Field(8, ge=1, description="Attributes that the attribute search may choose from")
-    attribute_source: Literal["code", "channels"] = Field(
-        "code",
-        description="What an attribute is: an axis of the autoencoder's code, or a channel of a layer of the generator",
-    )
-    layer: str = Field(
-        "auto", description="Layer of the channels; auto: the middle one of those with weights"
-    )
-    most: int = Field(4, ge=1, description="Attributes that it may set in one sample")
-    training: int = Field(150, ge=1, description="Training steps of the amortised map")
-
-
-@dataclass
-class _Trial:
-    """What was tried so far, in the order of the table."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    training: float = 0.0
-    attributes: Attributes | None = None
-    set_attributes: AttributeAnswers | None = None
 
 
 @probes.register("counterfactuals")
@@ -207,8 +134,9 @@ class Counterfactuals(Probe):
         confidence = settings.confidence or min(SUREST, real.confidence)
         judge = Judge.of(bank, space.classifier)
         pool = Pool(population, classes)
-        trial = self._tried(bank, space, question, pool, methods, settings, confidence, context)
-        self._baselines(trial, space, question, starts.those(asked), real, context)
+        trial = try_all(space, question, pool, settings, confidence, context, self.name)
+        draws = torch_generator(context.seed, self.name, "baselines")
+        add_baselines(trial, space, question, starts.those(asked), real, draws)
         redrawn = starts.redrawn[asked]
         scores = {
             attempt.name: score(
@@ -232,7 +160,7 @@ class Counterfactuals(Probe):
             judge,
             space,
             torch_generator(context.seed, self.name, "bootstrap"),
-            _most_used(trial),
+            most_used(trial),
         )
         return Finding(
             probe=self.name,
@@ -272,129 +200,6 @@ class Counterfactuals(Probe):
             return starts, Question(starts.rows[asked], labels, targets[asked], targets[asked]), asked
         return starts, Question.asked(space, starts.rows[asked], labels, targets[asked]), asked
 
-    def _tried(
-        self,
-        bank: SampleBank,
-        space: SearchSpace,
-        question: Question,
-        pool: Pool,
-        methods: list[str],
-        settings: CounterfactualSettings,
-        confidence: float,
-        context: Context,
-    ) -> _Trial:
-        margin = float(torch.logit(torch.tensor(confidence)))
-        effort = Effort(settings.answers, settings.steps, settings.learning_rate, settings.distance, margin)
-        rng = torch_generator(context.seed, self.name, "search")
-        trial = _Trial()
-        found = latent_search(space, question, pool, effort, rng=rng, progress=context.progress)
-        trial.attempts.append(_attempt("latent", "latent search", space, question, found))
-        if "attributes" in methods:
-            self._set_attributes(trial, bank, space, question, pool, settings, margin, context)
-        if "amortised" in methods:
-            fitted = fit_amortised(
-                space,
-                pool.rows,
-                bank.conditions(len(pool.rows)),
-                pool.classes,
-                question.targets.unique(),
-                steps=settings.training,
-                distance=settings.distance,
-                rng=torch_generator(context.seed, self.name, "amortised"),
-                progress=context.progress,
-            )
-            trial.training = fitted.seconds
-            trial.attempts.append(
-                _attempt("amortised", "amortised map", space, question, fitted.answers(space, question, 0.0))
-            )
-        return trial
-
-    def _set_attributes(
-        self,
-        trial: _Trial,
-        bank: SampleBank,
-        space: SearchSpace,
-        question: Question,
-        pool: Pool,
-        settings: CounterfactualSettings,
-        margin: float,
-        context: Context,
-    ) -> None:
-        """The attribute search, over code axes or over channels."""
-        some, labels = pool.rows[:NAMED_ON], bank.conditions(min(NAMED_ON, len(pool.rows)))
-        if settings.attribute_source == "channels":
-            layer = layer_of_channels(space.subject, settings.layer)
-            measured_on = pool.rows[:PANEL]
-            wider = ChannelSpace.of(space, layer, measured_on, bank.conditions(len(measured_on)))
-            space, question, some = wider.space, wider.question(question), wider.rows(some)
-            attributes = wider.attributes(question, settings.attributes)
-        else:
-            attributes = code_attributes(bank, pool.rows, settings.attributes)
-            if settings.space != "z":
-                attributes = both(attributes, coordinate_attributes(settings.space, pool.rows, COORDINATES))
-        panel = panel_of(bank, bank.fakes(min(PANEL, bank.size)).tensor())
-        attributes = with_names(space, attributes, panel, some, labels)
-        found = attribute_search(
-            space, question, attributes, most=settings.most, margin=margin, progress=context.progress
-        )
-        trial.attributes, trial.set_attributes = attributes, found
-        attempt = _attempt("attributes", "attribute search", space, question, found.answers)
-        trial.attempts.append(replace(attempt, elsewhere=settings.attribute_source == "channels"))
-
-    def _baselines(
-        self,
-        trial: _Trial,
-        space: SearchSpace,
-        question: Question,
-        starts: Starts,
-        real: RealSamples,
-        context: Context,
-    ) -> None:
-        """Four ways that explain nothing, for the samples that the latent search flipped or not alike."""
-        search = trial.attempts[0]
-        assert search.answers is not None
-        far = (search.answers.rows[:, 0] - question.starts).norm(dim=1).cpu()
-        wide = (search.samples - starts.redrawn).flatten(1).norm(dim=1)
-        rng = torch_generator(context.seed, self.name, "baselines")
-        limits, every = space.subject.modality.range, torch.ones(len(question), dtype=torch.bool)
-
-        def add(name: str, title: str, make: Callable[[], Tensor], exists: Tensor) -> None:
-            began = time.perf_counter()
-            made = make()
-            trial.attempts.append(Attempt(name, title, made, exists, None, time.perf_counter() - began))
-
-        add("random", "random direction", lambda: random_ways(space, question, far, rng), every)
-        add(
-            "adversarial",
-            "adversarial pixels" if space.classifier.has_gradients else "noise in the pixels",
-            lambda: adversarial(space.classifier, starts.redrawn, question.targets, wide, limits, rng),
-            search.found,
-        )
-        nearest, exists = nearest_real(starts.redrawn, question.targets, real)
-        add("nearest_real", "nearest real sample", lambda: nearest, exists)
-        add(
-            "blend",
-            "blend with the class's mean",
-            lambda: towards_the_mean(space.classifier, starts.redrawn, question.targets, real),
-            exists,
-        )
-
-
-def _attempt(name: str, title: str, space: SearchSpace, question: Question, answers: Answers) -> Attempt:
-    made = space.samples(answers.rows[:, 0], question.labels)
-    return Attempt(name, title, made, answers.found[:, 0], answers, answers.seconds)
-
-
-def _most_used(trial: _Trial) -> tuple[str, float] | None:
-    """The attribute that most of the flips of the attribute search use, and the share of them."""
-    if trial.attributes is None or trial.set_attributes is None:
-        return None
-    if not bool(trial.set_attributes.answers.found.any()):
-        return None
-    uses = figures.uses(trial.attributes, trial.set_attributes)
-    name = max(uses, key=uses.__getitem__)
-    return name, uses[name]
-
 
 def _checked(methods: list[str]) -> list[str]:
     for name in methods:
@@ -414,7 +219,7 @@ def _nothing_to_explain(probe: Counterfactuals, starts: Starts, left: int, asked
     )
 
 
-def _told(space: SearchSpace, judge: Judge | str, trial: _Trial, confidence: float) -> str:
+def _told(space: SearchSpace, judge: Judge | str, trial: Trial, confidence: float) -> str:
     how = (
         "Gradients were used."
         if space.by_gradients
@@ -432,7 +237,7 @@ def _told(space: SearchSpace, judge: Judge | str, trial: _Trial, confidence: flo
 def _figures(
     subject: Subject,
     space: SearchSpace,
-    trial: _Trial,
+    trial: Trial,
     question: Question,
     starts: Starts,
     scores: dict[str, Scores],
@@ -464,7 +269,7 @@ def _figures(
     return made
 
 
-def _arrays(trial: _Trial, scores: dict[str, Scores], question: Question) -> dict[str, Tensor]:
+def _arrays(trial: Trial, scores: dict[str, Scores], question: Question) -> dict[str, Tensor]:
     search = trial.attempts[0]
     assert search.answers is not None
     arrays = {
