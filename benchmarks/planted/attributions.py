@@ -19,8 +19,8 @@ from ganlens.probes.explain.attribution import METHODS, SIGNED, Method, Score
 from ganlens.probes.explain.attribution.foretold import foretold
 from ganlens.probes.explain.attribution.methods import TITLES
 from ganlens.probes.explain.attribution.question import Question
-from ganlens.probes.explain.discriminator import DiscriminatorSettings, question_about
-from ganlens.probes.explain.discriminator_scores import judge, least_real, most_fake
+from ganlens.probes.explain.discriminator.probe import DiscriminatorSettings, question_about
+from ganlens.probes.explain.discriminator.scores import judge, least_real, most_fake
 from ganlens.randomness import torch_generator
 from ganlens.subject.randomised import randomised_module
 from planted.faults import corner_map

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ganlens.finding import Finding, Verdict
 from ganlens.probes import Context, probes
-from ganlens.probes.explain.classifier_attributes import AttributeEffects, ranked
-from ganlens.probes.explain.classifier_confusions import class_mix, confusion_tour
-from ganlens.probes.explain.classifier_patches import (
+from ganlens.probes.explain.classifier.attributes import AttributeEffects, ranked
+from ganlens.probes.explain.classifier.confusions import class_mix, confusion_tour
+from ganlens.probes.explain.classifier.patches import (
     COVERS,
     PatchEffects,
     patch_effects,

@@ -12,7 +12,7 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Table, Verdict
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.concepts_vectors import (
+from ganlens.probes.explain.concepts.vectors import (
     concept_vector,
     reduced,
     reduced_gradients,

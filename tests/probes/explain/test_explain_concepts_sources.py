@@ -14,7 +14,7 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Plot, Table, Verdict
 from ganlens.modality import Images
 from ganlens.probes import Context
-from ganlens.probes.explain.concepts import Concepts
+from ganlens.probes.explain.concepts.probe import Concepts
 from ganlens.subject import SampleBank, Subject
 
 SIDE = 8

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ganlens.probes.explain.concepts_networks import Network
-from ganlens.probes.explain.concepts_vectors import (
+from ganlens.probes.explain.concepts.networks import Network
+from ganlens.probes.explain.concepts.vectors import (
     LEVEL,
     Found,
     LayerVectors,

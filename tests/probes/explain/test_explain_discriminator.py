@@ -18,7 +18,7 @@ from ganlens.probes.explain.attribution import METHODS, SIGNED, Score
 from ganlens.probes.explain.attribution.checks import check_method
 from ganlens.probes.explain.attribution.places import place_of
 from ganlens.probes.explain.attribution.question import Question
-from ganlens.probes.explain.discriminator_conclusion import verdict_on, which_to_believe
+from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
 from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.subject import SampleBank, Subject
 

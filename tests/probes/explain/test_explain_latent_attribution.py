@@ -7,7 +7,7 @@ import torch
 
 from ganlens.finding import Finding, Picture, Verdict
 from ganlens.probes import Context, probes
-from ganlens.probes.explain.latent_attribution import is_gaussian
+from ganlens.probes.explain.latent_attribution.probe import is_gaussian
 from ganlens.subject import SampleBank, Subject
 
 SIDE, LATENT = 9, 24

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.probes.explain.attribution import Score
-from ganlens.probes.explain.concepts_sources import Concept
-from ganlens.probes.explain.concepts_vectors import reduced, reduced_gradients
+from ganlens.probes.explain.concepts.sources import Concept
+from ganlens.probes.explain.concepts.vectors import reduced, reduced_gradients
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
 from ganlens.subject.hooks import capture

@@ -10,7 +10,7 @@ from ganlens.probes.charts import GENERATED, REAL, histogram_lines
 from ganlens.probes.explain.attribution.checks import MethodCheck
 from ganlens.probes.explain.attribution.methods import TITLES, Method
 from ganlens.probes.explain.attribution.overlays import as_colours, overlay
-from ganlens.probes.explain.discriminator_scores import Chosen, Judged
+from ganlens.probes.explain.discriminator.scores import Chosen, Judged
 from ganlens.probes.explain.plots import Series, line_chart
 from ganlens.subject import Subject
 

@@ -13,7 +13,7 @@ from ganlens.probes.explain.attribution import METHODS, GradientAlarm, Method, S
 from ganlens.probes.explain.attribution.checks import CRITERIA, MethodCheck, check_method
 from ganlens.probes.explain.attribution.places import HOLDS, place_of
 from ganlens.probes.explain.attribution.question import Question
-from ganlens.probes.explain.discriminator_conclusion import (
+from ganlens.probes.explain.discriminator.conclusion import (
     HALF,
     NARROW,
     alarm_sentence,
@@ -26,8 +26,8 @@ from ganlens.probes.explain.discriminator_conclusion import (
     verdict_on,
     which_to_believe,
 )
-from ganlens.probes.explain.discriminator_figures import figures
-from ganlens.probes.explain.discriminator_scores import (
+from ganlens.probes.explain.discriminator.figures import figures
+from ganlens.probes.explain.discriminator.scores import (
     Chosen,
     Judged,
     judge,

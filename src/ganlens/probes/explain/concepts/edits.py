@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.concepts_networks import Network
-from ganlens.probes.explain.concepts_sources import Concept
-from ganlens.probes.explain.concepts_vectors import Tested, counts, restored
+from ganlens.probes.explain.concepts.networks import Network
+from ganlens.probes.explain.concepts.sources import Concept
+from ganlens.probes.explain.concepts.vectors import Tested, counts, restored
 from ganlens.probes.explain.estimate import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ganlens.finding import Measurement, Verdict
-from ganlens.probes.explain.classifier_attributes import RankedAttribute
-from ganlens.probes.explain.classifier_confusions import ClassMix, Tour
-from ganlens.probes.explain.classifier_patches import PatchEffects, Shortcut
+from ganlens.probes.explain.classifier.attributes import RankedAttribute
+from ganlens.probes.explain.classifier.confusions import ClassMix, Tour
+from ganlens.probes.explain.classifier.patches import PatchEffects, Shortcut
 from ganlens.probes.measured import measured
 
 RANKED = 5

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
-from ganlens.probes.explain.classifier_attributes import RankedAttribute
-from ganlens.probes.explain.classifier_conclusion import Answer
-from ganlens.probes.explain.classifier_confusions import SHOWN, Tour
-from ganlens.probes.explain.classifier_patches import COVERS, PatchEffects, Shortcut
+from ganlens.probes.explain.classifier.attributes import RankedAttribute
+from ganlens.probes.explain.classifier.conclusion import Answer
+from ganlens.probes.explain.classifier.confusions import SHOWN, Tour
+from ganlens.probes.explain.classifier.patches import COVERS, PatchEffects, Shortcut
 from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
 from ganlens.probes.explain.plots import Series, bar_chart, heat_map

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.measures.sobol import SobolIndices, sobol_indices
 from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.latent_attribution_figures import claim_table, map_pictures, share_plot, walks
+from ganlens.probes.explain.latent_attribution.figures import claim_table, map_pictures, share_plot, walks
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.units.concepts import Concepts, concepts_for
 from ganlens.probes.measured import measured

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.classifier_patches import AT_MOST, GAP
+from ganlens.probes.explain.classifier.patches import AT_MOST, GAP
 from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.naming import named

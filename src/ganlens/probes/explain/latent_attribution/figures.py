@@ -12,7 +12,7 @@ from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.subject import SampleBank, Subject
 
 if TYPE_CHECKING:
-    from ganlens.probes.explain.latent_attribution import Result
+    from ganlens.probes.explain.latent_attribution.probe import Result
 
 BARS = 24
 ROWS = 24

@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Finding, Measurement, Verdict
-from ganlens.probes.explain.concepts_edits import RANDOM_EDITS, Edit, put_in, shows
-from ganlens.probes.explain.concepts_figures import concept_figures
-from ganlens.probes.explain.concepts_networks import Network, networks_of
-from ganlens.probes.explain.concepts_sources import FEWEST, Concept, find_concepts, pool_of
-from ganlens.probes.explain.concepts_vectors import (
+from ganlens.probes.explain.concepts.edits import RANDOM_EDITS, Edit, put_in, shows
+from ganlens.probes.explain.concepts.figures import concept_figures
+from ganlens.probes.explain.concepts.networks import Network, networks_of
+from ganlens.probes.explain.concepts.sources import FEWEST, Concept, find_concepts, pool_of
+from ganlens.probes.explain.concepts.vectors import (
     AGAINST,
     LEVEL,
     TOLD_APART,

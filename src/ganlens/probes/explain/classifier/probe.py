@@ -9,22 +9,22 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Figure, Finding
-from ganlens.probes.explain import classifier_figures as figures
-from ganlens.probes.explain.classifier_attributes import (
+from ganlens.probes.explain.classifier import figures
+from ganlens.probes.explain.classifier.attributes import (
     AttributeEffects,
     attribute_effects,
     best_random,
     ranked,
 )
-from ganlens.probes.explain.classifier_conclusion import (
+from ganlens.probes.explain.classifier.conclusion import (
     Answer,
     headline,
     measurements,
     patch_arrays,
     verdict,
 )
-from ganlens.probes.explain.classifier_confusions import FOREIGN, class_mix, confusion_tour
-from ganlens.probes.explain.classifier_patches import COVERS, PatchEffects, patch_effects, strongest
+from ganlens.probes.explain.classifier.confusions import FOREIGN, class_mix, confusion_tour
+from ganlens.probes.explain.classifier.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.probes.explain.counterfactuals.attributes import Attributes, code_attributes, random_attributes
 from ganlens.probes.explain.counterfactuals.baselines import logits_of
 from ganlens.probes.explain.counterfactuals.judge import Judge

@@ -1,0 +1,1 @@
+"""What a classifier goes by, told by generated samples."""

@@ -1,0 +1,1 @@
+"""Which concepts the layers of the networks hold, by concept activation vectors."""

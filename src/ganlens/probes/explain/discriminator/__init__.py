@@ -1,0 +1,1 @@
+"""Why a discriminator calls a sample fake."""

@@ -1,0 +1,1 @@
+"""Which latent coordinates explain which part of the samples."""
