@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.probes.explain.latent_attribution.result import Result
 from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.subject import SampleBank, Subject
-
-if TYPE_CHECKING:
-    from ganlens.probes.explain.latent_attribution.probe import Result
 
 BARS = 24
 ROWS = 24
