@@ -14,8 +14,8 @@ def generator(latent: Tensor) -> Tensor:
     return torch.tanh(latent).unflatten(1, (1, 4, 4))
 
 
-def wrapped(discriminator: nn.Module) -> Subject:
-    return Subject.wrap(generator, latent=16, range=(-1, 1), discriminator=discriminator)
+def wrapped(discriminator: nn.Module, **given: tuple[float, float]) -> Subject:
+    return Subject.wrap(generator, latent=16, range=(-1, 1), discriminator=discriminator, **given)
 
 
 class Projection(nn.Module):
@@ -99,6 +99,8 @@ def test_a_discriminator_of_colours_last_stays_one():
     assert torch.allclose(gradient[:, 0], torch.full((5, 4, 4), 1 / 16)) and not gradient[:, 1:].any()
 
 
-def test_a_range_of_no_discriminator_is_refused():
+def test_a_range_of_no_discriminator_or_turned_round_is_refused():
     with pytest.raises(UserError, match=r"discriminator_range=\(0, 1\) was given without a discriminator"):
         Subject.wrap(generator, latent=16, range=(-1, 1), discriminator_range=(0, 1))
+    with pytest.raises(UserError, match=r"discriminator_range=\(1, 0\): give the lowest value first"):
+        wrapped(Brightness(), discriminator_range=(1, 0))

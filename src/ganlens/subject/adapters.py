@@ -16,6 +16,7 @@ from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.subject.contract import Generator
 from ganlens.subject.returned import Layout, described, element, find_output
+from ganlens.subject.value_range import from_range
 
 TRIAL = 8
 """Samples made to see what a generator returns."""
@@ -149,11 +150,7 @@ class AdaptedGenerator:
 
     def finished(self, made: Tensor) -> Tensor:
         """The samples that the generator returned, as float32 in the modality's layout and range."""
-        made = self.layout(made.float())
-        if self.rescale is not None:
-            low, high = self.rescale
-            made = (made - low) * (2 / (high - low)) - 1
-        return made
+        return from_range(self.layout(made.float()), self.rescale)
 
 
 def adapt(

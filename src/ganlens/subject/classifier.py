@@ -12,6 +12,7 @@ from ganlens.errors import UserError
 from ganlens.subject.adapters import evaluating, first_line
 from ganlens.subject.layers import layers_of
 from ganlens.subject.returned import described, elements
+from ganlens.subject.value_range import checked_range, to_range
 
 ROUNDING = 1e-3
 
@@ -59,9 +60,7 @@ class AdaptedClassifier(nn.Module):
                 f"the classifier {name} is a {type(source).__name__}; expected a module or a function of a "
                 "batch of samples"
             )
-        if range is not None and not range[0] < range[1]:
-            raise UserError(f"classifier_range={range}: give the lowest value first, e.g. (0, 1)")
-        self.name, self.range = name, range
+        self.name, self.range = name, None if range is None else checked_range(range, "classifier_range")
         self.module = source if isinstance(source, nn.Module) else None
         self._source = (source,)  # in a tuple: the sub-module is registered above, and once
         self.device = device or torch.device("cpu")
@@ -121,7 +120,7 @@ class AdaptedClassifier(nn.Module):
         source = self._source[0]
         with evaluating(self.module):
             try:
-                result = source(self._in_range(samples.to(self.device)))
+                result = source(to_range(samples.to(self.device), self.range))
             except UserError:
                 raise
             except Exception as error:
@@ -138,16 +137,10 @@ class AdaptedClassifier(nn.Module):
             )
         return result.float()
 
-    def _in_range(self, samples: Tensor) -> Tensor:
-        if self.range is None:
-            return samples
-        low, high = self.range
-        return low + (samples + 1) * ((high - low) / 2)
-
     def _layers(self, trial: Tensor) -> list[str]:
-        return (
-            layers_of(self.module, self._in_range(trial.to(self.device))) if self.module is not None else []
-        )
+        if self.module is None:
+            return []
+        return layers_of(self.module, to_range(trial.to(self.device), self.range))
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:

@@ -16,6 +16,7 @@ from ganlens.subject import foreign
 from ganlens.subject.adapters import AdaptedGenerator, evaluating, first_line
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.returned import Layout
+from ganlens.subject.value_range import ValueRange, checked_range, to_range
 
 
 def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -88,17 +89,14 @@ class AsReturned(nn.Module):
     Whoever trains a generator that returns 0…1, or colours last, shows its discriminator just that.
     """
 
-    def __init__(self, discriminator: nn.Module, layout: Layout, range: tuple[float, float] | None) -> None:
+    def __init__(self, discriminator: nn.Module, layout: Layout, range: ValueRange | None) -> None:
         super().__init__()
         self.discriminator = discriminator
         self._layout, self._range = layout, range
 
     def forward(self, samples: Tensor, *labels: Tensor) -> Any:
         """What the discriminator returns for samples [n, …] in the modality's layout and range."""
-        if self._range is not None:
-            low, high = self._range
-            samples = (samples + 1) * ((high - low) / 2) + low
-        return self.discriminator(self._layout.undone(samples), *labels)
+        return self.discriminator(self._layout.undone(to_range(samples, self._range)), *labels)
 
 
 def discriminator_of(
@@ -107,7 +105,7 @@ def discriminator_of(
     generator: AdaptedGenerator,
     *,
     modality: Modality,
-    range: tuple[float, float] | None,
+    range: ValueRange | None,
     notes: list[str],
 ) -> nn.Module | None:
     """The discriminator, or the one that a name leads to, on the generator's device.
@@ -121,14 +119,9 @@ def discriminator_of(
     Raises:
         UserError: it is no module, or fails on the samples.
     """
+    _check_declared(range, "discriminator", given, modality)
     if given is None:
-        if range is not None:
-            raise UserError(f"discriminator_range={range} was given without a discriminator")
         return None
-    if range is not None and modality.range is None:
-        raise UserError(
-            f"discriminator_range={range}: {modality.name} have no range to map from; leave it out"
-        )
     found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
     if not isinstance(found, nn.Module):
         raise UserError(
@@ -143,7 +136,7 @@ def discriminator_of(
             f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
             "(say discriminator_range=(-1, 1) if it wants others)"
         )
-    if shown is not None or generator.layout.changes:
+    if shown is not None or generator.layout != Layout():
         found = AsReturned(found, generator.layout, shown)
     found = found.to(generator.device)
     _try_out(found, name, trial.to(generator.device), generator.layout.undone(trial).shape)
@@ -166,6 +159,18 @@ def _try_out(discriminator: nn.Module, name: str, trial: Tensor, shape: tuple[in
             ) from error
 
 
+def _check_declared(range: ValueRange | None, what: str, given: Any, modality: Modality) -> None:
+    """Whether a range that was declared for a discriminator or a classifier can mean anything."""
+    if range is None:
+        return
+    name = f"{what}_range"
+    if given is None:
+        raise UserError(f"{name}={range} was given without a {what}")
+    if modality.range is None:
+        raise UserError(f"{name}={range}: {modality.name} have no range to map from; leave it out")
+    checked_range(range, name)
+
+
 def classifier_of(
     given: Any,
     trial: Tensor,
@@ -173,7 +178,7 @@ def classifier_of(
     device: torch.device,
     *,
     modality: Modality,
-    range: tuple[float, float] | None,
+    range: ValueRange | None,
 ) -> AdaptedClassifier | None:
     """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
 
@@ -183,12 +188,9 @@ def classifier_of(
     Raises:
         UserError: it fails on the samples, or what it returns is no classification.
     """
+    _check_declared(range, "classifier", given, modality)
     if given is None:
-        if range is not None:
-            raise UserError(f"classifier_range={range} was given without a classifier")
         return None
-    if range is not None and modality.range is None:
-        raise UserError(f"classifier_range={range}: {modality.name} have no range to map from; leave it out")
     if isinstance(given, AdaptedClassifier):
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")

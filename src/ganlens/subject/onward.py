@@ -29,7 +29,7 @@ def from_layer_on(generator: AdaptedGenerator, layer: str) -> Onward | None:
     """
     module = generator.module
     assert module is not None  # its layers are reached through it
-    latents = generator.sample_latent(TRIAL + 1, rng=torch_generator(0, "units", "layer alone", layer))
+    latents = generator.sample_latent(TRIAL + 1, rng=torch_generator(0, "onward", layer))
     labels = torch.arange(TRIAL + 1) % generator.num_classes if generator.num_classes else None
     carrier = latents[TRIAL:], None if labels is None else labels[TRIAL:]
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
+from ganlens.subject.value_range import checked_range
 
 DARK = 0.25
 """A generator of values in 0…1 makes something darker than this; one of values in −1…1 may be all bright."""
@@ -42,11 +43,6 @@ class Layout:
         if self.channels_last:
             return samples.permute(0, 2, 3, 1)
         return samples if self.shape is None else samples.flatten(1)
-
-    @property
-    def changes(self) -> bool:
-        """Whether the two differ."""
-        return self.channels_last or self.shape is not None
 
 
 def elements(returned: Any) -> dict[int | str, Any]:
@@ -195,10 +191,7 @@ def fit_range(
     if modality.range is None:
         return None, None
     if declared is not None:
-        low, high = declared
-        if not low < high:
-            raise UserError(f"range=({low}, {high}): give the lowest value first, e.g. range=(0, 1)")
-        return (None if (low, high) == modality.range else (low, high)), None
+        return (None if checked_range(declared, "range") == modality.range else declared), None
     low, high = float(samples.min()), float(samples.max())
     if low == high:
         return None, None

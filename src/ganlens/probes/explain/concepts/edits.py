@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,7 +22,6 @@ EDITED = 32
 EDITS_SHOWN = 3
 RANDOM_EDITS = 4
 ROWS = 3
-MOVED = 1.0
 STEPS = (0.0, 0.5, 1.0, 1.5, 2.0)
 """In differences of the mean activation with and without the concept."""
 
@@ -50,32 +50,34 @@ def put_in(
     for test in sorted(tests, key=lambda t: (t.adjusted, -abs(t.pull))):
         foremost.setdefault(test.concept, test)
     latents, labels = bank.latents(EDITED), bank.conditions(EDITED)
+    activations = generator.activations(bank.latents(256), bank.conditions(256)) if foremost else {}
     edits = []
     for test in list(foremost.values())[:EDITS_SHOWN]:
         score = next(c.score for c in concepts if c.name == test.concept)
         assert score is not None
-        rows = generator.activations(bank.latents(256), bank.conditions(256))[test.layer]
-        before = _moved(generator, test.layer, 0 * test.pattern, latents, labels)
-
-        def rise(
-            pattern: Tensor, test: Tested = test, before: Tensor = before, score: Score = score
-        ) -> Tensor:
-            after = _moved(generator, test.layer, MOVED * pattern, latents, labels)
-            with torch.no_grad():
-                return (score(after) - score(before)).cpu().double()
-
+        rows = activations[test.layer]
+        read = partial(_scored, generator, test.layer, score, latents, labels)
+        before = read(0 * test.pattern)
         by_chance = []
         for number in range(RANDOM_EDITS):
             rng = torch_generator(seed, NAME, "random edit", test.layer, number)
             half = torch.rand(len(rows), generator=rng) < 0.5
             drawn = rows[half].mean(dim=0) - rows[~half].mean(dim=0)
             drawn *= test.pattern.norm() / drawn.norm().clamp_min(1e-30)
-            by_chance.append(float(rise(drawn).mean()))
+            by_chance.append(float((read(drawn) - before).mean()))
         rng = torch_generator(seed, NAME, "edits", test.layer, test.concept)
-        change = mean_estimate(rise(test.pattern), rng, "latents")
+        change = mean_estimate(read(test.pattern) - before, rng, "latents")
         strip = [_moved(generator, test.layer, step * test.pattern, latents[:ROWS], labels) for step in STEPS]
         edits.append(Edit(test, change, max(by_chance), torch.stack(strip, dim=1)))
     return edits
+
+
+def _scored(
+    network: Network, layer: str, score: Score, latents: Tensor, labels: Tensor | None, by: Tensor
+) -> Tensor:
+    """The concept's score [n] of samples with a layer's activations moved by a reduced direction [p]."""
+    with torch.no_grad():
+        return score(_moved(network, layer, by, latents, labels)).cpu().double()
 
 
 def _moved(network: Network, layer: str, by: Tensor, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from ganlens.probes.explain.directions.audit import halves, slopes_of
@@ -58,8 +59,5 @@ def kinds_of(units: Tensor, of_classes: Tensor) -> Tensor:
     """
     alike = (units @ units.T).abs() > ALIKE
     alike |= of_classes[:, None] & of_classes
-    alike.fill_diagonal_(True)
-    kinds = torch.arange(len(units))
-    for _ in range(len(units)):
-        kinds = torch.stack([kinds[row].min() for row in alike])
-    return kinds
+    _, kinds = connected_components(alike.numpy(), directed=False)
+    return torch.from_numpy(kinds).long()

@@ -39,6 +39,7 @@ from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
 from ganlens.subject import Subject
+from ganlens.subject.hooks import layer_named
 from ganlens.subject.randomised import randomised_module
 
 FEWEST = 8
@@ -219,8 +220,6 @@ def _finding(
 
 
 def _check_layer(discriminator: torch.nn.Module, name: str) -> None:
-    from ganlens.subject.hooks import layer_named
-
     try:
         layer_named(discriminator, name)
     except UserError as error:

@@ -6,7 +6,7 @@ Where the error falls along the way, what the generator lacks can be drawn from 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -222,13 +222,13 @@ def _shuffled_start(bank: SampleBank, real: Redrawn, count: int, steps: int) -> 
 def _first(redrawn: Redrawn, count: int) -> Redrawn:
     """The first samples and what became of them."""
     whole, rows = redrawn.inversion, slice(count)
-    part = Inversion(
-        whole.points[rows],
-        None if whole.labels is None else whole.labels[rows],
-        whole.samples[rows],
-        whole.errors[rows],
-        whole.objectives[rows],
-        whole.by_gradients,
+    part = replace(
+        whole,
+        points=whole.points[rows],
+        labels=None if whole.labels is None else whole.labels[rows],
+        samples=whole.samples[rows],
+        errors=whole.errors[rows],
+        objectives=whole.objectives[rows],
     )
     labels = None if redrawn.labels is None else redrawn.labels[rows]
     return Redrawn(redrawn.samples[rows], labels, part, redrawn.errors[rows], redrawn.nearest[rows])
