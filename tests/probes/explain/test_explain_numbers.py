@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from ganlens.probes.explain.axes import _shuffled_banks, _Trial
 from ganlens.probes.explain.coverage import neighbour_coverage
-from ganlens.probes.explain.estimate import bootstrap, difference_of_shares
+from ganlens.probes.explain.estimate import Estimate, bootstrap, difference_of_shares
 from ganlens.probes.explain.interventions import (
+    AxisDirections,
     LatentScale,
     agreement,
     axis_directions,
@@ -20,6 +24,7 @@ from ganlens.probes.explain.interventions import (
 from ganlens.probes.explain.off_manifold import share_above
 from ganlens.probes.explain.planted_gaps import classes_noticed, smallest_gap_noticed
 from ganlens.probes.explain.regions import compare
+from ganlens.subject import SampleBank, Subject
 
 
 @pytest.mark.parametrize(
@@ -234,3 +239,34 @@ def test_coverage_by_the_same_distribution_is_one_minus_a_power_of_two():
         p_values.append(found.p_value)
     assert sum(rates) / 20 == pytest.approx(1 - 2**-2, abs=0.03)
     assert sum(p <= 0.1 for p in p_values) <= 5
+
+
+def test_an_axis_that_is_moved_as_well_in_shuffled_generators_is_not_believed():
+    estimate = Estimate(0.8, 0.7, 0.9, "made up")
+    directions = AxisDirections(torch.zeros(0), torch.zeros(0), torch.zeros(0))
+    trial = _Trial(
+        directions, [estimate] * 3 + [estimate], [0.1, 0.1, 0.75], [0.0, 0.75, 0.0], *[[0.0] * 3] * 3
+    )
+    assert trial.survivors == [0]  # the second outlives the weights, the third is what random directions do
+    assert replace(trial, on_shuffled=None).survivors == [0, 1]
+
+
+def test_shuffled_weights_lose_what_a_direction_did():
+    class Bright(nn.Module):
+        """The picture's brightness is the first latent number, behind weights that can be shuffled."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = nn.Parameter(torch.eye(16)[:1].repeat(64, 1))
+
+        def forward(self, latent: Tensor) -> Tensor:
+            return torch.tanh(latent @ self.weights.T).unflatten(1, (1, 8, 8))
+
+    subject = Subject.wrap(Bright(), latent=16, range=(-1, 1))
+    banks = _shuffled_banks(SampleBank(subject, samples=64, seed=3), 0)
+    assert len(banks) == 2
+    moved = [torch.eye(16)[:1] @ bank.subject.generator.module.weights.detach().T for bank in banks]
+    assert all(float(each.mean()) < 0.3 for each in moved)  # of 1 in the generator itself
+    assert float(subject.generator.module.weights[:, 0].detach().min()) == 1
+    black_box = Subject.wrap(lambda latent: torch.tanh(latent).view(-1, 1, 4, 4), latent=16, range=(-1, 1))
+    assert _shuffled_banks(SampleBank(black_box, samples=64, seed=3), 0) == []

@@ -32,8 +32,9 @@ from ganlens.probes.explain.preconditions import (
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
-from ganlens.randomness import torch_generator
+from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.randomised import randomised
 
 DISTANCES = (-2.0, -1.0, 1.0, 2.0)
 """How far latents are moved to measure agreement, in standard deviations."""
@@ -43,6 +44,9 @@ FAINT = 0.3
 
 FIRM = 0.5
 """Median agreement of the axes that survive from which the verdict is good."""
+
+SHUFFLES = 2
+"""Generators with shuffled weights in which the same directions must not do the same."""
 
 STRIP_LATENTS = 2
 
@@ -65,6 +69,8 @@ class _Trial:
         directions: what should move each axis.
         agreements: [j] of every axis, then their mean.
         on_random: [j] mean agreement of random directions that make the axis's claim.
+        on_shuffled: [j] mean agreement of the directions in generators with shuffled weights; None where none can
+            be made.
         correlations: [j] Pearson's, for those used to it.
         leaks, random_leaks: [j] share of the change of the sample that falls on other axes.
     """
@@ -72,6 +78,7 @@ class _Trial:
     directions: AxisDirections
     agreements: list[Estimate]
     on_random: list[float]
+    on_shuffled: list[float] | None
     correlations: list[float]
     leaks: list[float]
     random_leaks: list[float]
@@ -82,9 +89,12 @@ class _Trial:
 
     @property
     def survivors(self) -> list[int]:
-        """Axes whose direction beats random ones with the whole interval, and is not all but useless."""
-        each = enumerate(zip(self.agreements, self.on_random, strict=False))
-        return [j for j, (own, random) in each if own.low > random and own.value >= FAINT]
+        """Axes whose direction beats random ones, and itself in shuffled generators, with the whole interval, and
+        is not all but useless."""
+        shuffled = self.on_shuffled or self.on_random
+        bars = map(max, self.on_random, shuffled)
+        each = enumerate(zip(self.agreements, bars, strict=False))
+        return [j for j, (own, bar) in each if own.low > bar and own.value >= FAINT]
 
     @property
     def mean(self) -> Estimate:
@@ -121,12 +131,15 @@ class Axes(Probe):
         "the autoencoder must explain more of held-out samples than PCA of the same width; and an axis is "
         "believable only where its agreement is 0.3 or more and the whole interval lies above the mean "
         "agreement of random directions of the same length that make the same claim, each turned to the "
-        "side on which the regression says the axis rises. Verdict: good where at least half of the axes "
-        "survive with a median agreement of 0.5 or more, caution where any do, else not believable."
+        "side on which the regression says the axis rises, and above its own in generators with shuffled weights "
+        f"(mean of {SHUFFLES}; left out where a generator's weights can't be reached). Verdict: good where at "
+        "least half of the axes survive with a median agreement of 0.5 or more, caution where any do, "
+        "else not believable."
     )
     self_check: ClassVar[str] = (
         "An axis counts only where moving its direction shifts it as predicted, surely better than random "
-        "directions of the same length that make the same claim; not believable where none does."
+        "directions of the same length that make the same claim, and better than in generators with shuffled weights; "
+        "not believable where none does."
     )
     cost: ClassVar[str] = (
         "All of the audit's samples for the regression, about 5,000 of its own to try the directions, "
@@ -147,14 +160,20 @@ class Axes(Probe):
         guesses = random_directions(settings.random_directions, rows.shape[1], rng)
         distances = torch.tensor(DISTANCES, dtype=torch.float64)
         count = [min(settings.axes, space.width) for space in spaces]
+        shuffled = _shuffled_banks(bank, context.seed)
         with context.progress.task("Following directions", sum(count) + len(guesses)) as task:
             on_guesses = intervene(bank, spaces, scale, latents, guesses, distances)
             task.advance(len(guesses))
             trials = []
             for place, space in enumerate(spaces):
-                own = intervene(bank, (space,), scale, latents, fitted[place].unit[: count[place]], distances)
+                units = fitted[place].unit[: count[place]]
+                own, *without = (
+                    intervene(each, (space,), scale, latents, units, distances) for each in (bank, *shuffled)
+                )
                 resample = torch_generator(context.seed, self.name, "bootstrap")
-                trials.append(_trial(space, fitted[place], own, on_guesses.shifts[place], guesses, resample))
+                trials.append(
+                    _trial(space, fitted[place], own, without, on_guesses.shifts[place], guesses, resample)
+                )
                 task.advance(count[place])
         ours, theirs = trials
         gate = why_not_believable(bank.autoencoder)
@@ -178,23 +197,37 @@ class Axes(Probe):
         )
 
 
+def _shuffled_banks(bank: SampleBank, seed: int) -> list[SampleBank]:
+    """Of generators with the subject's parts and nothing learned; none where its weights can't be reached."""
+    subjects = [randomised(bank.subject, derive_seed(seed, "axes", "shuffled", n)) for n in range(SHUFFLES)]
+    return [
+        SampleBank(subject, samples=bank.size, seed=seed, device=bank.device, features=["raw"])
+        for subject in subjects
+        if subject is not None
+    ]
+
+
 def _trial(
     space: CodeSpace,
     directions: AxisDirections,
     own: Interventions,
+    without: list[Interventions],
     on_guesses: Tensor,
     guesses: Tensor,
     rng: torch.Generator,
 ) -> _Trial:
-    """Agreement of every direction tried in `own`, and of random ones [d, n, a, k] with its claim."""
+    """Agreement of every direction tried in `own`, and `without` what was learned, and of random ones [d, n, a, k]
+    with its claim."""
     shifts, count = own.shifts[0], len(own.shifts[0])
     on_axis = torch.stack([shifts[j, :, :, j] for j in range(count)], dim=-1)
     sides = (guesses @ directions.seen[:, :count]).sign()  # [d, j]
-    on_random, correlations, random_leaks = [], [], []
+    on_random, on_shuffled, correlations, random_leaks = [], [], [], []
     for j in range(count):
         predicted = own.distances * directions.slope[j]
         claims = [concordance(predicted, on_guesses[d, :, :, j] * sides[d, j]) for d in range(len(guesses))]
         on_random.append(float(torch.stack(claims).mean()))
+        kept = [concordance(predicted, tried.shifts[0][j, :, :, j]) for tried in without]
+        on_shuffled += [float(torch.stack(kept).mean())] if kept else []
         correlations.append(correlation(predicted.expand_as(on_axis[..., j]), on_axis[..., j]))
         random_leaks.append(
             sum(off_target_share(moved, j, space.effect) for moved in on_guesses) / len(on_guesses)
@@ -203,6 +236,7 @@ def _trial(
         directions,
         agreement(directions.slope[:count], on_axis, own.distances, rng),
         on_random,
+        on_shuffled or None,
         correlations,
         [off_target_share(shifts[j], j, space.effect) for j in range(count)],
         random_leaks,
@@ -331,6 +365,7 @@ def _table(trial: _Trial, space: CodeSpace) -> Table:
             round(float(trial.directions.slope[j]), 3),
             round(trial.agreements[j].value, 3),
             round(trial.on_random[j], 3),
+            "—" if trial.on_shuffled is None else round(trial.on_shuffled[j], 3),
             round(trial.correlations[j], 3),
             round(trial.leaks[j], 3),
             round(trial.random_leaks[j], 3),
@@ -339,10 +374,22 @@ def _table(trial: _Trial, space: CodeSpace) -> Table:
         for j in range(trial.count)
     )
     return Table(
-        ("axis", "effect", "slope", "agreement", "random", "correlation", "leakage", "random leakage", ""),
+        (
+            "axis",
+            "effect",
+            "slope",
+            "agreement",
+            "random",
+            "shuffled",
+            "correlation",
+            "leakage",
+            "random leakage",
+            "",
+        ),
         rows,
         "Effect: change of the decoded sample for a step of one standard deviation, as a share of the data's "
         "variance. Slope: predicted shift of the axis, "
-        "in standard deviations of the data, for one standard deviation of the latent. Correlation is "
+        "in standard deviations of the data, for one standard deviation of the latent. Shuffled: agreement of the "
+        "same direction in generators with shuffled weights. Correlation is "
         "Pearson's, which forgives a wrong size of the shift.",
     )
