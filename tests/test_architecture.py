@@ -11,13 +11,15 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 
-FLOOR = {"errors", "registry", "randomness", "progress", "storage"}
+FLOOR = {"errors", "registry", "randomness", "progress", "storage", "limits", "printable"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "randomness": set(),
-    "registry": {"errors"},
-    "storage": {"errors"},
+    "registry": {"errors", "printable"},
+    "limits": {"errors"},
+    "printable": set(),
+    "storage": {"errors", "limits", "printable"},
     "measures": {"errors"},
     "finding": FLOOR,
     "modality": FLOOR,
