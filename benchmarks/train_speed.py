@@ -94,7 +94,7 @@ def main() -> None:
     processes = find_processes("cpu")
     if config.precision == "auto":
         config = config.model_copy(update={"precision": native_precision(processes.device)})
-    state = initial_state(config, SHAPE, processes)
+    state = initial_state(config, SHAPE, processes.device)
     plain = textbook_loop(config, state, samples.tensor())
     ours = Stepper(config, state, samples, processes)
 

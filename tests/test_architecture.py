@@ -11,7 +11,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 
-FLOOR = {"errors", "registry", "randomness", "progress", "storage", "limits", "printable"}
+FLOOR = {
+    *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
+    *("disk", "owner", "partials"),
+}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
@@ -19,7 +22,10 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"errors", "printable"},
     "limits": {"errors"},
     "printable": set(),
-    "storage": {"errors", "limits", "printable"},
+    "owner": set(),
+    "partials": {"owner"},
+    "disk": {"errors", "printable"},
+    "storage": {"errors", "limits", "printable", "disk", "partials"},
     "measures": {"errors"},
     "finding": FLOOR,
     "modality": FLOOR,

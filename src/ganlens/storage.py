@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,68 +14,79 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
+from ganlens.partials import partial_names, remove
+from ganlens.partials import sweep as sweep
 
 M = TypeVar("M", bound=BaseModel)
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; when the block ends well it becomes `path`, when it fails it is removed.
 
-    The block may make a file or a folder at the temporary name. A folder that is already at `path` is replaced.
+    The block may make a file or a folder at the temporary name. A folder that is already at `path` is replaced: at
+    every moment either the old one or the new one is whole, under its own name or under one that `sweep` puts back.
 
     Raises:
         UserError: the disk is full or the place can't be written; what was at `path` is untouched.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial, old = partial_names(path)
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            if partial.is_dir():
+                _put_folder(partial, path, old)
+            else:
+                partial.replace(path)
+        except BaseException:
+            remove(partial)
+            raise
+
+
+def _put_folder(partial: Path, path: Path, old: Path) -> None:
+    """Give a whole folder its name; what has that name goes, if the renaming succeeds."""
+    if not path.is_dir():
+        partial.rename(path)
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        if partial.is_dir() and path.exists():
-            old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old.partial")
-            path.rename(old)
-            partial.rename(path)
-            shutil.rmtree(old)
-        else:
-            partial.replace(path)
-    except BaseException as error:
-        _remove(partial)
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise UserError(
-                f"no space left to write {path}: free some space and run the same command again"
-            ) from error
-        if isinstance(error, PermissionError):
-            raise UserError(f"{path} can't be written: {error.strerror}; choose another folder") from error
+        path.rename(old)
+        partial.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise
+    remove(old)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all (flushed to disk before the rename).
+
+    Raises:
+        UserError: the disk is full or the place can't be written.
+    """
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all (UTF-8, flushed to disk before the rename)."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a text file in UTF-8, as `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def append_text(path: Path, text: str) -> None:
     """Add to the end of a text file.
 
     Raises:
-        UserError: the disk is full.
+        UserError: the disk is full, or the file can't be written.
     """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise UserError(
-                f"no space left to write {path}: free some space and go on with --resume"
-            ) from error
-        raise
+    with disk_errors(path, again="go on with --resume"), Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -118,19 +126,31 @@ def read_model(path: Path, model: type[M]) -> M:
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write named tensors as one safetensors file, whole or not at all."""
+    """Write named tensors as one safetensors file, whole or not at all.
+
+    Raises:
+        UserError: the disk is full or the place can't be written.
+    """
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as partial:
+        with partial.open(
+            "wb"
+        ) as file:  # as readable for others as every new file is; safetensors makes it 0600
+            mode = os.fstat(file.fileno()).st_mode & 0o777
         try:
-            save_file(ready, partial, metadata=dict(metadata or {}))
+            # Empty metadata beside no tensors would make a file that can't be read back.
+            save_file(ready, partial, metadata=dict(metadata) if metadata else None)
         except SafetensorError as error:
-            if "No space left" in str(error) or "os error 28" in str(error):
-                raise OSError(errno.ENOSPC, "No space left on device") from error
+            if (refused := as_os_error(error)) is not None:
+                raise refused from error
             raise
+        partial.chmod(mode)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file.
+    """Read a safetensors file. One without tensors is an empty state.
 
     Raises:
         UserError: the file is missing, cut short or no safetensors file.
@@ -141,11 +161,17 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
     except SafetensorError as error:
+        if _holds_no_tensors(Path(path)):
+            return {}
         raise UserError(f"{path} is not a whole safetensors file ({error}); it was cut or damaged") from error
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _holds_no_tensors(path: Path) -> bool:
+    """Whether it is the file without tensors that versions before 0.2 wrote, whose header is not whole JSON."""
+    if path.stat().st_size > 64:
+        return False
+    content = path.read_bytes()
+    return (
+        content[8:].strip() == b'{},"__metadata__":{}}'
+        and int.from_bytes(content[:8], "little") == len(content) - 8
+    )

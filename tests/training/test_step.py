@@ -34,7 +34,7 @@ def prepare(*overrides: str, samples: SampleArray = POINTS) -> tuple[Stepper, Tr
     preset, tiny = ("points", TINY) if samples is POINTS else ("small", TINY_IMAGES)
     config = resolve_config("test", preset, overrides=[*tiny, *overrides])
     processes = find_processes("cpu")
-    state = initial_state(config, samples.sample_shape, processes)
+    state = initial_state(config, samples.sample_shape, processes.device)
     return Stepper(config, state, samples, processes), state, config
 
 
@@ -160,7 +160,7 @@ def test_every_loss_trains_d_to_tell_and_g_to_follow(loss):
                    "generator_optimiser.learning_rate=0.01", "discriminator_optimiser.learning_rate=0.01"],
     )  # fmt: skip
     processes = find_processes("cpu")
-    state = initial_state(config, (2,), processes)
+    state = initial_state(config, (2,), processes.device)
     stepper = Stepper(config, state, samples, processes)
     z = state.generator.sample_latent(200, rng=torch.Generator().manual_seed(0))
     before = (state.generator(z).detach().mean(0) - 3).norm()

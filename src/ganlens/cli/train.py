@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,7 +90,10 @@ def train(
       ganlens train digits --dry-run                        [dim]see every setting[/dim]
     """
     from ganlens import training
+    from ganlens.cli.launch import start_all_processes
     from ganlens.cli.progress import RichProgress
+    from ganlens.training.peers import ToldElsewhere
+    from ganlens.training.processes import is_main_process
 
     if data is None and not resume:
         raise UserError(
@@ -103,20 +105,24 @@ def train(
     if dry_run:
         _print_configuration(data, preset, out, seed, overrides, resume)
         return
-    run = training.train(
-        data,
-        out=out or _free_folder(str(data), preset),
-        preset=preset,
-        steps=steps,
-        images=images,
-        minutes=minutes,
-        seed=seed,
-        resume=resume,
-        overrides=overrides,
-        device=device,
-        progress=RichProgress(),
-    )
-    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+    start_all_processes()
+    try:
+        run = training.train(
+            data,
+            out=out or _free_folder(str(data), preset),
+            preset=preset,
+            steps=steps,
+            images=images,
+            minutes=minutes,
+            seed=seed,
+            resume=resume,
+            overrides=overrides,
+            device=device,
+            progress=RichProgress(),
+        )
+    except ToldElsewhere:
+        raise SystemExit(2) from None  # another process says why
+    if is_main_process():  # of several processes one talks
         _report(run)
     if run.stopped_because == "interrupted":
         raise SystemExit(130)

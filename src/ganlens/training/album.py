@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
@@ -32,8 +33,10 @@ class Album:
         latents = generator.sample_latent(self._count, rng=torch_generator(self._seed, "album"))
         samples = generator(latents.to(device)).float().cpu()
         path = self._folder / f"{images:010d}.png"
-        with storage.replacing(path) as partial:
-            self._modality.picture(samples).save(partial, format="PNG")
+        # In memory first: what the picture library says of a full disk does not name the disk.
+        content = io.BytesIO()
+        self._modality.picture(samples).save(content, format="PNG")
+        storage.write_bytes(path, content.getvalue())
         return path
 
     def animate(self) -> Path | None:
@@ -47,9 +50,10 @@ class Album:
             with Image.open(path) as image:
                 frames.append(image.convert("P", palette=Image.Palette.ADAPTIVE))
         target = self._folder / "progress.gif"
-        with storage.replacing(target) as partial:
-            durations = [150] * (len(frames) - 1) + [2000]
-            frames[0].save(
-                partial, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
-            )
+        durations = [150] * (len(frames) - 1) + [2000]
+        content = io.BytesIO()
+        frames[0].save(
+            content, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
+        )
+        storage.write_bytes(target, content.getvalue())
         return target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from ganlens import storage
 from ganlens.errors import UserError
+from ganlens.partials import discard
 from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 
 STATE = "state.json"
+_STEP = re.compile(r"[0-9]{8,18}")
 
 
 class Progressed(BaseModel):
@@ -30,8 +32,13 @@ class Progressed(BaseModel):
 
 
 def save_checkpoint(folder: Path, state: TrainingState, memory: Memory) -> Path:
-    """Write `<folder>/<step, 8 digits>/`. Returns it."""
+    """Write `<folder>/<step, 8 digits>/`, unless it is there already. Returns it.
+
+    A step is a function of the run, so what is there is the same; and what isn't replaced can't be lost on the way.
+    """
     path = folder / f"{state.step:08d}"
+    if (path / STATE).is_file():
+        return path
     with storage.replacing(path) as partial:
         partial.mkdir(parents=True)
         for name, module in state.modules().items():
@@ -82,14 +89,14 @@ def checkpoints(folder: Path) -> list[Path]:
     """All whole checkpoints below a run's `checkpoints/`, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.name.isdigit() and (p / STATE).is_file())
+    return sorted(p for p in folder.iterdir() if _STEP.fullmatch(p.name) and (p / STATE).is_file())
 
 
 def forget_old(folder: Path, keep: int, best: int | None) -> None:
     """Delete all but the latest `keep` checkpoints and the one of step `best`."""
     for path in checkpoints(folder)[:-keep]:
         if int(path.name) != best:
-            shutil.rmtree(path)
+            discard(path)
 
 
 def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ganlens import storage
 from ganlens.config import RunConfig, flatten
+from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.training.run_folder import METRICS, read_metrics
 
@@ -17,13 +19,16 @@ class Journal:
     """Appends records to a run's `metrics.jsonl` and passes their numbers to the trackers.
 
     Args:
-        step: records of later steps, left by a run that went on past its last checkpoint, are dropped.
+        step: of the checkpoint that is gone on from; None in a new run, whose journal begins empty. Records that the
+            uninterrupted run would not have are dropped: of later steps, left by a run that went on past its last
+            checkpoint, and what only stopping wrote (its end, and an evaluation that was not due).
     """
 
-    def __init__(self, folder: Path, config: RunConfig, step: int) -> None:
+    def __init__(self, folder: Path, config: RunConfig, step: int | None) -> None:
         self._path = folder / METRICS
-        kept = [record for record in read_metrics(folder) if record["step"] <= step]
+        kept = [] if step is None else [r for r in read_metrics(folder) if _lasts(r, step)]
         storage.write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
+        self._seen = {(record["kind"], record["step"]) for record in kept}
         self._accelerator = _open_trackers(folder, config) if config.trackers else None
 
     def write(self, kind: str, step: int, images: int, **values: Any) -> None:
@@ -33,6 +38,15 @@ class Journal:
         if self._accelerator is not None:
             numbers = {f"{kind}/{k}": v for k, v in flatten(values) if isinstance(v, (int, float))}
             self._accelerator.log(numbers, step=step)
+
+    def has(self, kind: str, step: int | None = None) -> bool:
+        """Whether a record of that kind (and of that step) was there when the run was taken up."""
+        return any(seen == kind and step in (None, at) for seen, at in self._seen)
+
+    def settle(self) -> None:
+        """See that every line so far is on the disk."""
+        with disk_errors(self._path, again="go on with --resume"), self._path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """End the trackers."""
@@ -65,3 +79,9 @@ def _open_trackers(folder: Path, config: RunConfig) -> Any:
         "ganlens", config=simple, init_kwargs={"wandb": {"dir": str(folder), "name": folder.name}}
     )
     return accelerator
+
+
+def _lasts(record: dict[str, Any], step: int) -> bool:
+    """Whether the run that never stopped at `step` would have written the record by then."""
+    by_stopping = record["kind"] == "end" or (record["kind"] == "evaluation" and not record.get("scheduled"))
+    return int(record["step"]) <= step and not by_stopping

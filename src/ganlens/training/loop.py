@@ -7,22 +7,25 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
+from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Progress, Silent, Task
 from ganlens.training.checkpoint import checkpoints, load_checkpoint
 from ganlens.training.goal import Goal
-from ganlens.training.journal import require_trackers
+from ganlens.training.lock import training_alone
 from ganlens.training.memory import Memory
+from ganlens.training.peers import PeerLost
 from ganlens.training.processes import Processes, find_processes
 from ganlens.training.recorder import LOG_STEPS, Bystander, Recorder, Recording
 from ganlens.training.run_folder import Run
 from ganlens.training.setup import (
     new_run,
     refuse_foreign_folder,
+    refuse_lonely_batch,
     refuse_other_conditions,
     resumed_run,
 )
@@ -62,35 +65,67 @@ def train(
         TrainingStopped: a loss or gradient is no longer finite; the last good checkpoint is named.
     """
     out, progress = Path(out), progress or Silent()
+    if not resume and data is None:
+        raise UserError("which data? for instance: ganlens train digits")
     processes = find_processes(device)
     if not processes.is_main:
         progress = Silent()
-    if not resume and data is None:
-        raise UserError("which data? for instance: ganlens train digits")
-    if resume:
-        config, dataset = resumed_run(out, data, preset, seed, overrides, processes, progress)
-    else:
+    with ExitStack() as held:
+        held.callback(processes.leave)
+        try:
+            with processes.agreeing():
+                if processes.is_main:
+                    _enter(out, resume, held)
+            with processes.agreeing():
+                if resume:
+                    config, dataset = resumed_run(out, data, preset, seed, overrides, processes, progress)
+                else:
+                    config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
+                state, memory = initial_state(config, dataset.sample_shape, processes.device), Memory()
+                refuse_lonely_batch(config, state)
+                if resume:
+                    warning = refuse_other_conditions(out, dataset, processes)
+                    memory = load_checkpoint(checkpoints(out / "checkpoints")[-1], state)
+                    if warning is not None:
+                        progress.warn(warning)
+            for module in state.modules().values():
+                processes.broadcast(module)
+            for note in dataset.notes:
+                progress.say(note)
+            with processes.agreeing():
+                recording: Recording = (
+                    Recorder(out, config, dataset, state, memory, processes, progress, resumed=resume)
+                    if processes.is_main
+                    else Bystander()
+                )
+            stepper = Stepper(config, state, dataset.train.samples, processes)
+            given = steps is not None or images is not None or minutes is not None
+            goal = Goal(steps, images, minutes) if given else Goal(images=config.images)
+            return _Session(out, config, state, stepper, recording, processes, progress).run(goal)
+        except PeerLost as error:
+            raise TrainingStopped(f"{error}, so this training ends. {_how_to_go_on(out)}") from error
+
+
+def _enter(out: Path, resume: bool, held: ExitStack) -> None:
+    """Take the run folder for this training, and clear away what a killed one left half-written there.
+
+    Raises:
+        UserError: another trains there, or it holds something that a new run must not write over.
+    """
+    if resume and not out.is_dir():
+        return  # what is said of it makes no folder
+    held.enter_context(training_alone(out))
+    storage.sweep(out)
+    if not resume:
         refuse_foreign_folder(out)
-        processes.wait()  # none may write before all have looked
-        config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
-    require_trackers(config)
-    state = initial_state(config, dataset.sample_shape, processes)
-    memory = Memory()
-    if resume:
-        refuse_other_conditions(out, dataset, processes.count)
-        memory = load_checkpoint(checkpoints(out / "checkpoints")[-1], state)
-    for note in dataset.notes:
-        progress.say(note)
-    recording: Recording = (
-        Recorder(out, config, dataset, state, memory, processes, progress, resumed=resume)
-        if processes.is_main
-        else Bystander()
-    )
-    processes.wait()  # until the folder is there
-    stepper = Stepper(config, state, dataset.train.samples, processes)
-    given = steps is not None or images is not None or minutes is not None
-    goal = Goal(steps, images, minutes) if given else Goal(images=config.images)
-    return _Session(out, config, state, stepper, recording, processes, progress).run(goal)
+
+
+def _how_to_go_on(out: Path) -> str:
+    saved = checkpoints(out / "checkpoints")
+    if not saved:
+        return "No checkpoint had been written yet: start it again"
+    command = f"ganlens train --out {shlex.quote(str(out))} --resume"
+    return f"The last checkpoint is {saved[-1]}; go on, in as many processes, with: {command}"
 
 
 class _Session:
@@ -115,17 +150,20 @@ class _Session:
         """Step until the goal, looking and saving on the way. What is saved last is where a resume goes on."""
         state, recording = self.state, self.recording
         try:
-            recording.begin()
+            with self.processes.busy():
+                recording.begin()
             before = state.step
             with self.progress.task("training", 1) as bar, _interrupts() as interrupted:
                 reason = self._loop(goal, bar, interrupted)
-                recording.save()
-                if reason == "interrupted":
-                    go_on = f"ganlens train --out {shlex.quote(str(self.out))} --resume"
-                    self.progress.say(f"Interrupted: saved at step {state.step:,}. Go on with: {go_on}")
-                if state.step == before or not self._crossed(self.config.evaluation.every):
-                    recording.look(scheduled=False)
-            recording.end(reason)
+                with self.processes.busy():
+                    recording.save()
+                    if reason == "interrupted":
+                        go_on = f"ganlens train --out {shlex.quote(str(self.out))} --resume"
+                        self.progress.say(f"Interrupted: saved at step {state.step:,}. Go on with: {go_on}")
+                    if state.step == before or not self._crossed(self.config.evaluation.every):
+                        recording.look(scheduled=False)
+            with self.processes.busy():
+                recording.end(reason)
             self.processes.wait()  # the main process evaluates last; the others must not take the group down before
         finally:
             recording.close()
@@ -134,10 +172,12 @@ class _Session:
     def _loop(self, goal: Goal, bar: Task, interrupted: threading.Event) -> str:
         evaluate_every, save_every = self.config.evaluation.every, self.config.checkpoint.every
         every_step = self.processes.device.type == "cpu"
-        done = 0.0
+        compiles, done = self.config.compile, 0.0  # the first step does, which can take any time
         reason = self._why_stop(goal, interrupted)
         while reason is None:
-            self._pending.append(self.stepper.run())
+            with self.processes.busy() if compiles else nullcontext():
+                self._pending.append(self.stepper.run())
+            compiles = False
             bar.advance(goal.share(self.state) - done)
             done = goal.share(self.state)
             look, save = self._crossed(evaluate_every), self._crossed(save_every)
@@ -147,14 +187,16 @@ class _Session:
             self._flush()
             reason = self._why_stop(goal, interrupted)
             if look:
-                self.recording.look(scheduled=True)
+                with self.processes.busy():
+                    self.recording.look(scheduled=True)
                 bar.note(self.recording.one_line)
                 (out_of_patience,) = self.processes.any(self.recording.out_of_patience)
                 if out_of_patience and reason is None:
                     patience = self.config.evaluation.patience
                     reason = f"no better {self.config.evaluation.metric} in {patience} evaluations"
             if save:
-                self.recording.save()
+                with self.processes.busy():
+                    self.recording.save()
         return reason
 
     def _why_stop(self, goal: Goal, interrupted: threading.Event) -> str | None:

@@ -49,6 +49,7 @@ class Memory(BaseModel):
         best, best_step: value and step of the best scheduled evaluation; since_best: how many came after it.
         seconds: of training so far.
         since_look: averages of the steps' terms since the last scheduled evaluation.
+        since_line: the same since the last line of the journal.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,3 +61,4 @@ class Memory(BaseModel):
     seconds: float = 0.0
     watch: WatchMemory = Field(default_factory=WatchMemory)
     since_look: Averages = Field(default_factory=Averages)
+    since_line: Averages = Field(default_factory=Averages)

@@ -15,9 +15,9 @@ from ganlens.training.album import Album
 from ganlens.training.checkpoint import forget_old, save_checkpoint
 from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
 from ganlens.training.journal import Journal
-from ganlens.training.memory import Averages, Memory
+from ganlens.training.memory import Memory
 from ganlens.training.processes import Processes
-from ganlens.training.run_folder import CONFIG, RUN, RunFacts
+from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by
 from ganlens.training.state import TrainingState
 from ganlens.training.watch import Signals, Watch
 
@@ -115,21 +115,22 @@ class Recorder:
                 data_fingerprint=dataset.fingerprint(),
                 processes=processes.count,
                 modality=dataset.modality.name,
+                computed_by=computed_by(processes.device),
             )
             storage.write_json(out / RUN, facts.model_dump(mode="json"))
         storage.write_text(out / CONFIG, config.to_yaml())
-        self._journal = Journal(out, config, state.step)
+        self._journal = Journal(out, config, state.step if resumed else None)
         self._album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
         self._watch = Watch(config.watch, memory.watch)
         self._alarms: list[str] = []
         self._last: Evaluation | None = None
-        self._since_line = Averages()
         self._started = time.perf_counter()
         self._spent_before = memory.seconds
 
     def begin(self) -> None:
         """A run that is stopped at once can go on, and its pictures begin with noise."""
-        self.note("start", floor=as_record(self._evaluator.floor), space=self._evaluator.space)
+        if not self._journal.has("start"):
+            self.note("start", floor=as_record(self._evaluator.floor), space=self._evaluator.space)
         if self._state.step == 0:
             self.save()
             self._album.draw(self._state.average, 0, self._device)
@@ -137,15 +138,15 @@ class Recorder:
     def terms(self, step: int, values: Mapping[str, float]) -> None:
         """One step's terms, all finite; writes a line when one is due."""
         self._memory.since_look.add(values)
-        self._since_line.add(values)
+        self._memory.since_line.add(values)
         if step % LOG_STEPS:
             return
         rates = {
             "generator": self._state.generator_optimiser.param_groups[0]["lr"],
             "discriminator": self._state.discriminator_optimiser.param_groups[0]["lr"],
         }
-        means = {name: round(value, 6) for name, value in self._since_line.means().items()}
-        self._since_line.clear()
+        means = {name: round(value, 6) for name, value in self._memory.since_line.means().items()}
+        self._memory.since_line.clear()
         self.note("step", terms=means, learning_rate=rates)
 
     def note(self, kind: str, **values: Any) -> None:
@@ -158,7 +159,8 @@ class Recorder:
         """Evaluate, draw, warn. Only scheduled looks are remembered, so that where a run stops changes nothing."""
         self._last = self._evaluator.evaluate(self._state.average)
         self._album.draw(self._state.average, self._state.images, self._device)
-        self.note("evaluation", scheduled=scheduled, **as_record(self._last), space=self._evaluator.space)
+        if scheduled or not self._journal.has("evaluation", self._state.step):
+            self.note("evaluation", scheduled=scheduled, **as_record(self._last), space=self._evaluator.space)
         if scheduled:
             self._warn(self._last)
             self._memory.evaluations += 1
@@ -168,6 +170,7 @@ class Recorder:
     def save(self) -> None:
         """A checkpoint; older ones that nobody needs go."""
         self._memory.seconds = self._spent()
+        self._journal.settle()  # no checkpoint is on the disk before the lines that lead to it
         save_checkpoint(self._out / "checkpoints", self._state, self._memory)
         forget_old(self._out / "checkpoints", self._config.checkpoint.keep, self._memory.best_step)
 

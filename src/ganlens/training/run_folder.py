@@ -24,6 +24,42 @@ if TYPE_CHECKING:
     from ganlens.subject import Subject
 
 CONFIG, METRICS, RUN = "config.yaml", "metrics.jsonl", "run.json"
+_TRIES = 5
+
+
+class ComputedBy(BaseModel):
+    """What rounding depends on: the same seed gives the same weights bit for bit only where all of it is the same.
+
+    Attributes:
+        threads: among which torch divides its sums.
+        torch: its version.
+        device: what computed, e.g. "cpu (AVX512)", "cuda (NVIDIA H100)".
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    threads: int
+    torch: str
+    device: str
+
+    def differences(self, now: ComputedBy) -> list[str]:
+        """What is not as it was, as "threads: 1 → 2"; threads don't matter on a GPU."""
+        before, after = vars(self), vars(now)
+        return [
+            f"{name}: {before[name]} → {after[name]}"
+            for name in before
+            if before[name] != after[name] and (name != "threads" or now.device.startswith("cpu"))
+        ]
+
+
+def computed_by(device: torch.device) -> ComputedBy:
+    """This process, on that device."""
+    if device.type == "cpu":
+        kind = torch.backends.cpu.get_cpu_capability()
+    else:
+        kind = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    name = f"{device.type} ({kind})" if kind else device.type
+    return ComputedBy(threads=torch.get_num_threads(), torch=torch.__version__, device=name)
 
 
 class RunFacts(BaseModel):
@@ -33,6 +69,7 @@ class RunFacts(BaseModel):
         sample_shape: as trained, without the batch.
         data_fingerprint: of the samples and their split.
         processes: how many shared each batch.
+        computed_by: what began it; None in runs from before this was noted.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,6 +78,7 @@ class RunFacts(BaseModel):
     data_fingerprint: str
     processes: int = 1
     modality: str
+    computed_by: ComputedBy | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +154,20 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
         UserError: it is no run folder, it has no checkpoint (of that step), or the checkpoint is damaged.
     """
     folder = Path(folder)
-    config = load_config(folder / CONFIG)
-    path = _choose(folder, step)
+    for _ in range(_TRIES):
+        config = load_config(folder / CONFIG)
+        path = _choose(folder, step)
+        try:
+            return _read_run(folder, config, path, device)
+        except UserError:
+            if path.exists():
+                raise  # else the run is still training, and has just put better ones in its place
+    raise UserError(
+        f"{folder}: its checkpoints change faster than they can be read; wait until it is trained"
+    )
+
+
+def _read_run(folder: Path, config: RunConfig, path: Path, device: str) -> TrainedRun:
     shape = read_model(folder / RUN, RunFacts).sample_shape
     generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
     discriminator = build_discriminator(
@@ -138,16 +188,23 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Every whole record of a run's `metrics.jsonl`, oldest first; a last line that was cut is left out."""
+    """Every whole record of a run's `metrics.jsonl`, oldest first; what follows a line that was cut is left out."""
     path = Path(folder) / METRICS
     if not path.is_file():
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    records: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines():
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not (
+            isinstance(record, dict)
+            and isinstance(record.get("kind"), str)
+            and isinstance(record.get("step"), int)
+        ):
+            break
+        records.append(record)
     return records
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from torch import nn
 
 from ganlens import storage
 from ganlens.config import (
@@ -11,15 +15,28 @@ from ganlens.config import (
     apply_overrides,
     differences,
     load_config,
+    presets,
     resolve_config,
     validate_config,
 )
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
+from ganlens.partials import is_partial
+from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.training.checkpoint import checkpoints
+from ganlens.training.journal import require_trackers
+from ganlens.training.lock import LOCK
 from ganlens.training.processes import Processes, native_precision
-from ganlens.training.run_folder import CONFIG, RUN, RunFacts, open_data
+from ganlens.training.run_folder import CONFIG, METRICS, RUN, RunFacts, computed_by, open_data, read_metrics
+from ganlens.training.state import TrainingState
+
+FEWEST = 2
+"""Samples on either side without which nothing can be compared."""
+_FILES = (CONFIG, METRICS, RUN, LOCK)
+_FOLDERS = ("checkpoints", "samples")
+_UNTOUCHED = ("instruments", "trackers", "wandb")
+"""What a start writes before its first checkpoint, or has empty by then; in the last, nothing is ever written over."""
 
 
 def new_run(
@@ -33,14 +50,14 @@ def new_run(
     """The configuration and the data of a new run.
 
     Raises:
-        UserError: the data, the preset or an override can't be used, or the data don't fill a batch.
+        UserError: the data, the preset or an override can't be used, or the data are too few.
     """
     config, dataset = _new_config(data, preset, seed, overrides, progress)
     if config.precision == "auto":
         config = config.model_copy(update={"precision": native_precision(processes.device)})
     if dataset is None:
         dataset = open_data(config, progress)
-    _refuse_large_batch(config, dataset, processes.count)
+    refuse_few_samples(config, dataset, processes.count)
     return config, dataset
 
 
@@ -59,8 +76,9 @@ def resumed_run(
         UserError: as `resumed_config`, or the data can't be read.
     """
     config = resumed_config(out, data, preset, seed, overrides)
+    require_trackers(config)
     dataset = open_data(config, progress)
-    _refuse_large_batch(config, dataset, processes.count)
+    refuse_few_samples(config, dataset, processes.count)
     return config, dataset
 
 
@@ -79,9 +97,7 @@ def _new_config(
     data: str, preset: str | None, seed: int, overrides: Sequence[str], progress: Progress
 ) -> tuple[RunConfig, Dataset | None]:
     """Also the data, where they had to be opened and are as the configuration wants them."""
-    asked: dict[str, object] = apply_overrides({"data": {}}, [o for o in overrides if o.startswith("data.")])[
-        "data"
-    ]
+    asked = _checked_before_reading(data, preset, seed, overrides)
     dataset = None
     if preset is None or "size" not in asked:
         dataset = open_dataset(data, progress=progress, **asked)
@@ -95,6 +111,37 @@ def _new_config(
     return config, dataset if given.keys() <= asked.keys() else None  # a preset can bring options of its own
 
 
+def _checked_before_reading(
+    data: str, preset: str | None, seed: int, overrides: Sequence[str]
+) -> dict[str, object]:
+    """The options for reading the data that the overrides give, once all that can be known without the data is.
+
+    Raises:
+        UserError: an override is wrong whatever the data are: with the preset given or, where the data's shape
+            chooses it, with every one that it may choose.
+    """
+    fault = None
+    for name in [preset] if preset is not None else list(presets()):
+        try:
+            config = resolve_config(data, name, seed=seed, overrides=overrides)
+            require_trackers(config)
+            break
+        except UserError as error:
+            fault = fault or error
+    else:
+        raise fault or UserError("there are no presets")
+    if config.data.name != data:
+        raise UserError(
+            f"--set data.name={config.data.name}: the data are named as DATA, which is {data}; leave one of them out"
+        )
+    keys = {override.partition("=")[0].strip() for override in overrides}
+    return {
+        name: value
+        for name, value in config.data.model_dump(exclude={"name"}).items()
+        if f"data.{name}" in keys
+    }
+
+
 def resumed_config(
     out: Path, data: str | None, preset: str | None, seed: int | None, overrides: Sequence[str]
 ) -> RunConfig:
@@ -104,7 +151,7 @@ def resumed_config(
         UserError: there is no checkpoint, or something differs; every difference is named.
     """
     if not checkpoints(out / "checkpoints"):
-        raise UserError(f"--resume: {out} has no checkpoint to go on from; leave --resume out to start there")
+        raise UserError(_how_to_start(out, data))
     before = load_config(out / CONFIG)
     values = before.model_dump(mode="json")
     if data is not None:
@@ -124,39 +171,148 @@ def resumed_config(
 
 
 def refuse_foreign_folder(out: Path) -> None:
-    """A new run starts in an empty folder.
+    """A new run starts in a folder that is new or empty, or where a start was stopped before its first checkpoint.
 
     Raises:
-        UserError: `out` is a file or holds something.
+        UserError: `out` is a file or holds something else.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out: {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()):
-        hint = "add --resume to go on with the run in it, or " if checkpoints(out / "checkpoints") else ""
-        raise UserError(f"--out: {out} is not empty; {hint}name another folder")
+    if (kept := _what_is_kept(out)) is None:
+        return
+    if checkpoints(out / "checkpoints"):
+        raise UserError(
+            f"--out: {out} is not empty; add --resume to go on with the run in it, or name another folder"
+        )
+    raise UserError(f"--out: {out} is not empty; name another folder (it holds {printable(kept)})")
 
 
-def refuse_other_conditions(out: Path, dataset: Dataset, processes: int) -> None:
+def _what_is_kept(out: Path) -> str | None:
+    """Something in a folder that a new run must not write over, or None: what a start leaves that was stopped before
+    its first checkpoint is nothing to keep."""
+    if not out.is_dir():
+        return None
+    for path in sorted(out.iterdir()):
+        if path.name in _FILES and path.is_file():
+            if path.name == METRICS and any(record["step"] > 0 for record in read_metrics(out)):
+                return path.name
+        elif path.name in _FOLDERS and path.is_dir():
+            if inside := [p for p in sorted(path.iterdir()) if not is_partial(p)]:
+                return f"{path.name}/{inside[0].name}"
+        elif path.name in _UNTOUCHED and path.is_dir():
+            continue
+        elif not is_partial(path):
+            return path.name
+    return None
+
+
+def _how_to_start(out: Path, data: str | None) -> str:
+    said = f"--resume: {out} has no checkpoint to go on from; "
+    if (kept := _what_is_kept(out)) is not None:
+        return (
+            f"{said}it holds {printable(kept)}, so start in another folder: ganlens train DATA --out FOLDER"
+        )
+    if data is None:
+        with suppress(UserError):  # that of the start that was stopped, where it had come to write it
+            data = load_config(out / CONFIG).data.name
+    words = shlex.join(["ganlens", "train", *([data] if data else []), "--out", str(out)])
+    words = words if data else words.replace("train", "train DATA", 1)
+    return f"{said}leave --resume out to start there, with the settings wanted: {printable(words)}"
+
+
+def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -> str | None:
     """A resumed run goes on with the samples, and in as many processes, as it began with.
+
+    Returns:
+        What else differs and makes other rounding, as a warning; None when nothing does.
 
     Raises:
         UserError: the samples or their split have changed, or the number of processes has.
     """
     facts = storage.read_model(out / RUN, RunFacts)
-    if facts.processes != processes:
-        raise UserError(
-            f"--resume: {out} was trained in {facts.processes} processes, not {processes}; batches would differ"
-        )
+    if facts.processes != processes.count:
+        were = f"{facts.processes} process{'es' if facts.processes > 1 else ''}"
+        raise UserError(f"--resume: {out} was trained in {were}, not {processes.count}; batches would differ")
     if facts.data_fingerprint != dataset.fingerprint():
         raise UserError(
             f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
         )
+    now = computed_by(processes.device)
+    if facts.computed_by is None or not (changed := facts.computed_by.differences(now)):
+        return None
+    return (
+        f"this run began under other conditions ({', '.join(changed)}): what it computes from here on differs by "
+        "rounding, which grows, from the run that never stopped"
+    )
 
 
-def _refuse_large_batch(config: RunConfig, dataset: Dataset, processes: int) -> None:
-    needed = config.batch * processes
-    if needed > len(dataset.train):
+def refuse_few_samples(config: RunConfig, dataset: Dataset, processes: int) -> None:
+    """See that there are enough samples to fill a batch and to be judged by.
+
+    Raises:
+        UserError: there are not; the message says what would do.
+    """
+    trained, held_out = len(dataset.train), len(dataset.held_out)
+    if held_out < FEWEST or trained < FEWEST:
         raise UserError(
-            f"batch={needed} is larger than the {len(dataset.train)} training samples of {dataset.name}; "
-            f"take a smaller one, e.g. --set batch={max(1, len(dataset.train) // 4)}"
+            f"{dataset.name}: {_counted(trained)} to train on and {_counted(held_out)} held out; an evaluation needs "
+            f"{FEWEST} or more of each. Give more samples, or another share to hold out, e.g. --set data.held_out=0.5"
         )
+    needed = config.batch * processes
+    if needed > trained:
+        pieces = config.accumulate * config.objective.pack
+        least = pieces * (2 if "batch" in _norms(config) else 1)
+        fitting = max(least, trained // 4 // processes // pieces * pieces)
+        if fitting * processes > trained:
+            raise UserError(
+                f"batch={needed} is larger than the {trained} training samples of {dataset.name}, and with "
+                f"{_settings_of(config, processes)} it takes {least * processes} or more; give more samples, or take "
+                "less of these"
+            )
+        shared = f" ({config.batch} in each of {processes} processes)" if processes > 1 else ""
+        raise UserError(
+            f"batch={needed}{shared} is larger than the {trained} training samples of {dataset.name}; "
+            f"take a smaller one, e.g. --set batch={fitting}"
+        )
+
+
+def refuse_lonely_batch(config: RunConfig, state: TrainingState) -> None:
+    """See that every layer that normalises over the batch is given two samples or more at a time.
+
+    Raises:
+        UserError: one would be given a single sample, from which no spread can be computed.
+    """
+    pieces = config.accumulate
+    for network, at_once in (
+        ("generator", config.batch // pieces),
+        ("discriminator", config.batch // pieces // config.objective.pack),
+    ):
+        # Layers for pictures also normalise over the pixels, and do so with a single one.
+        flat = any(isinstance(m, nn.BatchNorm1d) for m in state.modules()[network].modules())
+        if at_once < 2 and flat:
+            per = pieces * (config.objective.pack if network == "discriminator" else 1)
+            raise UserError(
+                f"batch={config.batch}: the {network} normalises over the batch and would be given one sample at a "
+                f"time, from which no spread can be computed; take --set batch={2 * per} or more, or "
+                f"--set {network}.norm=layer"
+            )
+
+
+def _norms(config: RunConfig) -> set[str]:
+    """How the two networks normalise; "auto" can mean the batch."""
+    norms = {str(getattr(network, "norm", "none")) for network in (config.generator, config.discriminator)}
+    return {"batch" if norm == "auto" else norm for norm in norms}
+
+
+def _settings_of(config: RunConfig, processes: int) -> str:
+    settings = {
+        "accumulate": config.accumulate,
+        "objective.pack": config.objective.pack,
+        "processes": processes,
+    }
+    named = [f"{name}={value}" for name, value in settings.items() if value > 1]
+    return ", ".join(named) or "a norm over the batch"
+
+
+def _counted(count: int) -> str:
+    return f"{count} sample{'' if count == 1 else 's'}"

@@ -10,7 +10,6 @@ from torch import nn
 
 from ganlens.config import OptimiserConfig, RunConfig
 from ganlens.networks import Generator, build_discriminator, build_generator
-from ganlens.training.processes import Processes
 
 
 @dataclass
@@ -53,7 +52,7 @@ def packed_shape(sample_shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
     return (sample_shape[0] * pack, *sample_shape[1:])
 
 
-def initial_state(config: RunConfig, sample_shape: tuple[int, ...], processes: Processes) -> TrainingState:
+def initial_state(config: RunConfig, sample_shape: tuple[int, ...], device: torch.device) -> TrainingState:
     """Freshly initialised players for samples of that shape; a function of the seed alone.
 
     Raises:
@@ -65,10 +64,8 @@ def initial_state(config: RunConfig, sample_shape: tuple[int, ...], processes: P
     )
     # Channels-last convolutions are faster on CPUs and tensor cores; only the memory layout changes.
     layout = torch.channels_last if len(sample_shape) == 3 else torch.preserve_format
-    generator = generator.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
-    discriminator = discriminator.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
-    processes.broadcast(generator)
-    processes.broadcast(discriminator)
+    generator = generator.to(device, memory_format=layout)  # type: ignore[call-overload]
+    discriminator = discriminator.to(device, memory_format=layout)  # type: ignore[call-overload]
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     return TrainingState(
         generator.train(),
