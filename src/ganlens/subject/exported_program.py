@@ -13,8 +13,11 @@ from torch.export import UnflattenedModule
 
 from ganlens.errors import UserError
 from ganlens.subject.adapters import first_line
+from ganlens.subject.archive import read_archive, written_anew
+from ganlens.subject.plain_export import NotPlainError, plain_files
 from ganlens.subject.program import Program, ProgramInput, check_inputs
 from ganlens.subject.returned import same
+from ganlens.subject.trust import needs_trust
 
 
 class FixedProgram(Program):
@@ -51,15 +54,23 @@ class LayeredProgram(UnflattenedModule):
         return copied
 
 
-def open_exported(path: Path) -> nn.Module:
+def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
     """The program in a .pt2 file, as a module.
 
+    Args:
+        trust: open it whatever it holds: it can then do all that its user can.
+
     Raises:
-        UserError: the file is cut or damaged, or the program takes several inputs.
+        UserError: the file is cut or damaged, holds more than tensors and a plain graph, or the program takes
+            several inputs.
     """
     try:
-        program = torch.export.load(path)
-    except Exception as error:
+        program = torch.export.load(path) if trust else _plain_program(path)
+    except UserError:
+        raise
+    except NotPlainError as refused:
+        raise needs_trust(path, str(refused)) from None
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
     inputs = [
         _described(node)
@@ -77,6 +88,12 @@ def open_exported(path: Path) -> nn.Module:
     how = "" if rows is None else '; export it with dynamic_shapes={"z": {0: torch.export.Dim("batch")}}'
     fixed.notes.append(f"the layers of {path.name} are out of reach, since {why}{how}")
     return fixed
+
+
+def _plain_program(path: Path) -> Any:
+    """The program, read by torch from a copy that holds what was checked and nothing else."""
+    with written_anew(path, plain_files(read_archive(path), str(path))) as copy:
+        return torch.export.load(copy)
 
 
 def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredProgram | None:
