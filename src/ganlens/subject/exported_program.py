@@ -14,6 +14,7 @@ from torch.export import UnflattenedModule
 from ganlens.errors import UserError
 from ganlens.subject.adapters import first_line
 from ganlens.subject.archive import read_archive, written_anew
+from ganlens.subject.checkpoint import what_it_holds
 from ganlens.subject.plain_export import NotPlainError, plain_files
 from ganlens.subject.program import Program, ProgramInput, check_inputs
 from ganlens.subject.returned import same
@@ -71,6 +72,8 @@ def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
     except NotPlainError as refused:
         raise needs_trust(path, str(refused)) from None
     except (Exception, SystemExit) as error:
+        if held := what_it_holds(path):
+            raise UserError(f"{path} {held}") from None
         raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
     inputs = [
         _described(node)

@@ -11,12 +11,54 @@ _SYMBOL = re.compile(r"[a-z]{1,4}[0-9]+")
 """What torch calls the sizes it doesn't know: s0, u3, zuf12."""
 
 FUNCTIONS = frozenset(
-    """
-    Symbol Integer Float Rational Add Mul Pow Mod Max Min Abs floor ceiling FloorDiv CeilDiv CleanDiv PythonMod
-    ModularIndexing Where CeilToInt FloorToInt IntTrueDiv FloatTrueDiv TruncToInt TruncToFloat RoundToInt ToFloat
-    Identity PowByNatural FloatPow Eq Ne Le Lt Ge Gt Equality Unequality LessThan StrictLessThan GreaterThan
-    StrictGreaterThan And Or Not IsNonOverlappingAndDenseIndicator
-    """.split()
+    [
+        "Symbol",
+        "Integer",
+        "Float",
+        "Rational",
+        "Add",
+        "Mul",
+        "Pow",
+        "Mod",
+        "Max",
+        "Min",
+        "Abs",
+        "floor",
+        "ceiling",
+        "FloorDiv",
+        "CeilDiv",
+        "CleanDiv",
+        "PythonMod",
+        "ModularIndexing",
+        "Where",
+        "CeilToInt",
+        "FloorToInt",
+        "IntTrueDiv",
+        "FloatTrueDiv",
+        "TruncToInt",
+        "TruncToFloat",
+        "RoundToInt",
+        "ToFloat",
+        "Identity",
+        "PowByNatural",
+        "FloatPow",
+        "Eq",
+        "Ne",
+        "Le",
+        "Lt",
+        "Ge",
+        "Gt",
+        "Equality",
+        "Unequality",
+        "LessThan",
+        "StrictLessThan",
+        "GreaterThan",
+        "StrictGreaterThan",
+        "And",
+        "Or",
+        "Not",
+        "IsNonOverlappingAndDenseIndicator",
+    ]
 )
 """Constructors and functions that the sizes of tensors are written with."""
 _POWERS = ("Pow", "PowByNatural", "FloatPow")
@@ -78,7 +120,11 @@ def _is_guard(node: ast.AST, tree: ast.Expression) -> bool:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
             return not node.args and not node.keywords
-        return isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS - {"Symbol"} and _tame(node, node.func.id)
+        return (
+            isinstance(node.func, ast.Name)
+            and node.func.id in FUNCTIONS - {"Symbol"}
+            and _tame(node, node.func.id)
+        )
     if isinstance(node, ast.Attribute):
         return node.attr in _METHODS and _is_input(node.value)
     if isinstance(node, ast.Subscript):

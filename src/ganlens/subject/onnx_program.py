@@ -40,7 +40,7 @@ class OnnxProgram(Program):
         self._session = session
         self._outputs = [each.name for each in session.get_outputs()]
         count = session.get_modelmeta().custom_metadata_map.get("num_classes", "")
-        self.num_classes = int(count) if count.isdigit() else 0
+        self.num_classes = int(count) if count.isdecimal() and len(count) < 10 else 0
         rows = self.inputs[0].rows
         if rows is not None:
             each = "row" if rows == 1 else f"{rows} rows"

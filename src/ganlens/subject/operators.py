@@ -5,22 +5,62 @@ from __future__ import annotations
 import re
 
 _SYMBOLIC = frozenset(
-    [f"_operator.{name}" for name in "eq ne le ge lt gt neg pos mul add sub floordiv mod pow truediv".split()]
-    + [f"_operator.{name}" for name in "and_ or_ not_ lshift rshift".split()]
-    + [f"math.{name}" for name in "trunc ceil floor sqrt".split()]
-    + [f"torch.sym_{name}" for name in "not int float ite max min sqrt sum".split()]
+    [
+        f"_operator.{name}"
+        for name in [
+            "eq",
+            "ne",
+            "le",
+            "ge",
+            "lt",
+            "gt",
+            "neg",
+            "pos",
+            "mul",
+            "add",
+            "sub",
+            "floordiv",
+            "mod",
+            "pow",
+            "truediv",
+        ]
+    ]
+    + [f"_operator.{name}" for name in ["and_", "or_", "not_", "lshift", "rshift"]]
+    + [f"math.{name}" for name in ["trunc", "ceil", "floor", "sqrt"]]
+    + [f"torch.sym_{name}" for name in ["not", "int", "float", "ite", "max", "min", "sqrt", "sum"]]
     + ["torch._sym_sqrt"]
 )
 """Arithmetic on sizes."""
 _WITH_GRAPHS = frozenset(
     f"torch.ops.higher_order.{name}"
-    for name in "cond while_loop scan map_impl associative_scan wrap_with_set_grad_enabled wrap_with_autocast".split()
+    for name in [
+        "cond",
+        "while_loop",
+        "scan",
+        "map_impl",
+        "associative_scan",
+        "wrap_with_set_grad_enabled",
+        "wrap_with_autocast",
+    ]
 )
 """Operations that run a graph of the file itself."""
-_TENSORS = re.compile(r"torch\.ops\.(aten|prims)\.(__i?(?:and|or|xor|lshift|rshift)__|(?!__)\w+)\.((?!__)\w+)")
+_TENSORS = re.compile(
+    r"torch\.ops\.(aten|prims)\.(__i?(?:and|or|xor|lshift|rshift)__|(?!__)\w+)\.((?!__)\w+)"
+)
 
 REACHING_OUT = frozenset(
-    "save from_file load_tensor rpc_async rpc_sync rpc_remote _print warn PythonOp IgnoredPythonOp".split()
+    [
+        "save",
+        "from_file",
+        "load_tensor",
+        "rpc_async",
+        "rpc_sync",
+        "rpc_remote",
+        "_print",
+        "warn",
+        "PythonOp",
+        "IgnoredPythonOp",
+    ]
 )
 """Operations of torch that write or read files, call other machines, print, or call Python."""
 

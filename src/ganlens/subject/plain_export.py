@@ -212,7 +212,9 @@ _CALLED = {
 """What a refused text is called, by its field."""
 
 
-def _plain_tensors(files: Mapping[str, bytes], listed: Any, folder: str, name: str) -> Iterator[tuple[str, bytes]]:
+def _plain_tensors(
+    files: Mapping[str, bytes], listed: Any, folder: str, name: str
+) -> Iterator[tuple[str, bytes]]:
     """The files that hold a list's tensors as bytes.
 
     Raises:
