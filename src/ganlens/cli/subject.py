@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -170,8 +169,9 @@ def open_subject(
         UserError: the words can't be read, or what they name can't be examined.
     """
     from ganlens.subject import Subject
+    from ganlens.subject.named import is_folder
 
-    if os.path.isdir(name):
+    if is_folder(name):
         for given, option in (
             (discriminator, "discriminator"),
             (discriminator_range, "discriminator-range"),

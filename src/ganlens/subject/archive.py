@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
             return {name: archive.read(entry) for name, entry in zip(names, entries, strict=True)}
     except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ValueError(str(error) or type(error).__name__) from error
-    except (MemoryError, OverflowError, zipfile.zlib.error) as error:
+    except (MemoryError, OverflowError, zlib.error) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

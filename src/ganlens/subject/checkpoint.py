@@ -1,4 +1,4 @@
-"""What a file holds that is no program: weights, a pickled module, another's format. Nothing in it is run to find out."""
+"""What a file that is no program holds: weights, a pickled module, another's format. Nothing in it is run."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def _of_torch(path: Path, pickled: bytes, *, mmap: bool, readable: bool) -> str 
     if foreign:
         kind = printable(foreign[0].replace(" ", "."))[:80]
         return (
-            f"holds a pickled object of class {kind}, not a program, and opening a pickle can run any code: if you trust "
-            "who made it, give python:file.py:factory, a function that opens it with torch.load(…, weights_only=False) "
+            f"holds a pickled object of class {kind}, not a program, and opening a pickle can run any code: if you "
+            "trust who made it, give python:file.py:factory, a function that opens it (torch.load with weights_only=False) "
             "and returns the network"
         )
     if not readable:

@@ -10,56 +10,19 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SYMBOL = re.compile(r"[a-z]{1,4}[0-9]+")
 """What torch calls the sizes it doesn't know: s0, u3, zuf12."""
 
-FUNCTIONS = frozenset(
-    [
-        "Symbol",
-        "Integer",
-        "Float",
-        "Rational",
-        "Add",
-        "Mul",
-        "Pow",
-        "Mod",
-        "Max",
-        "Min",
-        "Abs",
-        "floor",
-        "ceiling",
-        "FloorDiv",
-        "CeilDiv",
-        "CleanDiv",
-        "PythonMod",
-        "ModularIndexing",
-        "Where",
-        "CeilToInt",
-        "FloorToInt",
-        "IntTrueDiv",
-        "FloatTrueDiv",
-        "TruncToInt",
-        "TruncToFloat",
-        "RoundToInt",
-        "ToFloat",
-        "Identity",
-        "PowByNatural",
-        "FloatPow",
-        "Eq",
-        "Ne",
-        "Le",
-        "Lt",
-        "Ge",
-        "Gt",
-        "Equality",
-        "Unequality",
-        "LessThan",
-        "StrictLessThan",
-        "GreaterThan",
-        "StrictGreaterThan",
-        "And",
-        "Or",
-        "Not",
-        "IsNonOverlappingAndDenseIndicator",
-    ]
+_NUMBERS = ("Symbol", "Integer", "Float", "Rational", "Identity", "ToFloat", "Abs", "Max", "Min", "Where")
+_ARITHMETIC = ("Add", "Mul", "Pow", "PowByNatural", "FloatPow", "IntTrueDiv", "FloatTrueDiv")
+_DIVISION = ("Mod", "PythonMod", "FloorDiv", "CeilDiv", "CleanDiv", "ModularIndexing")
+_ROUNDING = ("floor", "ceiling", "CeilToInt", "FloorToInt", "TruncToInt", "TruncToFloat", "RoundToInt")
+_COMPARISON = ("Eq", "Ne", "Le", "Lt", "Ge", "Gt", "Equality", "Unequality", "And", "Or", "Not")
+_ORDER = (
+    "LessThan",
+    "StrictLessThan",
+    "GreaterThan",
+    "StrictGreaterThan",
+    "IsNonOverlappingAndDenseIndicator",
 )
+FUNCTIONS = frozenset((*_NUMBERS, *_ARITHMETIC, *_DIVISION, *_ROUNDING, *_COMPARISON, *_ORDER))
 """Constructors and functions that the sizes of tensors are written with."""
 _POWERS = ("Pow", "PowByNatural", "FloatPow")
 _CONSTANTS = ("true", "false", "oo", "int_oo", "inf")

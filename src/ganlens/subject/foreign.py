@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ganlens.errors import UserError
-from ganlens.printable import printable
 from ganlens.subject.checkpoint import CHECKPOINTS, what_it_holds
 from ganlens.subject.exported_program import open_exported
+from ganlens.subject.named import is_file, is_folder, shown
 from ganlens.subject.onnx_program import OnnxProgram
 from ganlens.subject.own_code import object_from_python
 from ganlens.subject.torchscript import open_torchscript
@@ -37,13 +36,16 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
         return object_from_python(spec)
     path = Path(spec)
     suffix = path.suffix.lower()
-    shown = printable(spec if len(spec) <= 160 else f"{spec[:150]}…")
     if suffix not in (".pt2", ".onnx", *_SCRIPTS, *CHECKPOINTS):
-        raise UserError(f"{shown!r} is not {ACCEPTED}")
-    if not os.path.isfile(spec):
-        raise UserError(f"{shown} does not exist" if not os.path.exists(spec) else f"{shown} is no file")
+        raise UserError(f"{shown(spec)!r} is not {ACCEPTED}")
+    if not is_file(path):
+        raise UserError(
+            f"{shown(spec)} is a folder, but no run folder"
+            if is_folder(path)
+            else f"{shown(spec)} does not exist"
+        )
     if suffix in CHECKPOINTS:
-        raise UserError(f"{shown} {what_it_holds(path) or f'is not {ACCEPTED}'}")
+        raise UserError(f"{shown(spec)} {what_it_holds(path) or f'is not {ACCEPTED}'}")
     if suffix == ".onnx":
         return OnnxProgram(path), path.stem
     return (open_exported if suffix == ".pt2" else open_torchscript)(path, trust=trust), path.stem

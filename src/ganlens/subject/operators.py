@@ -4,64 +4,38 @@ from __future__ import annotations
 
 import re
 
+_COMPARED = ("eq", "ne", "le", "ge", "lt", "gt", "and_", "or_", "not_")
+_COMPUTED = ("neg", "pos", "mul", "add", "sub", "floordiv", "mod", "pow", "truediv", "lshift", "rshift")
+_ROUNDED = ("trunc", "ceil", "floor", "sqrt")
+_OF_TORCH = (
+    "sym_not",
+    "sym_int",
+    "sym_float",
+    "sym_ite",
+    "sym_max",
+    "sym_min",
+    "sym_sqrt",
+    "sym_sum",
+    "_sym_sqrt",
+)
 _SYMBOLIC = frozenset(
-    [
-        f"_operator.{name}"
-        for name in [
-            "eq",
-            "ne",
-            "le",
-            "ge",
-            "lt",
-            "gt",
-            "neg",
-            "pos",
-            "mul",
-            "add",
-            "sub",
-            "floordiv",
-            "mod",
-            "pow",
-            "truediv",
-        ]
-    ]
-    + [f"_operator.{name}" for name in ["and_", "or_", "not_", "lshift", "rshift"]]
-    + [f"math.{name}" for name in ["trunc", "ceil", "floor", "sqrt"]]
-    + [f"torch.sym_{name}" for name in ["not", "int", "float", "ite", "max", "min", "sqrt", "sum"]]
-    + ["torch._sym_sqrt"]
+    [f"_operator.{name}" for name in (*_COMPARED, *_COMPUTED)]
+    + [f"math.{name}" for name in _ROUNDED]
+    + [f"torch.{name}" for name in _OF_TORCH]
 )
 """Arithmetic on sizes."""
+_MODES = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 _WITH_GRAPHS = frozenset(
     f"torch.ops.higher_order.{name}"
-    for name in [
-        "cond",
-        "while_loop",
-        "scan",
-        "map_impl",
-        "associative_scan",
-        "wrap_with_set_grad_enabled",
-        "wrap_with_autocast",
-    ]
+    for name in ("cond", "while_loop", "scan", "map_impl", "associative_scan", *_MODES)
 )
 """Operations that run a graph of the file itself."""
 _TENSORS = re.compile(
     r"torch\.ops\.(aten|prims)\.(__i?(?:and|or|xor|lshift|rshift)__|(?!__)\w+)\.((?!__)\w+)"
 )
 
-REACHING_OUT = frozenset(
-    [
-        "save",
-        "from_file",
-        "load_tensor",
-        "rpc_async",
-        "rpc_sync",
-        "rpc_remote",
-        "_print",
-        "warn",
-        "PythonOp",
-        "IgnoredPythonOp",
-    ]
-)
+_FILES, _MACHINES = ("save", "from_file", "load_tensor"), ("rpc_async", "rpc_sync", "rpc_remote")
+REACHING_OUT = frozenset([*_FILES, *_MACHINES, "_print", "warn", "PythonOp", "IgnoredPythonOp"])
 """Operations of torch that write or read files, call other machines, print, or call Python."""
 
 

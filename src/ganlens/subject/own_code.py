@@ -27,6 +27,7 @@ from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
+from ganlens.subject.named import is_file, is_folder, shown
 
 _folders: set[str] = set()
 """Folders that users' files were imported from."""
@@ -40,12 +41,12 @@ def object_from_python(spec: str) -> tuple[Any, str]:
     """
     place, _, name = spec.removeprefix("python:").rpartition(":")
     if not place or not name or "\0" in spec:
-        raise UserError(f"{_shown(spec)}: write python:package.module:name or python:path/to/file.py:name")
-    is_file = place.endswith(".py")
-    if is_file and not os.path.isfile(place):
-        raise UserError(f"{_shown(spec)}: {_shown(place, quoted=False)} does not exist")
-    with _as_its_own_program(Path(place) if is_file else None):
-        found: Any = _load_file(Path(place), spec) if is_file else _import(place, spec)
+        raise UserError(f"{shown(spec)!r}: write python:package.module:name or python:path/to/file.py:name")
+    in_file = place.endswith(".py")
+    if in_file and not is_file(place):
+        raise UserError(f"{shown(spec)!r}: {shown(place)} does not exist")
+    with _as_its_own_program(Path(place) if in_file else None):
+        found: Any = _load_file(Path(place), spec) if in_file else _import(place, spec)
         found = _attribute(found, name, place, spec)
         if _is_factory(found):
             with _one_sentence(spec, f"{name}()"):
@@ -60,7 +61,7 @@ def _attribute(found: Any, name: str, place: str, spec: str) -> Any:
         if missing:
             names = [key for key in dir(found) if not key.startswith("_")]
             raise UserError(
-                f"{_shown(spec)}: {_shown(place, quoted=False)} has no {_shown(part)}. {nearest_names(part, names)}"
+                f"{shown(spec)!r}: {shown(place)} has no {shown(part)!r}. {nearest_names(part, names)}"
             )
         found = getattr(found, part)
     return found
@@ -88,12 +89,12 @@ def _one_sentence(spec: str, what: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         raise UserError(
-            f"{_shown(spec)}: {what} ended in sys.exit({printable(repr(error.code))[:80]}); put what a script does "
+            f"{shown(spec)!r}: {what} ended in sys.exit({printable(repr(error.code))[:80]}); put what a script does "
             'under if __name__ == "__main__":'
         ) from error
     except BaseException as error:
         said = printable(first_line(error) if isinstance(error, Exception) else str(error)[:200])
-        raise UserError(f"{_shown(spec)}: {what} failed with {type(error).__name__}: {said}") from error
+        raise UserError(f"{shown(spec)!r}: {what} failed with {type(error).__name__}: {said}") from error
 
 
 def _import(name: str, spec: str) -> Any:
@@ -102,9 +103,9 @@ def _import(name: str, spec: str) -> Any:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise UserError(f"{_shown(spec)}: importing {name} failed: {error}") from error
+                raise UserError(f"{shown(spec)!r}: importing {name} failed: {error}") from error
             raise UserError(
-                f"{_shown(spec)}: there is no module {name!r} (looked in {Path.cwd()} and the installed packages)"
+                f"{shown(spec)!r}: there is no module {name!r} (looked in {Path.cwd()} and the installed packages)"
             ) from error
 
 
@@ -114,7 +115,7 @@ def _load_file(path: Path, spec: str) -> Any:
     name = f"{path.stem}@{hashlib.blake2b(str(place).encode(), digest_size=4).hexdigest()}"
     module_spec = importlib.util.spec_from_file_location(name, place)
     if module_spec is None or module_spec.loader is None:
-        raise UserError(f"{_shown(spec)}: {path} can't be imported")
+        raise UserError(f"{shown(spec)!r}: {path} can't be imported")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module  # classes defined in the file look themselves up here
     with _one_sentence(spec, str(path)):
@@ -132,7 +133,7 @@ def _as_its_own_program(file: Path | None) -> Iterator[None]:
     prints on stderr; afterwards the process is as it was. The folder stays last on the path, for later imports."""
     folder = str(file.resolve().parent if file is not None else Path.cwd())
     _forget_namesakes(folder)
-    argv, here, added = sys.argv, os.getcwd(), folder not in sys.path
+    argv, here, added = sys.argv, Path.cwd(), folder not in sys.path
     sys.argv = [str(file) if file is not None else argv[0]]
     sys.path.insert(0, folder)
     states = [(restore, read()) for read, restore in _STATES]
@@ -152,11 +153,13 @@ def _as_its_own_program(file: Path | None) -> Iterator[None]:
 
 def _forget_namesakes(folder: str) -> None:
     """Let go of modules of another user's folder that have the names of files in this one (both have blocks.py)."""
-    mine = {entry.removesuffix(".py") for entry in os.listdir(folder)} if os.path.isdir(folder) else set()
+    mine = (
+        {entry.name.removesuffix(".py") for entry in Path(folder).iterdir()} if is_folder(folder) else set()
+    )
     for name, module in list(sys.modules.items()):
-        place = os.path.dirname(getattr(module, "__file__", None) or "")
-        theirs = any(place == other or place.startswith(other + os.sep) for other in _folders - {folder})
-        if name.split(".")[0] in mine and theirs and not place.startswith(folder):
+        file = Path(getattr(module, "__file__", None) or "/")
+        theirs = any(file.is_relative_to(other) for other in _folders - {folder})
+        if name.split(".")[0] in mine and theirs and not file.is_relative_to(folder):
             del sys.modules[name]
 
 
@@ -185,9 +188,3 @@ _STATES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (random.getstate, random.setstate),
 ]
 """What of this process the user's code may change, and must find unchanged afterwards: how it is read and put back."""
-
-
-def _shown(text: str, *, quoted: bool = True) -> str:
-    """A name as it was given, on one line and not for ever."""
-    short = text if len(text) <= 160 else f"{text[:150]}…"
-    return repr(short) if quoted else printable(short)

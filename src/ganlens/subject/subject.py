@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from ganlens.subject.companions import (
     opened_data,
 )
 from ganlens.subject.layers import reachable_layers
+from ganlens.subject.named import is_folder
 from ganlens.subject.program import Program
 from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
@@ -169,7 +169,7 @@ class Subject:
             UserError: the source can't be used; one sentence says why and what was expected.
         """
         if isinstance(source, (str, Path)):
-            if os.path.isdir(source):
+            if is_folder(source):
                 return cls.load(
                     source,
                     data=data,
