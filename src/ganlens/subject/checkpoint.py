@@ -96,7 +96,7 @@ def _of_torch(path: Path, pickled: bytes, *, mmap: bool, readable: bool) -> str 
         kind = printable(foreign[0].replace(" ", "."))[:80]
         return (
             f"holds a pickled object of class {kind}, not a program, and opening a pickle can run any code: if you "
-            "trust who made it, give python:file.py:factory, a function that opens it (torch.load with weights_only=False) "
+            "trust who made it, give python:file.py:factory, a function that opens it with torch.load "
             "and returns the network"
         )
     if not readable:
