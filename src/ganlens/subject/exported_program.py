@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import UnflattenedModule
 
 from ganlens.errors import UserError
+from ganlens.printable import printable
 from ganlens.subject.adapters import first_line
 from ganlens.subject.archive import read_archive, written_anew
 from ganlens.subject.checkpoint import what_it_holds
@@ -66,7 +70,9 @@ def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
             several inputs.
     """
     try:
-        program = torch.export.load(path) if trust else _plain_program(path)
+        with _without_tracebacks():
+            program = torch.export.load(path) if trust else _plain_program(path)
+            return _as_module(program, path)
     except UserError:
         raise
     except NotPlainError as refused:
@@ -74,7 +80,32 @@ def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
     except (Exception, SystemExit) as error:
         if held := what_it_holds(path):
             raise UserError(f"{path} {held}") from None
-        raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
+        reason = printable(first_line(error)).replace(_SEE_ABOVE, "torch can't make its graph again")
+        raise UserError(f"{path} is not a whole torch.export program ({reason})") from error
+
+
+_SEE_ABOVE = (
+    "We ran into an error when deserializing the saved file. "
+    "Please check the warnings above for possible errors."
+)
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """For the block, torch does not log tracebacks of what it raises as well."""
+    logs = [logging.getLogger(name) for name in ("torch.export", "torch._export")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+
+
+def _as_module(program: Any, path: Path) -> nn.Module:
+    """The program with its layers where these can be had, otherwise as a black box that says why."""
     inputs = [
         _described(node)
         for node in program.graph.nodes

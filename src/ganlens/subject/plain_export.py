@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import pickle
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,6 @@ from typing import Any
 
 import torch
 
-from ganlens.errors import UserError
 from ganlens.limits import ARRAY_BYTES, NESTING, NETWORK_NUMBERS, PROGRAM_BYTES
 from ganlens.printable import printable
 from ganlens.subject.expressions import is_arithmetic, is_plain_guard
@@ -256,10 +256,10 @@ def _plain_inputs(pickled: bytes, name: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(pickled)) as inner:
             ARRAY_BYTES.check(sum(entry.file_size for entry in inner.infolist()), f"{name}, sample inputs")
         given = torch.load(io.BytesIO(pickled), map_location="cpu", weights_only=True)
-    except UserError:
-        raise
-    except Exception as error:
+    except pickle.UnpicklingError as error:
         raise NotPlainError("sample inputs that are more than tensors and numbers") from error
+    except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise ValueError("its sample inputs are damaged") from error
     if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], dict) and _is_given(given)):
         raise NotPlainError("sample inputs that are more than tensors and numbers")
     written = io.BytesIO()
