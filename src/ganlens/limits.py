@@ -79,3 +79,4 @@ PICTURE_PIXELS = Limit("GANLENS_MAX_PICTURE_PIXELS", 64_000_000, "pixels", "one 
 NETWORK_NUMBERS = Limit("GANLENS_MAX_NETWORK_NUMBERS", 500_000_000, "numbers", "a network or its input")
 TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a settings file")
 NESTING = Limit("GANLENS_MAX_NESTING", 100, "levels", "nested values")
+PROGRAM_BYTES = Limit("GANLENS_MAX_PROGRAM_BYTES", 64 * 2**20, "bytes", "the graph or code of a program")

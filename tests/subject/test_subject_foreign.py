@@ -65,7 +65,8 @@ def test_a_factory_may_give_the_latents_size_and_a_function_may_be_the_generator
         ("python:their_generators:broken", r"broken\(\) failed with OSError: no weights here"),
         ("model.onnx", "model.onnx does not exist"),
         ("model.pt2", "model.pt2 does not exist"),
-        ("model.h5", "'model.h5' is not a GANLens run folder, python:"),
+        ("model.h5", "model.h5 does not exist"),
+        ("model.exe", "'model.exe' is not a GANLens run folder, python:"),
     ],
 )
 def test_names_that_lead_nowhere_are_one_sentence(file, spec, sentence):

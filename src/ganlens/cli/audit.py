@@ -22,6 +22,7 @@ from ganlens.cli.subject import (
     SampleCount,
     Seed,
     SubjectName,
+    Trust,
     ValueRange,
     open_subject,
     short_name,
@@ -63,6 +64,7 @@ def audit(
     classes: ClassCount = None,
     features: FeatureNames = None,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Ask every question about a generator (its own or anyone's) and write report.html.
 
@@ -92,6 +94,7 @@ def audit(
         channels_last=channels_last,
         classes=classes,
         device=device,
+        trust=trust,
         progress=progress,
     )
     for note in opened.notes:
@@ -106,7 +109,13 @@ def audit(
         features=split_names(features),
     )
     made = words_of(
-        subject, latent=latent, range=range, output=output, channels_last=channels_last, classes=classes
+        subject,
+        latent=latent,
+        range=range,
+        output=output,
+        channels_last=channels_last,
+        classes=classes,
+        trust=trust or None,
     )
     known = words_of(
         subject,

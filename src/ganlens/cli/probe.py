@@ -25,6 +25,7 @@ from ganlens.cli.subject import (
     SampleCount,
     Seed,
     SubjectName,
+    Trust,
     ValueRange,
     open_subject,
     split_names,
@@ -110,6 +111,7 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("classes", ClassCount, None),
         _parameter("features", FeatureNames, None),
         _parameter("device", Device, None),
+        _parameter("trust", Trust, False),
     ]
     own = [_parameter(_OWN + key, *_option(flag_of(name, key), field)) for key, field in fields.items()]
     parameters = [

@@ -15,6 +15,7 @@ from ganlens.cli.subject import (
     OutputKey,
     Seed,
     SubjectName,
+    Trust,
     ValueRange,
     open_subject,
     words_of,
@@ -41,6 +42,7 @@ def sample(
     channels_last: ChannelsLast = None,
     classes: ClassCount = None,
     device: Device = None,
+    trust: Trust = False,
 ) -> None:
     """Draw samples from a generator as one picture.
 
@@ -67,6 +69,7 @@ def sample(
         channels_last=channels_last,
         classes=classes,
         device=device,
+        trust=trust,
         progress=progress,
     )
     if truncation == 1:
@@ -87,6 +90,12 @@ def sample(
         opened.modality.picture(samples).save(partial, format="PNG", optimize=True)
     print_line(f"{number:,} samples of {opened.name}: {out}")
     made = words_of(
-        subject, latent=latent, range=range, output=output, channels_last=channels_last, classes=classes
+        subject,
+        latent=latent,
+        range=range,
+        output=output,
+        channels_last=channels_last,
+        classes=classes,
+        trust=trust or None,
     )
     print_next((["audit", *made], "ask every question about it, write report.html"))

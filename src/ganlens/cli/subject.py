@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,6 +113,16 @@ ClassCount = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Open files that can run code when they are opened, as if they were programs that you install: they can "
+        "do all that you can. docs/security.md says which.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 SampleCount = Annotated[
     int, typer.Option("--samples", min=2, help="Generated samples that the measurements use.")
@@ -151,6 +160,7 @@ def open_subject(
     channels_last: bool | None = None,
     classes: int | None = None,
     device: str | None = None,
+    trust: bool = False,
     progress: Progress | None = None,
 ) -> Subject:
     """The subject behind the words of the command line.
@@ -159,8 +169,9 @@ def open_subject(
         UserError: the words can't be read, or what they name can't be examined.
     """
     from ganlens.subject import Subject
+    from ganlens.subject.named import is_folder
 
-    if Path(name).is_dir():
+    if is_folder(name):
         for given, option in (
             (discriminator, "discriminator"),
             (discriminator_range, "discriminator-range"),
@@ -178,6 +189,7 @@ def open_subject(
             classifier=classifier,
             classifier_range=_range(classifier_range, "classifier-range"),
             device=pick_device(device),
+            trust=trust,
         )
     return Subject.wrap(
         name,
@@ -188,10 +200,11 @@ def open_subject(
         classifier_range=_range(classifier_range, "classifier-range"),
         latent=_shape(latent),
         range=_range(range),
-        output=int(output) if output is not None and output.removeprefix("-").isdigit() else output,
+        output=_key(output),
         channels_last=channels_last,
         num_classes=classes,
         device=None if device is None else pick_device(device),
+        trust=trust,
         progress=progress,
     )
 
@@ -242,6 +255,12 @@ def short_name(subject: str) -> str:
     last = subject.rstrip("/").replace(":", "/").split("/")[-1]
     stem = last.rsplit(".", 1)[0] if last.endswith((".pt2", ".ts", ".pt", ".onnx", ".py")) else last
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "subject"
+
+
+def _key(text: str | None) -> int | str | None:
+    """A position, where it is a whole number that Python reads as one ("²" is a name)."""
+    digits = (text or "").removeprefix("-")
+    return int(text) if text is not None and digits.isdecimal() and len(digits) < 10 else text
 
 
 def _shape(text: str | None) -> int | tuple[int, ...] | None:

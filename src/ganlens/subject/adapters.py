@@ -324,7 +324,7 @@ def check_finite(samples: Tensor, name: str) -> None:
         )
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an exception says, short enough for an error sentence."""
     return (str(error).strip().splitlines() or ["no message"])[0][:200]
 

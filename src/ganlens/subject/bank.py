@@ -186,7 +186,7 @@ class SampleBank:
         Raises:
             UserError: there is none.
         """
-        found, name = foreign.resolve(spec)
+        found, name = foreign.resolve(spec, trust=self.subject.trust)
         if not isinstance(found, nn.Module):
             raise UserError(
                 f"{name} is a {type(found).__name__}; expected a torch module that maps samples to features"

@@ -107,6 +107,7 @@ def discriminator_of(
     modality: Modality,
     range: ValueRange | None,
     notes: list[str],
+    trust: bool = False,
 ) -> nn.Module | None:
     """The discriminator, or the one that a name leads to, on the generator's device.
 
@@ -115,6 +116,7 @@ def discriminator_of(
     Args:
         trial: a few samples [n, …] to try it on. One that wants labels as well is taken as it is.
         notes: told where what it is shown is not what the modality has.
+        trust: see `foreign.resolve`.
 
     Raises:
         UserError: it is no module, or fails on the samples.
@@ -122,7 +124,9 @@ def discriminator_of(
     _check_declared(range, "discriminator", given, modality)
     if given is None:
         return None
-    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
+    found, name = (
+        foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, type(given).__name__)
+    )
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
@@ -179,11 +183,13 @@ def classifier_of(
     *,
     modality: Modality,
     range: ValueRange | None,
+    trust: bool = False,
 ) -> AdaptedClassifier | None:
     """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
 
     Args:
         range: lowest and highest value that the classifier's inputs have; None for the modality's own.
+        trust: see `foreign.resolve`.
 
     Raises:
         UserError: it fails on the samples, or what it returns is no classification.
@@ -195,6 +201,8 @@ def classifier_of(
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")
         return given
-    found, name = foreign.resolve(given) if isinstance(given, str) else (given, type(given).__name__)
+    found, name = (
+        foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, type(given).__name__)
+    )
     names = data.class_names if data is not None else ()
     return AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)

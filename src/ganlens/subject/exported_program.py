@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,14 @@ from torch import Tensor, nn
 from torch.export import UnflattenedModule
 
 from ganlens.errors import UserError
+from ganlens.printable import printable
 from ganlens.subject.adapters import first_line
+from ganlens.subject.archive import read_archive, written_anew
+from ganlens.subject.checkpoint import what_it_holds
+from ganlens.subject.plain_export import NotPlainError, plain_files
 from ganlens.subject.program import Program, ProgramInput, check_inputs
 from ganlens.subject.returned import same
+from ganlens.subject.trust import needs_trust
 
 
 class FixedProgram(Program):
@@ -51,16 +59,53 @@ class LayeredProgram(UnflattenedModule):
         return copied
 
 
-def open_exported(path: Path) -> nn.Module:
+def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
     """The program in a .pt2 file, as a module.
 
+    Args:
+        trust: open it whatever it holds: it can then do all that its user can.
+
     Raises:
-        UserError: the file is cut or damaged, or the program takes several inputs.
+        UserError: the file is cut or damaged, holds more than tensors and a plain graph, or the program takes
+            several inputs.
     """
     try:
-        program = torch.export.load(path)
-    except Exception as error:
-        raise UserError(f"{path} is not a whole torch.export program ({first_line(error)})") from error
+        with _without_tracebacks():
+            program = torch.export.load(path) if trust else _plain_program(path)
+            return _as_module(program, path)
+    except UserError:
+        raise
+    except NotPlainError as refused:
+        raise needs_trust(path, str(refused)) from None
+    except (Exception, SystemExit) as error:
+        if held := what_it_holds(path):
+            raise UserError(f"{path} {held}") from None
+        reason = printable(first_line(error)).replace(_SEE_ABOVE, "torch can't make its graph again")
+        raise UserError(f"{path} is not a whole torch.export program ({reason})") from error
+
+
+_SEE_ABOVE = (
+    "We ran into an error when deserializing the saved file. "
+    "Please check the warnings above for possible errors."
+)
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """For the block, torch does not log tracebacks of what it raises as well."""
+    logs = [logging.getLogger(name) for name in ("torch.export", "torch._export")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+
+
+def _as_module(program: Any, path: Path) -> nn.Module:
+    """The program with its layers where these can be had, otherwise as a black box that says why."""
     inputs = [
         _described(node)
         for node in program.graph.nodes
@@ -77,6 +122,12 @@ def open_exported(path: Path) -> nn.Module:
     how = "" if rows is None else '; export it with dynamic_shapes={"z": {0: torch.export.Dim("batch")}}'
     fixed.notes.append(f"the layers of {path.name} are out of reach, since {why}{how}")
     return fixed
+
+
+def _plain_program(path: Path) -> Any:
+    """The program, read by torch from a copy that holds what was checked and nothing else."""
+    with written_anew(path, plain_files(read_archive(path), str(path))) as copy:
+        return torch.export.load(copy)
 
 
 def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredProgram | None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.printable import printable
+from ganlens.subject.checkpoint import what_it_holds
 from ganlens.subject.program import Program, ProgramInput
 
 KINDS = {
@@ -33,14 +35,19 @@ class OnnxProgram(Program):
         """Open the file.
 
         Raises:
-            UserError: onnxruntime is not installed, the file is cut or damaged, or it takes several inputs.
+            UserError: onnxruntime is not installed, the file is cut or damaged, is no ONNX model, keeps its weights
+                outside its own folder, or it takes several inputs.
         """
         session = _session(path)
-        super().__init__(str(path), [_described(each) for each in session.get_inputs()])
-        self._session = session
-        self._outputs = [each.name for each in session.get_outputs()]
-        count = session.get_modelmeta().custom_metadata_map.get("num_classes", "")
-        self.num_classes = int(count) if count.isdigit() else 0
+        try:
+            inputs = [_described(each) for each in session.get_inputs()]
+            outputs = [each.name for each in session.get_outputs()]
+            count = session.get_modelmeta().custom_metadata_map.get("num_classes", "")
+        except UnicodeDecodeError as error:
+            raise _not_whole(path, error) from error
+        super().__init__(str(path), inputs)
+        self._session, self._outputs = session, outputs
+        self.num_classes = int(count) if count.isdecimal() and len(count) < 10 else 0
         rows = self.inputs[0].rows
         if rows is not None:
             each = "row" if rows == 1 else f"{rows} rows"
@@ -79,13 +86,21 @@ def _session(path: Path) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what goes wrong is raised as well, and said in one line
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:
-        reason = (str(error).strip().splitlines() or ["no message"])[0][:200]
-        raise UserError(
-            f"{path} is not a whole ONNX model ({reason}); copy it again, with the .data file beside it if it has "
-            "one, or export it again"
-        ) from error
+        if held := what_it_holds(path):
+            raise UserError(f"{path} {held}") from None
+        raise _not_whole(path, error) from error
+
+
+def _not_whole(path: Path, error: Exception) -> UserError:
+    reason = printable((str(error).strip().splitlines() or ["no message"])[0][:200])
+    return UserError(
+        f"{path} is not a whole ONNX model ({reason}); copy it again, with the .data file beside it if it has "
+        "one, or export it again"
+    )
 
 
 def _described(node: Any) -> ProgramInput:

@@ -25,6 +25,7 @@ from ganlens.subject.companions import (
     opened_data,
 )
 from ganlens.subject.layers import reachable_layers
+from ganlens.subject.named import is_folder
 from ganlens.subject.program import Program
 from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
@@ -52,6 +53,7 @@ class Subject:
         layers: names of the generator's sub-modules that can be captured and edited.
         has_gradients: whether samples can be differentiated with respect to latents.
         notes: what was noticed while wrapping it and its user should know.
+        trust: whether files named beside it (feature spaces) may run code when they are opened.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Subject:
     layers: list[str] = field(default_factory=list)
     has_gradients: bool = False
     notes: list[str] = field(default_factory=list)
+    trust: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -83,12 +86,15 @@ class Subject:
         classifier: Any = None,
         classifier_range: tuple[float, float] | None = None,
         device: str | torch.device = "cpu",
+        trust: bool = False,
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
             data: other data to compare with; default: what it was trained on.
             classifier, classifier_range: what the generator should explain; see `wrap`.
+            trust: whether files named beside it (a classifier, feature spaces) may run code when they are opened. The
+                folder itself never does.
 
         Raises:
             UserError: the folder is no run folder, or something in it is damaged.
@@ -106,6 +112,7 @@ class Subject:
             name=folder.resolve().name,
             range=(-1.0, 1.0),
             device=device,
+            trust=trust,
         )
         subject.run = folder
         return subject
@@ -128,6 +135,7 @@ class Subject:
         num_classes: int | None = None,
         name: str | None = None,
         device: str | torch.device | None = None,
+        trust: bool = False,
         progress: Progress | None = None,
     ) -> Subject:
         """Anyone's generator. It is tried on a few latents, and what it returns is checked first.
@@ -154,20 +162,23 @@ class Subject:
             num_classes: for a conditional generator, called as generator(latent, labels); default: its
                 attribute num_classes, n_classes, c_dim or label_dim.
             device: where to move the modules; default: where the generator is.
+            trust: open files that can run code when they are opened, as if they were programs that you install:
+                they can do all that you can (docs/security.md).
 
         Raises:
             UserError: the source can't be used; one sentence says why and what was expected.
         """
         if isinstance(source, (str, Path)):
-            if Path(source).is_dir():
+            if is_folder(source):
                 return cls.load(
                     source,
                     data=data,
                     classifier=classifier,
                     classifier_range=classifier_range,
                     device=device or "cpu",
+                    trust=trust,
                 )
-            source, found_name = foreign.resolve(str(source))
+            source, found_name = foreign.resolve(str(source), trust=trust)
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
             source, latent = source[0], latent if latent is not None else source[1]
@@ -208,6 +219,7 @@ class Subject:
                 modality=kind,
                 range=discriminator_range,
                 notes=notes,
+                trust=trust,
             ),
             classifier=classifier_of(
                 classifier,
@@ -216,12 +228,14 @@ class Subject:
                 adapted.device,
                 modality=kind,
                 range=classifier_range,
+                trust=trust,
             ),
             device=adapted.device,
             spaces=find_spaces(source, adapted, notes),
             layers=reachable_layers(adapted),
             has_gradients=adapters.lets_gradients_through(adapted),
             notes=notes,
+            trust=trust,
         )
 
     def sample(self, n: int, *, seed: int = 0) -> Tensor:

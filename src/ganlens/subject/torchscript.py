@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,13 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.subject.adapters import first_line
+from ganlens.subject.archive import read_archive, written_anew
+from ganlens.subject.checkpoint import what_it_holds
+from ganlens.subject.plain_export import NotPlainError
+from ganlens.subject.plain_script import plain_script_files
 from ganlens.subject.returned import same
+from ganlens.subject.trial_reading import read_by_another_process
+from ganlens.subject.trust import needs_trust
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "prim::ListConstruct": lambda *parts: list(parts),
@@ -121,15 +128,29 @@ class LayeredScript(ScriptLayer):
         return copied
 
 
-def open_torchscript(path: Path) -> nn.Module:
-    """The program in a TorchScript file, as a module.
+def open_torchscript(path: Path, *, trust: bool = False) -> nn.Module:
+    """The program in a TorchScript file, as a module. A process of its own reads it first, since some damaged files
+    end the process that reads them.
+
+    Args:
+        trust: open it whatever it holds: it can then do all that its user can.
 
     Raises:
-        UserError: the file is cut, damaged or no TorchScript.
+        UserError: the file is cut, damaged or no TorchScript, holds weights without a program, or its code reaches for
+            more than tensors.
     """
     try:
-        script = torch.jit.load(str(path), map_location="cpu")
-    except Exception as error:
+        files = plain_script_files(read_archive(path), str(path)) if not trust else None
+        with written_anew(path, files) if files is not None else nullcontext(path) as read:
+            read_by_another_process(read, called=path)
+            script = torch.jit.load(str(read), map_location="cpu")
+    except UserError:
+        raise
+    except NotPlainError as refused:
+        raise needs_trust(path, str(refused)) from None
+    except (Exception, SystemExit) as error:
+        if held := what_it_holds(path):
+            raise UserError(f"{path} {held}") from None
         raise UserError(
             f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
             "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
