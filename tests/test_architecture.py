@@ -11,7 +11,19 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 
-FLOOR = {"errors", "registry", "randomness", "progress", "storage", "limits", "printable"}
+FLOOR = {
+    "errors",
+    "registry",
+    "randomness",
+    "progress",
+    "storage",
+    "limits",
+    "printable",
+    "files",
+    "json_text",
+    "yaml_text",
+    "validation",
+}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
@@ -19,7 +31,11 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"errors", "printable"},
     "limits": {"errors"},
     "printable": set(),
-    "storage": {"errors", "limits", "printable"},
+    "files": {"errors", "limits", "printable"},
+    "validation": {"printable"},
+    "json_text": {"limits", "printable"},
+    "yaml_text": {"errors", "limits", "printable", "json_text"},
+    "storage": {"errors", "limits", "printable", "files", "json_text", "validation"},
     "measures": {"errors"},
     "finding": FLOOR,
     "modality": FLOOR,

@@ -77,5 +77,10 @@ class Limit:
 ARRAY_BYTES = Limit("GANLENS_MAX_ARRAY_BYTES", 4 * 2**30, "bytes", "one array or unpacked file")
 PICTURE_PIXELS = Limit("GANLENS_MAX_PICTURE_PIXELS", 64_000_000, "pixels", "one picture")
 NETWORK_NUMBERS = Limit("GANLENS_MAX_NETWORK_NUMBERS", 500_000_000, "numbers", "a network or its input")
-TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a settings file")
+TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a text file")
+JOURNAL_BYTES = Limit("GANLENS_MAX_JOURNAL_BYTES", 64 * 2**20, "bytes", "the journal of a run")
+SETTINGS_BYTES = Limit("GANLENS_MAX_SETTINGS_BYTES", 2**20, "bytes", "a settings file")
+SETTINGS_VALUES = Limit(
+    "GANLENS_MAX_SETTINGS_VALUES", 10_000, "values", "settings, with what they repeat by reference,"
+)
 NESTING = Limit("GANLENS_MAX_NESTING", 100, "levels", "nested values")

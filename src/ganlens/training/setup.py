@@ -14,7 +14,7 @@ from ganlens.config import (
     resolve_config,
     validate_config,
 )
-from ganlens.data import Dataset, open_dataset
+from ganlens.data import Dataset, open_dataset, read_options
 from ganlens.errors import UserError
 from ganlens.progress import Progress
 from ganlens.training.checkpoint import checkpoints
@@ -84,7 +84,8 @@ def _new_config(
     ]
     dataset = None
     if preset is None or "size" not in asked:
-        dataset = open_dataset(data, progress=progress, **asked)
+        options = read_options(asked).model_dump(exclude_unset=True)
+        dataset = open_dataset(data, progress=progress, **options)
         preset = preset or dataset.modality.default_preset(dataset.sample_shape)
         size = dataset.modality.default_size(dataset.sample_shape)
         if size is not None and "size" not in asked:
