@@ -98,6 +98,11 @@ def read_text(path: str | Path, limit: Limit = TEXT_BYTES) -> str:
         ) from error
 
 
+def concerns_a_file(error: OSError) -> bool:
+    """Whether an error of the system is about a file or a place that its user can choose or mend."""
+    return error.errno in _SAID
+
+
 def said_of(error: OSError, path: str | Path | None = None) -> str:
     """What an error of the system means, as a sentence about the file.
 

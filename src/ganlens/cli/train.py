@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganlens.cli.ending import Ended
 from ganlens.cli.subject import Device
 from ganlens.errors import UserError
 
@@ -119,7 +120,7 @@ def train(
     if os.environ.get("RANK", "0") == "0":  # of several processes one talks
         _report(run)
     if run.stopped_because == "interrupted":
-        raise SystemExit(130)
+        raise Ended(130)
 
 
 def _data_overrides(size: int | None, count: int | None, strict: bool) -> list[str]:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from ganlens.finding import Finding
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
+from ganlens.validation import refuse_out_of_reach
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,9 @@ class Need(StrEnum):
 class ProbeSettings(BaseModel):
     """Base of every probe's settings. Each field needs a description: it is the option's help."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    _within_reach = field_validator("*", mode="before")(refuse_out_of_reach)
 
 
 @dataclass

@@ -10,7 +10,12 @@ from typing import Any
 from ganlens import storage
 from ganlens.config import RunConfig, flatten
 from ganlens.errors import UserError
-from ganlens.training.run_folder import METRICS, read_metrics
+from ganlens.printable import printable
+from ganlens.progress import Progress, Silent
+from ganlens.training.metrics import METRICS, read_journal
+
+UNREADABLE = "metrics.unreadable.jsonl"
+"""Where lines of metrics.jsonl go that can't be read when a run is taken up again: nothing is thrown away."""
 
 
 class Journal:
@@ -18,12 +23,22 @@ class Journal:
 
     Args:
         step: records of later steps, left by a run that went on past its last checkpoint, are dropped.
+        progress: told when lines can't be read.
     """
 
-    def __init__(self, folder: Path, config: RunConfig, step: int) -> None:
+    def __init__(self, folder: Path, config: RunConfig, step: int, progress: Progress | None = None) -> None:
         self._path = folder / METRICS
-        kept = [record for record in read_metrics(folder) if record["step"] <= step]
-        storage.write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
+        found = read_journal(folder)
+        if found.unreadable:
+            storage.append_text(folder / UNREADABLE, "".join(f"{line}\n" for line in found.unreadable))
+            (progress or Silent()).warn(
+                f"{len(found.unreadable)} lines of {printable(str(self._path))} can't be read (they were damaged or "
+                f"edited); they are moved to {UNREADABLE}"
+            )
+        kept = (
+            line for record, line in zip(found.records, found.lines, strict=True) if record["step"] <= step
+        )
+        storage.write_text(self._path, "".join(f"{line}\n" for line in kept))
         self._accelerator = _open_trackers(folder, config) if config.trackers else None
 
     def write(self, kind: str, step: int, images: int, **values: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from ganlens.config import RunConfig, load_config
@@ -18,12 +17,16 @@ from ganlens.networks import Generator, build_discriminator, build_generator
 from ganlens.progress import Progress
 from ganlens.storage import read_model
 from ganlens.training.checkpoint import checkpoints, load_weights, read_progress
+from ganlens.training.metrics import read_metrics
 from ganlens.training.state import packed_shape
 
 if TYPE_CHECKING:
     from ganlens.subject import Subject
 
-CONFIG, METRICS, RUN = "config.yaml", "metrics.jsonl", "run.json"
+CONFIG, RUN = "config.yaml", "run.json"
+
+
+_Size = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 
 
 class RunFacts(BaseModel):
@@ -37,9 +40,9 @@ class RunFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sample_shape: tuple[int, ...]
+    sample_shape: tuple[_Size, ...] = Field(min_length=1, max_length=8)
     data_fingerprint: str
-    processes: int = 1
+    processes: int = Field(1, ge=1, strict=True)
     modality: str
 
 
@@ -135,20 +138,6 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
         progressed.step,
         progressed.images,
     )
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Every whole record of a run's `metrics.jsonl`, oldest first; a last line that was cut is left out."""
-    path = Path(folder) / METRICS
-    if not path.is_file():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return records
 
 
 def _choose(folder: Path, step: int | None) -> Path:
