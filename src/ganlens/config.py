@@ -32,14 +32,15 @@ from ganlens.networks import NetworkConfig, parse_network
 from ganlens.printable import printable, shortened
 from ganlens.registry import LONGEST_COMPARED, nearest_names
 from ganlens.training.losses import losses
-from ganlens.validation import first_fault, refuse_out_of_reach
+from ganlens.validation import first_fault, refuse_out_of_reach, refuse_switch_for_number
 from ganlens.yaml_text import parse_yaml
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    _within_reach = field_validator("*", mode="before")(refuse_out_of_reach)
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
 
 class DataConfig(DataOptions):
@@ -159,7 +160,7 @@ class EvaluationConfig(_Section):
         "auto",
         description="what distances are measured in; auto: a labeller's features where there are labels",
     )
-    grid: int = Field(64, ge=1, description="samples in the picture")
+    grid: int = Field(64, ge=1, le=10_000, description="samples in the picture")
     metric: Literal["frechet_distance", "precision", "recall", "density", "coverage", "diversity"] = Field(
         "frechet_distance", description="the measure that decides which checkpoint is best"
     )

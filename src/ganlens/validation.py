@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, ValidationInfo
 
 from ganlens.printable import printable, shortened
 
@@ -37,6 +37,20 @@ def first_fault(error: ValidationError) -> Fault:
     return Fault(
         key, kind == "extra_forbidden", kind == "missing", _shown(first["input"]), _said(first["msg"])
     )
+
+
+def refuse_switch_for_number(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """A validator of every field: true, false, yes and no are no numbers (Python takes them for 1 and 0).
+
+    Raises:
+        ValueError: such a value where a number is wanted.
+    """
+    if isinstance(value, bool) and info.field_name is not None:
+        annotation = cls.model_fields[info.field_name].annotation
+        kinds = get_args(annotation) or (annotation,)
+        if (int in kinds or float in kinds) and bool not in kinds:
+            raise ValueError("expected a number")
+    return value
 
 
 def refuse_out_of_reach(value: Any) -> Any:

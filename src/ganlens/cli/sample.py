@@ -69,6 +69,7 @@ def sample(
         device=device,
         progress=progress,
     )
+    opened.refuse_too_many(number)
     if truncation == 1:
         samples = opened.sample(number, seed=seed)
     else:

@@ -132,7 +132,9 @@ def _free_folder(data: str, preset: str | None) -> Path:
     """The first runs/<data>-<preset>-<number> that does not exist."""
     source, _, argument = data.partition(":")
     words = [source, Path(argument).name if argument else "", Path(preset).stem if preset else ""]
-    stem = "-".join("".join(c if c.isalnum() else "-" for c in word).strip("-") for word in words if word)
+    stem = "-".join(
+        "".join(c if c.isalnum() else "-" for c in word).strip("-")[:60] for word in words if word
+    )
     return next(
         folder for number in itertools.count(1) if not (folder := Path("runs") / f"{stem}-{number}").exists()
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.modality import Modality
 from ganlens.randomness import numpy_generator
-from ganlens.validation import refuse_out_of_reach
+from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 
@@ -25,7 +25,8 @@ class DataOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    _within_reach = field_validator("*", mode="before")(refuse_out_of_reach)
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
     size: int | None = Field(
         None, ge=2, description="Height and width of the images in pixels; none: the source's own"

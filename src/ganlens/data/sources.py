@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ganlens.data.dataset import DataOptions, Dataset
 from ganlens.errors import UserError
 from ganlens.files import said_of
+from ganlens.limits import PICTURE_PIXELS
 from ganlens.printable import shortened
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry, nearest_names
@@ -52,6 +53,8 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
     """
     parsed = read_options(options)
     name, _, argument = spec.partition(":")
+    if parsed.size is not None:
+        PICTURE_PIXELS.check(parsed.size**2, f"size={parsed.size:,}")
     if "\0" in spec:
         raise UserError(f"data {shortened(repr(spec))}: a name or a path holds no zero characters")
     try:

@@ -6,19 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.printable import shortened
 from ganlens.registry import Registry, nearest_names
-from ganlens.validation import first_fault
+from ganlens.validation import first_fault, refuse_switch_for_number
 
 
 class NetworkConfig(BaseModel):
     """What every family's configuration has: its name. Families add their own fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
 
     family: str = Field(description="Which family builds the network (`ganlens list networks`)")
 

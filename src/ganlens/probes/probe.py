@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from ganlens.finding import Finding
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
-from ganlens.validation import refuse_out_of_reach
+from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,8 @@ class ProbeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    _within_reach = field_validator("*", mode="before")(refuse_out_of_reach)
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
 
 @dataclass
