@@ -13,7 +13,8 @@ from machine import describe_machine
 
 from ganlens.finding import Finding, Measurement
 from ganlens.report import load_findings
-from ganlens.training.run_folder import load_config, read_metrics
+from ganlens.training.metrics import read_metrics
+from ganlens.training.run_folder import load_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 TABLE = ("fidelity", "modes", "off-manifold", "missed", "nearest")

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
-    *("disk", "owner", "partials"),
+    *("disk", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -25,7 +25,11 @@ ARROWS: dict[str, set[str]] = {
     "owner": set(),
     "partials": {"owner"},
     "disk": {"errors", "printable"},
-    "storage": {"errors", "limits", "printable", "disk", "partials"},
+    "files": {"errors", "limits", "printable"},
+    "validation": {"printable"},
+    "json_text": {"limits", "printable"},
+    "yaml_text": {"errors", "limits", "printable", "json_text"},
+    "storage": {"errors", "limits", "printable", "disk", "partials", "files", "json_text", "validation"},
     "measures": {"errors"},
     "finding": FLOOR,
     "modality": FLOOR,

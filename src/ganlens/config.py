@@ -6,6 +6,7 @@ defaults below, in that order of strength, and is saved whole as `config.yaml`, 
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -25,13 +26,21 @@ from pydantic import (
 
 from ganlens.data import DataOptions
 from ganlens.errors import UserError
+from ganlens.files import is_file, is_folder, read_text
+from ganlens.limits import SETTINGS_BYTES
 from ganlens.networks import NetworkConfig, parse_network
-from ganlens.registry import nearest_names
+from ganlens.printable import printable, shortened
+from ganlens.registry import LONGEST_COMPARED, nearest_names
 from ganlens.training.losses import losses
+from ganlens.validation import first_fault, refuse_out_of_reach, refuse_switch_for_number
+from ganlens.yaml_text import parse_yaml
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
 
 class DataConfig(DataOptions):
@@ -151,7 +160,7 @@ class EvaluationConfig(_Section):
         "auto",
         description="what distances are measured in; auto: a labeller's features where there are labels",
     )
-    grid: int = Field(64, ge=1, description="samples in the picture")
+    grid: int = Field(64, ge=1, le=10_000, description="samples in the picture")
     metric: Literal["frechet_distance", "precision", "recall", "density", "coverage", "diversity"] = Field(
         "frechet_distance", description="the measure that decides which checkpoint is best"
     )
@@ -265,28 +274,37 @@ def resolve_config(data: str, preset: str, *, seed: int = 0, overrides: Sequence
         UserError: an unknown preset, key or value; the message names the nearest that exist.
     """
     values = _read_preset(preset)
-    values["data"] = {**values.get("data", {}), "name": data}
+    options = values.get("data") or {}
+    if not isinstance(options, dict):
+        raise UserError(
+            f"preset {shortened(preset)}: data={shortened(repr(options))}; expected a group of settings such as "
+            "data: {size: 32}"
+        )
+    values["data"] = {**options, "name": data}
     values |= {"preset": preset, "seed": seed}
     return validate_config(apply_overrides(values, overrides))
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Nested values with each "a.b=value" put in its place; the input is left as it is."""
-    result: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(values)))
+    """Nested values with each "a.b=value" put in its place; the input is left as it is.
+
+    Raises:
+        UserError: one is not of that form, its value can't be read, or a group of its key is a value.
+    """
+    result = copy.deepcopy(dict(values))
     for override in overrides:
+        said = f"--set {shortened(override)}"
         key, equals, text = override.partition("=")
-        if not equals or not key.strip():
-            raise UserError(f"--set {override}: expected key=value, for instance --set objective.r1=0.5")
+        *parents, last = (part.strip() for part in key.split("."))
+        if not equals or not last or not all(parents):
+            raise UserError(f"{said}: expected key=value, for instance --set objective.r1=0.5")
         place = result
-        *parents, last = key.strip().split(".")
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise UserError(f"--set {override}: {parent} is a value, not a group of settings")
-        try:
-            place[last] = _number_or(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise UserError(f"--set {override}: the value is not valid YAML ({error})") from None
+                raise UserError(f"{said}: {shortened(parent)} is a value, not a group of settings")
+        SETTINGS_BYTES.check(len(text), said)
+        place[last] = parse_yaml(text, said)
     return result
 
 
@@ -299,13 +317,14 @@ def validate_config(values: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
+        fault = first_fault(error)
+        if fault.unknown:
             raise UserError(
-                f"there is no setting {key!r}. {_nearest_setting(key, _setting_names())}"
+                f"there is no setting {fault.key!r}. {_nearest_setting(fault.key, _setting_names())}"
             ) from None
-        raise UserError(f"{key}={first.get('input')!r}: {first['msg'].lower()}") from None
+        if fault.missing:
+            raise UserError(f"the setting {fault.key!r} is missing: {fault.expected}") from None
+        raise UserError(f"{fault.key}={fault.found}: {fault.expected}") from None
 
 
 def load_config(path: Path) -> RunConfig:
@@ -314,15 +333,17 @@ def load_config(path: Path) -> RunConfig:
     Raises:
         UserError: the file is missing, is not YAML or holds settings this version does not know.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: {Path(path).parent} is not a run folder") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from None
+    path = Path(path)
+    if not is_file(path) and not is_folder(path):
+        raise UserError(f"{printable(f'{path} does not exist: {path.parent} is not a run folder')}")
+    shown = printable(str(path))
+    values = parse_yaml(read_text(path, SETTINGS_BYTES), shown)
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no configuration; it was cut or edited")
-    return validate_config(values)
+        raise UserError(f"{shown} holds no configuration; it was cut or edited")
+    try:
+        return validate_config(values)
+    except UserError as error:
+        raise UserError(f"{shown}: {error}") from None
 
 
 def differences(before: RunConfig, after: RunConfig) -> list[str]:
@@ -346,32 +367,19 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _read_preset(preset: str) -> dict[str, Any]:
     if preset.endswith((".yaml", ".yml")):
-        path = Path(preset)
-        if not path.is_file():
-            raise UserError(f"there is no preset file {preset}")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(preset, SETTINGS_BYTES)
     else:
         known = presets()
         if preset not in known:
-            raise UserError(f"there is no preset named {preset!r}. {nearest_names(preset, list(known))}")
+            raise UserError(
+                f"there is no preset named {shortened(repr(preset))}. {nearest_names(preset, list(known))}"
+            )
         text = (resources.files("ganlens.presets") / f"{preset}.yaml").read_text(encoding="utf-8")
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"preset {preset} is not valid YAML: {error}") from None
+    shown = f"preset {printable(preset)}"
+    values = parse_yaml(text, shown)
     if not isinstance(values, dict):
-        raise UserError(f"preset {preset} holds no settings")
+        raise UserError(f"{shown} holds no settings; expected lines such as batch: 64")
     return values
-
-
-def _number_or(value: Any) -> Any:
-    """YAML 1.1 reads 2e-4 as text; people who write it mean the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _setting_names() -> list[str]:
@@ -386,7 +394,7 @@ def _setting_names() -> list[str]:
 
 
 def _nearest_setting(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(key[:LONGEST_COMPARED], known, n=3, cutoff=0.5)
     same_leaf = [name for name in known if name.split(".")[-1] == key.split(".")[-1]]
     names = list(dict.fromkeys(same_leaf + close))
     hint = f"Did you mean {' or '.join(names)}? " if names else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import textwrap
@@ -9,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ganlens.errors import UserError
+from ganlens.files import read_bytes
+from ganlens.limits import ARRAY_BYTES, PICTURE_PIXELS
+from ganlens.printable import printable, shortened
+from ganlens.validation import first_fault
 
 _TURNS = {
     "self-check": r"Self-checks?\b",
@@ -227,24 +232,20 @@ class Finding:
         from ganlens import storage
 
         path = Path(path)
-        record = storage.read_json(path)
-        folder = path.with_suffix("")
+        values = storage.read_json(path)
         try:
-            names = record.pop("arrays")
-            return cls(
-                **{
-                    **record,
-                    "verdict": Verdict(record["verdict"]),
-                    "measurements": [Measurement(**m) for m in record["measurements"]],
-                    "figures": [_load_figure(entry, folder) for entry in record["figures"]],
-                    "arrays": storage.read_tensors(folder / "arrays.safetensors") if names else {},
-                }
-            )
-        except (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError) as error:
-            # Pillow reports a damaged PNG as OSError or SyntaxError.
+            record = _Saved.model_validate(values)
+        except ValidationError as error:
+            fault = first_fault(error)
             raise UserError(
-                f"{path} is not a finding that this version can read ({error}); run the probe again"
-            ) from error
+                f"{printable(str(path))} is not a finding that this version can read ({fault.key or 'the whole'}: "
+                f"{fault.expected}, found {fault.found}); run the probe again"
+            ) from None
+        folder = path.with_suffix("")
+        fields = {name: getattr(record, name) for name in _Saved.model_fields}
+        fields["figures"] = [_load_figure(entry, folder) for entry in record.figures]
+        fields["arrays"] = storage.read_tensors(folder / "arrays.safetensors") if record.arrays else {}
+        return cls(**fields)
 
 
 def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
@@ -284,15 +285,74 @@ def _figure_entry(figure: Figure, name: str) -> dict[str, Any]:
     return {"kind": "table", "columns": figure.columns, "rows": figure.rows, "caption": figure.caption}
 
 
-def _load_figure(entry: Mapping[str, Any], folder: Path) -> Figure:
+class _SavedPicture(BaseModel):
+    kind: Literal["picture"]
+    file: str = Field(pattern=r"^figure-[0-9]+\.png$")  # a plain name: nothing outside the folder is read
+    caption: str
+    crisp: bool
+
+
+class _SavedPlot(BaseModel):
+    kind: Literal["plot"]
+    file: str = Field(pattern=r"^figure-[0-9]+\.json$")
+    caption: str
+
+
+class _SavedTable(BaseModel):
+    kind: Literal["table"]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int, ...], ...]
+    caption: str
+
+
+_SavedFigure = Annotated[_SavedPicture | _SavedPlot | _SavedTable, Field(discriminator="kind")]
+
+
+class _Saved(BaseModel):
+    """A finding's JSON."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    probe: str
+    question: str
+    section: str
+    headline: str
+    verdict: Verdict
+    measurements: list[Measurement]
+    method: str
+    figures: list[_SavedFigure]
+    arrays: list[str]
+    settings: dict[str, Any]
+    seed: int
+    seconds: float
+    not_applicable_because: str | None
+
+
+def _load_figure(entry: _SavedFigure, folder: Path) -> Figure:
     from ganlens import storage
 
-    if entry["kind"] == "picture":
-        from PIL import Image
+    if isinstance(entry, _SavedPicture):
+        return Picture(_load_picture(folder / entry.file), entry.caption, entry.crisp)
+    if isinstance(entry, _SavedPlot):
+        figure = storage.read_json(folder / entry.file)
+        if not isinstance(figure, dict):
+            raise UserError(f"{printable(str(folder / entry.file))} is not a plot; run the probe again")
+        return Plot(figure, entry.caption)
+    return Table(entry.columns, entry.rows, entry.caption)
 
-        with Image.open(folder / entry["file"]) as image:
+
+def _load_picture(path: Path) -> Any:
+    from PIL import Image
+
+    shown = printable(str(path))
+    try:
+        content = io.BytesIO(read_bytes(path, ARRAY_BYTES))
+        with Image.open(content, formats=["PNG"]) as image:
+            PICTURE_PIXELS.check(image.width * image.height, shown)
             image.load()
-            return Picture(image, entry["caption"], entry["crisp"])
-    if entry["kind"] == "plot":
-        return Plot(storage.read_json(folder / entry["file"]), entry["caption"])
-    return Table(tuple(entry["columns"]), tuple(tuple(row) for row in entry["rows"]), entry["caption"])
+            return image
+    except UserError:
+        raise
+    except Exception as error:  # Pillow reports a damaged file by errors of many kinds
+        reason = shortened(" ".join(str(error).split()), 200)
+        raise UserError(f"{shown} is not a whole picture ({reason}); run the probe again") from error

@@ -24,12 +24,14 @@ class Limit:
         default: the value where it is not set.
         unit: what is counted, after the number ("bytes", "pixels"). Bytes are shown as MiB or GiB.
         what: what takes so much, as the subject of a sentence ("one array").
+        reason: when it is right to raise it, as the beginning of a sentence.
     """
 
     variable: str
     default: int
     unit: str
     what: str
+    reason: str = "if you trust the file"
 
     def __post_init__(self) -> None:
         LIMITS[self.variable] = self
@@ -64,7 +66,7 @@ class Limit:
         if asked > self.value:
             raise UserError(
                 f"{where}: {self.what} would take {self.shown(asked)}, and the limit is {self.shown(self.value)}; "
-                f"if you trust the file, set {self.variable}={asked} and try again"
+                f"{self.reason}, set {self.variable}={asked} and try again"
             )
 
     def shown(self, amount: int) -> str:
@@ -76,7 +78,19 @@ class Limit:
 
 ARRAY_BYTES = Limit("GANLENS_MAX_ARRAY_BYTES", 4 * 2**30, "bytes", "one array or unpacked file")
 PICTURE_PIXELS = Limit("GANLENS_MAX_PICTURE_PIXELS", 64_000_000, "pixels", "one picture")
-NETWORK_NUMBERS = Limit("GANLENS_MAX_NETWORK_NUMBERS", 500_000_000, "numbers", "a network or its input")
-TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a settings file")
+NETWORK_NUMBERS = Limit(
+    "GANLENS_MAX_NETWORK_NUMBERS",
+    500_000_000,
+    "numbers",
+    "a network or its input",
+    "if you trust its description",
+)
+TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a text file")
+JOURNAL_BYTES = Limit("GANLENS_MAX_JOURNAL_BYTES", 64 * 2**20, "bytes", "the journal of a run")
+SETTINGS_BYTES = Limit("GANLENS_MAX_SETTINGS_BYTES", 2**20, "bytes", "a settings file")
+SETTINGS_VALUES = Limit("GANLENS_MAX_SETTINGS_VALUES", 10_000, "values", "settings, with what they repeat,")
+SAMPLE_BYTES = Limit(
+    "GANLENS_MAX_SAMPLE_BYTES", 4 * 2**30, "bytes", "so many samples", "if this machine has the memory"
+)
 NESTING = Limit("GANLENS_MAX_NESTING", 100, "levels", "nested values")
 PROGRAM_BYTES = Limit("GANLENS_MAX_PROGRAM_BYTES", 64 * 2**20, "bytes", "the graph or code of a program")

@@ -11,14 +11,18 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from ganlens.errors import UserError
+from ganlens.printable import shortened
 
 T = TypeVar("T")
 C = TypeVar("C")
 
+LONGEST_COMPARED = 100
+"""Characters of a word that are compared with names: it takes time that grows with their square."""
+
 
 def nearest_names(wanted: str, known: list[str]) -> str:
     """The names most like `wanted`, as the end of an error sentence: "Did you mean 'digits'? There are: …"."""
-    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(wanted[:LONGEST_COMPARED], known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(repr(name) for name in close)}? " if close else ""
     return f"{hint}There are: {', '.join(sorted(known))}."
 
@@ -66,7 +70,9 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         self._discover()
         if name not in self._components:
-            raise UserError(f"there is no {self.kind} named {name!r}. {nearest_names(name, self.names())}")
+            raise UserError(
+                f"there is no {self.kind} named {shortened(repr(name))}. {nearest_names(name, self.names())}"
+            )
         return self._components[name]
 
     def __contains__(self, name: object) -> bool:

@@ -16,8 +16,12 @@ from safetensors.torch import load_file, save_file
 
 from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
+from ganlens.files import is_file, read_bytes, read_text, said_of
+from ganlens.json_text import parse_json
 from ganlens.partials import partial_names, remove
 from ganlens.partials import sweep as sweep
+from ganlens.printable import printable, shortened
+from ganlens.validation import first_fault
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -98,29 +102,31 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        UserError: the file is missing or is not whole JSON.
+        UserError: the file is missing, no plain file, too large, or is not whole JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a whole JSON file ({error}); it was cut or edited") from error
+        return parse_json(read_text(path))
+    except ValueError as error:
+        raise UserError(
+            f"{printable(str(path))} is not a whole JSON file ({error}); it was cut or edited"
+        ) from error
 
 
 def read_model(path: Path, model: type[M]) -> M:
     """Read a JSON file as one of our typed records.
 
     Raises:
-        UserError: the file is missing, cut, or does not hold what the record needs (the first thing wrong).
+        UserError: the file can't be read, or does not hold what the record needs (the first thing wrong).
     """
     values = read_json(path)
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError(f"{path}: {where}: {first['msg'].lower()}; the file was cut or edited") from None
+        fault = first_fault(error)
+        raise UserError(
+            f"{printable(str(path))}: {fault.key or 'the whole'}: {fault.expected} (found {fault.found}); the file "
+            "was cut or edited"
+        ) from None
 
 
 def write_tensors(
@@ -155,15 +161,22 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         UserError: the file is missing, cut short or no safetensors file.
     """
+    shown = printable(str(path))
     try:
+        if not is_file(path):
+            read_bytes(path)  # says why not
         tensors: dict[str, torch.Tensor] = load_file(path)
         return tensors
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist") from error
-    except SafetensorError as error:
+    except OSError as error:
+        raise UserError(said_of(error, path)) from error
+    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError, OverflowError) as error:
         if _holds_no_tensors(Path(path)):
             return {}
-        raise UserError(f"{path} is not a whole safetensors file ({error}); it was cut or damaged") from error
+        # What comes after a sound header (types that torch lacks, sizes that it can't have) safetensors passes on.
+        reason = shortened(" ".join(str(error).split()), 200)
+        raise UserError(
+            f"{shown} is not a whole safetensors file ({reason}); it was cut or damaged"
+        ) from error
 
 
 def _holds_no_tensors(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganlens.cli.ending import Ended
 from ganlens.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def measures(
     apart = [outcome.name for outcome in outcomes.values() if outcome.agrees is False]
     if apart:
         print_line(f"error: ours and the peer disagree on {'; '.join(apart)}")
-        raise SystemExit(1)
+        raise Ended(1)
 
 
 def print_outcomes(outcomes: list[Outcome]) -> None:

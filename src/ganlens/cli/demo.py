@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ganlens.cli.ending import Ended
 from ganlens.errors import UserError
 
 DATA, PRESET = "digits", "small"
@@ -46,7 +47,7 @@ def demo(
         DATA, out=folder, preset=PRESET, minutes=minutes, seed=seed, resume=there, progress=progress
     )
     if run.stopped_because == "interrupted":
-        raise SystemExit(130)
+        raise Ended(130)
     progress.say(f"Trained for {run.step:,} steps ({run.images:,} images). Now the questions.")
     audit = run.subject().audit(folder, seed=seed, progress=progress)
     print_findings(audit.findings)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
 from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
-from ganlens.errors import TrainingStopped, UserError
+from ganlens.cli.ending import BROKEN_PIPE, HOW_TO_DEBUG, Ended, ending, is_broken_pipe, one_line
 
 app = typer.Typer(name="ganlens", rich_markup_mode="rich", add_completion=False)
 
@@ -80,39 +82,47 @@ def run(arguments: Sequence[str] | None = None) -> int:
     ours = words[: words.index("--")] if "--" in words else words
     debug = "--debug" in ours
     words = [word for word in ours if word != "--debug"] + words[len(ours) :]
+    _never_fail_to_print()
     try:
         code = typer.main.get_command(app).main(
             words or ["--help"], prog_name="ganlens", standalone_mode=False
         )
-    except Exception as error:
+        if code == 130:
+            typer.echo("Interrupted. Nothing is left half-written.", err=True)
+        sys.stdout.flush()
+    except Ended as ended:
+        return int(ended.code or 0)
+    except (Exception, SystemExit) as error:
+        if is_broken_pipe(error):
+            _stop_printing()
+            return BROKEN_PIPE
         if debug:
             traceback.print_exception(error)
-        code, line = _ending(error)
-        _say_error(line if not debug or code != 1 else line.replace(_HOW_TO_DEBUG, ""))
-        return code
-    if code == 130:
-        typer.echo("Interrupted. Nothing is left half-written.", err=True)
+        code, line = _usage_error(error) if isinstance(error, _UsageError) else ending(error)
+        _say_error(line if not debug else line.replace(HOW_TO_DEBUG, ""))
     return code if isinstance(code, int) else 0
 
 
-_HOW_TO_DEBUG = " (run again with --debug for the traceback)"
-
-
-def _ending(error: Exception) -> tuple[int, str]:
-    """The exit code that an error means, and its one line."""
-    if isinstance(error, UserError):
-        return 2, str(error)
-    if isinstance(error, TrainingStopped):
-        return 1, str(error)
-    if isinstance(error, _UsageError):
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "ganlens"
-        message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
-        return 2, f"{message}{'' if message[-1:] in '.?' else '.'} `{command} --help` explains"
-    first_line = str(error).strip().split("\n")[0]
-    return 1, f"{type(error).__name__}{': ' if first_line else ''}{first_line}{_HOW_TO_DEBUG}"
+def _usage_error(error: Any) -> tuple[int, str]:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ganlens"
+    message = " ".join(str(error.format_message()).split())
+    return 2, f"{message}{'' if message[-1:] in '.?' else '.'} `{command} --help` explains"
 
 
 def _say_error(message: str) -> None:
     typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(" ".join(message.split("\n")), err=True)
+    typer.echo(one_line(message), err=True)
+
+
+def _never_fail_to_print() -> None:
+    """What a terminal can't show (… in ASCII, a file name that is not UTF-8) stands there as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _stop_printing() -> None:
+    """Nobody reads any more: what is left in the buffers goes nowhere, so that Python's own end is quiet."""
+    with suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 import typer
-import yaml
 from typer.core import TyperGroup
 
 from ganlens.cli.subject import (
@@ -30,6 +29,9 @@ from ganlens.cli.subject import (
     open_subject,
     split_names,
 )
+from ganlens.limits import SETTINGS_BYTES
+from ganlens.printable import shortened
+from ganlens.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -91,7 +93,11 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         subject: str, out: Path | None, samples: int, seed: int, features: str | None, **given: Any
     ) -> None:
         chosen = {key: given.pop(_OWN + key) for key in fields}
-        settings = {key: _read(fields[key], value) for key, value in chosen.items() if value is not None}
+        settings = {
+            key: _read(f"--{flag_of(name, key)}", fields[key], value)
+            for key, value in chosen.items()
+            if value is not None
+        }
         _ask(name, subject, out, samples, seed, split_names(features), settings, given)
 
     subject_given = _parameter("subject", SubjectName)
@@ -215,13 +221,12 @@ def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = N
     )
 
 
-def _read(field: FieldInfo, value: Any) -> Any:
+def _read(flag: str, field: FieldInfo, value: Any) -> Any:
     from ganlens.probes.description import plain_type
 
     kind, _ = plain_type(field.annotation)
     if kind in _SCALARS or get_origin(kind) is Literal or not isinstance(value, str):
         return value
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
+    said = f"{flag} {shortened(value)}"
+    SETTINGS_BYTES.check(len(value), said)
+    return parse_yaml(value, said)

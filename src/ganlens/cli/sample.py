@@ -72,6 +72,7 @@ def sample(
         trust=trust,
         progress=progress,
     )
+    opened.refuse_too_many(number)
     if truncation == 1:
         samples = opened.sample(number, seed=seed)
     else:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganlens.errors import UserError
+from ganlens.limits import NETWORK_NUMBERS
+from ganlens.printable import shortened
 
 if TYPE_CHECKING:
     from ganlens.progress import Progress
@@ -257,31 +261,38 @@ def short_name(subject: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "subject"
 
 
-def _key(text: str | None) -> int | str | None:
-    """A position, where it is a whole number that Python reads as one ("²" is a name)."""
-    digits = (text or "").removeprefix("-")
-    return int(text) if text is not None and digits.isdecimal() and len(digits) < 10 else text
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+"""Digits as typed everywhere: what Python takes beside them (١٠, 1_0, nan) is more often a mistake than meant."""
 
 
 def _shape(text: str | None) -> int | tuple[int, ...] | None:
     if text is None:
         return None
-    try:
-        sizes = tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise UserError(f"--latent {text}: expected whole numbers from 1 on, for instance 100 or 100,1,1")
+    parts = [part.strip() for part in text.replace("x", ",").split(",")]
+    sizes = tuple(int(part) for part in parts if _WHOLE.fullmatch(part))
+    said = f"--latent {shortened(text)}"
+    if len(sizes) < len(parts) or min(sizes) < 1:
+        raise UserError(f"{said}: expected whole numbers from 1 on, for instance 100 or 100,1,1")
+    NETWORK_NUMBERS.check(math.prod(sizes), said)
     return sizes[0] if len(sizes) == 1 else sizes
 
 
 def _range(text: str | None, option: str = "range") -> tuple[float, float] | None:
     if text is None:
         return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UserError(f"--{option} {text}: expected two numbers, for instance --{option} 0,1") from None
+    said = f"--{option} {shortened(text)}"
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
+        raise UserError(f"{said}: expected two numbers, for instance --{option} 0,1")
+    low, high = map(float, parts)
     if not low < high:
-        raise UserError(f"--{option} {text}: the first number must be the lower one")
+        raise UserError(f"{said}: the first number must be the lower one")
+    if math.isinf(low) or math.isinf(high):
+        raise UserError(f"{said}: a number is too large; expected two numbers, for instance --{option} 0,1")
     return low, high
+
+
+def _key(text: str | None) -> int | str | None:
+    """A position where it is one, else a name."""
+    return int(text) if text is not None and _WHOLE.fullmatch(text.removeprefix("-")) else text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganlens.cli.ending import Ended
 from ganlens.cli.subject import Device
 from ganlens.errors import UserError
 
@@ -125,7 +126,7 @@ def train(
     if is_main_process():  # of several processes one talks
         _report(run)
     if run.stopped_because == "interrupted":
-        raise SystemExit(130)
+        raise Ended(130)
 
 
 def _data_overrides(size: int | None, count: int | None, strict: bool) -> list[str]:
@@ -137,7 +138,9 @@ def _free_folder(data: str, preset: str | None) -> Path:
     """The first runs/<data>-<preset>-<number> that does not exist."""
     source, _, argument = data.partition(":")
     words = [source, Path(argument).name if argument else "", Path(preset).stem if preset else ""]
-    stem = "-".join("".join(c if c.isalnum() else "-" for c in word).strip("-") for word in words if word)
+    stem = "-".join(
+        "".join(c if c.isalnum() else "-" for c in word).strip("-")[:60] for word in words if word
+    )
     return next(
         folder for number in itertools.count(1) if not (folder := Path("runs") / f"{stem}-{number}").exists()
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from ganlens.data.dataset import DataOptions
 from ganlens.errors import UserError
+from ganlens.limits import ARRAY_BYTES, PICTURE_PIXELS
 
 
 def refuse_argument(source: str, argument: str | None) -> None:
@@ -25,6 +28,14 @@ def refuse_size(source: str, options: DataOptions) -> None:
     """Raise a UserError for `size` where samples have none."""
     if options.size is not None:
         raise UserError(f"{source}: 'size' is for images, and {source} is made of points; leave it out")
+
+
+def refuse_large(source: str, count: int, shape: tuple[int, ...], item_bytes: int = 1) -> None:
+    """Raise a UserError for `count` samples of a shape that are more than one array may take, before they are made."""
+    asked = f"{count:,} samples of {'×'.join(map(str, shape))}"
+    if len(shape) == 3:
+        PICTURE_PIXELS.check(shape[1] * shape[2], f"{source}: {asked}")
+    ARRAY_BYTES.check(count * math.prod(shape) * item_bytes, f"{source}: {asked}")
 
 
 def refuse_count(source: str, options: DataOptions) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
 from ganlens.randomness import numpy_generator
+from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 
@@ -22,7 +23,10 @@ Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 class DataOptions(BaseModel):
     """What can be asked of any data source, beside its name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
     size: int | None = Field(
         None, ge=2, description="Height and width of the images in pixels; none: the source's own"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_argument, refuse_size
+from ganlens.data.arguments import refuse_argument, refuse_large, refuse_size
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.sources import sources
 from ganlens.modality import Points
@@ -40,6 +40,7 @@ def grid(argument: str | None, options: DataOptions, progress: Progress) -> Data
 def _mixture(name: str, centres: NDArray[np.float64], sigma: float, options: DataOptions) -> Dataset:
     refuse_size(name, options)
     count = options.count or COUNT
+    refuse_large(name, count, (2,), 48)  # each: place, centre, label, noise
     # Dealt in turn, then split by component: each has its fair share to within one point.
     labels = np.arange(count, dtype=np.int64) % len(centres)
     noise = numpy_generator(options.split_seed, name, "points").standard_normal((count, 2))

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from ganlens.data.arguments import refuse_large
+
 CHUNK_PIXELS = 2**24
 
 
@@ -20,6 +22,7 @@ def resize_images(images: NDArray[np.uint8], size: int | None) -> tuple[NDArray[
     """
     if size is None or images.shape[2:] == (size, size):
         return images, None
+    refuse_large("pictures", len(images), (images.shape[1], size, size))
     height, width = images.shape[2:]
     if size >= max(height, width) and size - min(height, width) <= min(height, width) / 4:
         border = plain_border(images)

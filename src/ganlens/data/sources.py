@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from ganlens.data.dataset import DataOptions, Dataset
 from ganlens.errors import UserError
+from ganlens.files import said_of
+from ganlens.limits import PICTURE_PIXELS
+from ganlens.printable import shortened
 from ganlens.progress import Progress, Silent
-from ganlens.registry import Registry
+from ganlens.registry import Registry, nearest_names
+from ganlens.validation import first_fault
 
 Source = Callable[[str | None, DataOptions, Progress], Dataset]
 """Opens what stands behind the name: `source(argument, options, progress)`, where `argument` is the part of
 the name after the colon ("DIR" in "idx:DIR"), or None."""
 
 sources: Registry[Source] = Registry("data set", "ganlens.data")
+
+
+def read_options(options: Mapping[str, Any]) -> DataOptions:
+    """What is asked of a source beside its name, checked.
+
+    Raises:
+        UserError: there is no such option, or a value is not of its kind.
+    """
+    try:
+        return DataOptions.model_validate(options)
+    except ValidationError as error:
+        fault = first_fault(error)
+        if fault.unknown:
+            known = nearest_names(fault.key, list(DataOptions.model_fields))
+            raise UserError(f"there is no data option {fault.key!r}. {known}") from None
+        raise UserError(f"data option {fault.key}: {fault.expected} (got {fault.found})") from None
 
 
 def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any) -> Dataset:
@@ -31,12 +51,13 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
     Raises:
         UserError: there is no such source, or what it was pointed at can't be read.
     """
-    try:
-        parsed = DataOptions(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(
-            f"data option {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
-        ) from None
+    parsed = read_options(options)
     name, _, argument = spec.partition(":")
-    return sources[name](argument or None, parsed, progress or Silent())
+    if parsed.size is not None:
+        PICTURE_PIXELS.check(parsed.size**2, f"size={parsed.size:,}")
+    if "\0" in spec:
+        raise UserError(f"data {shortened(repr(spec))}: a name or a path holds no zero characters")
+    try:
+        return sources[name](argument or None, parsed, progress or Silent())
+    except OSError as error:
+        raise UserError(f"data {shortened(spec)}: {said_of(error)}") from error

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlens.data.arguments import refuse_argument
+from ganlens.data.arguments import refuse_argument, refuse_large
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
@@ -51,6 +51,7 @@ def sprites(argument: str | None, options: DataOptions, progress: Progress) -> D
         raise UserError(
             f"sprites: {size} pixels can't tell the shapes apart; ask for a size of {SMALLEST_SIZE} or more"
         )
+    refuse_large("sprites", options.count or COUNT, (1, size, size))
     factors = draw_factors(options.count or COUNT, options.split_seed)
     images = np.empty((len(factors), 1, size, size), dtype=np.uint8)
     with progress.task("Drawing sprites", total=len(factors)) as task:

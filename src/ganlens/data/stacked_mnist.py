@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import require_argument
+from ganlens.data.arguments import refuse_large, require_argument
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.idx import IdxPart, read_idx_folder
 from ganlens.data.resize import resize_images
@@ -34,6 +34,9 @@ def stacked_mnist(argument: str | None, options: DataOptions, progress: Progress
     if test is None:
         train, test = _halves(train, options)
     count = options.count or COUNT
+    refuse_large(
+        "stacked-mnist", count, (3, *([options.size] * 2 if options.size else train.images.shape[1:]))
+    )
     splits, notes = [], []
     for name, part, pictures in (("train", train, count), ("held out", test, max(count // 5, 2))):
         labels = _digit_labels(part, folder)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from ganlens.limits import NETWORK_NUMBERS
 from ganlens.networks.network import NetworkConfig, networks
 from ganlens.randomness import seeded
 
@@ -44,11 +48,14 @@ def build_generator(
     """A new generator; the same weights for the same seed, and the caller's random state untouched.
 
     Raises:
-        UserError: the family can't make samples of that shape.
+        UserError: the family can't make samples of that shape, or the network is larger than the limit.
     """
     family = networks[config.family]
+    shape = tuple(sample_shape)
+    where = f"the {config.family} generator for latents of {latent_dim:,} and samples of {_shown(shape)}"
+    _refuse_large(where, [(latent_dim,), shape], lambda: family.generator(config, latent_dim, shape))
     with seeded(seed, "generator", "initialise"):
-        body = family.generator(config, latent_dim, tuple(sample_shape))
+        body = family.generator(config, latent_dim, shape)
     return Generator(body, latent_dim, sample_shape)
 
 
@@ -59,8 +66,31 @@ def build_discriminator(config: NetworkConfig, sample_shape: tuple[int, ...], *,
         sample_shape: as the discriminator sees it: for packs of m images (m·channels, height, width).
 
     Raises:
-        UserError: the family can't read samples of that shape.
+        UserError: the family can't read samples of that shape, or the network is larger than the limit.
     """
     family = networks[config.family]
+    shape = tuple(sample_shape)
+    where = f"the {config.family} discriminator for samples of {_shown(shape)}"
+    _refuse_large(where, [shape], lambda: family.discriminator(config, shape))
     with seeded(seed, "discriminator", "initialise"):
-        return family.discriminator(config, tuple(sample_shape))
+        return family.discriminator(config, shape)
+
+
+def _refuse_large(where: str, inputs: list[tuple[int, ...]], build: Callable[[], nn.Module]) -> None:
+    """Count a network's numbers before any memory is asked for: it is built once without its weights.
+
+    Raises:
+        UserError: it, or one sample of what it takes and gives, has more than the limit.
+    """
+    for shape in inputs:
+        NETWORK_NUMBERS.check(math.prod(shape), where)
+    try:
+        with torch.device("meta"):
+            network = build()
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
+        return  # a family that reads its own weights while it is built can't be counted
+    NETWORK_NUMBERS.check(sum(t.numel() for t in (*network.parameters(), *network.buffers())), where)
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

@@ -4,40 +4,66 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.files import is_folder
+from ganlens.printable import printable, shortened
 from ganlens.progress import Progress
-from ganlens.storage import read_json, read_tensors, replacing, write_json, write_tensors
+from ganlens.storage import read_model, read_tensors, replacing, write_json, write_tensors
+
+T = TypeVar("T")
 
 _TENSORS, _RECORD = "instrument.safetensors", "instrument.json"
 
 
+class _Saved(BaseModel):
+    """`instrument.json`: what the instrument is a function of, and what is known of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: dict[str, Any]
+    record: dict[str, Any]
+
+
 def load_instrument(
-    cache: Path | None, key: Mapping[str, Any], progress: Progress
-) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The tensors and the record that were kept under exactly this key, or None.
+    cache: Path | None,
+    key: Mapping[str, Any],
+    progress: Progress,
+    rebuild: Callable[[dict[str, Tensor], dict[str, Any]], T],
+) -> T | None:
+    """What `rebuild` makes of the tensors and the record that were kept under exactly this key, or None.
 
     Args:
         cache: the folder instruments are kept in, one sub-folder each; None for nowhere.
         key: what the instrument is a function of: data fingerprint, seed, every setting. JSON values.
         progress: told when a damaged instrument has to be fitted again.
+        rebuild: makes the instrument; what it raises means that the files are not those of this instrument.
     """
-    if cache is None or not (folder := _folder(cache, key)).exists():
+    if cache is None or not is_folder(folder := _folder(cache, key)):
         return None
     try:
-        saved = read_json(folder / _RECORD)
+        saved = read_model(folder / _RECORD, _Saved)
+        if saved.key != json.loads(json.dumps(dict(key))):
+            return None
         tensors = read_tensors(folder / _TENSORS)
+        try:
+            if not all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point()):
+                raise ValueError("a weight is not finite")
+            return rebuild(tensors, saved.record)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = shortened(" ".join(str(error).split()), 120)
+            raise UserError(
+                f"{printable(str(folder))} does not hold what the instrument needs ({reason}); it was edited or cut"
+            ) from error
     except UserError as error:
         progress.warn(f"{error}; it is fitted again")
         return None
-    if not isinstance(saved, dict) or saved.get("key") != dict(key):
-        return None
-    return tensors, saved["record"]
 
 
 def save_instrument(

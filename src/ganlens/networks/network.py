@@ -6,17 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
 from ganlens.errors import UserError
+from ganlens.printable import shortened
 from ganlens.registry import Registry, nearest_names
+from ganlens.validation import first_fault, refuse_switch_for_number
 
 
 class NetworkConfig(BaseModel):
     """What every family's configuration has: its name. Families add their own fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
 
     family: str = Field(description="Which family builds the network (`ganlens list networks`)")
 
@@ -69,22 +73,23 @@ def parse_network(description: NetworkConfig | Mapping[str, Any]) -> NetworkConf
     Raises:
         UserError: there is no such family, it has no such field, or a value is out of its bounds.
     """
+    if not isinstance(description, (NetworkConfig, Mapping)):
+        raise UserError(
+            f"a network is described by a mapping such as {{family: mlp, width: 64}}, not by "
+            f"{shortened(repr(description))}"
+        )
     given = description.model_dump() if isinstance(description, NetworkConfig) else dict(description)
     if "family" not in given:
         raise UserError(f"a network needs the field 'family'. {nearest_names('', networks.names())}")
-    config_type = networks[str(given["family"])].Config
+    family = str(given["family"])
+    config_type = networks[family].Config
     if isinstance(description, config_type):
         return description
     try:
         return config_type.model_validate(given)
     except ValidationError as error:
-        raise UserError(_first_fault(error, str(given["family"]), config_type)) from None
-
-
-def _first_fault(error: ValidationError, family: str, config_type: type[NetworkConfig]) -> str:
-    fault = error.errors()[0]
-    field = ".".join(map(str, fault["loc"]))
-    if fault["type"] == "extra_forbidden":
-        known = nearest_names(field, list(config_type.model_fields))
-        return f"the {family} network has no field {field!r}. {known}"
-    return f"{family} network, {field}: {fault['msg']} (got {fault['input']!r})"
+        fault = first_fault(error)
+        if fault.unknown:
+            known = nearest_names(fault.key, list(config_type.model_fields))
+            raise UserError(f"the {family} network has no field {fault.key!r}. {known}") from None
+        raise UserError(f"{family} network, {fault.key}: {fault.expected} (got {fault.found})") from None

@@ -20,6 +20,7 @@ from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.adapters import first_line
+from ganlens.validation import first_fault
 
 Features = Sequence[str | nn.Module | FeatureSpace]
 
@@ -242,12 +243,11 @@ def _parse(probe: type[Probe], settings: Mapping[str, Any]) -> ProbeSettings:
             known = nearest_names(key, fields) if fields else "It has no settings."
             raise UserError(f"the probe {probe.name} has no setting {key!r}. {known}")
     try:
-        return probe.Settings(**settings)
+        return probe.Settings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        fault = first_fault(error)
         raise UserError(
-            f"the probe {probe.name}, setting {place}: {first['msg']} (got {first['input']!r})"
+            f"the probe {probe.name}, setting {fault.key}: {fault.expected} (got {fault.found})"
         ) from None
 
 

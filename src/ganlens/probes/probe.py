@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from ganlens.finding import Finding
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
+from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,10 @@ class Need(StrEnum):
 class ProbeSettings(BaseModel):
     """Base of every probe's settings. Each field needs a description: it is the option's help."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
+    _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
 
 @dataclass

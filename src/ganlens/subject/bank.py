@@ -19,7 +19,7 @@ from ganlens.progress import Progress, Silent
 from ganlens.randomness import numpy_generator, torch_generator
 from ganlens.subject import foreign
 from ganlens.subject.controls import Gaussian, copycat_rows
-from ganlens.subject.spill import SpilledRows
+from ganlens.subject.spill import SpilledRows, refuse_more_than_fits
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject
@@ -71,6 +71,7 @@ class SampleBank:
     ) -> None:
         if samples < 1:
             raise UserError(f"an audit needs at least one sample, not {samples}")
+        refuse_more_than_fits(samples, subject.sample_shape, subject.latent_shape)
         self.subject = subject
         self.size = samples
         self.seed = seed

@@ -5,15 +5,36 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 import tempfile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganlens.errors import UserError
+from ganlens.limits import SAMPLE_BYTES
 
 IN_MEMORY_BYTES = 64 * 2**20
 """Arrays up to this size stay in memory."""
+
+
+LEAST_FEATURES = 64
+"""Numbers that are kept in memory of every sample at least, beside its latent."""
+
+
+def refuse_more_than_fits(samples: int, sample_shape: tuple[int, ...], latent_shape: tuple[int, ...]) -> None:
+    """See that so many samples fit into memory and on the disk that holds temporary files.
+
+    Raises:
+        UserError: they don't; the message says what they would take.
+    """
+    SAMPLE_BYTES.check(4 * samples * (math.prod(latent_shape) + LEAST_FEATURES), f"{samples:,} samples")
+    needed, folder = 4 * samples * math.prod(sample_shape), tempfile.gettempdir()
+    if needed > IN_MEMORY_BYTES and needed > (free := shutil.disk_usage(folder).free):
+        raise UserError(
+            f"{samples:,} samples need {SAMPLE_BYTES.shown(needed)} of temporary files, and {folder} has "
+            f"{SAMPLE_BYTES.shown(free)} left; ask for fewer samples, or set TMPDIR to a larger disk"
+        )
 
 
 class SpilledRows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlens.data import Dataset
 from ganlens.errors import UserError
+from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
@@ -239,7 +241,12 @@ class Subject:
         )
 
     def sample(self, n: int, *, seed: int = 0) -> Tensor:
-        """n samples [n, *sample_shape] on the CPU; the same for the same seed."""
+        """n samples [n, *sample_shape] on the CPU; the same for the same seed.
+
+        Raises:
+            UserError: as `synthesize`, or so many take more memory than the limit.
+        """
+        self.refuse_too_many(n)
         rng = torch_generator(seed, "sample")
         labels = None
         if self.num_classes:
@@ -247,6 +254,15 @@ class Subject:
                 self.num_classes, (n,), generator=torch_generator(seed, "sample", "labels")
             )
         return self.synthesize(self.generator.sample_latent(n, rng=rng), labels)
+
+    def refuse_too_many(self, n: int) -> None:
+        """See that n samples and their latents are within the limit of memory.
+
+        Raises:
+            UserError: they take more.
+        """
+        values = math.prod(self.sample_shape) + math.prod(self.latent_shape)
+        SAMPLE_BYTES.check(4 * n * values, f"{n:,} samples")
 
     def synthesize(self, latents: Tensor, labels: Tensor | None = None, *, batch: int = 256) -> Tensor:
         """Samples [n, …] on the CPU, without gradients, `batch` at a time.

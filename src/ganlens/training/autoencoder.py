@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from ganlens.data import Dataset, SampleArray
@@ -81,6 +82,18 @@ class FittedAutoencoder:
         return self.held_out_r2_margin.low > _ROUNDING
 
 
+class _Judged(BaseModel):
+    """What is kept of an autoencoder beside its weights."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    train_r2: float
+    held_out_r2: float
+    pca_held_out_r2: float
+    held_out_r2_margin: Margin
+    protocol: str
+
+
 def fit_autoencoder(
     dataset: Dataset,
     *,
@@ -118,13 +131,16 @@ def fit_autoencoder(
     config = _configuration(dataset, network, variational)
     key = {"instrument": "autoencoder", "version": _VERSION, "data": dataset.fingerprint(), "seed": seed}
     key |= {"width": width, "network": config.model_dump()}
-    if (kept := load_instrument(cache, key, progress)) is not None:
-        tensors, record = kept
+
+    def kept(tensors: dict[str, Tensor], record: dict[str, Any]) -> FittedAutoencoder:
+        judged = _Judged.model_validate(record)
         pca = PrincipalComponents(dataset.sample_shape, width, dataset.modality.range)
         autoencoder = build_autoencoder(config, pca, seed=seed)
         autoencoder.load_state_dict(tensors)
-        record["held_out_r2_margin"] = Margin(*record["held_out_r2_margin"])
-        return FittedAutoencoder(_frozen(autoencoder, device), autoencoder.pca, **record)
+        return FittedAutoencoder(_frozen(autoencoder, device), autoencoder.pca, **vars(judged))
+
+    if (known := load_instrument(cache, key, progress, kept)) is not None:
+        return known
     autoencoder, protocol = _fit(dataset, width, config, seed, device, progress)
     fitted = _judged(autoencoder, dataset, seed, protocol)
     record = {name: value for name, value in vars(fitted).items() if name not in ("network", "pca")}

@@ -12,21 +12,24 @@ from torch import Tensor, nn
 
 from ganlens import storage
 from ganlens.errors import UserError
+from ganlens.files import is_file, is_folder, said_of
 from ganlens.partials import discard
+from ganlens.printable import printable, shortened
 from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 
 STATE = "state.json"
 _STEP = re.compile(r"[0-9]{8,18}")
+"""The name of a checkpoint's folder. (Text of digits in other scripts is no number to everyone.)"""
 
 
 class Progressed(BaseModel):
     """A checkpoint's `state.json`: how far the run was, and what it remembers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    step: int = Field(ge=0)
-    images: int = Field(ge=0)
+    step: int = Field(ge=0, lt=2**63, strict=True)
+    images: int = Field(ge=0, lt=2**63, strict=True)
     adapted: float
     memory: Memory
 
@@ -69,9 +72,15 @@ def read_progress(path: Path) -> Progressed:
     """A checkpoint's `state.json`.
 
     Raises:
-        UserError: it is missing, cut or edited.
+        UserError: it is missing, cut or edited, or of another step than its folder.
     """
-    return storage.read_model(path / STATE, Progressed)
+    progressed = storage.read_model(path / STATE, Progressed)
+    if _STEP.fullmatch(path.name) and int(path.name) != progressed.step:
+        raise UserError(
+            f"{printable(str(path / STATE))} says step {progressed.step}, and its folder is of step "
+            f"{int(path.name)}; it was edited or copied there"
+        )
+    return progressed
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
@@ -81,15 +90,18 @@ def load_weights(path: Path, module: nn.Module) -> None:
         UserError: the first tensor that is missing, unknown or of another shape.
     """
     tensors = storage.read_tensors(path)
-    _match(path, tensors, {name: t.shape for name, t in module.state_dict().items()})
+    _match(path, tensors, {name: (t.shape, t.dtype) for name, t in module.state_dict().items()})
     module.load_state_dict(tensors)
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """All whole checkpoints below a run's `checkpoints/`, oldest first."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
-    return sorted(p for p in folder.iterdir() if _STEP.fullmatch(p.name) and (p / STATE).is_file())
+    try:
+        return sorted(p for p in folder.iterdir() if _STEP.fullmatch(p.name) and is_file(p / STATE))
+    except OSError as error:
+        raise UserError(said_of(error, folder)) from error
 
 
 def forget_old(folder: Path, keep: int, best: int | None) -> None:
@@ -108,15 +120,17 @@ def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
     tensors = storage.read_tensors(path)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
-    if state:  # none before the first step
-        wanted: dict[str, torch.Size] = {}
+    if tensors:  # none before the first step
+        wanted: dict[str, tuple[torch.Size, torch.dtype]] = {}
         for number, parameter in enumerate(parameters):
-            wanted[f"{number}.step"] = torch.Size([])
-            wanted |= {f"{number}.{key}": parameter.shape for key in ("exp_avg", "exp_avg_sq")}
+            wanted[f"{number}.step"] = (torch.Size([]), torch.float32)
+            wanted |= {
+                f"{number}.{key}": (parameter.shape, parameter.dtype) for key in ("exp_avg", "exp_avg_sq")
+            }
         _match(path, tensors, wanted)
+        for name, tensor in tensors.items():
+            index, _, key = name.partition(".")
+            state.setdefault(int(index), {})[key] = tensor
         for number, parameter in enumerate(parameters):
             for key in ("exp_avg", "exp_avg_sq"):
                 # Fused Adam walks both in memory order, so the moments must be laid out as their weights are.
@@ -124,17 +138,27 @@ def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _match(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> None:
-    for name, shape in wanted.items():
+def _match(
+    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, tuple[torch.Size, torch.dtype]]
+) -> None:
+    shown = printable(str(path))
+    for name, (shape, dtype) in wanted.items():
         if name not in found:
             raise UserError(
-                f"{path} has no tensor {name!r}; the checkpoint is incomplete or of another configuration"
+                f"{shown} has no tensor {name!r}; the checkpoint is incomplete or of another configuration"
             )
         if found[name].shape != shape:
             raise UserError(
-                f"{path}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; "
+                f"{shown}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; "
                 "it is of another configuration"
+            )
+        if found[name].dtype != dtype:
+            kinds = [str(kind).removeprefix("torch.") for kind in (found[name].dtype, dtype)]
+            raise UserError(
+                f"{shown}: {name} holds {kinds[0]}, expected {kinds[1]}; the file was damaged or edited"
             )
     for name in found:
         if name not in wanted:
-            raise UserError(f"{path} holds {name!r}, which this configuration's network does not have")
+            raise UserError(
+                f"{shown} holds {shortened(repr(name))}, which this configuration's network does not have"
+            )

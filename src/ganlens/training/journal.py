@@ -12,7 +12,12 @@ from ganlens import storage
 from ganlens.config import RunConfig, flatten
 from ganlens.disk import disk_errors
 from ganlens.errors import UserError
-from ganlens.training.run_folder import METRICS, read_metrics
+from ganlens.printable import printable
+from ganlens.progress import Progress, Silent
+from ganlens.training.metrics import METRICS, Metrics, read_journal
+
+UNREADABLE = "metrics.unreadable.jsonl"
+"""Where lines of metrics.jsonl go that can't be read when a run is taken up again: nothing is thrown away."""
 
 
 class Journal:
@@ -22,13 +27,27 @@ class Journal:
         step: of the checkpoint that is gone on from; None in a new run, whose journal begins empty. Records that the
             uninterrupted run would not have are dropped: of later steps, left by a run that went on past its last
             checkpoint, and what only stopping wrote (its end, and an evaluation that was not due).
+        progress: told when lines can't be read.
     """
 
-    def __init__(self, folder: Path, config: RunConfig, step: int | None) -> None:
+    def __init__(
+        self, folder: Path, config: RunConfig, step: int | None, progress: Progress | None = None
+    ) -> None:
         self._path = folder / METRICS
-        kept = [] if step is None else [r for r in read_metrics(folder) if _lasts(r, step)]
-        storage.write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
-        self._seen = {(record["kind"], record["step"]) for record in kept}
+        found = read_journal(folder) if step is not None else Metrics()
+        if found.unreadable:
+            storage.append_text(folder / UNREADABLE, "".join(f"{line}\n" for line in found.unreadable))
+            (progress or Silent()).warn(
+                f"{len(found.unreadable)} lines of {printable(str(self._path))} can't be read (they were damaged or "
+                f"edited); they are moved to {UNREADABLE}"
+            )
+        kept = [
+            (record, line)
+            for record, line in zip(found.records, found.lines, strict=True)
+            if step is not None and _lasts(record, step)
+        ]
+        storage.write_text(self._path, "".join(f"{line}\n" for _, line in kept))
+        self._seen = {(record["kind"], record["step"]) for record, _ in kept}
         self._accelerator = _open_trackers(folder, config) if config.trackers else None
 
     def write(self, kind: str, step: int, images: int, **values: Any) -> None:

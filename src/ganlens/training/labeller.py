@@ -10,9 +10,11 @@ import copy
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray
@@ -70,6 +72,17 @@ class Labeller(nn.Module):
         return logits
 
 
+class _Judged(BaseModel):
+    """What is kept of a labeller beside its weights."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    held_out_accuracy: float = Field(ge=0, le=1)
+    held_out_accuracy_interval: tuple[float, float]
+    majority_share: float = Field(ge=0, le=1)
+    protocol: str
+
+
 def fit_labeller(
     dataset: Dataset,
     *,
@@ -103,17 +116,21 @@ def fit_labeller(
         network = LabellerNetwork(dataset.sample_shape, classes)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.to(device)
-    if (kept := load_instrument(cache, key, progress)) is not None:
-        tensors, record = kept
-        network.load_state_dict(tensors)
-        record["held_out_accuracy_interval"] = tuple(record["held_out_accuracy_interval"])
-        return Labeller(network, dataset.class_names, **record)
+
+    def kept(tensors: dict[str, Tensor], record: dict[str, Any]) -> Labeller:
+        judged = _Judged.model_validate(record)
+        fitted = copy.deepcopy(network)  # tensors that don't fit may be noticed when some are loaded
+        fitted.load_state_dict(tensors)
+        return Labeller(fitted, dataset.class_names, **judged.model_dump())
+
+    if (labeller := load_instrument(cache, key, progress, kept)) is not None:
+        return labeller
     settings = _Settings(dataset, len(train_labels))
     _train(network, dataset.name, dataset.train.samples, train_labels, settings, seed, progress)
     right = int((_predict(network, dataset.held_out.samples) == held_out_labels).sum())
     interval = binomial_interval(right, len(held_out_labels))
     commonest = int(torch.bincount(train_labels, minlength=classes).argmax())
-    record = {
+    record: dict[str, Any] = {
         "held_out_accuracy": right / len(held_out_labels),
         "held_out_accuracy_interval": (interval.low, interval.high),
         "majority_share": float((held_out_labels == commonest).double().mean()),

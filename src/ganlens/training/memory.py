@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 
 
 class Averages(BaseModel):
     """Running means of named numbers. Rows may differ in which names they have."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     sums: dict[str, float] = Field(default_factory=dict)
-    counts: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, _Count] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if self.sums.keys() != self.counts.keys() or not all(self.counts.values()):
+            raise ValueError("expected a count from 1 on for every sum")
+        return self
 
     def add(self, values: Mapping[str, float]) -> None:
         """One more row."""
@@ -33,7 +42,7 @@ class Averages(BaseModel):
 class WatchMemory(BaseModel):
     """The best values the watch has seen, and which alarms have gone off."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     raised: list[str] = Field(default_factory=list)
     diversity: float = 0.0
@@ -52,13 +61,13 @@ class Memory(BaseModel):
         since_line: the same since the last line of the journal.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    evaluations: int = 0
+    evaluations: _Count = 0
     best: float | None = None
-    best_step: int | None = None
-    since_best: int = 0
-    seconds: float = 0.0
+    best_step: _Count | None = None
+    since_best: _Count = 0
+    seconds: float = Field(0.0, ge=0)
     watch: WatchMemory = Field(default_factory=WatchMemory)
     since_look: Averages = Field(default_factory=Averages)
     since_line: Averages = Field(default_factory=Averages)

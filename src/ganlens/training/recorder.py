@@ -119,7 +119,7 @@ class Recorder:
             )
             storage.write_json(out / RUN, facts.model_dump(mode="json"))
         storage.write_text(out / CONFIG, config.to_yaml())
-        self._journal = Journal(out, config, state.step if resumed else None)
+        self._journal = Journal(out, config, state.step if resumed else None, progress)
         self._album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
         self._watch = Watch(config.watch, memory.watch)
         self._alarms: list[str] = []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from ganlens.config import RunConfig, load_config
@@ -18,12 +17,13 @@ from ganlens.networks import Generator, build_discriminator, build_generator
 from ganlens.progress import Progress
 from ganlens.storage import read_model
 from ganlens.training.checkpoint import checkpoints, load_weights, read_progress
+from ganlens.training.metrics import read_metrics
 from ganlens.training.state import packed_shape
 
 if TYPE_CHECKING:
     from ganlens.subject import Subject
 
-CONFIG, METRICS, RUN = "config.yaml", "metrics.jsonl", "run.json"
+CONFIG, RUN = "config.yaml", "run.json"
 _TRIES = 5
 
 
@@ -62,6 +62,9 @@ def computed_by(device: torch.device) -> ComputedBy:
     return ComputedBy(threads=torch.get_num_threads(), torch=torch.__version__, device=name)
 
 
+_Size = Annotated[int, Field(ge=1, le=2**31, strict=True)]
+
+
 class RunFacts(BaseModel):
     """`run.json`: what a run's configuration does not say and a resume or a reader must know.
 
@@ -74,9 +77,9 @@ class RunFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sample_shape: tuple[int, ...]
+    sample_shape: tuple[_Size, ...] = Field(min_length=1, max_length=8)
     data_fingerprint: str
-    processes: int = 1
+    processes: int = Field(1, ge=1, strict=True)
     modality: str
     computed_by: ComputedBy | None = None
 
@@ -185,27 +188,6 @@ def _read_run(folder: Path, config: RunConfig, path: Path, device: str) -> Train
         progressed.step,
         progressed.images,
     )
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Every whole record of a run's `metrics.jsonl`, oldest first; what follows a line that was cut is left out."""
-    path = Path(folder) / METRICS
-    if not path.is_file():
-        return []
-    records: list[dict[str, Any]] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if not (
-            isinstance(record, dict)
-            and isinstance(record.get("kind"), str)
-            and isinstance(record.get("step"), int)
-        ):
-            break
-        records.append(record)
-    return records
 
 
 def _choose(folder: Path, step: int | None) -> Path:

@@ -19,7 +19,7 @@ from ganlens.config import (
     resolve_config,
     validate_config,
 )
-from ganlens.data import Dataset, open_dataset
+from ganlens.data import Dataset, open_dataset, read_options
 from ganlens.errors import UserError
 from ganlens.partials import is_partial
 from ganlens.printable import printable
@@ -27,8 +27,9 @@ from ganlens.progress import Progress
 from ganlens.training.checkpoint import checkpoints
 from ganlens.training.journal import require_trackers
 from ganlens.training.lock import LOCK
+from ganlens.training.metrics import METRICS, read_metrics
 from ganlens.training.processes import Processes, native_precision
-from ganlens.training.run_folder import CONFIG, METRICS, RUN, RunFacts, computed_by, open_data, read_metrics
+from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by, open_data
 from ganlens.training.state import TrainingState
 
 FEWEST = 2
@@ -100,7 +101,8 @@ def _new_config(
     asked = _checked_before_reading(data, preset, seed, overrides)
     dataset = None
     if preset is None or "size" not in asked:
-        dataset = open_dataset(data, progress=progress, **asked)
+        options = read_options(asked).model_dump(exclude_unset=True)
+        dataset = open_dataset(data, progress=progress, **options)
         preset = preset or dataset.modality.default_preset(dataset.sample_shape)
         size = dataset.modality.default_size(dataset.sample_shape)
         if size is not None and "size" not in asked:
