@@ -12,7 +12,8 @@ import typer
 
 from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
-from ganlens.errors import TrainingStopped, UserError
+from ganlens.errors import GANLensError, UserError
+from ganlens.printable import printable
 
 app = typer.Typer(name="ganlens", rich_markup_mode="rich", add_completion=False)
 
@@ -86,7 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
     except Exception as error:
         if debug:
-            traceback.print_exception(error)
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                typer.echo(printable(line), err=True)
         code, line = _ending(error)
         _say_error(line if not debug or code != 1 else line.replace(_HOW_TO_DEBUG, ""))
         return code
@@ -102,7 +104,7 @@ def _ending(error: Exception) -> tuple[int, str]:
     """The exit code that an error means, and its one line."""
     if isinstance(error, UserError):
         return 2, str(error)
-    if isinstance(error, TrainingStopped):
+    if isinstance(error, GANLensError):  # training can't go on, or no question of an audit has an answer
         return 1, str(error)
     if isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
@@ -115,4 +117,4 @@ def _ending(error: Exception) -> tuple[int, str]:
 
 def _say_error(message: str) -> None:
     typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(" ".join(message.split("\n")), err=True)
+    typer.echo(printable(" ".join(message.split("\n"))), err=True)

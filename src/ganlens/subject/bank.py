@@ -83,6 +83,7 @@ class SampleBank:
         self.shared_seconds = 0.0
         """Time spent on what all probes share: samples, features, training the instruments."""
         self._inside_shared = False
+        self._failed: dict[str, Exception] = {}
         self._labeller = labeller
         self._autoencoder = autoencoder
         self._latents = _Prefix(samples, batch, self._draw_latents)
@@ -237,7 +238,7 @@ class SampleBank:
             from ganlens.training.labeller import fit_labeller
 
             cache = self.cache / "labeller" if self.cache else None
-            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+            with self._fitted("labeller"):
                 self._labeller = fit_labeller(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
@@ -250,7 +251,7 @@ class SampleBank:
             from ganlens.training.autoencoder import fit_autoencoder
 
             cache = self.cache / "autoencoder" if self.cache else None
-            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+            with self._fitted("autoencoder"):
                 self._autoencoder = fit_autoencoder(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
@@ -292,6 +293,18 @@ class SampleBank:
         finally:
             self._inside_shared = False
             self.shared_seconds += time.perf_counter() - began
+
+    @contextmanager
+    def _fitted(self, instrument: str) -> Iterator[None]:
+        """Around the training of an instrument. One that failed fails in the same words ever after, at once."""
+        if instrument in self._failed:
+            raise self._failed[instrument]
+        try:
+            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+                yield
+        except Exception as error:
+            self._failed[instrument] = error
+            raise
 
     def _probabilities(self, samples: Tensor) -> Tensor:
         return self._need_labeller()(samples).softmax(dim=1)  # type: ignore[no-any-return]
