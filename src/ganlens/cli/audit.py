@@ -29,7 +29,6 @@ from ganlens.cli.subject import (
     split_names,
     words_of,
 )
-
 from ganlens.errors import GANLensError, UserError
 
 if TYPE_CHECKING:
