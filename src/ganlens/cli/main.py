@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +16,7 @@ from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
 from ganlens.errors import GANLensError, UserError
 from ganlens.printable import printable
+from ganlens.registry import PlugInWarning
 
 app = typer.Typer(name="ganlens", rich_markup_mode="rich", add_completion=False)
 
@@ -81,6 +84,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     ours = words[: words.index("--")] if "--" in words else words
     debug = "--debug" in ours
     words = [word for word in ours if word != "--debug"] + words[len(ours) :]
+    shown_before = warnings.showwarning
+    warnings.showwarning = partial(_show_warning, shown_before)
     try:
         code = typer.main.get_command(app).main(
             words or ["--help"], prog_name="ganlens", standalone_mode=False
@@ -92,9 +97,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code, line = _ending(error)
         _say_error(line if not debug or code != 1 else line.replace(_HOW_TO_DEBUG, ""))
         return code
+    finally:
+        warnings.showwarning = shown_before
     if code == 130:
         typer.echo("Interrupted. Nothing is left half-written.", err=True)
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(
+    otherwise: Callable[..., None],
+    message: Warning | str,
+    category: type[Warning],
+    *where: Any,
+    **more: Any,
+) -> None:
+    """A plug-in that is left out is said in one line; what other code warns of, as Python does."""
+    if issubclass(category, PlugInWarning):
+        typer.secho("warning: ", fg="yellow", bold=True, nl=False, err=True)
+        typer.echo(printable(str(message)), err=True)
+    else:
+        otherwise(message, category, *where, **more)
 
 
 _HOW_TO_DEBUG = " (run again with --debug for the traceback)"
