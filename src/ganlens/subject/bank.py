@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ Which = Literal["train", "held_out"]
 Of = Literal["fake", "train", "held_out", "copycat", "underfit"]
 """Generated samples, a split of the real ones, or one of the two controls (see `ganlens.subject.controls`)."""
 
+LARGEST_FEATURE = 1e15
+"""Beyond it the squares of many features no longer fit a 32-bit float."""
 FEATURE_CHUNK = 512
 """Samples that go through a feature network at once."""
 
@@ -224,6 +227,9 @@ class SampleBank:
         Args:
             space: a name from `spaces`, or any registered one.
             of: generated samples, a split of the real ones, or a control.
+
+        Raises:
+            UserError: they hold NaN or infinite values, or numbers too large for distances.
         """
         if of == "copycat":  # its samples are training samples, which have been through the network already
             rows = self.copycat_rows(n)
@@ -275,12 +281,29 @@ class SampleBank:
     def _map(self, name: str, of: Of, n: int | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
         def rows(start: int, stop: int) -> Tensor:
             with torch.no_grad():
-                return compute(self.samples(of, stop)[start:stop].to(self.device)).float().cpu()
+                found = compute(self.samples(of, stop)[start:stop].to(self.device)).float().cpu()
+            self._check_size(found, name, of)
+            return found
 
         if (name, of) not in self._computed:
             self._computed[name, of] = _Prefix(self._count(of, None), FEATURE_CHUNK, rows)
         with self._shared():
             return self._computed[name, of].first(self._count(of, n))
+
+    def _check_size(self, features: Tensor, name: str, of: Of) -> None:
+        """See that distances between features can be computed: that they, and their squares, are finite."""
+        largest = float(features.abs().max()) if features.numel() else 0.0
+        if largest < LARGEST_FEATURE:
+            return
+        whose = {"fake": "generated", "held_out": "held-out", "train": "training"}.get(of, of)
+        known = name in self._spaces or name in self._further_spaces
+        what = f"{self.title(name) if known else name} of {whose} samples"
+        if math.isfinite(largest):
+            raise UserError(
+                f"{what} reach {largest:.1g}, and distances between such numbers can't be computed in 32 bits; scale "
+                "the samples down"
+            )
+        raise UserError(f"{what} hold NaN or infinite values, and nothing can be measured by them")
 
     @contextmanager
     def _shared(self) -> Iterator[None]:
