@@ -6,8 +6,8 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ganlens.errors import UserError
 from ganlens.files import read_bytes
 from ganlens.limits import ARRAY_BYTES, PICTURE_PIXELS
-from ganlens.printable import printable, shortened
+from ganlens.printable import file_name, plot_text, printable, shortened
 from ganlens.validation import first_fault
 
 _TURNS = {
@@ -38,6 +38,19 @@ class Verdict(StrEnum):
     """The explanation failed its own self-check: it does not beat its baseline."""
     NOT_APPLICABLE = "not applicable"
     """The subject lacks something the probe needs; `not_applicable_because` says what."""
+
+
+class Unanswered(StrEnum):
+    """Why a question has no answer."""
+
+    NEED = "unmet need"
+    """The subject lacks something, or has too little of it."""
+    TROUBLE = "trouble"
+    """Something given failed: the generator, a classifier, the data, a plug-in, the machine's memory."""
+    DEFECT = "defect"
+    """GANLens failed; nothing the user gave is to blame."""
+    INTERRUPTED = "interrupted"
+    """The audit was stopped before the answer was there."""
 
 
 class Baseline(BaseModel):
@@ -110,10 +123,10 @@ class Plot:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers under column names, with a caption."""
+    """Rows of text and numbers under column names, with a caption. A cell without a value is None (or NaN)."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int, ...], ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
     caption: str
 
 
@@ -134,6 +147,7 @@ class Finding:
         arrays: what someone may want to compute with (codes, directions, indices), by name.
         settings, seed, seconds: what it would take to get the same finding again, and how long it took.
         not_applicable_because: why there is no answer, when there is none.
+        unanswered: the kind of reason that is, or None where there is an answer.
     """
 
     probe: str
@@ -149,9 +163,18 @@ class Finding:
     seconds: float = 0.0
     section: str = ""
     not_applicable_because: str | None = None
+    unanswered: Unanswered | None = None
 
     @classmethod
-    def not_applicable(cls, probe: str, question: str, because: str, *, section: str = "") -> Finding:
+    def not_applicable(
+        cls,
+        probe: str,
+        question: str,
+        because: str,
+        *,
+        section: str = "",
+        unanswered: Unanswered = Unanswered.NEED,
+    ) -> Finding:
         """The finding of a probe that could not be asked. `because` completes "not applicable, because …"."""
         return cls(
             probe=probe,
@@ -160,6 +183,7 @@ class Finding:
             verdict=Verdict.NOT_APPLICABLE,
             section=section,
             not_applicable_because=because,
+            unanswered=unanswered,
         )
 
     def measurement(self, name: str) -> Measurement:
@@ -187,23 +211,47 @@ class Finding:
             )
         return "\n".join(lines)
 
+    @property
+    def stem(self) -> str:
+        """What its files are called: the probe's name, or one like it that stays inside the folder."""
+        return file_name(self.probe, "probe")
+
+    def shown(self) -> Finding:
+        """The same finding, safe to show and to write: it may hold names of classes, files and layers from anywhere.
+
+        Texts are printable; texts of plots hold no mark-up but plain tags; numbers that JSON has none for are
+        None. What is so already comes back as it is.
+        """
+        texts = ("probe", "question", "headline", "method", "section", "not_applicable_because")
+        return replace(
+            self,
+            **{name: _tame(getattr(self, name)) for name in texts},
+            measurements=[Measurement(**_tame(m.model_dump())) for m in self.measurements],
+            figures=[_shown_figure(figure) for figure in self.figures],
+            arrays={_line(name): array for name, array in self.arrays.items()},
+            settings=_tame(self.settings),
+        )
+
     def save(self, folder: Path) -> Path:
         """Write `<folder>/<probe>.json`, figures and arrays in `<folder>/<probe>/`; give the JSON's path."""
         from ganlens import storage
 
-        folder = Path(folder)
-        with storage.replacing(folder / self.probe) as partial:
+        folder, shown = Path(folder), self.shown()
+        with storage.replacing(folder / self.stem) as partial:
             partial.mkdir(parents=True)
-            for number, figure in enumerate(self.figures, start=1):
+            for number, figure in enumerate(shown.figures, start=1):
                 _save_figure(figure, partial, f"figure-{number}")
             if self.arrays:
-                storage.write_tensors(partial / "arrays.safetensors", self.arrays)
-        path = folder / f"{self.probe}.json"
-        storage.write_json(path, self.record())
+                storage.write_tensors(partial / "arrays.safetensors", shown.arrays)
+        path = folder / f"{self.stem}.json"
+        storage.write_json(path, shown.record())
         return path
 
     def record(self) -> dict[str, Any]:
-        """The finding as JSON-able values: what `save` writes, with figures as the names of their files."""
+        """The finding as values: what `save` writes, with figures as the names of their files.
+
+        JSON-able where the finding is as `shown` gives it.
+        """
         return {
             "probe": self.probe,
             "question": self.question,
@@ -220,6 +268,7 @@ class Finding:
             "seed": self.seed,
             "seconds": round(self.seconds, 3),
             "not_applicable_because": self.not_applicable_because,
+            "unanswered": self.unanswered.value if self.unanswered is not None else None,
         }
 
     @classmethod
@@ -268,6 +317,34 @@ def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
     return parts
 
 
+def _shown_figure(figure: Figure) -> Figure:
+    if isinstance(figure, Plot):
+        return Plot(_tame(figure.figure, plot_text), _line(figure.caption))
+    if isinstance(figure, Table):
+        return Table(
+            tuple(_tame(figure.columns)), tuple(map(tuple, _tame(figure.rows))), _line(figure.caption)
+        )
+    return replace(figure, caption=_line(figure.caption))
+
+
+def _line(text: str) -> str:
+    """Printable, on one line."""
+    return printable(re.sub(r"[\n\r\t]+", " ", text))
+
+
+def _tame(value: Any, text: Callable[[str], str] = _line) -> Any:
+    """JSON-able values with every text, names included, as `text` makes it, and None for NaN and infinities."""
+    if isinstance(value, str):
+        return text(str(value))
+    if isinstance(value, Mapping):
+        return {text(str(name)): _tame(held, text) for name, held in value.items()}
+    if hasattr(value, "tolist"):  # arrays and numbers of numpy and torch
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_tame(held, text) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _save_figure(figure: Figure, folder: Path, name: str) -> None:
     from ganlens import storage
 
@@ -301,7 +378,7 @@ class _SavedPlot(BaseModel):
 class _SavedTable(BaseModel):
     kind: Literal["table"]
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int, ...], ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
     caption: str
 
 
@@ -326,6 +403,7 @@ class _Saved(BaseModel):
     seed: int
     seconds: float
     not_applicable_because: str | None
+    unanswered: Unanswered | None = None
 
 
 def _load_figure(entry: _SavedFigure, folder: Path) -> Figure:

@@ -147,7 +147,8 @@ def test_an_audit_asks_in_the_reports_order_and_survives_a_probe_that_fails(lab,
     failed = asked["failing"]
     assert failed.verdict is Verdict.NOT_APPLICABLE
     assert failed.headline == (
-        "Not applicable, because the probe failed: ZeroDivisionError: a fault of its own."
+        "Not applicable, because code that is not GANLens' own failed: test_contract_audit.py, line 43: "
+        "ZeroDivisionError: a fault of its own."
     )
     assert asked["probing"].headline == "There are 600." and asked.report is None
     with pytest.raises(ZeroDivisionError):

@@ -265,7 +265,7 @@ def test_no_factors_are_not_applicable():
 
 def test_few_samples_are_not_applicable():
     assert ask(data=dataset(held_out=150))[0].not_applicable_because == (
-        "it needs at least 200 samples of each kind and there are 1500 generated, 1000 training, 150 held-out"
+        "it needs at least 200 held-out samples, and there are 150"
     )
 
 

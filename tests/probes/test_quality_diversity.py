@@ -214,9 +214,7 @@ def test_a_labeller_that_knows_little_has_no_say_over_classes(lab):
 def test_too_few_samples_are_not_applicable(lab):
     finding = asked(lab, lab.honest(), samples=20)
     assert finding.verdict is Verdict.NOT_APPLICABLE
-    assert finding.not_applicable_because == (
-        "blocks of 20 samples are too few: at least 64 training and 32 generated samples are needed"
-    )
+    assert finding.not_applicable_because == ("it needs at least 32 generated samples, and there are 20")
 
 
 def test_one_block_has_no_interval_and_says_why(lab):

@@ -170,7 +170,9 @@ def test_whole_numbers_have_no_way_between_them():
 
 def test_too_few_samples_are_not_applicable():
     finding, _ = asked(nn.Identity(), samples=31)
-    assert finding.not_applicable_because == "31 samples make 15 ways, and at least 16 are needed"
+    assert (
+        finding.not_applicable_because == "it needs at least 16 ways between samples, and 31 samples make 15"
+    )
 
 
 def test_features_that_tear_by_themselves_are_not_believed():

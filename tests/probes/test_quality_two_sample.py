@@ -205,9 +205,7 @@ def test_few_samples_are_not_called_good(lab):
 
 def test_too_few_samples_are_not_applicable(lab):
     finding = asked(lab, lab.honest(), samples=31)
-    assert finding.not_applicable_because == (
-        "31 are too few: at least 32 generated, training and held-out samples are needed"
-    )
+    assert finding.not_applicable_because == ("it needs at least 32 generated samples, and there are 31")
 
 
 def test_features_that_no_classifier_can_learn_from_are_not_applicable(lab):

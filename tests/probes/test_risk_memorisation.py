@@ -349,8 +349,7 @@ def test_too_few_samples_are_not_applicable(lab, generated, held_out):
     finding = examine(bank.subject, "memorisation", bank=bank)
     assert finding.verdict is Verdict.NOT_APPLICABLE
     assert finding.not_applicable_because == (
-        f"at least 40 samples of each kind are needed, and there are {generated} generated, 2,000 training, "
-        f"{held_out} held-out"
+        f"it needs at least 40 {'generated' if generated < 40 else 'held-out'} samples, and there are 30"
     )
 
 

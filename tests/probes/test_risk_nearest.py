@@ -68,10 +68,7 @@ def test_too_few_held_out_samples_are_not_applicable(lab):
     bank = SampleBank(Subject.wrap(lab.honest(), data=few), samples=100)
     finding = examine(bank.subject, "nearest", bank=bank)
     assert finding.verdict is Verdict.NOT_APPLICABLE
-    assert (
-        finding.not_applicable_because
-        == "20 held-out samples are too few to know what is usual; 40 are needed"
-    )
+    assert finding.not_applicable_because == "it needs at least 40 held-out samples, and there are 20"
 
 
 def test_the_interval_of_a_median_holds_it_as_often_as_it_says():

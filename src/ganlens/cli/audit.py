@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ from ganlens.cli.subject import (
     split_names,
     words_of,
 )
+from ganlens.errors import GANLensError, UserError
 
 if TYPE_CHECKING:
     from ganlens.probes.audit import Audit
@@ -69,7 +71,15 @@ def audit(
     """Ask every question about a generator (its own or anyone's) and write report.html.
 
     Each number comes with an interval and a reference, and each explanation with a check that it can fail.
-    A question that this generator can't be asked is reported as [italic]not applicable[/italic], and why.
+    A question that this generator can't be asked, or that comes to grief, is reported as
+    [italic]not applicable[/italic], and why; the others are asked all the same. Ctrl-C (or SIGTERM) ends the question
+    being asked and writes the report of what was answered; pressed again, it ends at once and changes nothing.
+
+    An earlier audit in the folder is replaced as a whole. With --probes, its other answers stay if they are of the
+    same generator, data, seed, samples and version of GANLens.
+
+    Exit code: 0 with a report in which a question is answered, 2 if every question failed (1 if by a defect of
+    GANLens), 130 if interrupted.
 
     [bold]Examples[/bold]
       ganlens audit runs/first
@@ -78,6 +88,7 @@ def audit(
       ganlens audit generator.pt2 --data digits --out runs/audit-theirs
     """
     from ganlens.cli.progress import RichProgress
+    from ganlens.finding import Unanswered
 
     progress = RichProgress()
     names = _names(probes)
@@ -126,6 +137,34 @@ def audit(
         classifier_range=classifier_range,
     )[1:]
     _report(found, made, known, has_data=opened.data is not None)
+    if found.interrupted:
+        typer.echo(_how_to_go_on(found, out, samples, seed, features, device, made, known), err=True)
+        raise typer.Exit(130)
+    if (failure := found.failure()) is not None:
+        said = f"no question has an answer: {failure.probe}, because {failure.not_applicable_because}"
+        raise UserError(said) if failure.unanswered is Unanswered.TROUBLE else GANLensError(said)
+
+
+def _how_to_go_on(
+    audit: Audit,
+    out: Path | None,
+    samples: int,
+    seed: int,
+    features: str | None,
+    device: str | None,
+    made: list[str],
+    known: list[str],
+) -> str:
+    """The command that asks what was not answered, and leaves what was."""
+    from ganlens.cli.terminal import program
+    from ganlens.printable import printable
+
+    given = {"--out": out, "--features": features, "--device": device}
+    words = ["audit", *made, *known, "--probes", ",".join(audit.unasked())]
+    words += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    words += ["--samples", str(samples)] if samples != 10_000 else []
+    words += ["--seed", str(seed)] if seed else []
+    return printable(f"Ask the rest with: {program()} {shlex.join(words)}")
 
 
 def _names(text: str | None) -> list[str] | None:

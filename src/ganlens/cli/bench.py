@@ -79,7 +79,8 @@ def print_outcomes(outcomes: list[Outcome]) -> None:
     from ganlens.cli.terminal import print_line
 
     for found in outcomes:
-        print_line(f"\n{found.name}")
+        print_line("")
+        print_line(found.name)
         spent = f"{statistics.median(found.seconds):.2f} s"
         if found.peer_seconds:
             ratios = found.ratios

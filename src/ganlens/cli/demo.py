@@ -52,6 +52,8 @@ def demo(
     audit = run.subject().audit(folder, seed=seed, progress=progress)
     print_findings(audit.findings)
     print_line(f"Report: {audit.report}")
+    if audit.interrupted:
+        raise typer.Exit(130)
     print_next(
         (["sample", str(folder), "-n", "100", "--out", "digits.png"], "100 digits that nobody wrote"),
         (["probe", "modes", str(folder)], "which digits it makes too seldom, with intervals"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from ganlens.errors import TrainingStopped, UserError
+from ganlens.errors import GANLensError, UserError
 from ganlens.files import concerns_a_file, said_of
 from ganlens.printable import printable
 
@@ -23,7 +23,7 @@ def ending(error: BaseException) -> tuple[int, str]:
     """The exit code that an error means, and its one line."""
     if isinstance(error, UserError):
         return 2, str(error)
-    if isinstance(error, TrainingStopped):
+    if isinstance(error, GANLensError):  # training can't go on, or no question of an audit has an answer
         return 1, str(error)
     if isinstance(error, SystemExit):
         return 2, (

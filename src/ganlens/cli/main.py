@@ -6,8 +6,10 @@ import inspect
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,8 @@ import typer
 from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
 from ganlens.cli.ending import BROKEN_PIPE, HOW_TO_DEBUG, Ended, ending, is_broken_pipe, one_line
+from ganlens.printable import printable
+from ganlens.registry import PlugInWarning
 
 app = typer.Typer(name="ganlens", rich_markup_mode="rich", add_completion=False)
 
@@ -83,6 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in ours
     words = [word for word in ours if word != "--debug"] + words[len(ours) :]
     _never_fail_to_print()
+    shown_before = warnings.showwarning
+    warnings.showwarning = partial(_show_warning, shown_before)
     try:
         code = typer.main.get_command(app).main(
             words or ["--help"], prog_name="ganlens", standalone_mode=False
@@ -97,10 +103,28 @@ def run(arguments: Sequence[str] | None = None) -> int:
             _stop_printing()
             return BROKEN_PIPE
         if debug:
-            traceback.print_exception(error)
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                typer.echo(printable(line), err=True)
         code, line = _usage_error(error) if isinstance(error, _UsageError) else ending(error)
         _say_error(line if not debug else line.replace(HOW_TO_DEBUG, ""))
+    finally:
+        warnings.showwarning = shown_before
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(
+    otherwise: Callable[..., None],
+    message: Warning | str,
+    category: type[Warning],
+    *where: Any,
+    **more: Any,
+) -> None:
+    """A plug-in that is left out is said in one line; what other code warns of, as Python does."""
+    if issubclass(category, PlugInWarning):
+        typer.secho("warning: ", fg="yellow", bold=True, nl=False, err=True)
+        typer.echo(printable(str(message)), err=True)
+    else:
+        otherwise(message, category, *where, **more)
 
 
 def _usage_error(error: Any) -> tuple[int, str]:

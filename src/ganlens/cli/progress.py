@@ -1,6 +1,7 @@
 """Progress in a terminal: live nested bars where there is one, plain lines where output goes to a file.
 
-Everything here goes to stderr; stdout is kept for results.
+Everything here goes to stderr; stdout is kept for results. What is shown may hold names from anywhere: it is made
+printable, and nothing in it is read as mark-up.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from ganlens.printable import printable
 from ganlens.progress import Task
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -46,16 +47,16 @@ class RichProgress:
 
     def say(self, text: str) -> None:
         """One line that stays, above the bars."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """One line that stays and stands out, above the bars."""
-        self._console.print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
+        self._console.print(Text.assemble(("warning: ", "bold yellow"), printable(text)), soft_wrap=True)
 
     @contextmanager
     def task(self, description: str, total: float | None = None) -> Iterator[Task]:
         """A bar (or a few lines) that lives as long as the block."""
-        began = time.monotonic()
+        began, description = time.monotonic(), printable(description)
         self._depth += 1
         try:
             if self._console.is_terminal:
@@ -82,7 +83,7 @@ class RichProgress:
             self._live = _bars(self._console)
             self._live.start()
         live = self._live
-        identity = live.add_task(f"{'  ' * (self._depth - 1)}{escape(description)}", total=total, note="")
+        identity = live.add_task(f"{'  ' * (self._depth - 1)}{description}", total=total, note="")
         try:
             yield _Bar(live, identity)
         finally:
@@ -96,13 +97,13 @@ def _bars(console: Console) -> Progress:
     fixed, rest = Column(no_wrap=True), Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}", table_column=fixed),
+        TextColumn("{task.description}", markup=False, table_column=fixed),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("[dim]left[/dim]"),
         TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("[dim]{task.fields[note]}[/dim]", table_column=rest),
+        TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=rest),
         console=console,
         transient=True,
         refresh_per_second=4,
@@ -119,7 +120,7 @@ class _Bar:
         self._live.advance(self._identity, amount)
 
     def note(self, text: str) -> None:
-        self._live.update(self._identity, note=escape(text))
+        self._live.update(self._identity, note=printable(text))
 
 
 class _Lines:

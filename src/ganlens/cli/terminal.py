@@ -1,4 +1,7 @@
-"""How results look in a terminal, on stdout: the table of findings, a finding, and what to try next."""
+"""How results look in a terminal, on stdout: the table of findings, a finding, and what to try next.
+
+What is shown may hold names from anywhere: it is made printable, and nothing in it is read as mark-up.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from ganlens.printable import printable
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding, Verdict
@@ -41,16 +46,20 @@ def print_findings(findings: Sequence[Finding]) -> None:
     table.add_column("what it found")
     for finding in findings:
         because = finding.not_applicable_because
-        said = Text(f"{finding.headline}\n") if because is None else Text(because, style="dim")
-        table.add_row(finding.probe, verdict_text(finding.verdict), said)
+        said = (
+            Text(f"{printable(finding.headline)}\n")
+            if because is None
+            else Text(printable(because), style="dim")
+        )
+        table.add_row(Text(printable(finding.probe)), verdict_text(finding.verdict), said)
     Console(highlight=False).print(Padding(table, (1, 0)))
 
 
 def print_finding(finding: Finding) -> None:
     """One finding in full: every number with its interval and its reference, and how it was computed."""
-    console = Console(highlight=False)
+    console, finding = Console(highlight=False), finding.shown()
     console.print(Text.assemble((finding.probe, "bold"), "  ", verdict_text(finding.verdict)))
-    console.print(finding.headline, markup=False)
+    console.print(Text(finding.headline))
     if finding.measurements:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("measurement", ratio=3)
@@ -70,7 +79,7 @@ def print_finding(finding: Finding) -> None:
 def print_next(*commands: tuple[Sequence[str], str]) -> None:
     """Commands worth trying next, ready to be pasted: the words after `ganlens`, and what each is for."""
     console = Console(highlight=False)
-    lines = [(f"{program()} {shlex.join(words)}", purpose) for words, purpose in commands]
+    lines = [(printable(f"{program()} {shlex.join(words)}"), purpose) for words, purpose in commands]
     width = max(len(line) for line, _ in lines)
     console.print("\n[bold]Next[/bold]")
     for line, purpose in lines:
@@ -94,4 +103,4 @@ def program() -> str:
 
 def print_line(text: str) -> None:
     """A line of the result, never wrapped, so that a path in it can be copied."""
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(highlight=False).print(Text(printable(text)), soft_wrap=True)

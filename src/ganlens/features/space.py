@@ -11,8 +11,9 @@ group `ganlens.features`):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from inspect import isabstract
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -85,8 +86,13 @@ class NamedSpace(FeatureSpace):
         self.instruments = instruments
 
 
+def _fault(name: str, component: Any) -> str | None:
+    is_space = isinstance(component, type) and issubclass(component, NamedSpace) and not isabstract(component)
+    return None if is_space else f"{component!r} is no class made of NamedSpace with protocol and extract"
+
+
 feature_spaces: Registry[type[NamedSpace]] = Registry(
-    "feature space", "ganlens.features", group="ganlens.features"
+    "feature space", "ganlens.features", group="ganlens.features", fault=_fault
 )
 
 

@@ -60,7 +60,17 @@ class Family(ABC, Generic[C]):
         """
 
 
-networks: Registry[type[Family[Any]]] = Registry("network", "ganlens.networks", "ganlens.networks")
+def _fault(name: str, component: Any) -> str | None:
+    is_family = isinstance(component, type) and issubclass(component, Family)
+    config = getattr(component, "Config", None)
+    if is_family and isinstance(config, type) and issubclass(config, NetworkConfig):
+        return None
+    return f"{component!r} is no class made of Family with a Config made of NetworkConfig"
+
+
+networks: Registry[type[Family[Any]]] = Registry(
+    "network", "ganlens.networks", "ganlens.networks", fault=_fault
+)
 
 
 def parse_network(description: NetworkConfig | Mapping[str, Any]) -> NetworkConfig:

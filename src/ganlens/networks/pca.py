@@ -119,6 +119,8 @@ def _moments(chunks: Chunks, values: int) -> tuple[Tensor, float]:
         raise UserError(f"an autoencoder needs two samples or more, found {count}")
     mean = (total / count).float()
     squares = sum(float((chunk.flatten(1) - mean).square().sum(dtype=torch.float64)) for chunk in chunks())
+    if not math.isfinite(squares):
+        raise UserError("the samples' values are too large for 32-bit numbers to square; scale them down")
     return mean, squares / count
 
 

@@ -1,12 +1,13 @@
-"""Asking: one question (`examine`) or all of them (`audit`), with every answer written as it comes."""
+"""Asking: one question (`examine`) or all of them (`audit`), whose answers and report are written as a whole."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import ValidationError
@@ -14,15 +15,22 @@ from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
-from ganlens.finding import Finding
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, in_order, probes
+from ganlens.finding import Finding, Unanswered
+from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
+from ganlens.probes.interruption import Interruption
+from ganlens.probes.probe import Context, Probe, ProbeSettings, in_order, probes
 from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.adapters import first_line
 from ganlens.validation import first_fault
 
+if TYPE_CHECKING:
+    from ganlens.report.audit_folder import AuditFolder
+
+__all__ = ["Audit", "Features", "audit", "examine", "unmet_need"]
+
 Features = Sequence[str | nn.Module | FeatureSpace]
+_SAMPLES_OF_IDENTITY = 64
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,14 @@ class Audit:
         out: where `findings/` and the report were written, or None.
         report: the report's HTML file, or None.
         seconds: from the first sample to the report.
+        interrupted: whether Ctrl-C or a kill ended it; questions that were still to be asked say so.
     """
 
     findings: list[Finding]
     out: Path | None
     report: Path | None
     seconds: float
+    interrupted: bool = False
 
     def __getitem__(self, probe: str) -> Finding:
         for finding in self.findings:
@@ -47,38 +57,16 @@ class Audit:
                 return finding
         raise KeyError(f"{probe!r} was not asked; {', '.join(f.probe for f in self.findings)} were")
 
+    def unasked(self) -> list[str]:
+        """The probes that an interruption left without an answer."""
+        return [f.probe for f in self.findings if f.unanswered is Unanswered.INTERRUPTED]
 
-def unmet_need(probe: type[Probe], subject: Subject) -> str | None:
-    """Why the question can't be asked ("it needs a discriminator, and none was given"), or None."""
-    data = subject.data
-    no_data = "no real data were given"
-    reasons = {
-        Need.DATA: None if data is not None else no_data,
-        Need.HELD_OUT: no_data if data is None else None if len(data.held_out) else f"{data.name} has none",
-        Need.DISCRIMINATOR: None if subject.discriminator is not None else "none was given",
-        Need.CLASSIFIER: None if subject.classifier is not None else "none was given",
-        Need.LAYERS: None if subject.layers else "this one's can't be",
-        Need.GRADIENTS: None if subject.has_gradients else "through this one they don't",
-        Need.LABELS: (
-            no_data
-            if data is None
-            else None
-            if data.train.labels is not None and data.num_classes >= 2
-            else f"{data.name} has no labels that tell classes apart"
-        ),
-        Need.FACTORS: (
-            no_data
-            if data is None
-            else None
-            if data.train.factors is not None
-            else f"the factors of {data.name} are not known"
-        ),
-    }
-    reasons[Need.RUN] = None if subject.run is not None else "it came from elsewhere"
-    for need in Need:
-        if need in probe.needs and reasons[need] is not None:
-            return f"it needs {need.value}, and {reasons[need]}"
-    return None
+    def failure(self) -> Finding | None:
+        """Where no question has an answer: the first that failed. None where one has, or nothing failed."""
+        if any(finding.unanswered is None for finding in self.findings):
+            return None
+        failed = (Unanswered.TROUBLE, Unanswered.DEFECT)
+        return next((finding for finding in self.findings if finding.unanswered in failed), None)
 
 
 def examine(
@@ -108,7 +96,7 @@ def examine(
         bank = SampleBank(
             subject, samples=samples, seed=seed, progress=progress, cache=cache, features=features
         )
-    return _ask(probe, subject, chosen, Context(bank.seed, bank.device, bank, progress or Silent()))
+    return ask(probe, subject, chosen, Context(bank.seed, bank.device, bank, progress or Silent()))
 
 
 def audit(
@@ -125,7 +113,12 @@ def audit(
 ) -> Audit:
     """Ask all questions, or those named. See `Subject.audit`.
 
-    A probe that fails through a fault of its own doesn't stop the others: its finding says what went wrong.
+    A probe's trouble, whatever it is, stops no other: its finding says what went wrong. Ctrl-C or SIGTERM ends the
+    question that is being asked; what was answered is written, the others are marked as interrupted. A second one
+    ends the audit at once, and an earlier one in `out` stays as it was.
+
+    What is in `out` in the end is of one audit. An earlier one is replaced; where only some questions are asked, and
+    of the same generator, data, seed, samples and version, its other answers stay.
 
     Raises:
         UserError: an unknown probe or setting, a folder that holds something else, an unusable generator.
@@ -136,84 +129,169 @@ def audit(
     began = time.perf_counter()
     asked = _in_order(names)
     chosen = _parse_all(asked, settings or {})
+    folder = None
     if out is not None:
-        refuse_foreign_folder(out)
+        from ganlens.report.audit_folder import AuditFolder
+
+        folder = AuditFolder(out)
     if bank is None:
         home = subject.run or out
         cache = home / "instruments" if home is not None else None
         bank = SampleBank(subject, samples=samples, seed=seed, progress=watch, cache=cache, features=features)
-    bank.fakes()  # a generator that can't be used is noticed here, before a file is written
     context = Context(bank.seed, bank.device, bank, watch)
-    findings: list[Finding] = []
-    with watch.task("Auditing", total=len(asked)) as task:
+    try:
+        with Interruption() as interruption:
+            with interruption.asking():
+                bank.fakes()  # a generator that can't be used is noticed here, before a file is written
+            if folder is not None:
+                folder.begin()
+            findings = _ask_all(asked, subject, chosen, context, folder, interruption)
+            report = None
+            if folder is not None:
+                report = _publish(folder, findings, names, subject, bank, began)
+    finally:
+        if folder is not None:
+            folder.discard()
+    return Audit(findings, out, report, time.perf_counter() - began, interruption.came)
+
+
+def _ask_all(
+    asked: list[type[Probe]],
+    subject: Subject,
+    settings: dict[str, ProbeSettings],
+    context: Context,
+    folder: AuditFolder | None,
+    interruption: Interruption,
+) -> list[Finding]:
+    """One finding for each probe, whatever happens in it; each is saved as it comes."""
+    findings = []
+    with context.progress.task("Auditing", total=len(asked)) as task:
         for probe in asked:
-            task.note(probe.question)
-            finding = _ask_or_explain(probe, subject, chosen[probe.name], context)
-            findings.append(finding)
-            if out is not None:
-                finding.save(out / "findings")
+            chosen = settings[probe.name]
+            finding = signed(_interrupted(probe), probe, chosen, context.seed)
+            if not interruption.came:
+                task.note(probe.question)
+                try:
+                    with interruption.asking():
+                        finding = ask_or_explain(probe, subject, chosen, context)
+                except KeyboardInterrupt:
+                    interruption.came = True
+                    context.progress.say("Interrupted: writing what was answered. Once more ends it at once.")
+            findings.append(_saved(finding, probe, folder))
             task.advance()
-    report = None
-    if out is not None:
-        from ganlens.report import write_report
-
-        seconds = time.perf_counter() - began
-        report = write_report(
-            findings, out, title=f"Audit of {subject.name}", facts=_facts(subject, bank, seconds)
-        )
-    return Audit(findings, out, report, time.perf_counter() - began)
+    return findings
 
 
-def refuse_foreign_folder(out: Path) -> None:
-    """Let an audit write into a new or empty folder, a run folder and an earlier audit's, and no other.
-
-    Raises:
-        UserError: the folder holds something else, or is a file.
-    """
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UserError(f"{out} is a file; name a folder to write the audit into")
-    ours = (out / "findings").is_dir() or ((out / "config.yaml").is_file() and (out / "checkpoints").is_dir())
-    if any(out.iterdir()) and not ours:
-        raise UserError(
-            f"{out} is not empty, and neither a run folder nor an earlier audit's; choose a new folder with "
-            "out=… or --out"
-        )
-
-
-def _ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: Context) -> Finding:
-    began, shared = time.perf_counter(), context.bank.shared_seconds
-    because = unmet_need(probe, subject)
-    if because is not None:
-        finding = Finding.not_applicable(probe.name, probe.question, because)
-    else:
-        finding = probe().examine(subject, settings, context)
-    finding.question = probe.question
-    finding.section = probe.section
-    finding.method = finding.method or probe.method
-    finding.settings = settings.model_dump(mode="json")
-    finding.seed = context.seed
-    # What all probes share is not charged to the one that happened to ask first.
-    finding.seconds = max(0.0, time.perf_counter() - began - (context.bank.shared_seconds - shared))
+def _saved(finding: Finding, probe: type[Probe], folder: AuditFolder | None) -> Finding:
+    """The finding, or one that says why it can't be written."""
+    if folder is None:
+        return finding
+    try:
+        folder.add(finding)
+    except UserError:  # the disk is full, or not ours to write: no other finding could be written either
+        raise
+    except Exception as error:
+        finding = _emptied(finding, *trouble(error, probe))
+        folder.add(finding)
     return finding
 
 
-def _ask_or_explain(
-    probe: type[Probe], subject: Subject, settings: ProbeSettings, context: Context
-) -> Finding:
+def _emptied(finding: Finding, because: str, kind: Unanswered) -> Finding:
+    """What is left of a finding that can't be written or shown."""
+    empty = Finding.not_applicable(
+        finding.probe, finding.question, because, section=finding.section, unanswered=kind
+    )
+    empty.settings, empty.seed, empty.method = finding.settings, finding.seed, finding.method
+    return empty
+
+
+def _interrupted(probe: type[Probe]) -> Finding:
+    finding = without_answer(
+        probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED
+    )
+    finding.headline = "Not asked: the audit was interrupted."
+    return finding
+
+
+def _publish(
+    folder: AuditFolder,
+    findings: list[Finding],
+    names: Sequence[str] | None,
+    subject: Subject,
+    bank: SampleBank,
+    began: float,
+) -> Path:
+    """Put findings and report in their place, with what goes on holding of an earlier audit there."""
+    identity = _identity(subject, bank)
+    asked = {finding.probe for finding in findings}
+    wanted = {f.probe for f in findings if f.unanswered is Unanswered.INTERRUPTED}
+    if names is not None:
+        wanted |= {name for name in probes.names() if name not in asked}
+    kept, unusable = folder.take_over(identity, wanted)
+    for finding in kept:
+        folder.add(finding)
+    if unusable:
+        bank.progress.warn(
+            f"not of the earlier audit, or damaged, and left out: {', '.join(unusable)} (ask again with "
+            f"--probes {','.join(unusable)})"
+        )
+    if (names is not None or wanted) and (differs := folder.differs(identity)):
+        bank.progress.say(
+            f"The earlier audit there is another one ({', '.join(differs)} differ) and is replaced."
+        )
+    held = {finding.probe: finding for finding in [*findings, *kept]}
+    places = {kind.name: place for place, kind in enumerate(in_order(probes[name] for name in probes))}
+    whole = sorted(held.values(), key=lambda finding: places.get(finding.probe, len(places)))
+    facts = _facts(subject, bank, time.perf_counter() - began)
+    unasked = [f.probe for f in whole if f.unanswered is Unanswered.INTERRUPTED]
+    if unasked:
+        facts["Interrupted"] = f"before an answer to {', '.join(unasked)}"
+    if kept:
+        facts["Asked earlier"] = (
+            f"{', '.join(f.probe for f in kept)}: of the same generator, data, seed, samples and version"
+        )
+    title = f"Audit of {subject.name}"
     try:
-        return _ask(probe, subject, settings, context)
+        return folder.publish(whole, title=title, facts=facts, identity=identity)
     except UserError:
         raise
+    except Exception:  # one that can't be drawn must not cost the others their report
+        shown = [_drawable(finding) for finding in whole]
+        for before, after in zip(whole, shown, strict=True):
+            if after is not before:
+                folder.add(after)
+        return folder.publish(shown, title=title, facts=facts, identity=identity)
+
+
+def _drawable(finding: Finding) -> Finding:
+    from ganlens.report.report import rendered
+
+    try:
+        rendered([finding], title="", facts={}, next_steps=())
     except Exception as error:
-        what = f"{type(error).__name__}: {first_line(error)}"
-        context.progress.warn(f"the probe {probe.name} failed and is left out ({what})")
-        finding = Finding.not_applicable(
-            probe.name, probe.question, f"the probe failed: {what}", section=probe.section
-        )
-        finding.settings, finding.seed = settings.model_dump(mode="json"), context.seed
-        return finding
+        return _emptied(finding, *trouble(error, probes[finding.probe]))
+    return finding
+
+
+def _identity(subject: Subject, bank: SampleBank) -> dict[str, Any]:
+    """What answers depend on besides a probe's own settings: two audits that agree in it may stand side by side."""
+    made = bank.fakes(_SAMPLES_OF_IDENTITY).tensor().contiguous().numpy()
+    judge = subject.discriminator
+    weights = hashlib.sha256()
+    for name, tensor in sorted(judge.state_dict().items()) if judge is not None else ():
+        weights.update(name.encode("utf-8", "backslashreplace"))
+        weights.update(repr(tuple(tensor.shape)).encode())
+        weights.update(repr(float(tensor.double().sum()) if tensor.numel() else 0.0).encode())
+    return {
+        "generator": hashlib.sha256(made.tobytes()).hexdigest()[:16],
+        "data": subject.data.fingerprint() if subject.data is not None else None,
+        "discriminator": weights.hexdigest()[:16] if judge is not None else None,
+        "classifier": subject.classifier.name if subject.classifier is not None else None,
+        "seed": bank.seed,
+        "samples": bank.size,
+        "features": list(bank.spaces),
+        "version": _version(),
+    }
 
 
 def _in_order(names: Sequence[str] | None) -> list[type[Probe]]:

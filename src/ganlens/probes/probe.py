@@ -14,11 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from ganlens.finding import Finding
+from ganlens.printable import printable
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
 from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
@@ -105,7 +107,28 @@ class Probe(ABC):
         """
 
 
-probes: Registry[type[Probe]] = Registry("probe", "ganlens.probes", group="ganlens.probes")
+def _fault(name: str, component: Any) -> str | None:
+    """What a probe lacks that the command line, the audit and the report rely on."""
+    if not (isinstance(component, type) and issubclass(component, Probe)) or isabstract(component):
+        return f"{component!r} is no class made of Probe with a method examine"
+    if getattr(component, "name", None) != name:
+        return f"its attribute name is {getattr(component, 'name', None)!r}"
+    for attribute in ("question", "section", "method", "self_check", "cost", "source"):
+        text = getattr(component, attribute, None)
+        if not isinstance(text, str) or (attribute in ("question", "section", "method") and not text.strip()):
+            return f"its attribute {attribute} is {text!r}; expected a text"
+        if printable(text.replace("\n", " ")) != text.replace("\n", " "):
+            return f"its {attribute} holds characters that can't be shown: {printable(text)}"
+    if not all(isinstance(need, Need) for need in component.needs) or not isinstance(
+        component.order, (int, float)
+    ):
+        return "its needs must be members of Need, and its order a number"
+    if not (isinstance(component.Settings, type) and issubclass(component.Settings, BaseModel)):
+        return f"its Settings are {component.Settings!r}; expected a type made of ProbeSettings"
+    return None
+
+
+probes: Registry[type[Probe]] = Registry("probe", "ganlens.probes", group="ganlens.probes", fault=_fault)
 
 SECTIONS = ("quality", "explain", "risk")
 """In the order they are asked and read."""

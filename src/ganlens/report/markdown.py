@@ -59,7 +59,7 @@ def _finding(entry: outline.Entry) -> list[str]:
     if finding.measurements:
         lines += ["", *_measurements(finding.measurements)]
     for number, figure in enumerate(finding.figures, start=1):
-        lines += ["", *_figure(figure, f"findings/{quote(finding.probe)}/figure-{number}.png")]
+        lines += ["", *_figure(figure, f"findings/{quote(finding.stem)}/figure-{number}.png")]
     settings = ", ".join(f"{name} = {value}" for name, value in finding.settings.items())
     facts = [
         f"seed {finding.seed}",
@@ -124,5 +124,6 @@ def _rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: on one line, nothing in it read as mark-up or as a cell's end."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+    """Text that Markdown shows as it is: on one line, nothing in it read as mark-up, an address or a cell's end."""
+    one_line = re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"&(?=#?\w+;)|:(?=//)|(?<=\bwww)\.", r"\\\g<0>", one_line)

@@ -77,8 +77,10 @@ def write_seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def write_cell(cell: str | float | int) -> str:
+def write_cell(cell: str | float | int | None) -> str:
     """Write one cell of a table."""
+    if cell is None:
+        return NONE
     return write_number(cell) if isinstance(cell, (int, float)) and not isinstance(cell, bool) else str(cell)
 
 

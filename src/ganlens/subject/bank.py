@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ Which = Literal["train", "held_out"]
 Of = Literal["fake", "train", "held_out", "copycat", "underfit"]
 """Generated samples, a split of the real ones, or one of the two controls (see `ganlens.subject.controls`)."""
 
+LARGEST_FEATURE = 1e15
+"""Beyond it the squares of many features no longer fit a 32-bit float."""
 FEATURE_CHUNK = 512
 """Samples that go through a feature network at once."""
 
@@ -84,6 +87,7 @@ class SampleBank:
         self.shared_seconds = 0.0
         """Time spent on what all probes share: samples, features, training the instruments."""
         self._inside_shared = False
+        self._failed: dict[str, Exception] = {}
         self._labeller = labeller
         self._autoencoder = autoencoder
         self._latents = _Prefix(samples, batch, self._draw_latents)
@@ -224,6 +228,9 @@ class SampleBank:
         Args:
             space: a name from `spaces`, or any registered one.
             of: generated samples, a split of the real ones, or a control.
+
+        Raises:
+            UserError: they hold NaN or infinite values, or numbers too large for distances.
         """
         if of == "copycat":  # its samples are training samples, which have been through the network already
             rows = self.copycat_rows(n)
@@ -238,7 +245,7 @@ class SampleBank:
             from ganlens.training.labeller import fit_labeller
 
             cache = self.cache / "labeller" if self.cache else None
-            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+            with self._fitted("labeller"):
                 self._labeller = fit_labeller(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
@@ -251,7 +258,7 @@ class SampleBank:
             from ganlens.training.autoencoder import fit_autoencoder
 
             cache = self.cache / "autoencoder" if self.cache else None
-            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+            with self._fitted("autoencoder"):
                 self._autoencoder = fit_autoencoder(
                     self._data(), seed=self.seed, device=self.device, progress=self.progress, cache=cache
                 )
@@ -275,12 +282,29 @@ class SampleBank:
     def _map(self, name: str, of: Of, n: int | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
         def rows(start: int, stop: int) -> Tensor:
             with torch.no_grad():
-                return compute(self.samples(of, stop)[start:stop].to(self.device)).float().cpu()
+                found = compute(self.samples(of, stop)[start:stop].to(self.device)).float().cpu()
+            self._check_size(found, name, of)
+            return found
 
         if (name, of) not in self._computed:
             self._computed[name, of] = _Prefix(self._count(of, None), FEATURE_CHUNK, rows)
         with self._shared():
             return self._computed[name, of].first(self._count(of, n))
+
+    def _check_size(self, features: Tensor, name: str, of: Of) -> None:
+        """See that distances between features can be computed: that they, and their squares, are finite."""
+        largest = float(features.abs().max()) if features.numel() else 0.0
+        if largest < LARGEST_FEATURE:
+            return
+        whose = {"fake": "generated", "held_out": "held-out", "train": "training"}.get(of, of)
+        known = name in self._spaces or name in self._further_spaces
+        what = f"{self.title(name) if known else name} of {whose} samples"
+        if math.isfinite(largest):
+            raise UserError(
+                f"{what} reach {largest:.1g}, and distances between such numbers can't be computed in 32 bits; scale "
+                "the samples down"
+            )
+        raise UserError(f"{what} hold NaN or infinite values, and nothing can be measured by them")
 
     @contextmanager
     def _shared(self) -> Iterator[None]:
@@ -293,6 +317,18 @@ class SampleBank:
         finally:
             self._inside_shared = False
             self.shared_seconds += time.perf_counter() - began
+
+    @contextmanager
+    def _fitted(self, instrument: str) -> Iterator[None]:
+        """Around the training of an instrument. One that failed fails in the same words ever after, at once."""
+        if instrument in self._failed:
+            raise self._failed[instrument]
+        try:
+            with self._shared(), torch.enable_grad():  # whoever asks for features does without
+                yield
+        except Exception as error:
+            self._failed[instrument] = error
+            raise
 
     def _probabilities(self, samples: Tensor) -> Tensor:
         return self._need_labeller()(samples).softmax(dim=1)  # type: ignore[no-any-return]

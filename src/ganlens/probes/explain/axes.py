@@ -28,7 +28,7 @@ from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
     sentences,
-    too_few_samples,
+    unsuited,
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
@@ -149,7 +149,7 @@ class Axes(Probe):
 
     def examine(self, subject: Subject, settings: AxesSettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         spaces = code_spaces(bank)
         scale = LatentScale.of(bank.latents())

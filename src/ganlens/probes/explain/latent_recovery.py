@@ -18,7 +18,7 @@ from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
     sentences,
-    too_few_samples,
+    unsuited,
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
@@ -112,7 +112,7 @@ class LatentRecovery(Probe):
 
     def examine(self, subject: Subject, settings: LatentRecoverySettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         scale = LatentScale.of(bank.latents(settings.count))
         varying = (scale.deviation > 0).nonzero().flatten()

@@ -20,7 +20,7 @@ from ganlens.probes.explain.plots import Series, line_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
     sentences,
-    too_few_samples,
+    unsuited,
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
@@ -95,7 +95,7 @@ class OffManifold(Probe):
 
     def examine(self, subject: Subject, settings: OffManifoldSettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         autoencoder, pca = code_spaces(bank)
         mixtures = _linear_mixtures(subject, bank, context.seed, min(settings.held_out, 1000))

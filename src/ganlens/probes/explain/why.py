@@ -18,7 +18,7 @@ from ganlens.probes.explain.plots import Series, heat_map, line_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
     sentences,
-    too_few_samples,
+    unsuited,
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
@@ -129,7 +129,7 @@ class Why(Probe):
 
     def examine(self, subject: Subject, settings: WhySettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         autoencoder, pca = code_spaces(bank)
         if autoencoder.width < 2:

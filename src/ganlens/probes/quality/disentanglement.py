@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Verdict
+from ganlens.probes.counts import too_few
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.disentanglement_figures import (
     code_traversal,
@@ -141,11 +142,7 @@ def _too_little(bank: SampleBank) -> str:
     assert data is not None  # `needs` says so
     if data.held_out.factors is None:
         return "the factors of the held-out samples are not known"
-    counts = {"generated": bank.size, "training": len(data.train), "held-out": len(data.held_out)}
-    if min(counts.values()) >= FEWEST:
-        return ""
-    found = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    return f"it needs at least {FEWEST} samples of each kind and there are {found}"
+    return too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST)
 
 
 def _known(bank: SampleBank, n: int, bins: int) -> tuple[Tensor, list[Factor], list[str]]:

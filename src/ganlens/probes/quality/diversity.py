@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Measurement, Picture, Verdict
 from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.class_diversity import (
@@ -77,13 +78,10 @@ class Diversity(Probe):
 
     def examine(self, subject: Subject, settings: DiversitySettings, context: Context) -> Finding:
         bank = context.bank
-        n = _block_size(bank, settings)
-        if n < FEWEST:
-            because = (
-                f"blocks of {n} samples are too few: at least {2 * FEWEST} training and {FEWEST} generated "
-                "samples are needed"
-            )
+        held_out = FEWEST if _has_held_out(bank) else 0
+        if because := too_few(bank, generated=FEWEST, training=2 * FEWEST, held_out=held_out):
             return Finding.not_applicable(self.name, self.question, because)
+        n = _block_size(bank, settings)
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         others = _others(bank)
         by_space = {

@@ -13,6 +13,7 @@ from ganlens.measures import kernel_distance, prdc
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 from ganlens.measures.prdc import ball_radii
 from ganlens.probes.charts import bars_with_reference
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.replicated import Replicated, replicate
@@ -81,15 +82,11 @@ class Fidelity(Probe):
     def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:
         bank = context.bank
         held_out, train = len(bank.reals("held_out")), len(bank.reals("train"))
+        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
+            return Finding.not_applicable(self.name, self.question, because)
         n = min(
             settings.block, held_out, train, max(bank.size // settings.replicates, min(FEWEST, bank.size))
         )
-        if n < FEWEST:
-            have = (
-                f"{min(bank.size, train, held_out)} are too few: at least {FEWEST} generated, training and "
-                "held-out"
-            )
-            return Finding.not_applicable(self.name, self.question, f"{have} samples are needed")
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         by_space: dict[str, dict[str, Replicated]] = {}
         for space in bank.spaces:

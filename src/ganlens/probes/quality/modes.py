@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
 from ganlens.measures import Interval, binomial_interval, mode_coverage, replicate_interval, share_intervals
 from ganlens.probes.charts import bars_with_reference
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.subject import SampleBank, Subject
@@ -29,6 +30,10 @@ NAMED = 6
 class ModesSettings(ProbeSettings):
     replicates: int = Field(4, ge=2, le=50, description="Disjoint blocks the divergence is computed on")
     shown: int = Field(8, ge=1, le=20, description="Samples shown of each class")
+
+
+FEWEST, FEWEST_HELD_OUT = 32, 2
+"""Generated samples below which shares of classes say nothing, and held-out ones that the labeller is judged by."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Modes(Probe):
 
     def examine(self, subject: Subject, settings: ModesSettings, context: Context) -> Finding:
         bank = context.bank
+        if because := too_few(bank, generated=FEWEST, held_out=FEWEST_HELD_OUT):
+            return Finding.not_applicable(self.name, self.question, because)
         data, labeller, real_labels = subject.data, bank.labeller, bank.real_labels("train")
         assert data is not None and labeller is not None and real_labels is not None  # `needs` says so
         classes = data.num_classes

@@ -159,7 +159,7 @@ def _no_way(bank: SampleBank, ways: Ways, space: str) -> str:
     if not ways.start.is_floating_point():
         return "its latents are whole numbers, and there is no way from one to the next"
     if len(ways) < FEWEST:
-        return f"{bank.size} samples make {len(ways)} ways, and at least {FEWEST} are needed"
+        return f"it needs at least {FEWEST} ways between samples, and {bank.size} samples make {len(ways)}"
     size = float(ways.end_features(space)[0].double().norm(dim=1).mean())
     if _scale(ways, space) <= SAME * size:
         return "its samples are all the same, so that nothing changes along any way"

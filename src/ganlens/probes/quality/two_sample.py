@@ -23,6 +23,7 @@ from ganlens.measures import (
 )
 from ganlens.measures.classifiers import Classifier
 from ganlens.probes.charts import bars_with_reference
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -136,12 +137,9 @@ class TwoSample(Probe):
 
     def examine(self, subject: Subject, settings: TwoSampleSettings, context: Context) -> Finding:
         bank = context.bank
-        n = min(settings.compared, bank.size, len(bank.reals("train")), len(bank.reals("held_out")))
-        if n < FEWEST:
-            because = (
-                f"{n} are too few: at least {FEWEST} generated, training and held-out samples are needed"
-            )
+        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
             return Finding.not_applicable(self.name, self.question, because)
+        n = min(settings.compared, bank.size, len(bank.reals("train")), len(bank.reals("held_out")))
         try:
             spaces = [_test(bank, space, n, settings, context.seed) for space in bank.spaces]
         except UserError as error:

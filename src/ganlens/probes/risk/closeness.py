@@ -24,6 +24,7 @@ from ganlens.measures import (
     nearest_neighbours,
 )
 from ganlens.probes.risk.evidence import Evidence, Score
+from ganlens.probes.risk.unseen import Unseen
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -148,13 +149,13 @@ class Closeness:
         return planted
 
 
-def look(bank: SampleBank, space: str, sizes: Sizes) -> Closeness:
+def look(bank: SampleBank, space: str, unseen: Unseen, sizes: Sizes) -> Closeness:
     """All four measures in one space, of the generator and both controls."""
     sets = Sets(
         space,
         bank.title(space),
         bank.features(space, "train", sizes.training),
-        bank.features(space, "held_out", sizes.training),
+        unseen.features(space, sizes.training),
         {who: bank.features(space, who, sizes.samples) for who in WHO},
         len(bank.reals("train")),
         bank.seed,

@@ -7,20 +7,24 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from ganlens.finding import Finding, Measurement
+from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.measures import nearest_neighbours
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.closeness import NEARER, Closeness, Sizes, look
-from ganlens.probes.risk.conclusion import COPYING, LEVEL, conclude
+from ganlens.probes.risk.conclusion import COPYING, LEVEL, Conclusion, conclude
 from ganlens.probes.risk.medians import median_interval
 from ganlens.probes.risk.memorisation_figures import figures
 from ganlens.probes.risk.recovery import FOUND, Recovery, Search, recover
+from ganlens.probes.risk.unseen import Unseen
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 
 FEWEST = 40
 """Generated, training and held-out samples; of fewer nothing would be noticed."""
+FEWEST_DIFFERENT = 20
+"""Generated samples that differ, below which their nearness to training samples is the luck of a few places."""
 
 
 class MemorisationSettings(ProbeSettings):
@@ -86,20 +90,20 @@ class Memorisation(Probe):
 
     def examine(self, subject: Subject, settings: MemorisationSettings, context: Context) -> Finding:
         bank = context.bank
-        counts = {
-            "generated": bank.size,
-            "training": len(bank.reals("train")),
-            "held-out": len(bank.reals("held_out")),
-        }
-        if min(counts.values()) < FEWEST:
-            have = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-            because = f"at least {FEWEST} samples of each kind are needed, and there are {have}"
+        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
             return Finding.not_applicable(self.name, self.question, because)
+        unseen = Unseen.of(bank)
+        if len(unseen) < FEWEST:
+            headline = (
+                f"Not believable, whatever it makes: {unseen.known:,} of {unseen.held_out:,} held-out samples are "
+                f"training samples too, and the other {len(unseen):,} are too few (at least {FEWEST} are needed)."
+            )
+            return Finding(self.name, self.question, headline, Verdict.NOT_BELIEVABLE)
         sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
         spaces = []
         with context.progress.task("Comparing with training samples", len(bank.spaces)) as task:
             for space in bank.spaces:
-                spaces.append(look(bank, space, sizes))
+                spaces.append(look(bank, space, unseen, sizes))
                 task.advance()
         recovery, unasked = (
             None,
@@ -109,24 +113,44 @@ class Memorisation(Probe):
             search = Search(
                 settings.targets, settings.compared, settings.starts, settings.steps, settings.rate
             )
-            recovery = recover(bank, search, settings.training, context.progress)
+            recovery = recover(bank, unseen, search, settings.training, context.progress)
             unasked = _search_failed(recovery)
         found = conclude(spaces, recovery, sizes)
         left_out = f" {unasked[:1].upper()}{unasked[1:]}." if unasked else ""
+        doubt = _doubt(found, unseen)
         return Finding(
             self.name,
             self.question,
-            f"{found.headline}{left_out}",
-            found.verdict,
+            f"{doubt}{found.headline}{left_out}",
+            Verdict.NOT_BELIEVABLE if doubt else found.verdict,
             measurements=_measurements(spaces, recovery),
             method=(
                 f"{self.method} Here a sign is {found.threshold:.2f} standard deviations; "
                 f"{len(spaces[0].sets.fakes['fake']):,} generated, {len(spaces[0].sets.train):,} training and "
-                f"{len(spaces[0].sets.held_out):,} held-out samples.{left_out} {bank.describe()}"
+                f"{len(spaces[0].sets.held_out):,} held-out samples.{left_out} "
+                f"{unseen.note}{'. ' if unseen.note else ''}{bank.describe()}"
             ),
-            figures=figures(bank, recovery, found, settings.shown),
+            figures=figures(bank, unseen, recovery, found, settings.shown),
             arrays=_arrays(bank, found.lead, recovery),
         )
+
+
+def _doubt(found: Conclusion, unseen: Unseen) -> str:
+    """What must stand before an acquittal that is worth nothing; empty where it is worth something."""
+    if found.verdict is not Verdict.GOOD:
+        return ""
+    if unseen.leaked:
+        return (
+            f"Not believable: {unseen.note}, so that the two were not drawn apart and near copies of training samples "
+            "may be among the others. "
+        )
+    different = len(found.lead.sets.fakes["fake"].unique(dim=0)) if found.lead is not None else 0
+    if different < FEWEST_DIFFERENT:
+        return (
+            f"Not believable: it makes {different} different samples alone, and whether so few lie near training "
+            "samples by chance can't be told. "
+        )
+    return ""
 
 
 def _search_failed(recovery: Recovery) -> str:

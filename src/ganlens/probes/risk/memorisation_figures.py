@@ -12,6 +12,7 @@ from ganlens.probes.risk.conclusion import Conclusion
 from ganlens.probes.risk.evidence import Evidence
 from ganlens.probes.risk.pairs import beside_training
 from ganlens.probes.risk.recovery import Recovery
+from ganlens.probes.risk.unseen import Unseen
 from ganlens.subject import SampleBank
 from ganlens.subject.bank import Of
 
@@ -27,13 +28,15 @@ FARTHEST = 1.5
 """How far beyond the copycat, or to the other side, a bar may reach."""
 
 
-def figures(bank: SampleBank, recovery: Recovery | None, found: Conclusion, shown: int) -> list[Figure]:
+def figures(
+    bank: SampleBank, unseen: Unseen, recovery: Recovery | None, found: Conclusion, shown: int
+) -> list[Figure]:
     """In the order they should be read: what each measure says, how much, and the pairs behind it."""
     made: list[Figure] = [_readings(found)]
     if found.readings:
         made.append(_positions([piece for piece, _ in found.readings]))
     if found.lead is not None:
-        made += _pairs(bank, found.lead, shown)
+        made += _pairs(bank, unseen, found.lead, shown)
     if recovery is not None:
         made += _redrawn(bank, recovery, shown)
     return made
@@ -102,10 +105,11 @@ def _positions(evidence: list[Evidence]) -> Plot:
     )
 
 
-def _pairs(bank: SampleBank, space: Closeness, shown: int) -> list[Figure]:
+def _pairs(bank: SampleBank, unseen: Unseen, space: Closeness, shown: int) -> list[Figure]:
     def picture(of: Of, rows: Tensor, features: Tensor, caption: str) -> Picture:
         rows = rows[:shown]
         nearest = nearest_neighbours(features[rows], space.sets.train).indices[:, 0]
+        rows = unseen.rows[rows] if of == "held_out" else rows
         return Picture(beside_training(bank, of, rows, nearest), caption)
 
     title = space.sets.title

@@ -12,14 +12,16 @@ from torch import Tensor
 from ganlens.finding import Figure, Finding, Picture, Table, Verdict
 from ganlens.measures import Interval, binomial_interval, nearest_neighbours
 from ganlens.probes.charts import GENERATED, REAL, histogram_lines
+from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.medians import median_interval
 from ganlens.probes.risk.pairs import beside_training
+from ganlens.probes.risk.unseen import Unseen
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.bank import Of
 
-FEWEST = 40
+FEWEST, FEWEST_GENERATED = 40, 20
 RARE = 0.01
 RARE_COUNT = 5
 RAISED, COPYING = 3.0, 0.2
@@ -43,12 +45,13 @@ class _Closeness:
     Attributes:
         ratio: [n]; small means suspiciously near to a training sample.
         train, train_row: [n] distance to the nearest training sample, and which one.
-        unseen_row: [n] the nearest of the unseen samples.
+        apart, unseen_row: [n] distance to the nearest of the unseen samples, and which one.
     """
 
     ratio: Tensor
     train: Tensor
     train_row: Tensor
+    apart: Tensor
     unseen_row: Tensor
 
     def place_by_place(self) -> Tensor:
@@ -70,6 +73,15 @@ class _Space:
     first: _Closeness
     second: _Closeness
     rarity: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether a copy would be noticed: real samples lie apart from each other and from the training samples.
+
+        Where they coincide (constant samples, a feature space that sees nothing), or distances are too large for
+        floats, nothing lies below the threshold.
+        """
+        return self.threshold > 0 and float(self.first.apart.median()) > 0
 
     @property
     def threshold(self) -> float:
@@ -141,17 +153,29 @@ class Nearest(Probe):
 
     def examine(self, subject: Subject, settings: NearestSettings, context: Context) -> Finding:
         bank = context.bank
-        held_out = len(bank.reals("held_out"))
-        if held_out < FEWEST or bank.size < 2:
-            because = f"{held_out} held-out samples are too few to know what is usual; {FEWEST} are needed"
+        if because := too_few(bank, generated=FEWEST_GENERATED, training=2, held_out=FEWEST):
             return Finding.not_applicable(self.name, self.question, because)
+        unseen = Unseen.of(bank)
+        if len(unseen) < FEWEST:
+            return self._nothing_to_compare(
+                f"{unseen.known:,} of {unseen.held_out:,} held-out samples are training samples too, and the other "
+                f"{len(unseen):,} are too few to know what is usual (at least {FEWEST} are needed)"
+            )
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         names = dict.fromkeys((*bank.spaces, "raw"))  # copies show in the raw samples, whatever is judged by
-        spaces = [_look_up(bank, name, settings) for name in names]
+        looked = [_look_up(bank, name, unseen, settings) for name in names]
+        spaces = [space for space in looked if space.tells]
+        if not spaces:
+            where = " and ".join(bank.title(name) for name in names)
+            return self._nothing_to_compare(
+                f"real samples that it never saw are no farther from each other, or from training samples, than a "
+                f"copy would be ({where})"
+            )
         for space in spaces:
             _measure(finding, space, bank)
-        _measure_copies(finding, next(s for s in spaces if s.name == "raw"), bank)
-        finding.figures = _figures(bank, spaces, settings.shown)
+        for raw in (space for space in spaces if space.name == "raw"):
+            _measure_copies(finding, raw, bank)
+        finding.figures = _figures(bank, unseen, spaces, settings.shown)
         main = spaces[0]
         order = main.fake.ratio.argsort()
         finding.arrays = {
@@ -162,16 +186,29 @@ class Nearest(Probe):
         finding.method = (
             f"{self.method} Here: {len(main.fake.ratio):,} generated samples, "
             f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
-            f"{len(main.first.ratio):,}. {bank.describe(*names)}"
+            f"{len(main.first.ratio):,}. {unseen.note}{'. ' if unseen.note else ''}{bank.describe(*names)}"
         )
         _judge(finding, spaces, bank)
+        if finding.verdict is Verdict.GOOD and unseen.leaked:
+            finding.verdict = Verdict.NOT_BELIEVABLE
+            finding.headline = (
+                f"Not believable: {unseen.note}, so that the two were not drawn apart and near copies of training "
+                f"samples may be among the others. {finding.headline}"
+            )
+        blind = [bank.title(space.name) for space in looked if not space.tells]
+        if blind:
+            finding.headline += f" Nothing can be told by {' and '.join(blind)}, where real samples coincide."
         return finding
 
+    def _nothing_to_compare(self, because: str) -> Finding:
+        headline = f"Not believable, whatever it makes: {because}."
+        return Finding(self.name, self.question, headline, Verdict.NOT_BELIEVABLE)
 
-def _look_up(bank: SampleBank, space: str, settings: NearestSettings) -> _Space:
-    half = min(len(bank.reals("held_out")) // 2, settings.compared)
+
+def _look_up(bank: SampleBank, space: str, unseen: Unseen, settings: NearestSettings) -> _Space:
+    half = min(len(unseen) // 2, settings.compared)
     train = bank.features(space, "train", settings.training)
-    held_out = bank.features(space, "held_out", 2 * half)
+    held_out = unseen.features(space, 2 * half)
     first, second = held_out[:half], held_out[half : 2 * half]
     return _Space(
         space,
@@ -189,7 +226,7 @@ def _closeness(queries: Tensor, train: Tensor, unseen: Tensor) -> _Closeness:
     distance = to_train.distances[:, 0].double()
     # A sample that equals an unseen one as well is no sign of copying: 0 over 0 counts as usual.
     ratio = torch.where(to_unseen > 0, distance / to_unseen.clamp_min(1e-30), torch.ones_like(distance))
-    return _Closeness(ratio, distance, to_train.indices[:, 0], nearest_unseen.indices[:, 0])
+    return _Closeness(ratio, distance, to_train.indices[:, 0], to_unseen, nearest_unseen.indices[:, 0])
 
 
 def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
@@ -235,18 +272,18 @@ def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
     )
 
 
-def _figures(bank: SampleBank, spaces: list[_Space], shown: int) -> list[Figure]:
+def _figures(bank: SampleBank, unseen: Unseen, spaces: list[_Space], shown: int) -> list[Figure]:
     main = spaces[0]
     half = len(main.first.ratio)
     title = bank.title(main.name)
     figures: list[Figure] = [
         Picture(
-            _pairs(bank, main.fake, "fake", shown),
+            _pairs(bank, main.fake, "fake", torch.arange(len(main.fake.ratio)), shown),
             f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
             f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
         ),
         Picture(
-            _pairs(bank, main.first, "held_out", shown),
+            _pairs(bank, main.first, "held_out", unseen.rows, shown),
             "For comparison: the most suspicious of the real samples it never saw, and their nearest "
             "training samples. This is how near pairs get without any copying.",
         ),
@@ -276,10 +313,10 @@ def _figures(bank: SampleBank, spaces: list[_Space], shown: int) -> list[Figure]
     return figures
 
 
-def _pairs(bank: SampleBank, closeness: _Closeness, of: Of, shown: int) -> Any:
-    """The samples with the smallest quotients beside their nearest training samples."""
+def _pairs(bank: SampleBank, closeness: _Closeness, of: Of, rows: Tensor, shown: int) -> Any:
+    """The samples with the smallest quotients beside their nearest training samples; `rows` says which they are."""
     worst = closeness.ratio.argsort()[:shown]
-    return beside_training(bank, of, worst, closeness.train_row[worst])
+    return beside_training(bank, of, rows[worst], closeness.train_row[worst])
 
 
 def _judge(finding: Finding, spaces: list[_Space], bank: SampleBank) -> None:

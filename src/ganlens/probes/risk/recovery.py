@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlens.measures import Interval, nearest_neighbours
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.probes.risk.evidence import Evidence, Score
+from ganlens.probes.risk.unseen import Unseen
 from ganlens.progress import Progress, Task
 from ganlens.subject import SampleBank
 
@@ -65,7 +66,7 @@ class Recovery:
         return float(self.own.median()) < FOUND * self.neighbours
 
 
-def recover(bank: SampleBank, search: Search, training: int, progress: Progress) -> Recovery:
+def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, progress: Progress) -> Recovery:
     """Redraw training samples, held-out ones and the generator's own.
 
     The controls have no latents. What they can make is a list: the copycat's all training samples, the
@@ -76,7 +77,7 @@ def recover(bank: SampleBank, search: Search, training: int, progress: Progress)
     """
     real = bank.features("raw", "train", training)
     variance = float(real.var(dim=0).mean()) or 1.0
-    held_out = bank.features("raw", "held_out", search.targets)
+    held_out = unseen.features("raw", search.targets)
     count = min(search.targets, len(real), len(held_out))
     train, held_out = real[:count], held_out[:count]
     own_latents = bank.sample_latents(count, "memorisation", "own targets")

@@ -172,7 +172,12 @@ def invert_layer(
                     "inverted"
                 )
             given = outputs[0]
-            scale = given.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, *[1] * (given.ndim - 1))
+            scale = (
+                given.flatten(1)
+                .std(dim=1, correction=min(1, given[0].numel() - 1))
+                .clamp(min=1e-6)
+                .view(-1, *[1] * (given.ndim - 1))
+            )
             variance = targets.flatten(1).var(dim=1, correction=0).clamp(min=1e-6)
 
             def made_of(moves: Tensor) -> Tensor:

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.measures import binomial_interval, frechet_distance, replicate_interval
+from ganlens.probes.counts import too_few
 from ganlens.probes.explain.cannot_generate.evidence import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.probes.explain.cannot_generate.figures import bars, pictures, table
 from ganlens.probes.explain.cannot_generate.kinds import Counted, Fault, StatisticsTable, count
 from ganlens.probes.explain.cannot_generate.statistics import readers_for, users_reader
-from ganlens.probes.explain.preconditions import sentences, too_few_samples
+from ganlens.probes.explain.preconditions import sentences, unsuited
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.subject import Subject
@@ -104,13 +105,7 @@ class CannotGenerate(Probe):
 
     def examine(self, subject: Subject, settings: CannotGenerateSettings, context: Context) -> Finding:
         bank = context.bank
-        counts = (len(bank.reals("train")), len(bank.reals("held_out")), bank.size)
-        because = too_few_samples(bank)
-        if not because and min(counts) < FEWEST:
-            because = (
-                f"it needs at least {FEWEST} samples of each kind and there are {counts[0]} training, "
-                f"{counts[1]} held-out and {counts[2]} generated"
-            )
+        because = too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST) or unsuited(bank)
         if because:
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         readers = readers_for(bank)

@@ -30,7 +30,7 @@ from ganlens.probes.explain.counterfactuals.baselines import logits_of
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
 from ganlens.probes.explain.counterfactuals.starts import population_rows
-from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.preconditions import unsuited
 from ganlens.probes.explain.readings import Panel, panel_of
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -105,7 +105,7 @@ class Classifier(Probe):
     def examine(self, subject: Subject, settings: ClassifierSettings, context: Context) -> Finding:
         bank, classifier = context.bank, subject.classifier
         assert classifier is not None  # the audit has seen to the needs
-        because = too_few_samples(bank) or _constant(bank, subject)
+        because = unsuited(bank) or _constant(bank, subject)
         if because:
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         count = min(POPULATION, bank.size)

@@ -39,7 +39,7 @@ from ganlens.probes.explain.counterfactuals.starts import (
     real_starts,
 )
 from ganlens.probes.explain.counterfactuals.trial import Trial, add_baselines, most_used, try_all
-from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.preconditions import unsuited
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
@@ -107,7 +107,7 @@ class Counterfactuals(Probe):
     def examine(self, subject: Subject, settings: CounterfactualSettings, context: Context) -> Finding:
         bank = context.bank
         methods = _checked(settings.methods)
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if settings.attribute_source == "channels" and "attributes" in methods:
             layer_of_channels(subject, settings.layer)  # what can't be is said before anything is spent
@@ -188,7 +188,9 @@ class Counterfactuals(Probe):
             targets = second_choice(logits)
         else:
             targets = torch.full_like(starts.classes, space.classifier.class_index(settings.target))
-        different = targets != logits.argmax(dim=1)
+        # Decided once: a generator with noise of its own would be given other classes the next time it is asked.
+        classes = logits.argmax(dim=1)
+        different = targets != classes
         if not bool(different.any()):
             raise UserError(
                 f"all {len(targets)} samples are given the class {settings.target} already; ask for another of "
@@ -196,9 +198,7 @@ class Counterfactuals(Probe):
             )
         asked = (starts.kept & different).nonzero().flatten()
         labels = None if starts.labels is None else starts.labels[asked]
-        if not len(asked):
-            return starts, Question(starts.rows[asked], labels, targets[asked], targets[asked]), asked
-        return starts, Question.asked(space, starts.rows[asked], labels, targets[asked]), asked
+        return starts, Question(starts.rows[asked], labels, classes[asked], targets[asked]), asked
 
 
 def _checked(methods: list[str]) -> list[str]:

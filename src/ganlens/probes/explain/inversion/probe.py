@@ -31,7 +31,7 @@ from ganlens.probes.explain.inversion.groups import (
     kinds_of,
     worse_in_words,
 )
-from ganlens.probes.explain.preconditions import sentences, too_few_samples
+from ganlens.probes.explain.preconditions import sentences, unsuited
 from ganlens.probes.explain.redrawing import (
     Redrawn,
     cannot_be_searched,
@@ -102,7 +102,7 @@ class InversionProbe(Probe):
 
     def examine(self, subject: Subject, settings: InversionSettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if because := cannot_be_searched(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)

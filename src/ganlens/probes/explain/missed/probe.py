@@ -30,7 +30,7 @@ from ganlens.probes.explain.planted_gaps import (
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
     sentences,
-    too_few_samples,
+    unsuited,
     why_not_believable,
 )
 from ganlens.probes.explain.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
@@ -103,7 +103,7 @@ class Missed(Probe):
 
     def examine(self, subject: Subject, settings: MissedSettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few_samples(bank):
+        if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         autoencoder, pca = code_spaces(bank)
         with context.progress.task("Comparing places in code space", 3) as task:

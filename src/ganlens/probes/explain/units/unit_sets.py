@@ -5,6 +5,7 @@ Source: Bau et al. 2019 (arXiv 1811.10597), who learn how much of each unit to t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -120,7 +121,6 @@ def unit_set(
         rng=torch_generator(workshop.seed, "units", "sets", layer.name, concept),
         of="fresh latents",
     )
-    most = max(estimate.value for estimate in estimates)
     return UnitSet(
         layer,
         concept,
@@ -130,8 +130,19 @@ def unit_set(
         estimates,
         [float(fall(best_single[:size]).mean()) for size in sizes],
         [max(float(fall(each[:size]).mean()) for each in random) for size in sizes],
-        next(j for j, estimate in enumerate(estimates) if estimate.value >= ENOUGH * most),
+        enough([estimate.value for estimate in estimates]),
     )
+
+
+def enough(effects: Sequence[float]) -> int:
+    """Which of the sets, the smallest first, is chosen: the first that reaches nearly the largest effect.
+
+    Where taking units away never lowers the concept, it is the set with the largest effect, the first of equals.
+    """
+    most = max(effects)
+    if most <= 0:
+        return effects.index(most)
+    return next(place for place, effect in enumerate(effects) if effect >= ENOUGH * most)
 
 
 def _learned(

@@ -1,0 +1,200 @@
+"""The folder of an audit: written aside, then put in place as a whole, so that no two audits are ever mixed in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganlens import storage
+from ganlens.errors import UserError
+from ganlens.finding import Finding, Unanswered
+from ganlens.printable import file_name
+from ganlens.report.report import write_report
+
+FINDINGS, REPORTS = "findings", ("report.html", "report.md", "report.json")
+_ASIDE, _WHOLE, _OLD = ".audit-", ".audit-whole", ".old"
+
+
+class AuditFolder:
+    """Where an audit is written.
+
+    Findings and report are collected in a hidden folder beside what an earlier audit left, and take its place
+    when all are there: whoever is stopped in between leaves the earlier audit as it was.
+
+    Args:
+        out: a new or empty folder, a run folder, or an earlier audit's.
+
+    Raises:
+        UserError: it holds something else, or is a file.
+    """
+
+    def __init__(self, out: Path) -> None:
+        refuse_foreign_folder(out)
+        self._out = out
+        host = file_name(socket.gethostname())
+        self._aside = out / f"{_ASIDE}{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+    def begin(self) -> None:
+        """Make room, remove what killed audits left, and finish what one left nearly finished."""
+        with storage.replacing(self._aside) as partial:
+            (partial / FINDINGS).mkdir(parents=True)
+        finish(self._out)
+        for left in self._out.glob(f"{_ASIDE}*"):
+            if left != self._aside and _is_left_over(left.name):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def add(self, finding: Finding) -> None:
+        """Keep an answer. In place of one of the same probe, if there is one."""
+        finding.save(self._aside / FINDINGS)
+
+    def differs(self, identity: Mapping[str, Any]) -> list[str]:
+        """In what an earlier audit here is another one ("seed", "samples", …); empty where it is none or the same."""
+        earlier = self._record()
+        known = earlier.get("audit")
+        if not earlier:
+            return []
+        if not isinstance(known, dict):
+            return ["version"]
+        return [name for name in {**known, **identity} if known.get(name) != identity.get(name)]
+
+    def take_over(
+        self, identity: Mapping[str, Any], wanted: Iterable[str]
+    ) -> tuple[list[Finding], list[str]]:
+        """Answers of an earlier audit that go on holding, and names of those that can't be used.
+
+        Args:
+            identity: of this audit; of another one nothing is taken.
+            wanted: the probes whose answers to take where there are some.
+        """
+        if self.differs(identity):
+            return [], []
+        wanted, taken, unusable = set(wanted), [], []
+        for record in self._record().get("findings", []):
+            if record["probe"] not in wanted or record.get("unanswered") == Unanswered.INTERRUPTED:
+                continue
+            saved = self._out / FINDINGS / f"{file_name(record['probe'], 'probe')}.json"
+            try:
+                finding = Finding.load(saved)
+            except UserError:
+                unusable.append(record["probe"])
+                continue
+            if _said(finding.record()) == _said(record):
+                taken.append(finding)
+            else:  # a single question, asked since with other samples
+                unusable.append(record["probe"])
+        return taken, unusable
+
+    def publish(
+        self,
+        findings: Sequence[Finding],
+        *,
+        title: str,
+        facts: Mapping[str, str],
+        identity: Mapping[str, Any],
+    ) -> Path:
+        """Write the report of what was added and put everything in its place; give the HTML file's path."""
+        write_report(findings, self._aside, title=title, facts=facts, identity=identity)
+        for theirs in _not_ours(self._out / FINDINGS):
+            copy = shutil.copytree if theirs.is_dir() else shutil.copy2
+            copy(theirs, self._aside / FINDINGS / theirs.name)
+        finish(self._out)
+        self._aside.rename(self._out / _WHOLE)  # from here on the new audit is the one that stays
+        finish(self._out)
+        return self._out / REPORTS[0]
+
+    def discard(self) -> None:
+        """Forget what was added and not published."""
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _record(self) -> dict[str, Any]:
+        try:
+            record = storage.read_json(self._out / "report.json")
+        except UserError:
+            return {}
+        is_ours = isinstance(record, dict) and isinstance(record.get("findings"), list)
+        return (
+            record
+            if is_ours and all(isinstance(f, dict) and "probe" in f for f in record["findings"])
+            else {}
+        )
+
+
+def finish(out: Path) -> None:
+    """Put a whole audit in its place that was stopped while it moved there. Nothing happens where there is none."""
+    whole = out / _WHOLE
+    if not whole.is_dir():
+        return
+    for name in (FINDINGS, *REPORTS):
+        new, place = whole / name, out / name
+        if not new.exists():
+            continue
+        if place.is_dir():
+            place.rename(whole / f"{name}{_OLD}")
+        new.replace(place)
+    shutil.rmtree(whole)
+
+
+def refuse_foreign_folder(out: Path) -> None:
+    """Let an audit write into a new or empty folder, a run folder and an earlier audit's, and no other.
+
+    Raises:
+        UserError: the folder holds something else, or is a file.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"{out} is a file; name a folder to write the audit into")
+    ours = (out / FINDINGS).is_dir() or ((out / "config.yaml").is_file() and (out / "checkpoints").is_dir())
+    if not ours and not all(_is_of_an_audit(path.name) for path in out.iterdir()):
+        raise UserError(
+            f"{out} is not empty, and neither a run folder nor an earlier audit's; choose a new folder with "
+            "out=… or --out"
+        )
+
+
+def _is_of_an_audit(name: str) -> bool:
+    """What an audit leaves that was killed before it had findings to show."""
+    return (
+        name == "instruments"
+        or name.startswith(_ASIDE)
+        or (name.startswith(".") and name.endswith(".partial"))
+    )
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether a folder set aside belongs to a process of this machine that has ended."""
+    host, _, rest = name.removeprefix(_ASIDE).rpartition("-")[0].rpartition("-")
+    if host != file_name(socket.gethostname()) or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's, or no process number
+        return False
+    return False
+
+
+def _not_ours(findings: Path) -> list[Path]:
+    """What someone else put among the findings."""
+    if not findings.is_dir():
+        return []
+    entries = sorted(findings.iterdir())
+    saved = {path.stem for path in entries if path.suffix == ".json"}
+    return [
+        path
+        for path in entries
+        if path.suffix != ".json" and path.name not in saved and not path.name.endswith(".partial")
+    ]
+
+
+def _said(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: record.get(name)
+        for name in ("headline", "verdict", "measurements", "seed", "settings", "seconds")
+    }
