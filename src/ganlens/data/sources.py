@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ganlens.data.dataset import DataOptions, Dataset
 from ganlens.errors import UserError
+from ganlens.printable import printable
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
 
@@ -26,7 +27,8 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
         spec: "digits", "sprites", "ring", "grid", "idx:DIR", "npz:FILE[:array]", "folder:DIR", …
             (`ganlens list datasets` prints them all).
         progress: who watches a long decode.
-        options: the fields of `DataOptions`: `size`, `count`, `held_out`, `split_seed`, `strict`.
+        options: the fields of `DataOptions`: `size`, `channels`, `aspect`, `count`, `held_out`, `split_seed`,
+            `strict`.
 
     Raises:
         UserError: there is no such source, or what it was pointed at can't be read.
@@ -39,4 +41,13 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
             f"data option {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
         ) from None
     name, _, argument = spec.partition(":")
-    return sources[name](argument or None, parsed, progress or Silent())
+    source = sources[name]
+    try:
+        return source(argument or None, parsed, progress or Silent())
+    except OSError as error:
+        place = f" ({printable(str(error.filename))})" if error.filename else ""
+        raise UserError(
+            f"{printable(spec)[:300]} can't be read: {error.strerror or error}{place}; mend that and try again"
+        ) from error
+    except MemoryError as error:
+        raise UserError(f"{printable(spec)[:300]} needs more memory than there is") from error
