@@ -103,16 +103,16 @@ def test_where_classes_are_not_clear_there_are_none_and_it_is_said(tmp_path: Pat
 
 
 def test_a_flat_folder_has_no_labels_and_needs_no_note(tmp_path: Path) -> None:
-    for number in range(4):
-        picture(tmp_path / f"{number}.png", number)
+    for number in range(10):
+        picture(tmp_path / f"{number}.png", 20 * number)
     data = open_dataset(f"folder:{tmp_path}", size=16)
     assert data.train.labels is None
     assert data.notes == ()
 
 
 def test_the_default_size_is_said(tmp_path: Path) -> None:
-    for number in range(4):
-        picture(tmp_path / f"{number}.png", number, (50, 90))
+    for number in range(10):
+        picture(tmp_path / f"{number}.png", 20 * number, (50, 90))
     data = open_dataset(f"folder:{tmp_path}")
     assert data.sample_shape == (1, 32, 32)
     assert data.notes == ("resampled to 32×32: the median short side is 50 pixels; size sets another",)
@@ -142,11 +142,11 @@ def test_unreadable_pictures_are_counted_and_named_or_refused(tmp_path: Path) ->
 
 
 def test_a_long_list_of_unreadable_pictures_is_shortened(tmp_path: Path) -> None:
-    spec = plant(tmp_path, 2)
+    spec = plant(tmp_path, 4)
     for number in range(13):
         (tmp_path / "cats" / f"bad{number:02d}.png").write_bytes(b"x")
     note = open_dataset(spec, size=16).notes[-1]
-    assert "13 of 17" in note
+    assert "13 of 21" in note
     assert note.endswith("bad09.png (not a picture) and 3 more")
 
 

@@ -44,7 +44,7 @@ def test_layouts_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_an_ambiguous_layout_says_how_it_was_read(tmp_path: Path) -> None:
-    data = open_dataset(saved(tmp_path, images=np.zeros((4, 3, 5, 3), np.uint8)))
+    data = open_dataset(saved(tmp_path, images=np.zeros((10, 3, 5, 3), np.uint8)))
     assert data.sample_shape == (3, 3, 5)
     assert data.notes == ("read as [n, h, w, c], though [n, c, h, w] is possible too",)
 

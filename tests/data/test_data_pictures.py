@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlens.data.pictures import Unreadable, decode_picture, usual_size
+from ganlens.data.pictures import PictureForm, Unreadable, decode_picture, usual_size
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -41,7 +41,7 @@ def flat(mode: str, colour: object, size: tuple[int, int] = (8, 8)) -> Image.Ima
     ],
 )
 def test_every_mode_becomes_rgb(picture: bytes, colour: tuple[int, int, int], grey: bool) -> None:
-    pixels, is_grey = decode_picture(picture, 4)
+    pixels, is_grey = decode_picture(picture, PictureForm(4, 4))
     assert pixels.dtype == np.uint8
     assert pixels.shape == (3, 4, 4)
     assert [channel.min() for channel in pixels] == [channel.max() for channel in pixels] == list(colour)
@@ -49,14 +49,14 @@ def test_every_mode_becomes_rgb(picture: bytes, colour: tuple[int, int, int], gr
 
 
 def test_half_transparent_is_mixed_with_white() -> None:
-    pixels, _ = decode_picture(encoded(flat("RGBA", (0, 0, 0, 51))), 4)
+    pixels, _ = decode_picture(encoded(flat("RGBA", (0, 0, 0, 51))), PictureForm(4, 4))
     assert pixels[:, 0, 0].tolist() == [204, 204, 204]
 
 
 def test_a_palette_with_a_transparent_entry_is_laid_over_white() -> None:
     picture = Image.fromarray(np.array([[0, 1]] * 2, dtype=np.uint8)).convert("P")
     picture.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
-    pixels, _ = decode_picture(encoded(picture, transparency=0), 2)
+    pixels, _ = decode_picture(encoded(picture, transparency=0), PictureForm(2, 2))
     assert pixels[:, 0, 0].tolist() == [255, 255, 255]
     assert pixels[:, 0, 1].tolist() == [0, 0, 255]
 
@@ -67,7 +67,7 @@ def test_the_camera_s_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn by 90° clockwise to see it upright"
     lying = Image.fromarray(np.rot90(upright).copy())
-    pixels, _ = decode_picture(encoded(lying, "JPEG", exif=exif, quality=100), 16)
+    pixels, _ = decode_picture(encoded(lying, "JPEG", exif=exif, quality=100), PictureForm(16, 16))
     assert pixels[:, :6].min() > 240
     assert pixels[:, 10:].max() < 15
 
@@ -75,20 +75,22 @@ def test_the_camera_s_orientation_is_applied() -> None:
 def test_the_middle_of_a_long_picture_is_kept() -> None:
     wide = np.zeros((10, 30, 3), dtype=np.uint8)
     wide[:, 8:22] = 255  # the square, and what the filter sees beyond its edge
-    assert decode_picture(encoded(Image.fromarray(wide)), 5)[0].min() == 255
-    assert decode_picture(encoded(Image.fromarray(wide.transpose(1, 0, 2))), 5)[0].min() == 255
+    assert decode_picture(encoded(Image.fromarray(wide)), PictureForm(5, 5))[0].min() == 255
+    assert (
+        decode_picture(encoded(Image.fromarray(wide.transpose(1, 0, 2))), PictureForm(5, 5))[0].min() == 255
+    )
 
 
 def test_shrinking_averages() -> None:
     checkers = np.indices((64, 64)).sum(0) % 2 * 255
-    pixels, _ = decode_picture(encoded(Image.fromarray(checkers.astype(np.uint8))), 8)
+    pixels, _ = decode_picture(encoded(Image.fromarray(checkers.astype(np.uint8))), PictureForm(8, 8))
     assert np.abs(pixels[:, 1:-1, 1:-1].astype(int) - 128).max() <= 2
 
 
 def test_a_large_jpeg_is_decoded_like_the_same_png() -> None:
     ramp = np.linspace(0, 255, 800)[None, :, None].repeat(800, 0).repeat(3, 2).astype(np.uint8)
-    from_jpeg, _ = decode_picture(encoded(Image.fromarray(ramp), "JPEG", quality=95), 32)
-    from_png, _ = decode_picture(encoded(Image.fromarray(ramp)), 32)
+    from_jpeg, _ = decode_picture(encoded(Image.fromarray(ramp), "JPEG", quality=95), PictureForm(32, 32))
+    from_png, _ = decode_picture(encoded(Image.fromarray(ramp)), PictureForm(32, 32))
     assert np.abs(from_jpeg.astype(int) - from_png).max() <= 3
 
 
@@ -103,12 +105,12 @@ def test_a_large_jpeg_is_decoded_like_the_same_png() -> None:
 )
 def test_damaged_files_say_why(content: bytes, why: str) -> None:
     with pytest.raises(Unreadable, match=why):
-        decode_picture(content, 8)
+        decode_picture(content, PictureForm(8, 8))
 
 
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="the file is gone"):
-        decode_picture(tmp_path / "gone.png", 8)
+        decode_picture(tmp_path / "gone.png", PictureForm(8, 8))
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,16 @@ def require_argument(source: str, argument: str | None, what: str) -> str:
 
 
 def refuse_size(source: str, options: DataOptions) -> None:
-    """Raise a UserError for `size` where samples have none."""
-    if options.size is not None:
-        raise UserError(f"{source}: 'size' is for images, and {source} is made of points; leave it out")
+    """Raise a UserError for `size`, `channels` and `aspect` where samples have none."""
+    for name in ("size", "channels", "aspect"):
+        if getattr(options, name) is not None:
+            raise UserError(f"{source}: '{name}' is for images, and {source} is made of points; leave it out")
+
+
+def refuse_aspect(source: str, options: DataOptions) -> None:
+    """Raise a UserError for `aspect` where the pictures are made as squares."""
+    if options.aspect is not None:
+        raise UserError(f"{source}: its pictures are square; leave 'aspect' out")
 
 
 def refuse_large(source: str, count: int, shape: tuple[int, ...], item_bytes: int = 1) -> None:

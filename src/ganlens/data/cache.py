@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlens.data.pictures import PictureSource, Unreadable, decode_picture
+from ganlens.data.pictures import PictureForm, PictureSource, Unreadable, decode_picture
 from ganlens.errors import UserError
 from ganlens.progress import Progress, Task
 
@@ -43,13 +43,16 @@ class DecodedPictures:
     """Pictures in a mapped file.
 
     Attributes:
-        pixels: [count, c, size, size]; 1 channel if every picture is grey, else 3. Unreadable rows are black.
+        pixels: [count, c, height, width]; 1 channel if every picture is or was made grey, else 3. Unreadable rows
+            are black.
         rows: the rows that could be read.
+        coloured: the rows of pictures that had colour.
         unreadable: row → why it couldn't be read.
     """
 
     pixels: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    coloured: NDArray[np.int64]
     unreadable: dict[int, str]
 
     def refuse_or_note(self, spec: str, names: Callable[[int], str], strict: bool) -> list[str]:
@@ -78,11 +81,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlens"
 
 
-def decoded_pictures(key: str, read: Read, count: int, size: int, progress: Progress) -> DecodedPictures:
+def decoded_pictures(
+    key: str, read: Read, count: int, form: PictureForm, progress: Progress
+) -> DecodedPictures:
     """Open the pictures kept under `key`, decoding them first if they aren't there yet.
 
     Args:
-        key: changes when any picture, their order or `size` change; part of a file name.
+        key: changes when any picture, their order or `form` change; part of a file name.
         read: where the pictures are.
         count: how many there are.
 
@@ -95,11 +100,11 @@ def decoded_pictures(key: str, read: Read, count: int, size: int, progress: Prog
         if not finished.exists():
             with _alone(finished, progress) as locked:
                 if not finished.exists():
-                    _make(finished, locked, read, count, size, progress)
-        return _open(finished)
+                    _make(finished, locked, read, count, form, progress)
+        return _open(finished, form)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            need = count * 3 * size * size / 2**20
+            need = count * 3 * form.height * form.width / 2**20
             raise UserError(
                 f"no space left in {cache_folder()} for {count:,} decoded pictures ({need:,.0f} MiB): free "
                 f"some, or set GANLENS_CACHE to a folder on another disk"
@@ -132,11 +137,13 @@ def _alone(finished: Path, progress: Progress) -> Iterator[bool]:
         yield True
 
 
-def _make(finished: Path, locked: bool, read: Read, count: int, size: int, progress: Progress) -> None:
+def _make(
+    finished: Path, locked: bool, read: Read, count: int, form: PictureForm, progress: Progress
+) -> None:
     mark = "partial" if locked else f"{uuid.uuid4().hex[:8]}.partial"
     partial = finished.with_name(f"{finished.name}.{mark}")
     try:
-        with _Workshop(partial, count, size) as workshop:
+        with _Workshop(partial, count, form) as workshop:
             workshop.decode(read, progress)
         partial.rename(finished)
     except BaseException:
@@ -153,9 +160,10 @@ class _Workshop:
     reads them later maps them.
     """
 
-    def __init__(self, folder: Path, count: int, size: int) -> None:
+    def __init__(self, folder: Path, count: int, form: PictureForm) -> None:
         self._folder = folder
-        self._shape = (count, 3, size, size)
+        self._form = form
+        self._shape = (count, 3, form.height, form.width)
         self._unreadable: dict[int, str] = {}
         try:
             self._first_byte, self._status = self._taken_up()
@@ -176,7 +184,7 @@ class _Workshop:
         Threads are enough: Pillow decodes and resamples without holding the GIL, and unlike processes they
         start at once and work in any script.
         """
-        count, size = self._shape[0], self._shape[-1]
+        count = self._shape[0]
         workers = _workers()
         starts = [s for s in range(0, count, BATCH) if (self._status[s : s + BATCH] == WAITING).any()]
         running: set[Future[Batch]] = set()
@@ -186,7 +194,7 @@ class _Workshop:
                 task.advance(count - sum(min(BATCH, count - s) for s in starts))
                 for start in starts:
                     sources = read(start, min(start + BATCH, count))
-                    running.add(pool.submit(_decode_batch, start, sources, size))
+                    running.add(pool.submit(_decode_batch, start, sources, self._form))
                     if len(running) >= 3 * workers:
                         running = self._store_finished(running, task)
                 while running:
@@ -261,21 +269,24 @@ def _workers() -> int:
     return min(cores, MOST_WORKERS)
 
 
-def _decode_batch(start: int, sources: Sequence[PictureSource], size: int) -> Batch:
+def _decode_batch(start: int, sources: Sequence[PictureSource], form: PictureForm) -> Batch:
     batch: list[Decoded] = []
     for source in sources:
         try:
-            batch.append(decode_picture(source, size))
+            batch.append(decode_picture(source, form))
         except Unreadable as error:
             batch.append(error)
     return start, batch
 
 
-def _open(finished: Path) -> DecodedPictures:
+def _open(finished: Path, form: PictureForm) -> DecodedPictures:
     status = np.load(finished / "status.npy")
     pixels = np.load(finished / "pixels.npy", mmap_mode="r")
     reasons = json.loads((finished / "unreadable.json").read_text(encoding="utf-8"))
     rows = np.flatnonzero(status != UNREADABLE)
-    if (status[rows] == GREY).all():
+    coloured = np.flatnonzero(status == COLOUR)
+    if form.grey or not len(coloured):
         pixels = pixels[:, :1]
-    return DecodedPictures(pixels, rows, dict(sorted((int(row), why) for row, why in reasons.items())))
+    return DecodedPictures(
+        pixels, rows, coloured, dict(sorted((int(row), why) for row, why in reasons.items()))
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
+from ganlens.printable import printable
 from ganlens.randomness import numpy_generator
 from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
@@ -29,7 +32,20 @@ class DataOptions(BaseModel):
     _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
     size: int | None = Field(
-        None, ge=2, description="Height and width of the images in pixels; none: the source's own"
+        None,
+        ge=2,
+        description="Height and width of the images in pixels (of tall or wide ones the short side); none: the "
+        "source's own",
+    )
+    channels: Literal[1, 3] | None = Field(
+        None,
+        description="1: grey images, 3: coloured ones, whatever the source's are; none: the source's own",
+    )
+    aspect: str | None = Field(
+        None,
+        pattern=r"^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$",
+        description="Width to height of the images, e.g. 2:1 (wide) or 1:2 (tall); none: pictures of a folder are "
+        "square, others as they are",
     )
     count: int | None = Field(
         None, ge=2, description="How many samples a synthetic source makes; none: its default"
@@ -43,6 +59,15 @@ class DataOptions(BaseModel):
     strict: bool = Field(
         False, description="Refuse a folder with unreadable pictures instead of leaving them out"
     )
+
+    def shape_of(self, short: int) -> tuple[int, int]:
+        """Height and width of images whose short side is that long."""
+        if self.aspect is None:
+            return short, short
+        width, height = map(int, self.aspect.split(":"))
+        if width >= height:
+            return short, round(short * width / height)
+        return round(short * height / width), short
 
 
 class SampleArray:
@@ -98,6 +123,10 @@ class SampleArray:
         """All samples at once: only for what is known to fit in memory."""
         return self[:]
 
+    def as_stored(self, index: slice) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Some samples [b, …], not decoded. Not to be written to."""
+        return self._stored[self._rows[index]]
+
     def take(self, index: NDArray[np.integer] | slice) -> SampleArray:
         """A view of some rows; nothing is copied."""
         return SampleArray(self._stored, self._rows[index])
@@ -137,7 +166,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Train and held-out samples of one source. The two splits never share a sample.
+    """Train and held-out samples of one source.
+
+    Equal samples lie on one side of a split that is made here; where a source brings its splits, a note counts the
+    held-out samples that are training samples too. Names and notes are made printable, and names of different classes
+    stay different.
 
     Attributes:
         name: the name it was opened by, e.g. "digits" or "idx:mnist".
@@ -155,6 +188,22 @@ class Dataset:
     factor_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        shown = {
+            "name": printable(self.name),
+            "class_names": _distinct(self.class_names),
+            "factor_names": _distinct(self.factor_names),
+            "notes": tuple(map(printable, self.notes)),
+        }
+        if len(self.held_out) == 1:
+            few = (
+                f"only 1 of {len(self.train) + 1} samples is held out, and comparisons need two or more: add samples, "
+                "or hold out a larger share (held_out=0.5)"
+            )
+            shown["notes"] = (*(note for note in shown["notes"] if note != few), few)
+        for attribute, value in shown.items():
+            object.__setattr__(self, attribute, value)
+
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
@@ -171,12 +220,20 @@ class Dataset:
 
 
 def split_rows(
-    count: int, held_out: float, seed: int, groups: NDArray[np.int64] | None = None
+    count: int,
+    held_out: float,
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
+    copies: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Disjoint row numbers (train, held out), each at least one row, in an order that `seed` shuffles.
 
-    With `groups` (a class per row) every class is split in the same proportion, so that none is missing on a
-    side. The first k rows of either side are a fair sample of it.
+    With `groups` (a class per row) every class is split in the same proportion; classes too small for that (fewer than
+    1 / `held_out` rows) are taken together, so that the share is kept whatever the classes. The first k rows of either
+    side are a fair sample of it.
+
+    Args:
+        copies: for each row the first row that equals it; equal rows stay together (unless all are equal).
 
     Raises:
         UserError: there are fewer than two rows.
@@ -185,17 +242,106 @@ def split_rows(
         raise UserError(f"a data set needs two samples or more, to train and to hold out; there are {count}")
     rng = numpy_generator(seed, "split")
     order = rng.permutation(count)
-    if groups is None:
+    if copies is not None and (copies == copies[0]).all():
+        copies = None
+    if groups is None and copies is None:
         cut = min(max(round(count * held_out), 1), count - 1)
         return order[cut:], order[:cut]
-    held = np.zeros(count, dtype=bool)
-    for group in np.unique(groups):
-        members = order[groups[order] == group]
-        held[members[: round(len(members) * held_out)]] = True
+    classes = np.zeros(count, dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    places = _places(classes, order, held_out)
+    held = (
+        _first_of_class(classes, order, places) if copies is None else _whole(classes, order, places, copies)
+    )
     if not held.any():
-        held[order[0]] = True
+        held |= _smallest_set(copies, order)
     elif held.all():
-        held[order[0]] = False
+        held &= ~_smallest_set(copies, order)
     # Shuffled again: `order` without the held-out rows starts with the classes that filled their share first.
     order = rng.permutation(count)
     return order[~held[order]], order[held[order]]
+
+
+def _places(classes: NDArray[np.int64], order: NDArray[np.int64], held_out: float) -> NDArray[np.int64]:
+    """How many rows of each class are held out.
+
+    A class whose share is a row or more has that, rounded. The others have less than one row each to give, and
+    rounding each alone would give none, or all: they share the rounded sum, by largest remainder, and by lot where
+    remainders are equal.
+    """
+    sizes = np.bincount(classes)
+    shares = sizes * held_out
+    places: NDArray[np.int64] = np.rint(shares).astype(np.int64)
+    small = np.flatnonzero(shares < 1)
+    if len(small) > 1:
+        places[small] = 0
+        lot = np.unique(classes[order], return_index=True)[1]
+        best = small[np.lexsort((lot[small], -shares[small]))]
+        places[best[: round(float(shares[small].sum()))]] = 1
+    return places
+
+
+def _first_of_class(
+    classes: NDArray[np.int64], order: NDArray[np.int64], places: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """The first rows of each class, in `order`, as many as it has places."""
+    held = np.zeros(len(order), dtype=bool)
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    sizes = np.bincount(classes)
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    held[by_class[rank < places[classes[by_class]]]] = True
+    return held
+
+
+def _whole(
+    classes: NDArray[np.int64],
+    order: NDArray[np.int64],
+    places: NDArray[np.int64],
+    copies: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """As `_first_of_class`, where equal rows go together.
+
+    Each set of equal rows is taken where all its classes have places for it. What is missing then (sets of two don't
+    fill three places) is filled by the next sets of any class that fit.
+    """
+    sets: dict[int, list[int]] = {}
+    for row in order.tolist():
+        sets.setdefault(int(copies[row]), []).append(row)
+    held = np.zeros(len(order), dtype=bool)
+    free = places.tolist()
+    left: list[list[int]] = []
+    for rows in sets.values():
+        wanted = Counter(classes[rows].tolist())
+        if all(free[number] >= wanted_of for number, wanted_of in wanted.items()):
+            held[rows] = True
+            for number, wanted_of in wanted.items():
+                free[number] -= wanted_of
+        else:
+            left.append(rows)
+    missing = int(places.sum()) - int(held.sum())
+    for rows in left:
+        if len(rows) <= missing:
+            held[rows] = True
+            missing -= len(rows)
+    return held
+
+
+def _smallest_set(copies: NDArray[np.int64] | None, order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows are the first one in `order`; or of the sets of equal rows, the first of the smallest."""
+    copies = np.arange(len(order)) if copies is None else copies
+    sizes = np.bincount(copies)[copies]
+    chosen: NDArray[np.bool_] = copies == copies[order[np.argmin(sizes[order])]]
+    return chosen
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names made printable; what that makes equal is numbered."""
+    shown: list[str] = []
+    taken: set[str] = set(names)
+    for name in names:
+        safe, number = printable(name), 1
+        while safe != name and safe in taken:
+            number += 1
+            safe = f"{printable(name)} ({number})"
+        taken.add(safe)
+        shown.append(safe)
+    return tuple(shown)

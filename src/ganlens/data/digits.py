@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ganlens.data.arguments import refuse_argument, refuse_count
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
-from ganlens.data.resize import resize_images
+from ganlens.data.resize import fit_images
 from ganlens.data.sources import sources
 from ganlens.modality import Images
 from ganlens.progress import Progress
@@ -28,7 +28,7 @@ def digits(argument: str | None, options: DataOptions, progress: Progress) -> Da
     refuse_count("digits", options)
     shades, labels = _bundled()
     images = np.rint(shades * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    images, resized = resize_images(images, options.size)
+    images, resized = fit_images(images, options, "digits")
     train, held_out = split_rows(len(images), options.held_out, options.split_seed, labels)
     classes = torch.from_numpy(labels)
     return Dataset(
@@ -37,7 +37,7 @@ def digits(argument: str | None, options: DataOptions, progress: Progress) -> Da
         train=Split(SampleArray(images, train), classes[train]),
         held_out=Split(SampleArray(images, held_out), classes[held_out]),
         class_names=tuple("0123456789"),
-        notes=(resized,) if resized else (),
+        notes=tuple(resized),
     )
 
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ganlens.data.arguments import refuse_count, require_argument
+from ganlens.data.cache import cache_folder
+from ganlens.data.classes import class_order
 from ganlens.data.collection import Collection, open_collection
 from ganlens.data.dataset import DataOptions, Dataset
+from ganlens.data.kinds import (
+    BESIDE_ENDINGS,
+    READ_ENDINGS,
+    UNREAD_ENDINGS,
+    ending,
+    nothing_read,
+    unread_note,
+)
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
+from ganlens.printable import printable
 from ganlens.progress import Progress
 
-COMMON_ENDINGS = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-RARE_ENDINGS = {".avif", ".jp2", ".tga", ".ppm", ".pgm", ".pbm", ".pnm"}
-ENDINGS = frozenset(COMMON_ENDINGS | RARE_ENDINGS)
 TRAIN_FOLDERS = frozenset({"train", "training"})
 HELD_OUT_FOLDERS = frozenset({"test", "testing", "val", "valid", "validation", "held_out"})
 
@@ -32,53 +41,68 @@ class PictureFile:
     held_out: bool
 
 
+@dataclass
+class Found:
+    """What lies below a folder.
+
+    Attributes:
+        pictures: files of kinds that are read, by path.
+        others: files of other kinds, by path.
+        passed_over: what can't be looked at, and why: named pipes, folders without permission.
+    """
+
+    pictures: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+
 @sources.register("folder")
 def folder(argument: str | None, options: DataOptions, progress: Progress) -> Dataset:
     """folder:DIR, pictures of any format and size; sub-folders are classes (or splits with classes).
 
-    They are cut to their centre square and resampled to `size`, and kept decoded in the cache (`data.cache`).
+    They are cut to their centre square (or the `aspect` asked for) and resampled to `size`, and kept decoded in the
+    cache (`data.cache`).
     """
     root = Path(require_argument("folder", argument, "DIR"))
+    spec = printable(f"folder:{root}")
     refuse_count("folder", options)
-    files, notes = find_pictures(root)
-    class_names, labels = np.unique([file.class_name or "" for file in files], return_inverse=True)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"{spec} {what}; give a folder of pictures")
+    found = _walk(root)
+    files, notes = _classified(root, found.pictures)
+    left_out = _left_out(root, found)
+    if left_out and options.strict and files:
+        raise UserError(f"{spec}: {'; '.join(left_out)}; convert or remove them, or read it without strict")
+    class_names = class_order({file.class_name or "" for file in files})
+    number = {name: label for label, name in enumerate(class_names)}
+    labels = np.array([number[file.class_name or ""] for file in files], dtype=np.int64)
     collection = Collection(
-        spec=f"folder:{root}",
+        spec=spec,
         name=f"folder:{root.resolve().name}",
         identity=_identity(root, files),
         held_out=np.array([file.held_out for file in files], dtype=bool),
         read=lambda start, stop: [file.path for file in files[start:stop]],
-        picture_name=lambda row: str(files[row].path.relative_to(root)),
-        labels=labels.astype(np.int64) if class_names.any() else None,
-        class_names=tuple(map(str, class_names)),
-        notes=notes,
+        picture_name=lambda row: printable(str(files[row].path.relative_to(root))),
+        labels=labels if any(class_names) else None,
+        class_names=tuple(class_names),
+        notes=notes + left_out,
+        nothing=nothing_read(found.others),
     )
     return open_collection(collection, options, progress)
 
 
-def find_pictures(root: Path) -> tuple[list[PictureFile], list[str]]:
-    """All picture files below a folder, by path, and what to tell the user of their classes.
+def _classified(root: Path, paths: list[Path]) -> tuple[list[PictureFile], list[str]]:
+    """The pictures with their classes, and what to tell the user of these.
 
     The first level of sub-folders gives the classes. If its names are those of splits ("train", "test",
-    "val", …), the second level does. Hidden files and folders are passed over.
-
-    Raises:
-        UserError: there is no such folder.
+    "val", …), the second level does.
     """
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"folder:{root} {what}; give a folder of pictures")
-    paths = _walk(root)
-    tops = {path.relative_to(root).parts[0].lower() for path in paths if path.parent != root}
-    loose = any(path.parent == root for path in paths)
-    in_splits = not loose and bool(tops & TRAIN_FOLDERS) and bool(tops & HELD_OUT_FOLDERS)
-    in_splits = in_splits and tops <= TRAIN_FOLDERS | HELD_OUT_FOLDERS
+    in_splits = _in_splits(root, paths)
     files = []
     for path in paths:
-        parts = path.relative_to(root).parts
-        held_out = in_splits and parts[0].lower() in HELD_OUT_FOLDERS
-        classes = parts[1:-1] if in_splits else parts[:-1]
-        files.append(PictureFile(path, classes[0] if classes else None, held_out))
+        held_out = in_splits and path.relative_to(root).parts[0].lower() in HELD_OUT_FOLDERS
+        files.append(PictureFile(path, _class_of(root, path, in_splits), held_out))
     names = {file.class_name for file in files}
     notes = []
     if None in names and len(names) > 1:
@@ -90,19 +114,88 @@ def find_pictures(root: Path) -> tuple[list[PictureFile], list[str]]:
     return files, notes
 
 
-def _walk(root: Path) -> list[Path]:
-    paths: list[Path] = []
+def _in_splits(root: Path, paths: list[Path]) -> bool:
+    """Whether the folders below `root` are splits, not classes."""
+    tops = {path.relative_to(root).parts[0].lower() for path in paths if path.parent != root}
+    loose = any(path.parent == root for path in paths)
+    split = not loose and bool(tops & TRAIN_FOLDERS) and bool(tops & HELD_OUT_FOLDERS)
+    return split and tops <= TRAIN_FOLDERS | HELD_OUT_FOLDERS
+
+
+def _class_of(root: Path, path: Path, in_splits: bool) -> str | None:
+    """The class folder that a file lies in."""
+    parts = path.relative_to(root).parts
+    classes = parts[1:-1] if in_splits else parts[:-1]
+    return classes[0] if classes else None
+
+
+def _left_out(root: Path, found: Found) -> list[str]:
+    """What to tell of files that are not read, though they may be pictures.
+
+    In a class folder without any picture these are all that aren't plainly something else; elsewhere only those of
+    kinds that are known.
+    """
+    in_splits = _in_splits(root, found.pictures)
+    classes = {_class_of(root, path, in_splits) for path in found.pictures}
+    files, lost = [], set()
+    for path in found.others:
+        own, kind = _class_of(root, path, in_splits), ending(path)
+        if own is not None and own not in classes and kind not in BESIDE_ENDINGS:
+            files.append(path)
+            lost.add(own)
+        elif kind in UNREAD_ENDINGS:
+            files.append(path)
+    note = unread_note(files, lost)
+    notes = [note] if note else []
+    if found.passed_over:
+        more = len(found.passed_over) - 10
+        listed = ", ".join(found.passed_over[:10]) + (f" and {more} more" if more > 0 else "")
+        notes.append(f"{len(found.passed_over)} entries can't be read and are left out: {listed}")
+    return notes
+
+
+def _walk(root: Path) -> Found:
+    """All files below a folder; hidden ones and our own cache are passed over, links are followed once."""
+    found = Found()
+
+    def refused(error: OSError) -> None:
+        place = printable(os.path.relpath(error.filename or root, root))
+        found.passed_over.append(f"{place} ({error.strerror})")
+
+    ours = cache_folder()
     seen: set[str] = set()
-    for folder_name, subfolders, names in os.walk(root, followlinks=True):
+    for folder_name, subfolders, names in os.walk(root, followlinks=True, onerror=refused):
         real = os.path.realpath(folder_name)
         if real in seen:  # a link back up the tree
             subfolders.clear()
             continue
         seen.add(real)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
-        files = (Path(folder_name, name) for name in names if not name.startswith("."))
-        paths += [file for file in files if file.suffix.lower() in ENDINGS]
-    return sorted(paths)
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if not name.startswith((".", "__MACOSX")) and Path(folder_name, name) != ours
+        )
+        for name in names:
+            if name.startswith("."):
+                continue
+            path = Path(folder_name, name)
+            if ending(path) not in READ_ENDINGS:
+                found.others.append(path)
+            elif _is_regular(path):
+                found.pictures.append(path)
+            else:
+                found.passed_over.append(f"{printable(str(path.relative_to(root)))} (no regular file)")
+    found.pictures.sort()
+    found.others.sort()
+    return found
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether it is a file that can be read to its end: no named pipe, socket or device."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a dangling link: decoding will name it
+        return True
 
 
 def _identity(root: Path, files: list[PictureFile]) -> str:

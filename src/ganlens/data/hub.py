@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlens.data.arguments import refuse_count, require_argument
+from ganlens.data.classes import Unusable, class_order, label_values, numbered
 from ganlens.data.collection import Collection, open_collection
 from ganlens.data.dataset import DataOptions, Dataset
 from ganlens.data.pictures import PictureSource
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
+from ganlens.printable import printable
 from ganlens.progress import Progress
 
 HELD_OUT_SPLITS = ("test", "validation", "valid")
-LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
+LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target", "targets", "y")
 
 
 @sources.register("hub")
@@ -29,7 +32,13 @@ def hub(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     if ":" in argument and not Path(argument).exists():
         name, _, wanted = argument.rpartition(":")
     refuse_count("hub", options)
-    spec = f"hub:{name}"
+    spec = printable(f"hub:{name}")
+    with _damage_named(spec):
+        return open_collection(_collection(name, wanted, spec), options, progress)
+
+
+def _collection(name: str, wanted: str, spec: str) -> Collection:
+    """The pictures of the data set `name`."""
     tables, split_names = _splits(_load(name), spec)
     image_column = _image_column(tables[0].features, wanted, spec)
     label_column = _label_column(tables[0].features)
@@ -50,7 +59,7 @@ def hub(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     labels, class_names, notes = _labels(tables, label_column)
     if len(tables) == 2:
         notes.append(f"held out: the split {split_names[1]!r}")
-    collection = Collection(
+    return Collection(
         spec=spec,
         name=spec if not Path(name).is_dir() else f"hub:{Path(name).resolve().name}",
         identity=repr([(image_column, table._fingerprint) for table in tables]),
@@ -61,7 +70,23 @@ def hub(argument: str | None, options: DataOptions, progress: Progress) -> Datas
         class_names=class_names,
         notes=notes,
     )
-    return open_collection(collection, options, progress)
+
+
+@contextmanager
+def _damage_named(spec: str) -> Iterator[None]:
+    """Name what the readers of tables raise on damaged files, each with a type of its own."""
+    try:
+        yield
+    except (UserError, ImportError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{spec} can't be read: {_reason(error)}; its files are damaged, get them again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return printable(" ".join(str(error).split())[:300]) or type(error).__name__
 
 
 def _load(name: str) -> dict[str, Any]:
@@ -75,10 +100,9 @@ def _load(name: str) -> dict[str, Any]:
     try:
         return dict(datasets.load_dataset(name))
     except Exception as error:  # unknown names, no network, damaged files, scripts: each with its own type
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
-            f"hub:{name} can't be opened: {reason} (it must be a public data set's name, with a connection "
-            f"or already downloaded, or a local folder)"
+            f"{printable(f'hub:{name}')} can't be opened: {_reason(error)} (it must be a public data set's name, with "
+            "a connection or already downloaded, or a local folder)"
         ) from error
 
 
@@ -114,28 +138,42 @@ def _label_column(features: Any) -> str | None:
     import datasets
 
     labelled = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
-    for name in LABEL_COLUMNS:
-        if name in labelled or (
-            name in features and str(getattr(features[name], "dtype", "")).startswith("int")
-        ):
-            return name
-    return labelled[0] if labelled else None
+    usual = [name for name in LABEL_COLUMNS if name in features]
+    return next((name for name in usual if name in labelled), next(iter([*usual, *labelled]), None))
 
 
 def _labels(
     tables: Sequence[Any], column: str | None
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...], list[str]]:
-    """Class numbers of all rows of all tables, the classes' names, and a note where labels are withheld."""
+    """Class numbers of all rows of all tables, the classes' names, and a note where there are none."""
     if column is None:
         return None, (), []
-    labels = np.concatenate([np.asarray(table[column][:], dtype=np.int64) for table in tables])
-    if (labels < 0).any():
-        return None, (), [f"no labels: the column {column!r} withholds some (they are negative)"]
+    listed = [value for table in tables for value in table[column][:]]
+    if any(value is None for value in listed):
+        return None, (), [f"no labels: the column {column!r} withholds some (they are missing)"]
+    try:
+        values = label_values(_as_array(listed), len(listed))
+    except Unusable as error:
+        return None, (), [f"no labels: the column {column!r} was not used: {error}"]
     names = getattr(tables[0].features[column], "names", None)
+    classes = numbered([values])
+    if classes.names[0].startswith("-") and values.dtype.kind != "U":
+        return None, (), [f"no labels: the column {column!r} withholds some (they are negative)"]
     if names is None:
-        values, labels = np.unique(labels, return_inverse=True)
-        names = [str(value) for value in values]
-    return labels.astype(np.int64), tuple(names), []
+        return classes.labels[0], classes.names, []
+    values = values.astype(np.int64)
+    if names == sorted(names):  # by word, as class folders are read: numbers stand in their own order
+        ordered = class_order(names)
+        place = np.array([ordered.index(name) for name in names], dtype=np.int64)
+        return place[values], tuple(ordered), []
+    return values, tuple(names), []
+
+
+def _as_array(values: list[Any]) -> NDArray[np.generic]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise Unusable("its rows have different lengths") from error
 
 
 def _encoded(table: Any, column: str) -> Any:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
-import zipfile
-import zlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,45 +12,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganlens.data.archive import Archive, open_archive
 from ganlens.data.arguments import refuse_count, refuse_size, require_argument
+from ganlens.data.classes import Unusable, Values, label_values, numbered
+from ganlens.data.copies import first_equals, sample_digests, shared_note
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
-from ganlens.data.resize import resize_images
+from ganlens.data.levels import dark_note
+from ganlens.data.resize import fit_images
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.modality import Images, Modality, Points
+from ganlens.printable import printable
 from ganlens.progress import Progress
 
 USUAL_NAMES = ("images", "train_images", "x_train")
 TEST_NAMES = {"train_images": "test_images", "x_train": "x_test"}
-LABEL_NAMES = {
-    "train_images": ("train_labels",),
-    "x_train": ("y_train",),
-    "test_images": ("test_labels",),
-    "x_test": ("y_test",),
-}
+LABEL_WORDS = ("labels", "label", "y", "targets", "target")
+CLASS_NAMES = ("class_names", "label_names", "target_names")
 MOST_CHANNELS = 4
-
+CHUNK = 1024
 
 Stored = NDArray[np.uint8] | NDArray[np.float32]
-Part = tuple[Stored, NDArray[np.int64] | None, NDArray[np.int64] | None]  # samples, rows (None: all), labels
-
-
-@dataclass(frozen=True)
-class Archive:
-    """What is in an NPZ file: name → shape and type, known from the headers alone."""
-
-    path: Path
-    arrays: dict[str, tuple[tuple[int, ...], np.dtype[np.generic]]]
-
-    def read(self, name: str) -> NDArray[np.generic]:
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                array: NDArray[np.generic] = archive[name]
-                return array
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
-            raise UserError(
-                f'"npz:{self.path}": the array {name!r} can\'t be read ({error}); the file was cut or damaged'
-            ) from error
 
 
 @sources.register("npz")
@@ -61,56 +42,37 @@ def npz(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     path, wanted = _parse(require_argument("npz", argument, "FILE[:array]"))
     archive = open_archive(path)
     name = _choose(archive, wanted)
-    samples, modality, notes = _samples(archive, name, options)
-    labels = _labels(archive, name)
+    names = [name]
     test_name = TEST_NAMES.get(name)
-    if test_name in archive.arrays and archive.arrays[test_name][0][1:] == archive.arrays[name][0][1:]:
-        held_samples, _, _ = _samples(archive, test_name, options)
-        held_labels = _labels(archive, test_name)
+    if test_name in archive.arrays and archive.arrays[test_name].shape[1:] == archive.arrays[name].shape[1:]:
+        names.append(test_name)
+    parts, modality, notes = _samples(archive, names, options)
+    found = [_labels(archive, part) for part in names]
+    values = _of_one_form([values for values, _ in found], names, notes)
+    notes += [note for _, said in found for note in said]
+    class_names = _class_names(archive, values, notes)
+    classes = numbered(values, class_names)
+    stored = [SampleArray(part) for part in parts]
+    if len(names) == 2:
         notes.append(f"held out: the array {test_name!r}")
-        parts: list[Part] = [(samples, None, labels), (held_samples, None, held_labels)]
+        labels = [_tensor(own) for own in classes.labels]
+        shared = shared_note(*map(sample_digests, stored)) if modality.name == "images" else None
+        notes += [shared] if shared else []
     else:
-        train, held_out = split_rows(len(samples), options.held_out, options.split_seed, labels)
-        parts = [(samples, rows, None if labels is None else labels[rows]) for rows in (train, held_out)]
-    values = np.unique(np.concatenate([p[2] for p in parts if p[2] is not None] or [np.empty(0, np.int64)]))
-    splits = [Split(SampleArray(stored, rows), _classes(values, own)) for stored, rows, own in parts]
+        # Points are measured: two are equal by chance of rounding, and a copy of one tells nothing of the other.
+        copies = first_equals(sample_digests(stored[0])) if modality.name == "images" else None
+        own = classes.labels[0]
+        sides = split_rows(len(stored[0]), options.held_out, options.split_seed, own, copies)
+        stored = [SampleArray(parts[0], rows) for rows in sides]
+        labels = [None if own is None else _tensor(own[rows]) for rows in sides]
     return Dataset(
         name=f"npz:{path.name}" + (f":{wanted}" if wanted else ""),
         modality=modality,
-        train=splits[0],
-        held_out=splits[1],
-        class_names=_class_names(archive, values),
+        train=Split(stored[0], labels[0]),
+        held_out=Split(stored[1], labels[1]),
+        class_names=classes.names,
         notes=tuple(notes),
     )
-
-
-def open_archive(path: Path) -> Archive:
-    """List an NPZ file without reading its arrays.
-
-    Raises:
-        UserError: the file is missing or is no archive of NumPy arrays.
-    """
-    if not path.is_file():
-        raise UserError(f'"npz:{path}": there is no such file')
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                if member.endswith(".npy"):
-                    with archive.open(member) as file:
-                        version = np.lib.format.read_magic(file)
-                        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
-                        shape, _, dtype = read(file)
-                        arrays[member.removesuffix(".npy")] = (shape, dtype)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
-        raise UserError(
-            f'"npz:{path}" is not a whole NPZ archive ({error}); make one with numpy.savez'
-        ) from error
-    return Archive(path, arrays)
-
-
-def _read_header_2(file: object) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
-    return np.lib.format.read_array_header_2_0(file)  # type: ignore[arg-type]
 
 
 def _parse(argument: str) -> tuple[Path, str | None]:
@@ -122,7 +84,7 @@ def _parse(argument: str) -> tuple[Path, str | None]:
 
 def _choose(archive: Archive, wanted: str | None) -> str:
     """The array that was named, or the one that is meant when none was."""
-    spec, names = f"npz:{archive.path.name}", sorted(archive.arrays)
+    spec, names = printable(f"npz:{archive.path.name}"), sorted(archive.arrays)
     if wanted is not None:
         if wanted not in archive.arrays:
             raise UserError(f'"{spec}" has no array named {wanted!r}; it has {names}')
@@ -130,7 +92,7 @@ def _choose(archive: Archive, wanted: str | None) -> str:
     for name in USUAL_NAMES:
         if name in archive.arrays:
             return name
-    suitable = [name for name, (shape, dtype) in archive.arrays.items() if _suits(shape, dtype)]
+    suitable = [name for name, array in archive.arrays.items() if _suits(array.shape, array.dtype)]
     if len(suitable) == 1:
         return suitable[0]
     example = f" Name one with {spec}:{(suitable or names)[0]}" if names else ""
@@ -141,15 +103,48 @@ def _suits(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bool:
     return len(shape) in (2, 3, 4) and shape[0] >= 2 and dtype.kind in "buif"
 
 
-def _samples(archive: Archive, name: str, options: DataOptions) -> tuple[Stored, Modality, list[str]]:
-    """The array as it will be stored, what kind of sample it holds, and what was assumed about it."""
-    shape, dtype = archive.arrays[name]
-    where = f'"npz:{archive.path.name}:{name}"'
+def _samples(
+    archive: Archive, names: Sequence[str], options: DataOptions
+) -> tuple[list[Stored], Modality, list[str]]:
+    """The arrays as they will be stored, what kind of sample they hold, and what was assumed about them."""
+    arrays = [_numbers(archive, name) for name in names]
+    where = f'"npz:{printable(archive.path.name)}:{names[0]}"'
+    shape = arrays[0].shape
+    if len(shape) == 2:
+        refuse_size(f"npz:{printable(archive.path.name)}", options)
+        points = Points()
+        if not points.accepts(shape[1:]):
+            raise UserError(
+                f"{where} holds vectors of {shape[1]} numbers; reshape images to [n, h, w] and save again"
+            )
+        return [array.astype(np.float32) for array in arrays], points, []
+    turned = [_channels_first(array, where) for array in arrays]
+    notes = [turned[0][1]]
+    scale, said = _scale([array for array, _ in turned], where)
+    notes.append(said)
+    images = [scale.applied(array) for array, _ in turned]
+    if len(images) > 1 and (options.size or options.aspect):  # together: both get the same border, or none
+        fitted, resized = fit_images(np.concatenate(images), options, where)
+        images = [fitted[: len(images[0])], fitted[len(images[0]) :]]
+    else:
+        both = [fit_images(part, options, where) for part in images]
+        images, resized = [part for part, _ in both], both[0][1]
+    return [*images], Images(), [note for note in (*notes, *resized) if note]
+
+
+def _numbers(archive: Archive, name: str) -> NDArray[np.generic]:
+    """An array that can be samples, read.
+
+    Raises:
+        UserError: it holds something else, or NaN.
+    """
+    shape, dtype = archive.arrays[name].shape, archive.arrays[name].dtype
+    where = f'"npz:{printable(archive.path.name)}:{name}"'
     if dtype.kind not in "buif":
         kind = (
             "Python objects, which are not read because they can carry code"
             if dtype.hasobject
-            else f"{dtype}"
+            else printable(str(dtype))
         )
         raise UserError(f"{where} holds {kind}; save it as an array of numbers (uint8 0…255, say)")
     if len(shape) not in (2, 3, 4) or 0 in shape:
@@ -158,21 +153,15 @@ def _samples(archive: Archive, name: str, options: DataOptions) -> tuple[Stored,
             f"points [n, d]"
         )
     array = archive.read(name)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).reshape(len(array), -1).any(axis=1).argmax())
-        raise UserError(f"{where} has NaN or infinite values (first in sample {bad}); remove those samples")
-    if len(shape) == 2:
-        refuse_size(f"npz:{archive.path.name}", options)
-        points = Points()
-        if not points.accepts(shape[1:]):
-            raise UserError(
-                f"{where} holds vectors of {shape[1]} numbers; reshape images to [n, h, w] and save again"
-            )
-        return array.astype(np.float32), points, []
-    channels_first, layout = _channels_first(array, where)
-    pixels, scale = _as_bytes(channels_first, where)
-    images, resized = resize_images(pixels, options.size)
-    return images, Images(), [note for note in (layout, scale, resized) if note]
+    if array.dtype.kind == "f":
+        for start in range(0, len(array), CHUNK):
+            finite = np.isfinite(array[start : start + CHUNK]).reshape(len(array[start : start + CHUNK]), -1)
+            if not finite.all():
+                bad = start + int((~finite).any(axis=1).argmax())
+                raise UserError(
+                    f"{where} has NaN or infinite values (first in sample {bad}); remove those samples"
+                )
+    return array
 
 
 def _channels_first(array: NDArray[np.generic], where: str) -> tuple[NDArray[np.generic], str | None]:
@@ -190,46 +179,121 @@ def _channels_first(array: NDArray[np.generic], where: str) -> tuple[NDArray[np.
     return array, None
 
 
-def _as_bytes(array: NDArray[np.generic], where: str) -> tuple[NDArray[np.uint8], str | None]:
-    """Pixels as bytes, and which range was assumed."""
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(array), None
-    low, high = float(array.min()), float(array.max())
-    if array.dtype.kind == "b" or (low >= 0 and high <= 1):
-        scale, shift, said = 255.0, 0.0, "0…1"
-    elif array.dtype.kind == "f" and low >= -1 and high <= 1:
-        scale, shift, said = 127.5, 127.5, "−1…1"
+@dataclass(frozen=True)
+class _Scale:
+    """From values to bytes: value · factor + shift."""
+
+    factor: float = 1.0
+    shift: float = 0.0
+
+    def applied(self, array: NDArray[np.generic]) -> NDArray[np.uint8]:
+        if array.dtype == np.uint8 and self.factor == 1:
+            return np.ascontiguousarray(array)
+        pixels = np.empty(array.shape, dtype=np.uint8)
+        for start in range(
+            0, len(array), CHUNK
+        ):  # a float64 copy of everything would be eight times as large
+            part = array[start : start + CHUNK].astype(np.float64)
+            pixels[start : start + CHUNK] = np.rint(part * self.factor + self.shift)
+        return pixels
+
+
+def _scale(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[_Scale, str | None]:
+    """One scale for all arrays of a data set, and which range was assumed."""
+    dtypes = {array.dtype for array in arrays}
+    low = min(float(array.min()) for array in arrays)
+    high = max(float(array.max()) for array in arrays)
+    if dtypes == {np.dtype(np.uint8)} and high != 1:
+        return _Scale(), dark_note(int(high))
+    if low >= 0 and high <= 1:
+        scale, said = _Scale(255.0), "0…1"
+    elif low >= -1 and high <= 1 and all(dtype.kind == "f" for dtype in dtypes):
+        scale, said = _Scale(127.5, 127.5), "−1…1"
     elif low >= 0 and high <= 255:
-        scale, shift, said = 1.0, 0.0, "0…255"
+        scale, said = _Scale(), "0…255"
     else:
         raise UserError(
             f"{where} has values from {low:g} to {high:g}; pixels are 0…255, 0…1 or −1…1: "
             f"rescale them and save again"
         )
-    pixels = np.empty(array.shape, dtype=np.uint8)
-    for start in range(
-        0, len(array), 1024
-    ):  # in pieces: a float64 copy of everything would be eight times as large
-        pixels[start : start + 1024] = np.rint(array[start : start + 1024].astype(np.float64) * scale + shift)
-    return pixels, f"values from {low:g} to {high:g} read as {said}"
+    return scale, f"values from {low:g} to {high:g} read as {said}"
 
 
-def _labels(archive: Archive, name: str) -> NDArray[np.int64] | None:
-    """Integer labels of the samples in `name`, where the archive has an array that must be them."""
-    for label_name in LABEL_NAMES.get(name, ("labels", "y")):
-        shape, dtype = archive.arrays.get(label_name, ((), np.dtype(object)))
-        if dtype.kind in "iu" and shape == archive.arrays[name][0][:1]:
-            return archive.read(label_name).astype(np.int64)
-    return None
+def _labels(archive: Archive, name: str) -> tuple[Values | None, list[str]]:
+    """One label for each sample in `name`, and why an array that is called labels is none.
+
+    Looked for under the usual names, those that belong to `name` first ("train_labels" of "train_images").
+    """
+    count = archive.arrays[name].shape[0]
+    notes: list[str] = []
+    for label_name in _label_names(archive, name):
+        try:
+            if archive.arrays[label_name].dtype.hasobject:
+                raise Unusable("it holds Python objects, which are not read because they can carry code")
+            return label_values(archive.read(label_name), count), notes
+        except Unusable as error:
+            notes.append(f"no labels: the array {label_name!r} was not used: {error}")
+    return None, notes
 
 
-def _classes(values: NDArray[np.int64], labels: NDArray[np.int64] | None) -> Tensor | None:
-    return None if labels is None else torch.from_numpy(np.searchsorted(values, labels))
+def _label_names(archive: Archive, name: str) -> list[str]:
+    """Arrays of the archive that are called as the labels of `name` would be."""
+    part = re.match(r"(train|test)_|.*_(train|test)$", name)
+    if part is not None:
+        side = part[1] or part[2]
+        names = [f"{side}_{word}" for word in LABEL_WORDS] + [f"{word}_{side}" for word in LABEL_WORDS]
+    else:
+        own = [name, name.removesuffix("s")]
+        names = [f"{stem}_{word}" for stem in own for word in LABEL_WORDS[:2]]
+    if part is None or side == "train":
+        names += LABEL_WORDS
+    found = [known for known in dict.fromkeys(names) if known in archive.arrays and known != name]
+    if found or part is not None:
+        return found
+    ends = [known for known in archive.arrays if known.endswith(("_labels", "_label")) and known != name]
+    return ends if len(ends) == 1 and not ends[0].startswith(("train_", "test_")) else []
 
 
-def _class_names(archive: Archive, values: NDArray[np.int64]) -> tuple[str, ...]:
-    shape, dtype = archive.arrays.get("class_names", ((), np.dtype(object)))
-    if len(values) and dtype.kind == "U" and len(shape) == 1 and values[0] >= 0 and values[-1] < shape[0]:
-        names = archive.read("class_names")
-        return tuple(str(names[value]) for value in values)
-    return tuple(str(value) for value in values)
+def _of_one_form(values: list[Values | None], names: Sequence[str], notes: list[str]) -> list[Values | None]:
+    """Labels of both parts as numbers or as words; where they are of different forms, the held-out ones are left."""
+    train, *test = values
+    if not test or train is None or test[0] is None:
+        if len(values) == 2 and (train is None) != (test[0] is None):
+            without = names[0] if train is None else names[1]
+            notes.append(f"there are no labels for the array {without!r}")
+        return values
+    if train.dtype.kind != test[0].dtype.kind:
+        forms = ["words" if part.dtype.kind == "U" else "numbers" for part in (train, test[0])]
+        notes.append(
+            f"the labels of {names[0]!r} are {forms[0]}, those of {names[1]!r} {forms[1]}: these were not used"
+        )
+        return [train, None]
+    return values
+
+
+def _class_names(archive: Archive, values: Sequence[Values | None], notes: list[str]) -> list[str]:
+    """Names of the classes, from an array of words that is long enough for all labels; of words, their order."""
+    given = [part for part in values if part is not None]
+    name = next((name for name in CLASS_NAMES if name in archive.arrays), None)
+    if name is None or not given:
+        return []
+    array = archive.arrays[name]
+    if array.dtype.kind not in "US" or len(array.shape) != 1:
+        notes.append(f"the array {name!r} was not used: it is no list of words")
+        return []
+    read = archive.read(name)
+    words = [
+        word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in read.tolist()
+    ]
+    if given[0].dtype.kind != "U":
+        highest = max(int(part.max()) for part in given)
+        if highest >= len(words) or min(int(part.min()) for part in given) < 0:
+            notes.append(
+                f"the array {name!r} was not used: it has {len(words)} names, and the labels go up to {highest}"
+            )
+            return []
+    return words
+
+
+def _tensor(labels: NDArray[np.int64] | None) -> Tensor | None:
+    return None if labels is None else torch.from_numpy(labels)

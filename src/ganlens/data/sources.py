@@ -46,7 +46,8 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
         spec: "digits", "sprites", "ring", "grid", "idx:DIR", "npz:FILE[:array]", "folder:DIR", …
             (`ganlens list datasets` prints them all).
         progress: who watches a long decode.
-        options: the fields of `DataOptions`: `size`, `count`, `held_out`, `split_seed`, `strict`.
+        options: the fields of `DataOptions`: `size`, `channels`, `aspect`, `count`, `held_out`, `split_seed`,
+            `strict`.
 
     Raises:
         UserError: there is no such source, or what it was pointed at can't be read.
@@ -57,7 +58,10 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
         PICTURE_PIXELS.check(parsed.size**2, f"size={parsed.size:,}")
     if "\0" in spec:
         raise UserError(f"data {shortened(repr(spec))}: a name or a path holds no zero characters")
+    source = sources[name]
     try:
-        return sources[name](argument or None, parsed, progress or Silent())
+        return source(argument or None, parsed, progress or Silent())
     except OSError as error:
-        raise UserError(f"data {shortened(spec)}: {said_of(error)}") from error
+        raise UserError(f"data {shortened(spec, 300)}: {said_of(error)}") from error
+    except MemoryError as error:
+        raise UserError(f"data {shortened(spec, 300)} needs more memory than there is") from error

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlens.data.arguments import refuse_argument, refuse_large
+from ganlens.data.arguments import refuse_argument, refuse_aspect, refuse_large
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
+from ganlens.data.resize import in_channels
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.modality import Images
@@ -46,6 +47,7 @@ TRIANGLE_INNER = math.sqrt(AREA / (3 * math.sqrt(3)))  # inner radius of an equi
 def sprites(argument: str | None, options: DataOptions, progress: Progress) -> Dataset:
     """Squares, ellipses and triangles of known scale, orientation, place and shade, as many as asked for."""
     refuse_argument("sprites", argument)
+    refuse_aspect("sprites", options)
     size = options.size or SIZE
     if size < SMALLEST_SIZE:
         raise UserError(
@@ -60,6 +62,7 @@ def sprites(argument: str | None, options: DataOptions, progress: Progress) -> D
                 factors[start : start + DRAWN_AT_ONCE], size
             )
             task.advance(min(DRAWN_AT_ONCE, len(factors) - start))
+    images, note = in_channels(images, options.channels, "sprites")
     labels = factors[:, 0].astype(np.int64)
     train, held_out = split_rows(len(factors), options.held_out, options.split_seed, labels)
 
@@ -75,6 +78,7 @@ def sprites(argument: str | None, options: DataOptions, progress: Progress) -> D
         held_out=split(held_out),
         class_names=SHAPES,
         factor_names=FACTORS,
+        notes=(note,) if note else (),
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_large, require_argument
+from ganlens.data.arguments import refuse_aspect, refuse_large, require_argument
+from ganlens.data.copies import first_equals, sample_digests
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.idx import IdxPart, read_idx_folder
 from ganlens.data.resize import resize_images
@@ -30,6 +31,9 @@ def stacked_mnist(argument: str | None, options: DataOptions, progress: Progress
     that no train picture uses. Source: Metz et al., Unrolled GANs, 2017; the counts are ours.
     """
     folder = Path(require_argument("stacked-mnist", argument, "DIR"))
+    refuse_aspect("stacked-mnist", options)
+    if options.channels == 1:
+        raise UserError("stacked-mnist: a digit stands in each of three channels; leave 'channels' out")
     train, test = read_idx_folder(folder)
     if test is None:
         train, test = _halves(train, options)
@@ -67,7 +71,8 @@ def stacked_mnist(argument: str | None, options: DataOptions, progress: Progress
 
 
 def _halves(part: IdxPart, options: DataOptions) -> tuple[IdxPart, IdxPart]:
-    rows = split_rows(len(part.images), options.held_out, options.split_seed, part.labels)
+    copies = first_equals(sample_digests(SampleArray(part.images)))
+    rows = split_rows(len(part.images), options.held_out, options.split_seed, part.labels, copies)
     train, held_out = (
         IdxPart(part.images[side], None if part.labels is None else part.labels[side]) for side in rows
     )

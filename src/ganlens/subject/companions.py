@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
+from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.subject import foreign
 from ganlens.subject.adapters import AdaptedGenerator, evaluating, first_line
@@ -33,7 +34,7 @@ def data_of_shape(
     notes: list[str],
     progress: Progress | None,
 ) -> Dataset | None:
-    """The real samples at the generator's size, opened again if they have a name and are square pictures.
+    """The real samples in the generator's height, width and channels, opened again if they are pictures with a name.
 
     Raises:
         UserError: they have another shape.
@@ -41,18 +42,38 @@ def data_of_shape(
     if opened is None or opened.sample_shape == shape:
         return opened
     wanted = opened.sample_shape
-    same_kind = len(shape) == 3 and len(wanted) == 3 and shape[0] == wanted[0]
-    if source is not None and same_kind and shape[1] == shape[2]:
-        resized = open_dataset(source, progress=progress, size=shape[1])
-        if resized.sample_shape == shape:
-            notes.append(
-                f"{source} was resized from {wanted[1]}×{wanted[2]} to the generator's {shape[1]}×{shape[2]}"
-            )
-            return resized
+    if source is not None and len(shape) == 3 and len(wanted) == 3:
+        asked, said = _form_of(shape, wanted)
+        with suppress(UserError):  # a source that can't do that: told of below
+            fitted = open_dataset(source, progress=progress, **asked)
+            if fitted.sample_shape == shape:
+                notes.append(f"{printable(source)} {said}")
+                return fitted
     raise UserError(
         f"the generator {name} makes samples of shape {shape}, the data {opened.name} have {wanted}; give data "
         "of the generator's shape"
     )
+
+
+def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, Any], str]:
+    """The options under which pictures of the shape `found` are opened as `shape` [c, h, w], and that in words."""
+    asked: dict[str, Any] = {}
+    said = []
+    if shape[1:] != found[1:]:
+        asked["size"] = min(shape[1:])
+        said.append(f"resized from {found[1]}×{found[2]} to the generator's {shape[1]}×{shape[2]}")
+    if shape[1] != shape[2]:
+        asked |= {"size": min(shape[1:]), "aspect": f"{shape[2]}:{shape[1]}"}
+    if shape[0] != found[0]:
+        asked["channels"] = shape[0]
+        said.append(
+            "made grey, as the generator is"
+            if shape[0] == 1
+            else f"repeated in the generator's {shape[0]} channels (it is grey)"
+        )
+    if "size" not in asked:  # a source whose own size was not asked for
+        asked["size"] = shape[1]
+    return asked, "was " + " and ".join(said)
 
 
 def modality_of(
