@@ -44,7 +44,7 @@ def sample(
 ) -> None:
     """Draw samples from a generator as one picture.
 
-    The same seed draws the same samples.
+    The same seed draws the same samples. A run folder needs nothing else: its data may be elsewhere.
 
     [bold]Examples[/bold]
       ganlens sample runs/first --out grid.png
@@ -67,6 +67,7 @@ def sample(
         channels_last=channels_last,
         classes=classes,
         device=device,
+        with_data=False,
         progress=progress,
     )
     if truncation == 1:

@@ -15,6 +15,7 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
+from ganlens.storage import read_model
 from ganlens.subject import adapters, foreign, trial
 from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.classifier import AdaptedClassifier
@@ -36,6 +37,7 @@ from ganlens.subject.torchscript import LayeredScript
 if TYPE_CHECKING:
     from ganlens.finding import Finding
     from ganlens.probes.audit import Audit, Features
+    from ganlens.training import TrainedRun
 
 
 @dataclass
@@ -91,30 +93,41 @@ class Subject:
         classifier: Any = None,
         classifier_range: tuple[float, float] | None = None,
         device: str | torch.device = "cpu",
+        with_data: bool = True,
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
             data: other data to compare with; default: what it was trained on.
             classifier, classifier_range: what the generator should explain; see `wrap`.
+            with_data: False to do without real data where none are given: nothing but the folder is read, and the
+                subject can be sampled.
 
         Raises:
-            UserError: the folder is no run folder, or something in it is damaged.
+            UserError: the folder is no run folder, something in it is damaged, or the data it was trained on can't
+                be opened.
         """
         from ganlens.training import load_run
+        from ganlens.training.run_folder import RUN, RunFacts
 
         folder = Path(run_folder)
         trained = load_run(folder)
+        pack = trained.config.objective.pack
         subject = cls.wrap(
             trained.generator,
-            data=data if data is not None else trained.open_data(),
-            discriminator=trained.discriminator,
+            data=_data_of(trained) if data is None and with_data else data,
+            discriminator=trained.discriminator if pack == 1 else None,
             classifier=classifier,
             classifier_range=classifier_range,
+            modality=read_model(folder / RUN, RunFacts).modality,
             name=folder.resolve().name,
             range=(-1.0, 1.0),
             device=device,
         )
+        if pack > 1:
+            subject.notes.append(
+                f"its discriminator judges packs of {pack} samples and not single ones; it is left out"
+            )
         subject.run = folder
         return subject
 
@@ -324,6 +337,21 @@ class Subject:
             settings=settings,
             features=features,
         )
+
+
+def _data_of(trained: TrainedRun) -> Dataset:
+    """The data a run was trained on.
+
+    Raises:
+        UserError: they can't be opened; the message says how to go on without them.
+    """
+    try:
+        return trained.open_data()
+    except UserError as error:
+        raise UserError(
+            f"the data that {trained.folder} was trained on can't be opened: {str(error).rstrip('.')}; if they are "
+            "elsewhere, name them with --data (data=…); `ganlens sample` needs none"
+        ) from error
 
 
 def _fitted(
