@@ -61,13 +61,17 @@ def conditional(latent: Tensor, labels: Tensor) -> Tensor:
 
 def test_one_that_wants_labels_is_given_them_if_there_are_any_and_refused_if_not():
     labelled = Projection()
-    with pytest.raises(UserError, match="wants labels beside the samples, and the generator has none; wrap it in"):
+    with pytest.raises(
+        UserError, match="wants labels beside the samples, and the generator has none; wrap it in"
+    ):
         wrapped(labelled)
     subject = Subject.wrap(conditional, latent=16, num_classes=3, range=(-1, 1), discriminator=labelled)
     samples, labels = subject.sample(4), torch.tensor([0, 2, 1, 2])
     assert subject.discriminator.takes_labels
     assert torch.equal(subject.discriminator(samples, labels), labelled(samples, labels))
-    with pytest.raises(UserError, match="the discriminator Projection wants the labels of the samples as well"):
+    with pytest.raises(
+        UserError, match="the discriminator Projection wants the labels of the samples as well"
+    ):
         subject.discriminator(samples)
 
 

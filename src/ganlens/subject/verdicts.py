@@ -44,7 +44,7 @@ class Verdicts:
             UserError: what was returned holds none.
         """
         held = elements(returned)
-        if self.element is not None and not (as_tensor(returned) is not None):
+        if self.element is not None:
             key = self.element
             if key not in held and isinstance(key, int) and -len(held) <= key < len(held):
                 key = list(held)[key]
@@ -136,7 +136,7 @@ def parse(declared: int | str, *, bare: bool) -> Verdicts:
             raise UserError(f"discriminator_output={declared!r} can't be read; give {HOW}")
     if bare and isinstance(element, int) and column is None:
         element, column = None, element
-    return Verdicts(None if bare else element, column, means)
+    return Verdicts(element, column, means)
 
 
 def _is_number(word: str) -> bool:
