@@ -47,14 +47,32 @@ def test_a_discriminator_of_another_input_size_is_refused_when_it_is_given(discr
     assert "\n" not in str(caught.value)
 
 
-def test_a_discriminator_that_fits_or_wants_labels_is_taken_and_left_in_its_mode():
+def test_a_discriminator_that_fits_is_taken_and_left_in_its_mode():
     plain = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 1)).train()
     before = plain[1].running_mean.clone()
-    assert wrapped(plain).discriminator is plain
+    assert wrapped(plain).discriminator.module is plain
     assert plain.training
     assert torch.equal(plain[1].running_mean, before)
+
+
+def conditional(latent: Tensor, labels: Tensor) -> Tensor:
+    return torch.tanh(latent + labels[:, None]).unflatten(1, (1, 4, 4))
+
+
+def test_one_that_wants_labels_is_given_them_if_there_are_any_and_refused_if_not():
     labelled = Projection()
-    assert wrapped(labelled).discriminator is labelled
+    with pytest.raises(
+        UserError, match="wants labels beside the samples, and the generator has none; wrap it in"
+    ):
+        wrapped(labelled)
+    subject = Subject.wrap(conditional, latent=16, num_classes=3, range=(-1, 1), discriminator=labelled)
+    samples, labels = subject.sample(4), torch.tensor([0, 2, 1, 2])
+    assert subject.discriminator.takes_labels
+    assert torch.equal(subject.discriminator(samples, labels), labelled(samples, labels))
+    with pytest.raises(
+        UserError, match="the discriminator Projection wants the labels of the samples as well"
+    ):
+        subject.discriminator(samples)
 
 
 class Brightness(nn.Module):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
 import torch
 from torch import Tensor, nn
 
 from ganlens import Subject
 from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.randomised import randomised, randomised_module
+from ganlens.subject.randomised import not_randomised, randomised, randomised_module
 
 
 def planted(rows: int, columns: int, seed: int = 0) -> nn.Linear:
@@ -66,9 +69,59 @@ def test_the_mode_of_the_copy_is_that_of_the_original():
 
 def test_nothing_to_shuffle_and_nothing_to_copy_give_none():
     assert randomised_module(nn.ReLU(), seed=0) is None
+    assert not_randomised(nn.ReLU()) == "it has no weights that can be reached"
     stuck = planted(3, 3)
-    stuck.live = planted(3, 3)(torch.ones(1, 3))  # a result with a history can't be copied
+    stuck.open = threading.Lock()
     assert randomised_module(stuck, seed=0) is None
+    assert not_randomised(stuck).startswith("it can't be copied (TypeError: cannot pickle")
+
+
+def test_results_that_a_module_keeps_are_copied_without_their_history():
+    keeping = planted(3, 3)
+    keeping.last = planted(3, 3)(torch.ones(1, 3))
+    keeping.maps = [keeping.last * 2]
+    copied = randomised_module(keeping, seed=0)
+    assert torch.equal(copied.last, keeping.last) and not copied.maps[0].requires_grad
+    assert keeping.last.requires_grad
+
+
+OLD = pytest.mark.filterwarnings("ignore::FutureWarning")
+NORMS = [
+    nn.utils.parametrizations.spectral_norm,
+    nn.utils.parametrizations.weight_norm,
+    nn.utils.parametrizations.orthogonal,
+    pytest.param(nn.utils.spectral_norm, marks=OLD),
+    pytest.param(nn.utils.weight_norm, marks=OLD),
+]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_normalised_weights_keep_their_scale_when_shuffled(norm):
+    torch.manual_seed(0)
+    layers = [norm(nn.Linear(16, 64)), nn.ReLU(), norm(nn.Linear(64, 64)), nn.Unflatten(1, (1, 8, 8))]
+    module = nn.Sequential(*layers).train()
+    for _ in range(50):  # whatever is iterated settles
+        module(torch.randn(8, 16))
+    module.eval()
+    subject = Subject.wrap(module, latent=16, range=(-1, 1))
+    state = {key: value.clone() for key, value in module.state_dict().items()}
+    latents = torch.randn(500, 16, generator=torch.Generator().manual_seed(0))
+    own = subject.synthesize(latents)
+    for copied in (randomised(subject, seed=0).generator.module, randomised_module(module, seed=0)):
+        with torch.no_grad():
+            other = copied(latents)
+        assert 0.7 < float(other.std() / own.std()) < 1.4
+        assert abs(float(torch.corrcoef(torch.stack([own.flatten(), other.flatten()]))[0, 1])) < 0.1
+        for place in (0, 2):
+            weights = [each[place].weight.detach() for each in (module, copied)]
+            before, after = (float(torch.linalg.matrix_norm(weight, 2)) for weight in weights)
+            if "weight_norm" in norm.__name__:
+                before, after = (float(weight.norm()) for weight in weights)
+            assert abs(after / before - 1) < 0.01
+            assert float((weights[0] != weights[1]).float().mean()) > 0.9
+        assert not copied[0].training
+    assert all(torch.equal(state[key], value) for key, value in module.state_dict().items())
+    assert torch.equal(subject.synthesize(latents), own)
 
 
 def test_a_wrapped_classifier_calls_its_shuffled_copy():

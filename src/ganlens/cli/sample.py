@@ -46,7 +46,7 @@ def sample(
 ) -> None:
     """Draw samples from a generator as one picture.
 
-    The same seed draws the same samples.
+    The same seed draws the same samples. A run folder needs nothing else: its data may be elsewhere.
 
     [bold]Examples[/bold]
       ganlens sample runs/first --out grid.png
@@ -70,6 +70,7 @@ def sample(
         classes=classes,
         device=device,
         trust=trust,
+        with_data=False,
         progress=progress,
     )
     opened.refuse_too_many(number)

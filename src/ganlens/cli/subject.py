@@ -53,6 +53,16 @@ DiscriminatorRange = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+DiscriminatorOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--discriminator-output",
+        metavar="KEY",
+        help="Which of what the discriminator returns is its number: a position or name in a tuple, a column (3), or "
+        "the class that means real or fake (real:0, fake:10). Default: the only one number a sample.",
+        rich_help_panel=_PANEL,
+    ),
+]
 ClassifierName = Annotated[
     str | None,
     typer.Option(
@@ -156,6 +166,7 @@ def open_subject(
     data: str | None = None,
     discriminator: str | None = None,
     discriminator_range: str | None = None,
+    discriminator_output: str | None = None,
     classifier: str | None = None,
     classifier_range: str | None = None,
     latent: str | None = None,
@@ -165,9 +176,13 @@ def open_subject(
     classes: int | None = None,
     device: str | None = None,
     trust: bool = False,
+    with_data: bool = True,
     progress: Progress | None = None,
 ) -> Subject:
     """The subject behind the words of the command line.
+
+    Args:
+        with_data: whether a run folder's own real data are opened.
 
     Raises:
         UserError: the words can't be read, or what they name can't be examined.
@@ -179,6 +194,7 @@ def open_subject(
         for given, option in (
             (discriminator, "discriminator"),
             (discriminator_range, "discriminator-range"),
+            (discriminator_output, "discriminator-output"),
             (latent, "latent"),
             (range, "range"),
             (output, "output"),
@@ -194,12 +210,14 @@ def open_subject(
             classifier_range=_range(classifier_range, "classifier-range"),
             device=pick_device(device),
             trust=trust,
+            with_data=with_data,
         )
     return Subject.wrap(
         name,
         data=data,
         discriminator=discriminator,
         discriminator_range=_range(discriminator_range, "discriminator-range"),
+        discriminator_output=discriminator_output,
         classifier=classifier,
         classifier_range=_range(classifier_range, "classifier-range"),
         latent=_shape(latent),

@@ -13,7 +13,7 @@ class ModuleSpace(FeatureSpace):
     """Any module that maps samples [n, …] to vectors: what it returns is flattened to one row a sample.
 
     Args:
-        module: taken in evaluation mode; put back as it was after each use.
+        module: taken in evaluation mode, and given copies; every part is put back as it was after each use.
         name: what the user calls it.
         device: where to compute.
     """
@@ -28,20 +28,23 @@ class ModuleSpace(FeatureSpace):
         return f"what {self.name} returns for the samples as they are, flattened"
 
     def extract(self, samples: Tensor) -> Tensor:
-        was_training = self._module.training
+        modes = [(part, part.training) for part in self._module.modules()]
         try:
-            found = self._module.eval()(samples)
-        except Exception as error:
+            found = self._module.eval()(samples.clone())  # it may write into what it is given
+        except (Exception, SystemExit) as error:
             reason = str(error).strip().split("\n")[0]
             raise UserError(
                 f"the feature module {self.name} fails on samples of shape {tuple(samples.shape)}: {reason}"
             ) from error
         finally:
-            self._module.train(was_training)
+            for part, training in modes:
+                part.training = training
         if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(samples):
             got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise UserError(
                 f"the feature module {self.name} returned {got} for {len(samples)} samples; expected a tensor "
                 f"[{len(samples)}, features]"
             )
-        return found.flatten(1).float()
+        return found.flatten(1).to(
+            torch.float32, copy=True
+        )  # it may be a buffer that the next call overwrites

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import evaluating, first_line
+from ganlens.subject.beside import Beside
+from ganlens.subject.exchange import FAILURES, as_tensor, check_values, received
 from ganlens.subject.layers import layers_of
 from ganlens.subject.returned import described, elements
 from ganlens.subject.value_range import checked_range, to_range
 
-ROUNDING = 1e-3
+ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
+"""By how much a row of probabilities may miss 1 in float32, and in types of 16 bits."""
+LOWEST = -1e4
+"""In the place of a logit of −∞; a probability of exp(−10,000) is 0 all the same."""
 
 
 class AdaptedClassifier(nn.Module):
@@ -30,6 +34,7 @@ class AdaptedClassifier(nn.Module):
         gives: what the wrapped one returns, by what it gave on its trial: "logits" or "probabilities" [n, k] (a
             row adds up to 1), "one logit" or "one probability" (of class 1; all in 0…1) [n, 1] or [n].
         range: (low, high) of the values that it takes; None for the samples' own −1…1.
+        notes: what its user should know.
     """
 
     def __init__(
@@ -61,11 +66,8 @@ class AdaptedClassifier(nn.Module):
                 "batch of samples"
             )
         self.name, self.range = name, None if range is None else checked_range(range, "classifier_range")
-        self.module = source if isinstance(source, nn.Module) else None
-        self._source = (source,)  # in a tuple: the sub-module is registered above, and once
-        self.device = device or torch.device("cpu")
-        if self.module is not None:
-            self.module.to(self.device)
+        self._beside = Beside(source, "classifier", name, device or torch.device("cpu"))
+        self.module, self.device = self._beside.module, self._beside.device
         self.gives = "logits"
         with torch.no_grad():
             raw = self._raw(trial)
@@ -75,12 +77,18 @@ class AdaptedClassifier(nn.Module):
             self.gives, self.num_classes = "one probability" if chance else "one logit", 2
         else:
             sums, low = raw.sum(dim=1), float(raw.min())
-            if low >= -ROUNDING and bool(((sums - 1).abs() < ROUNDING).all()):
+            rounding = COARSE_ROUNDING if self._beside.dtype in (torch.float16, torch.bfloat16) else ROUNDING
+            if low >= -rounding and bool(((sums - 1).abs() < rounding).all()):
                 self.gives = "probabilities"
             self.num_classes = raw.shape[1]
-        self.class_names = _class_names(source, class_names, self.num_classes)
+        self.class_names = _class_names(self._beside.source, class_names, self.num_classes)
         self.layers = self._layers(trial)
         self.has_gradients = self._lets_gradients_through(trial)
+        with torch.no_grad():
+            self.notes = self._beside.look_at_noise(lambda: self._raw(trial))
+            self.notes += self._beside.look_at_modes(
+                lambda: self._raw(trial, as_handed_over=True), self._raw(trial)
+            )
 
     def forward(self, samples: Tensor) -> Tensor:
         """Logits [n, num_classes] of samples [n, …]; log-probabilities where it gives probabilities.
@@ -116,40 +124,51 @@ class AdaptedClassifier(nn.Module):
             f"the classifier {self.name} has no class {wanted!r}; it has {', '.join(self.class_names)}"
         )
 
-    def _raw(self, samples: Tensor) -> Tensor:
-        source = self._source[0]
-        with evaluating(self.module):
-            try:
-                result = source(to_range(samples.to(self.device), self.range))
-            except UserError:
-                raise
-            except Exception as error:
-                raise UserError(
-                    f"the classifier {self.name} failed on samples of shape {tuple(samples.shape)}: "
-                    f"{type(error).__name__}: {first_line(error)}; it must take batches of what the generator "
-                    "makes"
-                ) from error
+    def _raw(self, samples: Tensor, *, as_handed_over: bool = False) -> Tensor:
+        result = self._beside(to_range(samples, self.range), as_handed_over=as_handed_over)
         result = result if isinstance(result, Tensor) else _as_tensor(result, len(samples), self.name)
+        check_values(result, f"the classifier {self.name}")
         if result.ndim not in (1, 2) or len(result) != len(samples):
             raise UserError(
                 f"the classifier {self.name} returned shape {tuple(result.shape)} for {len(samples)} samples; "
                 f"expected [{len(samples)}, classes]"
             )
-        return result.float()
+        return _with_a_highest(received(result).float(), self.name)
 
     def _layers(self, trial: Tensor) -> list[str]:
         if self.module is None:
             return []
-        return layers_of(self.module, to_range(trial.to(self.device), self.range))
+        return layers_of(self.module, self._beside.given(to_range(trial, self.range)))
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:
             with torch.enable_grad():
                 samples = trial[:2].detach().clone().to(self.device).requires_grad_(True)
                 (gradient,) = torch.autograd.grad(self(samples).square().sum(), samples, allow_unused=True)
-        except Exception:  # any failure is the answer: it can't be differentiated
+        except FAILURES:  # any failure is the answer: it can't be differentiated
             return False
         return gradient is not None and bool(torch.isfinite(gradient).all())
+
+
+def _with_a_highest(raw: Tensor, name: str) -> Tensor:
+    """Logits or probabilities [n, k] or [n], each row of which has a highest.
+
+    −∞ (the logarithm of 0) becomes finite, and so does +∞ where there is one number a sample.
+
+    Raises:
+        UserError: rows with NaN, or none but infinite numbers: they have no class.
+    """
+    rows = raw.flatten(1) if raw.ndim > 1 else raw[:, None]
+    if bool(torch.isfinite(rows).all()):
+        return raw
+    single = rows.shape[1] == 1
+    broken = rows.isnan().any(dim=1) | (~torch.isfinite(rows.amax(dim=1)) & (not single))
+    if bool(broken.any()):
+        raise UserError(
+            f"the classifier {name} returned NaN or infinity for {int(broken.sum())} of {len(raw)} samples, which "
+            "gives them no class; check its weights and the range of what it is shown (classifier_range=…)"
+        )
+    return raw.clamp(LOWEST, -LOWEST if single else None)
 
 
 def _class_names(source: Any, given: Sequence[str], count: int) -> tuple[str, ...]:
@@ -170,6 +189,9 @@ def _as_tensor(result: Any, rows: int, name: str) -> Tensor:
         chosen = held["logits"] if isinstance(held.get("logits"), Tensor) else None
         if chosen is not None or len(fitting) == 1:
             return chosen if chosen is not None else fitting[0]
+    found = as_tensor(result)
+    if found is not None:
+        return found
     try:
         return torch.as_tensor(result)
     except Exception:

@@ -14,10 +14,11 @@ from ganlens.modality import Modality, modalities
 from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.subject import foreign
-from ganlens.subject.adapters import AdaptedGenerator, evaluating, first_line
+from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.returned import Layout
-from ganlens.subject.value_range import ValueRange, checked_range, to_range
+from ganlens.subject.declared import unwrapped
+from ganlens.subject.discriminator import AdaptedDiscriminator
+from ganlens.subject.value_range import ValueRange, checked_range
 
 
 def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -104,22 +105,6 @@ def modality_of(
     )
 
 
-class AsReturned(nn.Module):
-    """A discriminator that judges samples as its generator returns them, behind one that judges the modality's.
-
-    Whoever trains a generator that returns 0…1, or colours last, shows its discriminator just that.
-    """
-
-    def __init__(self, discriminator: nn.Module, layout: Layout, range: ValueRange | None) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-        self._layout, self._range = layout, range
-
-    def forward(self, samples: Tensor, *labels: Tensor) -> Any:
-        """What the discriminator returns for samples [n, …] in the modality's layout and range."""
-        return self.discriminator(self._layout.undone(to_range(samples, self._range)), *labels)
-
-
 def discriminator_of(
     given: nn.Module | str | None,
     trial: Tensor,
@@ -127,27 +112,29 @@ def discriminator_of(
     *,
     modality: Modality,
     range: ValueRange | None,
+    output: int | str | None,
     notes: list[str],
     trust: bool = False,
-) -> nn.Module | None:
-    """The discriminator, or the one that a name leads to, on the generator's device.
+) -> AdaptedDiscriminator | None:
+    """The discriminator, or the one that a name leads to, behind one face, on the generator's device.
 
     It is shown samples in the layout that the generator returns and, unless `range` says otherwise, in its range.
 
     Args:
-        trial: a few samples [n, …] to try it on. One that wants labels as well is taken as it is.
-        notes: told where what it is shown is not what the modality has.
+        trial: a few samples [n, …] to try it on, of class 0 where the generator is conditional.
+        output: which of what it returns is the number to judge by; see `Verdicts`.
+        notes: told where what it is shown is not what the modality has, and what was noticed.
         trust: see `foreign.resolve`.
 
     Raises:
-        UserError: it is no module, or fails on the samples.
+        UserError: it is no module, fails on the samples, or returns something that is no number a sample.
     """
     _check_declared(range, "discriminator", given, modality)
     if given is None:
+        if output is not None:
+            raise UserError(f"discriminator_output={output!r} was given without a discriminator")
         return None
-    found, name = (
-        foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, type(given).__name__)
-    )
+    found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
@@ -161,27 +148,18 @@ def discriminator_of(
             f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
             "(say discriminator_range=(-1, 1) if it wants others)"
         )
-    if shown is not None or generator.layout != Layout():
-        found = AsReturned(found, generator.layout, shown)
-    found = found.to(generator.device)
-    _try_out(found, name, trial.to(generator.device), generator.layout.undone(trial).shape)
-    return found
-
-
-@torch.no_grad()
-def _try_out(discriminator: nn.Module, name: str, trial: Tensor, shape: tuple[int, ...]) -> None:
-    """Whether it takes what the generator makes: said here, and not minutes later by the first probe to use it."""
-    with evaluating(discriminator):
-        try:
-            discriminator(trial)
-        except Exception as error:
-            with suppress(Exception):
-                discriminator(trial, torch.zeros(len(trial), dtype=torch.long, device=trial.device))
-                return
-            raise UserError(
-                f"the discriminator {name} failed on samples of shape {tuple(shape)}: "
-                f"{type(error).__name__}: {first_line(error)}; it must take batches of what the generator makes"
-            ) from error
+    adapted = AdaptedDiscriminator(
+        found,
+        name,
+        trial.to(generator.device),
+        layout=generator.layout,
+        range=shown,
+        output=output,
+        labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
+        num_classes=generator.num_classes,
+    )
+    notes += adapted.notes
+    return adapted
 
 
 def _check_declared(range: ValueRange | None, what: str, given: Any, modality: Modality) -> None:
@@ -204,6 +182,7 @@ def classifier_of(
     *,
     modality: Modality,
     range: ValueRange | None,
+    notes: list[str],
     trust: bool = False,
 ) -> AdaptedClassifier | None:
     """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
@@ -211,6 +190,7 @@ def classifier_of(
     Args:
         range: lowest and highest value that the classifier's inputs have; None for the modality's own.
         trust: see `foreign.resolve`.
+        notes: told what was noticed.
 
     Raises:
         UserError: it fails on the samples, or what it returns is no classification.
@@ -222,8 +202,13 @@ def classifier_of(
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")
         return given
-    found, name = (
-        foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, type(given).__name__)
-    )
+    found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     names = data.class_names if data is not None else ()
-    return AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
+    adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
+    notes += adapted.notes
+    return adapted
+
+
+def _name_of(given: Any) -> str:
+    """What to call a network that was handed over: its class, not that of what is wrapped around it."""
+    return type(unwrapped(given)).__name__

@@ -88,7 +88,7 @@ def edit(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> It
                 f"the edit of layer {name!r} changed its shape from {tuple(output.shape)} to "
                 f"{tuple(changed.shape)}"
             )
-        return changed
+        return changed.clone()  # layers behind it may write into it
 
     handle = layer_named(module, name).register_forward_hook(hook)
     try:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator, evaluating
+from ganlens.subject.adapters import AdaptedGenerator
+from ganlens.subject.exchange import FAILURES, given
+from ganlens.subject.modes import evaluating
 
 TRIAL = 3
 """Rows that are run. A layer whose output has another number of rows is none that a probe can use."""
@@ -26,8 +28,11 @@ def layers_of(module: nn.Module, trial: Tensor, *more: Tensor) -> list[str]:
         Their dotted names in the order they finish; none for compiled programs, whose parts can't be hooked, and
         none if the module fails.
     """
+    device = trial.device
     with evaluating(module):
-        return _ran(module, len(trial), lambda: module(trial, *more))
+        return _ran(
+            module, len(trial), lambda: module(*(given(each, device=device) for each in (trial, *more)))
+        )
 
 
 def reachable_layers(adapted: AdaptedGenerator) -> list[str]:
@@ -59,7 +64,7 @@ def _ran(module: nn.Module, rows: int, run: Callable[[], Any]) -> list[str]:
                 handles.append(part.register_forward_hook(noting(name)))
         with torch.no_grad():
             run()
-    except Exception:  # script modules refuse hooks; whatever the reason, there is nothing to look into
+    except FAILURES:  # script modules refuse hooks; whatever the reason, there is nothing to look into
         ran.clear()
     finally:
         for handle in handles:

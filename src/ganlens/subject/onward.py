@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator, check_finite
+from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.hooks import layer_named
 
 TRIAL = 4
@@ -34,13 +34,15 @@ def from_layer_on(generator: AdaptedGenerator, layer: str) -> Onward | None:
     carrier = latents[TRIAL:], None if labels is None else labels[TRIAL:]
 
     def onward(outputs: Tensor) -> Tensor:
-        handle = layer_named(module, layer).register_forward_hook(lambda part, inputs, output: outputs)
+        handle = layer_named(module, layer).register_forward_hook(
+            lambda part, inputs, output: outputs.clone()  # layers behind it may write into it
+        )
         try:
             returned = generator.called(*carrier)
         finally:
             handle.remove()
         samples = generator.finished(generator.picked(returned, len(outputs)))
-        check_finite(samples, generator.name)
+        generator.check_finite(samples)
         return samples
 
     some = slice(TRIAL)

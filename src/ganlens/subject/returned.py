@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
+from ganlens.subject.exchange import as_tensor
 from ganlens.subject.value_range import checked_range
 
 DARK = 0.25
@@ -74,12 +75,13 @@ def find_output(
     if declared is not None:
         element(returned, declared, name)
         return declared, None
-    if isinstance(returned, Tensor):
+    if as_tensor(returned) is not None:
         return None, None
+    held = {key: as_tensor(value) for key, value in elements(returned).items()}
     rowed = {
         key: value
-        for key, value in elements(returned).items()
-        if isinstance(value, Tensor) and value.ndim >= 2 and len(value) == rows
+        for key, value in held.items()
+        if value is not None and value.ndim >= 2 and len(value) == rows
     }
     pictures = [key for key, value in rowed.items() if value.ndim == 4]
     found = pictures or list(rowed)
@@ -193,6 +195,10 @@ def fit_range(
     if declared is not None:
         return (None if checked_range(declared, "range") == modality.range else declared), None
     low, high = float(samples.min()), float(samples.max())
+    if samples.dtype == torch.uint8:
+        return (0.0, 255.0), "the generator returns bytes; 0…255 are mapped to −1…1"
+    if samples.dtype == torch.bool:
+        return (0.0, 1.0), "the generator returns true and false; they are mapped to 1 and −1"
     if low == high:
         return None, None
     seen = f"({low:.2f}…{high:.2f} on a trial)"

@@ -12,7 +12,8 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.subject.adapters import AdaptedGenerator, first_line
+from ganlens.subject.adapters import AdaptedGenerator, failure
+from ganlens.subject.exchange import FAILURES, as_tensor, check_values, received
 from ganlens.subject.returned import described, elements
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def _space(
                     departure = _departure(
                         space.synthesize(points, labels), own, f"{adapted.name}: space {name}"
                     )
-            except UserError as failure:
-                first_failure = first_failure or failure
+            except UserError as error:
+                first_failure = first_failure or error
                 continue
             if best is None or departure < best[0]:
                 best = departure, replace(space, shape=tuple(points.shape[1:]))
@@ -171,28 +172,30 @@ def _called(
     what: str,
     with_labels: bool,
 ) -> Any:
-    rows = rows.to(adapted.device)
     with adapted.running():
         try:
             if not with_labels:
-                return function(rows)
-            return function(rows, *(adapted.label_arguments(labels, len(rows)) or [None]))
-        except Exception as error:
+                return function(adapted.given(rows))
+            return function(adapted.given(rows), *(adapted.label_arguments(labels, len(rows)) or [None]))
+        except FAILURES as error:
             raise UserError(
-                f"the generator {adapted.name}: {what} failed on shape {tuple(rows.shape)}: "
-                f"{type(error).__name__}: {first_line(error)}"
+                f"the generator {adapted.name}: {what} failed on shape {tuple(rows.shape)}: {failure(error)}"
             ) from error
 
 
 def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, what: str) -> Tensor:
-    """The only tensor of n rows in what one of the functions returned."""
-    held = [returned] if isinstance(returned, Tensor) else list(elements(returned).values())
-    rowed = [value for value in held if isinstance(value, Tensor) and value.ndim >= 2 and len(value) == n]
+    """A copy of the only tensor of n rows in what one of the functions returned."""
+    held = [returned] if as_tensor(returned) is not None else list(elements(returned).values())
+    rowed = [
+        value for value in map(as_tensor, held) if value is not None and value.ndim >= 2 and len(value) == n
+    ]
     if len(rowed) != 1:
         raise UserError(
             f"the generator {adapted.name}: {what} must give a tensor [{n}, …], found {described(returned)}"
         )
-    return rowed[0]
+    check_values(rowed[0], f"the generator {adapted.name}: {what}")
+    found = received(rowed[0])
+    return found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
 
 
 def _departure(samples: Tensor, own: Tensor, what: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
-from ganlens.subject import adapters, foreign
+from ganlens.storage import read_model
+from ganlens.subject import adapters, foreign, trial
 from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.companions import (
@@ -26,6 +28,8 @@ from ganlens.subject.companions import (
     modality_of,
     opened_data,
 )
+from ganlens.subject.declared import unwrapped
+from ganlens.subject.discriminator import AdaptedDiscriminator
 from ganlens.subject.layers import reachable_layers
 from ganlens.subject.named import is_folder
 from ganlens.subject.program import Program
@@ -36,6 +40,7 @@ from ganlens.subject.torchscript import LayeredScript
 if TYPE_CHECKING:
     from ganlens.finding import Finding
     from ganlens.probes.audit import Audit, Features
+    from ganlens.training import TrainedRun
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Subject:
         modality, sample_shape: what it makes.
         latent_shape: shape of one latent.
         data: the real samples it should resemble, or None.
-        discriminator: a module that takes a batch of samples, or None.
+        discriminator: behind one face, whatever it was; see `AdaptedDiscriminator`. Or None.
         classifier: behind one face, whatever it was; see `AdaptedClassifier`. Or None.
         run: the run folder it came from, or None.
         spaces: the named spaces its samples can be made from, "z" (the latents) first.
@@ -64,7 +69,7 @@ class Subject:
     sample_shape: tuple[int, ...]
     latent_shape: tuple[int, ...]
     data: Dataset | None = None
-    discriminator: nn.Module | None = None
+    discriminator: AdaptedDiscriminator | None = None
     classifier: AdaptedClassifier | None = None
     run: Path | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -79,6 +84,11 @@ class Subject:
         """Labels a conditional generator wants; 0 for an unconditional one."""
         return self.generator.num_classes
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same batch of latents makes the same samples again; a note says where not."""
+        return self.generator.repeatable
+
     @classmethod
     def load(
         cls,
@@ -89,6 +99,7 @@ class Subject:
         classifier_range: tuple[float, float] | None = None,
         device: str | torch.device = "cpu",
         trust: bool = False,
+        with_data: bool = True,
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
@@ -97,25 +108,35 @@ class Subject:
             classifier, classifier_range: what the generator should explain; see `wrap`.
             trust: whether files named beside it (a classifier, feature spaces) may run code when they are opened. The
                 folder itself never does.
+            with_data: False to do without real data where none are given: nothing but the folder is read, and the
+                subject can be sampled.
 
         Raises:
-            UserError: the folder is no run folder, or something in it is damaged.
+            UserError: the folder is no run folder, something in it is damaged, or the data it was trained on can't
+                be opened.
         """
         from ganlens.training import load_run
+        from ganlens.training.run_folder import RUN, RunFacts
 
         folder = Path(run_folder)
         trained = load_run(folder)
+        pack = trained.config.objective.pack
         subject = cls.wrap(
             trained.generator,
-            data=data if data is not None else trained.open_data(),
-            discriminator=trained.discriminator,
+            data=_data_of(trained) if data is None and with_data else data,
+            discriminator=trained.discriminator if pack == 1 else None,
             classifier=classifier,
             classifier_range=classifier_range,
+            modality=read_model(folder / RUN, RunFacts).modality,
             name=folder.resolve().name,
             range=(-1.0, 1.0),
             device=device,
             trust=trust,
         )
+        if pack > 1:
+            subject.notes.append(
+                f"its discriminator judges packs of {pack} samples and not single ones; it is left out"
+            )
         subject.run = folder
         return subject
 
@@ -124,10 +145,11 @@ class Subject:
         cls,
         source: Any,
         *,
-        latent: int | tuple[int, ...] | None = None,
+        latent: int | Sequence[int] | None = None,
         data: str | Dataset | None = None,
         discriminator: nn.Module | str | None = None,
         discriminator_range: tuple[float, float] | None = None,
+        discriminator_output: int | str | None = None,
         classifier: Any = None,
         classifier_range: tuple[float, float] | None = None,
         modality: str | Modality | None = None,
@@ -145,13 +167,17 @@ class Subject:
         Args:
             source: an object that meets `Generator`, an `nn.Module` or function of latents, a run folder,
                 "python:package.module:name", "python:file.py:name", FILE.pt2, FILE.ts or FILE.onnx.
-            latent: the latent's shape, where the source doesn't say; drawn from N(0, I).
+            latent: the latent's shape, where the source doesn't say; drawn from N(0, I), in the type of the
+                source's first weight.
             data: real samples to compare with: a data set or its short name. A name that opens at another
                 size is opened again at the generator's.
             discriminator: a module of a batch of samples, or the name of one. It is shown them in the layout
                 that the generator returns.
             discriminator_range: lowest and highest value of what the discriminator was trained on, if that
                 is not what the generator returns; samples are mapped to it.
+            discriminator_output: which of what the discriminator returns is the number to judge by: a position or
+                name in a tuple or mapping, a column of [n, k] as it is (3), or the class that means real or fake
+                ("real:0", "fake:10", "logits,fake:10"); default: the only one number a sample.
             classifier: a module or function of a batch of samples that returns logits, probabilities, or one
                 number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2, FILE.onnx).
             classifier_range: lowest and highest value of what the classifier was trained on, if that is not
@@ -184,6 +210,7 @@ class Subject:
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
             source, latent = source[0], latent if latent is not None else source[1]
+        source = unwrapped(source)
         name = name or getattr(source, "__name__", None) or type(source).__name__
         adapted = adapters.adapt(
             source,
@@ -192,9 +219,7 @@ class Subject:
             num_classes=num_classes,
             device=torch.device(device) if device is not None else None,
         )
-        adapted, made, notes = adapters.try_out(
-            adapted, output=output, classes_declared=num_classes is not None
-        )
+        adapted, made, notes = trial.try_out(adapted, output=output, classes_declared=num_classes is not None)
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
         kind, opened = _fitted(
             adapted,
@@ -220,6 +245,7 @@ class Subject:
                 adapted,
                 modality=kind,
                 range=discriminator_range,
+                output=discriminator_output,
                 notes=notes,
                 trust=trust,
             ),
@@ -231,11 +257,12 @@ class Subject:
                 modality=kind,
                 range=classifier_range,
                 trust=trust,
+                notes=notes,
             ),
             device=adapted.device,
             spaces=find_spaces(source, adapted, notes),
             layers=reachable_layers(adapted),
-            has_gradients=adapters.lets_gradients_through(adapted),
+            has_gradients=trial.lets_gradients_through(adapted),
             notes=notes,
             trust=trust,
         )
@@ -282,7 +309,7 @@ class Subject:
                         f"the generator {self.name} returned samples of shape {tuple(samples.shape[1:])}; "
                         f"on its trial it returned {self.sample_shape}"
                     )
-                adapters.check_finite(samples, self.name)
+                self.generator.check_finite(samples)
                 made.append(samples)
         return torch.cat(made) if made else torch.empty((0, *self.sample_shape))
 
@@ -340,6 +367,21 @@ class Subject:
             settings=settings,
             features=features,
         )
+
+
+def _data_of(trained: TrainedRun) -> Dataset:
+    """The data a run was trained on.
+
+    Raises:
+        UserError: they can't be opened; the message says how to go on without them.
+    """
+    try:
+        return trained.open_data()
+    except UserError as error:
+        raise UserError(
+            f"the data that {trained.folder} was trained on can't be opened: {str(error).rstrip('.')}; if they are "
+            "elsewhere, name them with --data (data=…); `ganlens sample` needs none"
+        ) from error
 
 
 def _fitted(

@@ -34,7 +34,7 @@ from ganlens.probes.explain.preconditions import (
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.randomised import randomised
+from ganlens.subject.randomised import not_randomised, randomised
 
 DISTANCES = (-2.0, -1.0, 1.0, 2.0)
 """How far latents are moved to measure agreement, in standard deviations."""
@@ -161,6 +161,11 @@ class Axes(Probe):
         distances = torch.tensor(DISTANCES, dtype=torch.float64)
         count = [min(settings.axes, space.width) for space in spaces]
         shuffled = _shuffled_banks(bank, context.seed)
+        unchecked = (
+            ""
+            if shuffled
+            else f"The check on shuffled weights is missing, because {not_randomised(subject)}."
+        )
         with context.progress.task("Following directions", sum(count) + len(guesses)) as task:
             on_guesses = intervene(bank, spaces, scale, latents, guesses, distances)
             task.advance(len(guesses))
@@ -180,7 +185,7 @@ class Axes(Probe):
         return Finding(
             probe=self.name,
             question=self.question,
-            headline=sentences(gate, _result(ours, theirs)),
+            headline=sentences(gate, _result(ours, theirs), unchecked),
             verdict=Verdict.NOT_BELIEVABLE if gate else _verdict(ours),
             measurements=[*_measurements(ours, theirs), reconstruction_measurement(bank.autoencoder)],
             method=f"{self.method} {bank.autoencoder.protocol}",

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import evaluating, first_line
+from ganlens.subject.adapters import failure
+from ganlens.subject.exchange import FAILURES
+from ganlens.subject.modes import evaluating
 
 CHUNK = 128
 """Samples scored at once: a convolution's maps of more don't stay in a processor's cache (twice the time at 512)."""
@@ -48,13 +50,12 @@ class Score(nn.Module):
         """
         with evaluating(self.module):
             try:
-                raw = self._model[0](samples)
+                raw = self._model[0](samples.clone())  # it may write into them
             except UserError:
                 raise
-            except Exception as error:
+            except FAILURES as error:
                 raise UserError(
-                    f"{self._name} failed on samples of shape {tuple(samples.shape)}: "
-                    f"{type(error).__name__}: {first_line(error)}"
+                    f"{self._name} failed on samples of shape {tuple(samples.shape)}: {failure(error)}"
                 ) from error
         if not isinstance(raw, Tensor) or raw.ndim == 0 or len(raw) != len(samples):
             found = f"shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else f"a {type(raw).__name__}"

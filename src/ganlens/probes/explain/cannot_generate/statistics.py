@@ -150,7 +150,7 @@ def users_reader(spec: str, sample_shape: tuple[int, ...]) -> Reader:
 
     def read(samples: Tensor) -> Tensor:
         try:
-            numbers = torch.as_tensor(function(samples))
+            numbers = torch.as_tensor(function(samples.clone()))  # it may write into them
         except Exception as error:
             raise UserError(
                 f"the statistics {name} failed on samples of shape {tuple(samples.shape)}: "

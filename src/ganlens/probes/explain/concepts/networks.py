@@ -82,9 +82,10 @@ def networks_of(
         UserError: no network has the wanted layer.
     """
     found: list[tuple[str, nn.Module, Callable[[Tensor, Tensor | None], Tensor]]] = []
-    if subject.discriminator is not None:
-        score = Score(subject.discriminator)
-        found.append(("discriminator", subject.discriminator, lambda x, labels: score(x.to(score.device))))
+    judge = subject.discriminator
+    if judge is not None and not judge.takes_labels and not judge.sees_batch:  # numbers of single samples
+        score = Score(judge)
+        found.append(("discriminator", judge, lambda x, labels: score(x.to(score.device))))
     classifier = subject.classifier
     if classifier is not None and classifier.module is not None and classifier.has_gradients:
         found.append(("classifier", classifier.module, lambda x, labels: classifier(x)))

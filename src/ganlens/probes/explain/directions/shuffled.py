@@ -12,7 +12,7 @@ from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.probe import Context
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.randomised import randomised
+from ganlens.subject.randomised import not_randomised, randomised
 
 MOST = 12
 """Claims that are checked: the best ones."""
@@ -75,7 +75,7 @@ def check_on_shuffled(context: Context, outcome: Outcome) -> Shuffled:
             break
         subject = randomised(walk.subject, derive_seed(context.seed, "directions", "shuffled", time))
         if subject is None:
-            return Shuffled(0, [], because="this generator has no weights that can be reached")
+            return Shuffled(0, [], because=not_randomised(walk.subject))
         holding = _hold(context, outcome, [claimed[place] for place in undecided], subject)
         for place, holds in zip(undecided, holding, strict=True):
             held[place] += holds

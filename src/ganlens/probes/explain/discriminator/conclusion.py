@@ -8,6 +8,7 @@ from ganlens.probes.explain.attribution.checks import MethodCheck
 from ganlens.probes.explain.attribution.places import HOLDS, Place, place_of
 from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.measured import measured
+from ganlens.subject.modes import in_percent
 
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""
@@ -72,6 +73,21 @@ def which_to_believe(believed: list[MethodCheck], ranked: list[MethodCheck]) -> 
     return f"{text}."
 
 
+def missing_check(believed: list[MethodCheck], because: str) -> str:
+    """That the check on shuffled weights was not made, where something is believed without it."""
+    return f"The check on shuffled weights is missing, because {because}." if because and believed else ""
+
+
+def of_neighbours(share: float) -> str:
+    """That a sample's number is not its own; nothing is said then of what the discriminator can tell."""
+    if not share:
+        return ""
+    return (
+        f"It looks at the whole batch: a sample's number changes with its neighbours by {in_percent(share)} of the "
+        "numbers' spread, so what it can tell or has by heart is not said."
+    )
+
+
 def tells_apart(told_apart: Estimate | None) -> str:
     """Whether it still does its work."""
     if told_apart is None:
@@ -97,12 +113,18 @@ def by_heart(learned: Estimate | None) -> str:
 
 
 def verdict_on(
-    believed: list[MethodCheck], told_apart: Estimate | None, learned: Estimate | None, place: Place | None
+    believed: list[MethodCheck],
+    told_apart: Estimate | None,
+    learned: Estimate | None,
+    place: Place | None,
+    *,
+    unchecked: bool = False,
 ) -> Verdict:
-    """See the probe's `method`."""
+    """See the probe's `method`; `unchecked`: a check is missing, or the numbers are not of single samples."""
     if not believed:
         return Verdict.NOT_BELIEVABLE
     doubts = (
+        unchecked,
         believed[0].self_score < HALF,
         told_apart is not None and told_apart.low <= 0.5,
         learned is not None and learned.low > 0.5,

@@ -21,7 +21,9 @@ from ganlens.probes.explain.discriminator.conclusion import (
     gate,
     looks,
     measurements,
+    missing_check,
     numbers,
+    of_neighbours,
     tells_apart,
     verdict_on,
     which_to_believe,
@@ -40,10 +42,13 @@ from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
 from ganlens.subject import Subject
 from ganlens.subject.hooks import layer_named
-from ganlens.subject.randomised import randomised_module
+from ganlens.subject.modes import in_percent
+from ganlens.subject.randomised import not_randomised, randomised_module
 
 FEWEST = 8
 """Samples of a kind below which nothing is explained."""
+MOST_OF_NEIGHBOURS = 0.1
+"""Share of the numbers' spread by which neighbours in the batch may change a number that is explained all the same."""
 
 
 class DiscriminatorSettings(ProbeSettings):
@@ -77,12 +82,14 @@ class Discriminator(Probe):
         "the nearest, pixel by pixel, of the training samples that it finds more real than most (without "
         "data: of such generated ones). Saliency, integrated gradients, SmoothGrad, Grad-CAM and occlusion "
         "say where the number falls. " + CRITERIA + " A discriminator that gives every sample one number, or "
-        "whose gradient is zero, is named as such. Where it looks is the smallest share of the picture that holds "
+        "whose gradient is zero, is named as such, and so is one whose number of a sample changes with its neighbours "
+        f"in the batch (beyond {MOST_OF_NEIGHBOURS:.0%} of the numbers' spread nothing is explained). Where it looks "
+        "is the smallest share of the picture that holds "
         f"{HOLDS:.0%} of the attribution (mean of |map| as shares, of the believed method with the highest "
         "self-score), beside that of the same method on the discriminator with shuffled weights. Verdict: not "
         f"believable where no method is believed; caution where the best self-score is below {HALF}, where the "
-        "discriminator can't tell generated from real samples, tells training from held-out ones, or looks at less "
-        f"than {NARROW:.0%} of the picture."
+        "discriminator can't tell generated from real samples, tells training from held-out ones, looks at less "
+        f"than {NARROW:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours."
     )
     self_check: ClassVar[str] = (
         "Every method must beat random order, foretell more of what swaps of patches do than maps that know nothing "
@@ -106,18 +113,29 @@ class Discriminator(Probe):
         if bank.size < FEWEST or discriminator is None:
             because = f"it explains {FEWEST} samples at least, and there are {bank.size}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        if discriminator.takes_labels:
+            because = (
+                "what is explained is a sample alone, and this discriminator judges it together with a label"
+            )
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        if discriminator.sees_batch > MOST_OF_NEIGHBOURS:
+            return self._of_batches(discriminator.sees_batch)
         real, fakeness = Score(discriminator), Score(discriminator, sign=-1)
         judged = judge(bank, real, settings.count)
+        if judged.broken:
+            return self._silent(judged, [])
         fakes, reals = (choose(bank, judged, settings.explained) for choose in (most_fake, least_real))
         assert fakes is not None
         alarms = gradient_alarms(fakeness, fakes.samples)
-        if judged.constant or not bool(torch.isfinite(judged.fake).all()):
+        if judged.constant:
             return self._silent(judged, alarms)
         if settings.layer is not None:
             _check_layer(discriminator, settings.layer)
         both = [chosen for chosen in (fakes, reals) if chosen is not None]
-        checks, left_out = self._checks(question_about(fakeness, both, settings, context.seed), context)
-        return _finding(self, subject, judged, fakes, reals, alarms, checks, left_out)
+        question = question_about(fakeness, both, settings, context.seed)
+        checks, left_out = self._checks(question, context)
+        unchecked = not_randomised(discriminator) if question.shuffled is None else ""
+        return _finding(self, subject, judged, fakes, reals, alarms, checks, left_out, unchecked)
 
     def _checks(self, question: Question, context: Context) -> tuple[list[MethodCheck], dict[Method, str]]:
         """Every method that gives maps, and why the others give none."""
@@ -135,9 +153,10 @@ class Discriminator(Probe):
 
     def _silent(self, judged: Judged, alarms: list[GradientAlarm]) -> Finding:
         """The finding on a discriminator whose numbers say nothing."""
-        finite = bool(torch.isfinite(judged.fake).all())
         what = (
-            f"gives every sample the same number ({float(judged.fake[0]):.4g})" if finite else "returns NaN"
+            f"returns NaN or infinity for {judged.broken:,} of {judged.count:,} samples"
+            if judged.broken
+            else f"gives every sample the same number ({float(judged.fake[0]):.4g})"
         )
         return Finding(
             probe=self.name,
@@ -145,6 +164,21 @@ class Discriminator(Probe):
             headline=sentences(
                 f"Not believable: the discriminator {what}, so there is nothing to explain.",
                 alarm_sentence(alarms),
+            ),
+            verdict=Verdict.NOT_BELIEVABLE,
+            measurements=[],
+            method=self.method,
+        )
+
+    def _of_batches(self, share: float) -> Finding:
+        """The finding on a discriminator whose numbers are not of single samples."""
+        return Finding(
+            probe=self.name,
+            question=self.question,
+            headline=(
+                "Not believable: the discriminator judges a sample by its neighbours in the batch (its number changes "
+                f"with them by {in_percent(share)} of the numbers' spread), so no map of one sample explains it, and "
+                "what it can tell or has by heart can't be read off it."
             ),
             verdict=Verdict.NOT_BELIEVABLE,
             measurements=[],
@@ -182,13 +216,16 @@ def _finding(
     alarms: list[GradientAlarm],
     checks: list[MethodCheck],
     left_out: dict[Method, str],
+    unchecked: str,
 ) -> Finding:
     explained = len(fakes.rows)
     ranked = sorted(checks, key=lambda check: (check.believed, check.self_score), reverse=True)
     believed = [check for check in ranked if check.believed]
-    told_apart = None if judged.real is None else area_under_curve(judged.real, judged.fake)
+    assert subject.discriminator is not None
+    share = subject.discriminator.sees_batch
+    told_apart = None if judged.real is None or share else area_under_curve(judged.real, judged.fake)
     learned = None
-    if judged.train is not None and judged.held_out is not None and len(judged.held_out):
+    if not share and judged.train is not None and judged.held_out is not None and len(judged.held_out):
         learned = area_under_curve(judged.train, judged.held_out)
     place = place_of(believed[0].first(explained).mean_map) if believed else None
     return Finding(
@@ -199,10 +236,12 @@ def _finding(
             looks(place, believed, explained),
             alarm_sentence(alarms),
             which_to_believe(believed, ranked),
+            missing_check(believed, unchecked),
+            of_neighbours(share),
             tells_apart(told_apart),
             by_heart(learned),
         ),
-        verdict=verdict_on(believed, told_apart, learned, place),
+        verdict=verdict_on(believed, told_apart, learned, place, unchecked=bool(unchecked or share)),
         measurements=[
             *numbers(told_apart, learned),
             *(m for check in ranked for m in measurements(check, explained)),

@@ -33,9 +33,23 @@ class Judged:
         return self.held_out if self.held_out is not None and len(self.held_out) else self.train
 
     @property
+    def count(self) -> int:
+        """Samples that it was shown."""
+        return len(self._everything)
+
+    @property
+    def broken(self) -> int:
+        """Samples whose number is NaN or infinite."""
+        return int((~torch.isfinite(self._everything)).sum())
+
+    @property
+    def _everything(self) -> Tensor:
+        return torch.cat([x for x in (self.fake, self.train, self.held_out) if x is not None])
+
+    @property
     def constant(self) -> bool:
         """Whether it gives every sample the same number."""
-        everything = torch.cat([x for x in (self.fake, self.train, self.held_out) if x is not None])
+        everything = self._everything
         return float(everything.max() - everything.min()) <= 1e-7 * max(1e-30, float(everything.abs().max()))
 
 

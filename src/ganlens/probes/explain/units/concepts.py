@@ -221,7 +221,7 @@ def users_concepts(function: Any, name: str, trial: Tensor) -> Concepts:
 
 def _given(function: Any, name: str, samples: Tensor) -> tuple[Tensor, Sequence[str] | None]:
     try:
-        result = function(samples)
+        result = function(samples.clone())  # it may write into what it is given
     except Exception as error:
         raise UserError(
             f"concepts {name} failed on samples of shape {tuple(samples.shape)}: {type(error).__name__}: "
@@ -240,4 +240,4 @@ def _given(function: Any, name: str, samples: Tensor) -> tuple[Tensor, Sequence[
             f"concepts {name} gave {shape} for samples of shape {list(samples.shape)}; expected scores "
             f"[{n}] or [{n}, k], or masks [{n}, k, height, width]"
         )
-    return found.float(), names
+    return found.to(torch.float32, copy=True), names
