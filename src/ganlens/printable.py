@@ -61,7 +61,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def shortened(text: str, most: int = 80) -> str:
+def shortened(text: str, most: int = 160) -> str:
     """Text for the middle of a sentence: printable, and cut to `most` characters with a mark where it was cut."""
     if len(text) > most:
         text = f"{text[: most - 1]}…"

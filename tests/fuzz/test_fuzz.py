@@ -12,7 +12,7 @@ with pytest.MonkeyPatch.context() as patch:
     from mutations import NUMBERS, mutated
     from trial import all_targets, damaged, escapes_of
 
-TARGETS = all_targets()
+    TARGETS = all_targets()
 INPUTS = 25
 FEWER = {"TorchScript": 8, "torch.export": 5, "ONNX": 8, "metrics.jsonl": 8, "command line": 10}
 """Inputs for targets of which one takes long."""

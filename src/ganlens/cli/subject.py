@@ -187,8 +187,8 @@ def open_subject(
     Raises:
         UserError: the words can't be read, or what they name can't be examined.
     """
+    from ganlens.files import is_folder
     from ganlens.subject import Subject
-    from ganlens.subject.named import is_folder
 
     if is_folder(name):
         for given, option in (

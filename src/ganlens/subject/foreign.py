@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ganlens.errors import UserError
+from ganlens.files import is_file, is_folder
+from ganlens.printable import shortened
 from ganlens.subject.checkpoint import CHECKPOINTS, what_it_holds
 from ganlens.subject.exported_program import open_exported
-from ganlens.subject.named import is_file, is_folder, shown
 from ganlens.subject.onnx_program import OnnxProgram
 from ganlens.subject.own_code import object_from_python
 from ganlens.subject.torchscript import open_torchscript
@@ -37,15 +38,15 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
     path = Path(spec)
     suffix = path.suffix.lower()
     if suffix not in (".pt2", ".onnx", *_SCRIPTS, *CHECKPOINTS):
-        raise UserError(f"{shown(spec)!r} is not {ACCEPTED}")
+        raise UserError(f"{shortened(spec)!r} is not {ACCEPTED}")
     if not is_file(path):
         raise UserError(
-            f"{shown(spec)} is a folder, but no run folder"
+            f"{shortened(spec)} is a folder, but no run folder"
             if is_folder(path)
-            else f"{shown(spec)} does not exist"
+            else f"{shortened(spec)} does not exist"
         )
     if suffix in CHECKPOINTS:
-        raise UserError(f"{shown(spec)} {what_it_holds(path) or f'is not {ACCEPTED}'}")
+        raise UserError(f"{shortened(spec)} {what_it_holds(path) or f'is not {ACCEPTED}'}")
     if suffix == ".onnx":
         return OnnxProgram(path), path.stem
     return (open_exported if suffix == ".pt2" else open_torchscript)(path, trust=trust), path.stem

@@ -24,10 +24,10 @@ import torch
 from torch import nn
 
 from ganlens.errors import UserError
-from ganlens.printable import printable
+from ganlens.files import is_file, is_folder
+from ganlens.printable import printable, shortened
 from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
-from ganlens.subject.named import is_file, is_folder, shown
 
 _folders: set[str] = set()
 """Folders that users' files were imported from."""
@@ -41,10 +41,12 @@ def object_from_python(spec: str) -> tuple[Any, str]:
     """
     place, _, name = spec.removeprefix("python:").rpartition(":")
     if not place or not name or "\0" in spec:
-        raise UserError(f"{shown(spec)!r}: write python:package.module:name or python:path/to/file.py:name")
+        raise UserError(
+            f"{shortened(spec)!r}: write python:package.module:name or python:path/to/file.py:name"
+        )
     in_file = place.endswith(".py")
     if in_file and not is_file(place):
-        raise UserError(f"{shown(spec)!r}: {shown(place)} does not exist")
+        raise UserError(f"{shortened(spec)!r}: {shortened(place)} does not exist")
     with _as_its_own_program(Path(place) if in_file else None):
         found: Any = _load_file(Path(place), spec) if in_file else _import(place, spec)
         found = _attribute(found, name, place, spec)
@@ -61,7 +63,7 @@ def _attribute(found: Any, name: str, place: str, spec: str) -> Any:
         if missing:
             names = [key for key in dir(found) if not key.startswith("_")]
             raise UserError(
-                f"{shown(spec)!r}: {shown(place)} has no {shown(part)!r}. {nearest_names(part, names)}"
+                f"{shortened(spec)!r}: {shortened(place)} has no {shortened(part)!r}. {nearest_names(part, names)}"
             )
         found = getattr(found, part)
     return found
@@ -88,13 +90,14 @@ def _one_sentence(spec: str, what: str) -> Iterator[None]:
     except (UserError, KeyboardInterrupt):
         raise
     except SystemExit as error:
+        code = printable(repr(error.code))[:80]
         raise UserError(
-            f"{shown(spec)!r}: {what} ended in sys.exit({printable(repr(error.code))[:80]}); put what a script does "
-            'under if __name__ == "__main__":'
+            f"{shortened(spec)!r}: {what} ended in sys.exit({code}); put what a script does under "
+            'if __name__ == "__main__":'
         ) from error
     except BaseException as error:
         said = printable(first_line(error) if isinstance(error, Exception) else str(error)[:200])
-        raise UserError(f"{shown(spec)!r}: {what} failed with {type(error).__name__}: {said}") from error
+        raise UserError(f"{shortened(spec)!r}: {what} failed with {type(error).__name__}: {said}") from error
 
 
 def _import(name: str, spec: str) -> Any:
@@ -103,9 +106,9 @@ def _import(name: str, spec: str) -> Any:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise UserError(f"{shown(spec)!r}: importing {name} failed: {error}") from error
+                raise UserError(f"{shortened(spec)!r}: importing {name} failed: {error}") from error
             raise UserError(
-                f"{shown(spec)!r}: there is no module {name!r} (looked in {Path.cwd()} and the installed packages)"
+                f"{shortened(spec)!r}: there is no module {name!r} (looked in {Path.cwd()} and the installed packages)"
             ) from error
 
 
@@ -115,7 +118,7 @@ def _load_file(path: Path, spec: str) -> Any:
     name = f"{path.stem}@{hashlib.blake2b(str(place).encode(), digest_size=4).hexdigest()}"
     module_spec = importlib.util.spec_from_file_location(name, place)
     if module_spec is None or module_spec.loader is None:
-        raise UserError(f"{shown(spec)!r}: {path} can't be imported")
+        raise UserError(f"{shortened(spec)!r}: {path} can't be imported")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[name] = module  # classes defined in the file look themselves up here
     with _one_sentence(spec, str(path)):

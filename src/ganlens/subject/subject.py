@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ganlens.data import Dataset
 from ganlens.errors import UserError
+from ganlens.files import is_folder
 from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
@@ -31,7 +32,6 @@ from ganlens.subject.companions import (
 from ganlens.subject.declared import unwrapped
 from ganlens.subject.discriminator import AdaptedDiscriminator
 from ganlens.subject.layers import reachable_layers
-from ganlens.subject.named import is_folder
 from ganlens.subject.program import Program
 from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
