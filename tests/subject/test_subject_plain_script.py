@@ -115,7 +115,7 @@ class Ordinary(nn.Module):
         for op in self.ops:
             z = op(z)
         if bool(z.sum() > 1e9):
-            print("saved, naïvely")
+            print("saved, naïvely")  # noqa: T201
         assert z.shape[1] == 3, "opened"
         return z
 

@@ -57,8 +57,6 @@ def plain_files(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     """
     _refuse_unknown(files)
     kept = {file: files[file] for file in _SMALL if file in files}
-    if MODEL not in files:
-        raise ValueError("it holds no program called 'model'")
     kept[MODEL] = json.dumps(_plain_program(_json(files, MODEL, name))).encode()
     for config, folder in TENSORS.items():
         listed = _json(files, config, name)
@@ -72,6 +70,9 @@ def _refuse_unknown(files: Mapping[str, bytes]) -> None:
     for file in files:
         if file.startswith("data/aotinductor/"):
             raise NotPlainError(f"a native library or its parts ({printable(file)[:80]})")
+    if MODEL not in files:
+        raise ValueError("it holds no program called 'model'")
+    for file in files:
         if file in ("data/weights/model.pt", "data/constants/model.pt"):
             raise NotPlainError(f"pickled tensors ({file}, the layout of torch before 2.9)")
         tensor = any(re.fullmatch(rf"{re.escape(folder)}\w+(\.json)?", file) for folder in TENSORS.values())
