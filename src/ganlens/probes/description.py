@@ -24,6 +24,7 @@ SHARED_OPTIONS = frozenset(
             "classes",
             "features",
             "device",
+            "trust",
         ),
     )
 )
@@ -60,9 +61,7 @@ def settings_of(kind: type[Probe]) -> list[Setting]:
 
 def needs_of(kind: type[Probe]) -> str:
     """What the subject must have, as the end of "it needs …". What another need implies is left out."""
-    implied = {Need.DATA
-            "trust",
-        } if kind.needs & {Need.HELD_OUT, Need.LABELS, Need.FACTORS} else set()
+    implied = {Need.DATA} if kind.needs & {Need.HELD_OUT, Need.LABELS, Need.FACTORS} else set()
     return ", ".join(need.value for need in Need if need in kind.needs - implied) or NO_NEEDS
 
 
