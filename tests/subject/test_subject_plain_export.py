@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganlens.cli.main import run
 from ganlens.errors import UserError
 from ganlens.subject import Subject
 from ganlens.subject.exported_program import open_exported
@@ -181,6 +182,19 @@ def test_a_crafted_file_runs_its_code_in_torch_and_is_refused_here(tmp_path, mon
     assert not marker.exists()
 
 
+def test_the_command_line_says_it_in_one_line_and_opens_with_trust(tmp_path, plain, capsys):
+    files, out = dict(plain), tmp_path / "picture.png"
+    changed(files, lambda module, program: program.update(guards_code=["True is True"]))
+    path = written(tmp_path / "guarded.pt2", files)
+    assert run(["sample", str(path), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {path} holds a guard that is more") and said.count("\n") == 1
+    assert not out.exists()
+    assert run(["sample", str(path), "--out", str(out), "--trust"]) == 0
+    assert out.exists()
+    assert f"ganlens audit {path} --trust" in capsys.readouterr().out
+
+
 def test_trust_opens_what_is_not_plain(tmp_path, plain):
     files = dict(plain)
     listed = json.loads(files[WEIGHTS])
@@ -246,6 +260,15 @@ def test_archives_that_are_not_as_torch_writes_them(tmp_path, plain, change, sai
     with pytest.raises(UserError, match=said) as refused:
         open_exported(written(tmp_path / "odd.pt2", {**plain, **change}))
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path, plain):
+    path = written(tmp_path / "bomb.pt2", plain)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/weights/weight_99", bytes(65 * 2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(UserError, match=r"would take 65\.0 MiB, and the limit is 64\.0 MiB"):
+        open_exported(path)
 
 
 def test_a_tensor_of_terabytes_without_bytes_is_refused_by_the_limit(tmp_path, plain):

@@ -112,7 +112,7 @@ def _plain_program(program: Any) -> Any:
 def _check(value: Any, place: tuple[str, ...], depth: int) -> None:
     """Check every text below `value`; `place` is the names of the fields that lead there."""
     if depth > NESTING.value:
-        NESTING.check(depth, "its graph")
+        raise ValueError(f"its graph is nested in more than {NESTING.value} levels, see {NESTING.variable}")
     if isinstance(value, dict):
         if place[-1:] == ("metadata",):
             _keep_modules_alone(value)
@@ -256,7 +256,8 @@ def _plain_inputs(pickled: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(pickled)) as inner:
             ARRAY_BYTES.check(sum(entry.file_size for entry in inner.infolist()), f"{name}, sample inputs")
-        given = torch.load(io.BytesIO(pickled), map_location="cpu", weights_only=True)
+        place = None if torch.cuda.is_available() else "cpu"
+        given = torch.load(io.BytesIO(pickled), map_location=place, weights_only=True)
     except pickle.UnpicklingError as error:
         raise NotPlainError("sample inputs that are more than tensors and numbers") from error
     except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
