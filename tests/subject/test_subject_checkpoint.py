@@ -137,6 +137,17 @@ def test_what_it_is_and_what_to_do_in_one_sentence(tmp_path, monkeypatch, name, 
     assert not (tmp_path / "must-not-appear").exists()
 
 
+def test_weights_of_a_run_lead_to_the_run(tmp_path):
+    run = tmp_path / "first"
+    (run / "checkpoints" / "10").mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    path = run / "checkpoints" / "10" / "generator.safetensors"
+    save_file({"a": torch.ones(2)}, path)
+    with pytest.raises(UserError) as refused:
+        Subject.wrap(path)
+    assert str(refused.value) == f"{path} is a part of the run folder {run}: give that"
+
+
 def test_a_pickled_module_is_opened_by_its_users_own_function_alone(tmp_path):
     path = tmp_path / "x.pt"
     path.write_bytes(torch_saved(NETWORK))

@@ -44,6 +44,9 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
             if is_folder(path)
             else f"{shown(spec)} does not exist"
         )
+    run = next((folder for folder in path.parents if is_file(folder / "run.json")), None)
+    if suffix == ".safetensors" and run is not None:
+        raise UserError(f"{shown(spec)} is a part of the run folder {shown(str(run))}: give that")
     if suffix in CHECKPOINTS:
         raise UserError(f"{shown(spec)} {what_it_holds(path) or f'is not {ACCEPTED}'}")
     if suffix == ".onnx":
