@@ -36,6 +36,8 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
         return object_from_python(spec)
     path = Path(spec)
     suffix = path.suffix.lower()
+    if suffix == ".py":
+        raise UserError(f"{shown(spec)!r}: say what in it makes the samples: python:{shown(spec)}:name")
     if suffix not in (".pt2", ".onnx", *_SCRIPTS, *CHECKPOINTS):
         raise UserError(f"{shown(spec)!r} is not {ACCEPTED}")
     if not is_file(path):
