@@ -1,5 +1,6 @@
 """TorchScript from strangers: what writes files is refused before torch reads it, and a damaged file ends a child."""
 
+import sys
 import zipfile
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject import Subject
+from ganlens.subject import Subject, trial_reading
 from ganlens.subject.torchscript import open_torchscript
 
 
@@ -125,6 +126,13 @@ def test_ordinary_code_is_opened(tmp_path):
     torch.jit.save(torch.jit.script(module), path, _extra_files={"about.txt": "mine"})
     latents = torch.ones(2, 3)
     assert torch.equal(open_torchscript(path)(latents), module(latents))
+
+
+@pytest.mark.parametrize("interpreter", ["", "/no/such/python", "/bin/false"])
+def test_where_no_other_process_can_be_started_files_are_opened_all_the_same(plain, monkeypatch, interpreter):
+    monkeypatch.setattr(trial_reading, "_reader", None)
+    monkeypatch.setattr(sys, "executable", interpreter)
+    assert open_torchscript(plain)(torch.ones(1)).tolist() == [2.0]
 
 
 def test_a_file_that_ends_whoever_reads_it_is_one_sentence_and_others_are_read_after_it(plain, tmp_path):
