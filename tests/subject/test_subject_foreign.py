@@ -63,6 +63,7 @@ def test_a_factory_may_give_the_latents_size_and_a_function_may_be_the_generator
         ("python:their_generators:mad", "has no 'mad'. Did you mean 'made'"),
         ("python:missing.py:made", "missing.py does not exist"),
         ("python:their_generators:broken", r"broken\(\) failed with OSError: no weights here"),
+        ("nets/gen.py", r"say what in it makes the samples: python:nets/gen\.py:name"),
         ("model.onnx", "model.onnx does not exist"),
         ("model.pt2", "model.pt2 does not exist"),
         ("model.h5", "model.h5 does not exist"),

@@ -24,6 +24,7 @@ SHARED_OPTIONS = frozenset(
             "classes",
             "features",
             "device",
+            "trust",
         ),
     )
 )

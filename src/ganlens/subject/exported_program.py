@@ -135,7 +135,7 @@ def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredP
     try:
         layered = LayeredProgram(program, latent_shape)
         given, named = program.example_inputs
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             whole, parts = program.module()(*given, **named), layered(*given, **named)
     except Exception:  # whatever the reason, the program is used whole
         return None

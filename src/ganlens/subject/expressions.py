@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-_LONGEST, _LARGEST, _HIGHEST_POWER = 2_000, 2**63, 16
+_LONGEST, _LARGEST, _HIGHEST_POWER, _MOST_DIGITS = 2_000, 2**63, 16, 1_000
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SYMBOL = re.compile(r"[a-z]{1,4}[0-9]+")
 """What torch calls the sizes it doesn't know: s0, u3, zuf12."""
@@ -61,7 +61,7 @@ def _is_arithmetic(node: ast.AST, tree: ast.Expression) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and _tame(node, node.func.id)
     if isinstance(node, ast.keyword):
-        return node.arg is not None and isinstance(node.value, ast.Constant)
+        return node.arg is not None and _is_setting(node.value)
     if isinstance(node, ast.Name):
         called = any(isinstance(other, ast.Call) and other.func is node for other in ast.walk(tree))
         return called or bool(_SYMBOL.fullmatch(node.id)) or node.id in _CONSTANTS
@@ -117,7 +117,15 @@ def _is_number_or_operation(node: ast.AST) -> bool:
     return isinstance(node, _OPERATIONS)
 
 
+def _is_setting(node: ast.expr) -> bool:
+    """Whether a value is true, false or a small number: an assumption of a symbol, the digits of a number."""
+    value = node.value if isinstance(node, ast.Constant) else ""
+    return value is None or (isinstance(value, int) and 0 <= value <= _MOST_DIGITS)
+
+
 def _tame(call: ast.Call, name: str) -> bool:
+    if name == "Float":
+        return all(_is_setting(argument) for argument in call.args[1:])
     return name not in _POWERS or (len(call.args) == 2 and _is_small_power(*call.args))
 
 

@@ -37,6 +37,10 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
         return object_from_python(spec)
     path = Path(spec)
     suffix = path.suffix.lower()
+    if suffix == ".py":
+        raise UserError(
+            f"{shortened(spec)!r}: say what in it makes the samples: python:{shortened(spec)}:name"
+        )
     if suffix not in (".pt2", ".onnx", *_SCRIPTS, *CHECKPOINTS):
         raise UserError(f"{shortened(spec)!r} is not {ACCEPTED}")
     if not is_file(path):
@@ -45,6 +49,9 @@ def resolve(spec: str, *, trust: bool = False) -> tuple[Any, str]:
             if is_folder(path)
             else f"{shortened(spec)} does not exist"
         )
+    run = next((folder for folder in path.parents if is_file(folder / "run.json")), None)
+    if suffix == ".safetensors" and run is not None:
+        raise UserError(f"{shortened(spec)} is a part of the run folder {shortened(str(run))}: give that")
     if suffix in CHECKPOINTS:
         raise UserError(f"{shortened(spec)} {what_it_holds(path) or f'is not {ACCEPTED}'}")
     if suffix == ".onnx":

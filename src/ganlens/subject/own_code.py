@@ -15,7 +15,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ganlens.errors import UserError
-from ganlens.files import is_file, is_folder
+from ganlens.files import is_file
 from ganlens.printable import printable, shortened
 from ganlens.registry import nearest_names
 from ganlens.subject.adapters import first_line
@@ -156,13 +156,13 @@ def _as_its_own_program(file: Path | None) -> Iterator[None]:
 
 def _forget_namesakes(folder: str) -> None:
     """Let go of modules of another user's folder that have the names of files in this one (both have blocks.py)."""
-    mine = (
-        {entry.name.removesuffix(".py") for entry in Path(folder).iterdir()} if is_folder(folder) else set()
-    )
-    for name, module in list(sys.modules.items()):
-        file = Path(getattr(module, "__file__", None) or "/")
+    mine: set[str] = set()
+    with suppress(OSError):  # a folder whose files may be read but not listed
+        mine = {entry.name.removesuffix(".py") for entry in Path(folder).iterdir()}
+    for name in [name for name in sys.modules if name.split(".")[0] in mine]:
+        file = Path(getattr(sys.modules[name], "__file__", None) or "/")
         theirs = any(file.is_relative_to(other) for other in _folders - {folder})
-        if name.split(".")[0] in mine and theirs and not file.is_relative_to(folder):
+        if theirs and not file.is_relative_to(folder):
             del sys.modules[name]
 
 

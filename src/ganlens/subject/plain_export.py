@@ -57,8 +57,6 @@ def plain_files(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     """
     _refuse_unknown(files)
     kept = {file: files[file] for file in _SMALL if file in files}
-    if MODEL not in files:
-        raise ValueError("it holds no program called 'model'")
     kept[MODEL] = json.dumps(_plain_program(_json(files, MODEL, name))).encode()
     for config, folder in TENSORS.items():
         listed = _json(files, config, name)
@@ -72,6 +70,9 @@ def _refuse_unknown(files: Mapping[str, bytes]) -> None:
     for file in files:
         if file.startswith("data/aotinductor/"):
             raise NotPlainError(f"a native library or its parts ({printable(file)[:80]})")
+    if MODEL not in files:
+        raise ValueError("it holds no program called 'model'")
+    for file in files:
         if file in ("data/weights/model.pt", "data/constants/model.pt"):
             raise NotPlainError(f"pickled tensors ({file}, the layout of torch before 2.9)")
         tensor = any(re.fullmatch(rf"{re.escape(folder)}\w+(\.json)?", file) for folder in TENSORS.values())
@@ -111,7 +112,7 @@ def _plain_program(program: Any) -> Any:
 def _check(value: Any, place: tuple[str, ...], depth: int) -> None:
     """Check every text below `value`; `place` is the names of the fields that lead there."""
     if depth > NESTING.value:
-        NESTING.check(depth, "its graph")
+        raise ValueError(f"its graph is nested in more than {NESTING.value} levels, see {NESTING.variable}")
     if isinstance(value, dict):
         if place[-1:] == ("metadata",):
             _keep_modules_alone(value)
@@ -255,7 +256,8 @@ def _plain_inputs(pickled: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(pickled)) as inner:
             ARRAY_BYTES.check(sum(entry.file_size for entry in inner.infolist()), f"{name}, sample inputs")
-        given = torch.load(io.BytesIO(pickled), map_location="cpu", weights_only=True)
+        place = None if torch.cuda.is_available() else "cpu"
+        given = torch.load(io.BytesIO(pickled), map_location=place, weights_only=True)
     except pickle.UnpicklingError as error:
         raise NotPlainError("sample inputs that are more than tensors and numbers") from error
     except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:

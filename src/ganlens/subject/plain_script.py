@@ -19,10 +19,12 @@ _KEPT = re.compile(
     r"|code/[\w./-]+\.py(\.debug_pkl)?|(data|constants)/\w+"
 )
 """The files that torch.jit.load needs. Texts beside the program, and bytecode for phones, are left out."""
-_COMPUTING = "aten|prim|prims|quantized|_quantized|quantization|sparse|mkldnn|mkldnn_prepacked|onednn"
-_CLASSES = "quantized|mkldnn|sparse|onednn"
+_COMPUTING = (
+    "aten|prim|prims|quantized|_quantized|quantization|sparse|mkldnn|mkldnn_prepacked|onednn|profiler"
+)
+_CLASSES = "quantized|mkldnn|sparse|onednn|profiler"
 _WORDS = re.compile(rb"\b(" + "|".join(sorted(REACHING_OUT - {"warn", "_print"})).encode() + rb")\b")
-_OPERATIONS = re.compile(rb"\bops\b(?!\s*\.\s*(?:" + _COMPUTING.encode() + rb")\s*\.\s*\w)")
+_OPERATIONS = re.compile(rb"(?<![.\w\"])ops\b(?!\s*:|\s*\.\s*(?:" + _COMPUTING.encode() + rb")\s*\.\s*\w)")
 _OBJECTS = re.compile(rb"torch[.\n]classes(?![.\n](?:" + _CLASSES.encode() + rb")[.\n])")
 _SPELT_OUT = re.compile(rb"\\[xuUN0-7]")
 _ATTRIBUTE_OF_ROOM = re.compile(rb"\bgetattr[\s(]*(torch|ops|__torch__)\b")

@@ -52,7 +52,7 @@ class _Reader:
     def __init__(self) -> None:
         places = [place for place in sys.path if place]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _READER, json.dumps(places)],
+            [sys.executable or "", "-I", "-c", _READER, json.dumps(places)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
