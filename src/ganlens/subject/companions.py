@@ -111,6 +111,8 @@ def discriminator_of(
             raise UserError(f"discriminator_output={output!r} was given without a discriminator")
         return None
     found, name = foreign.resolve(given) if isinstance(given, str) else (given, _name_of(given))
+    if isinstance(found, AdaptedDiscriminator):  # of another subject
+        found, name = found.module, str(found.name)
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "

@@ -35,6 +35,9 @@ class AdaptedDiscriminator(nn.Module):
         notes: what its user should know.
     """
 
+    name: str
+    notes: list[str]
+
     def __init__(
         self,
         source: nn.Module,
@@ -74,7 +77,7 @@ class AdaptedDiscriminator(nn.Module):
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self.verdicts = Verdicts()
-        self.notes: list[str] = []
+        self.notes = []
         with torch.no_grad():
             returned = self._tried(trial, labels)
             self.verdicts, notes = find_verdicts(returned, len(trial), output, name)
