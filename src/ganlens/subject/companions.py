@@ -106,13 +106,12 @@ def discriminator_of(
         UserError: it is no module, fails on the samples, or returns something that is no number a sample.
     """
     _check_declared(range, "discriminator", given, modality)
+    given = given.module if isinstance(given, AdaptedDiscriminator) else given  # of another subject
     if given is None:
         if output is not None:
             raise UserError(f"discriminator_output={output!r} was given without a discriminator")
         return None
     found, name = foreign.resolve(given) if isinstance(given, str) else (given, _name_of(given))
-    if isinstance(found, AdaptedDiscriminator):  # of another subject
-        found, name = found.module, str(found.name)
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
