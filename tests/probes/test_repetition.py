@@ -27,7 +27,7 @@ class Restless(nn.Module):
 
 @pytest.mark.parametrize(
     "probe",
-    ["axes", "counterfactuals", "directions", "inversion", "latent_attribution", "path_length", "units"],
+    ["axes", "counterfactuals", "directions", "inversion", "latent-attribution", "path-length", "units"],
 )
 def test_what_compares_two_calls_on_one_latent_is_not_asked(probe: str) -> None:
     classifier = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
@@ -37,6 +37,6 @@ def test_what_compares_two_calls_on_one_latent_is_not_asked(probe: str) -> None:
     assert not subject.repeatable
     finding = subject.examine(probe, samples=60)
     assert finding.not_applicable_because == (
-        "it compares what is made of the same latents at different times, and this generator makes other samples of them "
-        "at every call"
+        "it compares what is made of the same latents at different times, and this generator makes other samples of "
+        "them at every call"
     )

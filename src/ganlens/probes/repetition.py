@@ -13,6 +13,6 @@ def without_repetition(subject: Subject) -> str:
     if subject.repeatable:
         return ""
     return (
-        "it compares what is made of the same latents at different times, and this generator makes other samples of them "
-        "at every call"
+        "it compares what is made of the same latents at different times, and this generator makes other samples of "
+        "them at every call"
     )
