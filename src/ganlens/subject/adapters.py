@@ -133,7 +133,10 @@ class AdaptedGenerator:
     @contextmanager
     def running(self, *, as_handed_over: bool = False) -> Iterator[None]:
         """What must hold while any part of the generator runs: evaluation mode, noise that can be repeated."""
-        with nullcontext() if as_handed_over else evaluating(self.module), self._repeating():
+        grad_mode = torch.set_grad_enabled(
+            torch.is_grad_enabled()
+        )  # puts it back, should foreign code change it
+        with grad_mode, nullcontext() if as_handed_over else evaluating(self.module), self._repeating():
             yield
 
     @contextmanager

@@ -310,7 +310,7 @@ class Labelled(Corner):
         return super().forward(x) + y
 
 
-def test_one_that_judges_samples_with_labels_is_not_explained_without(data):
+def test_one_that_judges_samples_with_labels_is_explained_for_one_class(data):
     class Conditional(Noise):
         num_classes = 2
 
@@ -320,8 +320,26 @@ def test_one_that_judges_samples_with_labels_is_not_explained_without(data):
     subject = Subject.wrap(Conditional(), latent=6, data=data, discriminator=Labelled(), range=(-1, 1))
     finding = subject.examine("discriminator", samples=50)
     assert finding.not_applicable_because == (
-        "what is explained is a sample alone, and this discriminator judges it together with a label"
+        "this discriminator judges samples together with one of 2 labels, and the data have no such labels"
     )
+    labels = {part: torch.arange(len(getattr(data, part))) % 2 for part in ("train", "held_out")}
+    labelled = replace(
+        data,
+        **{part: replace(getattr(data, part), labels=labels[part]) for part in labels},
+        class_names=("a", "b"),
+    )
+    subject = replace(subject, data=labelled)
+    bank = SampleBank(subject, samples=400, seed=0)
+    finding = examine(subject, "discriminator", bank=bank, settings={"count": 400})
+    label = int(bank.conditions().float().mean() > 0.5)
+    assert f"together with labels: all of this is of the class {label}," in finding.headline
+    assert bool((bank.conditions()[finding.arrays["most_fake_rows"]] == label).all())
+    assert bool((bank.real_labels("held_out")[finding.arrays["least_real_rows"]] == label).all())
+    own = Corner()(bank.fakes()[bank.conditions() == label])
+    real = Corner()(bank.reals("held_out")[bank.real_labels("held_out") == label])
+    told = finding.measurement("AUC: real samples ranked above generated ones")
+    assert told.value == pytest.approx(float((real[:, None] > own).float().mean()), abs=1e-5)
+    assert "the upper left corner" in finding.headline
 
 
 # ---- the parts
