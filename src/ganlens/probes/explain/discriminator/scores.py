@@ -66,10 +66,9 @@ def judge(bank: SampleBank, score: Score, most: int, label: int | None = None) -
 
     def of(kind: Of) -> Tensor:
         samples = bank.samples(kind, most)
-        labels = None if label is None else labels_of(bank, kind, most)
-        rows[kind] = (
-            torch.arange(len(samples)) if labels is None else torch.eq(labels, label).nonzero().flatten()
-        )
+        labels = labels_of(bank, kind, most)
+        asked = torch.ones(len(samples)) if label is None or labels is None else torch.eq(labels, label)
+        rows[kind] = asked.nonzero().flatten()
         parts = [score.of(samples[part]) for part in rows[kind].split(512)]
         return torch.cat(parts) if parts else torch.empty(0)
 
