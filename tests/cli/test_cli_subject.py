@@ -24,6 +24,11 @@ def named(z):
 
 def classifier(x):
     return torch.stack([x.flatten(1).mean(1), x.flatten(1).amax(1)], dim=1)
+
+class Semi(torch.nn.Module):
+    def forward(self, x):
+        bright = x.flatten(1).mean(1, keepdim=True)
+        return bright * torch.tensor([[1.0, 2.0, 5.0]])
 """
 
 
@@ -51,8 +56,31 @@ def test_output_layout_and_ranges_are_the_users_words(file: str, name: str, outp
     assert torch.allclose(subject.classifier(made), torch.full((1, 2), 127.5))
 
 
+def test_what_a_discriminator_of_several_classes_means_is_the_users_word(file: str) -> None:
+    how = {
+        "latent": "3",
+        "output": "0",
+        "channels_last": True,
+        "range": "0,1",
+        "discriminator": f"{file}:Semi",
+    }
+    with pytest.raises(
+        UserError, match=r"which are no one verdict; say which to judge by: .*--discriminator-output"
+    ):
+        open_subject(f"{file}:generator", **how)
+    for word, expected in (("2", 2.5), ("fake:2", torch.tensor([0.5, 1.0]).logsumexp(0) - 2.5)):
+        subject = open_subject(f"{file}:generator", discriminator_output=word, **how)
+        assert subject.discriminator is not None
+        number = subject.discriminator(subject.synthesize(torch.zeros(1, 3)))  # shown as a half of 0…1
+        assert torch.allclose(number, torch.as_tensor(expected).reshape(1, 1), atol=1e-5)
+
+
 def test_a_run_folder_knows_its_own(tmp_path: Path) -> None:
-    for given, option in (({"output": "0"}, "output"), ({"channels_last": False}, "channels-last")):
+    for given, option in (
+        ({"discriminator_output": "0"}, "discriminator-output"),
+        ({"output": "0"}, "output"),
+        ({"channels_last": False}, "channels-last"),
+    ):
         with pytest.raises(
             UserError, match=f"is a run folder, which knows its own {option}; leave --{option} out"
         ):

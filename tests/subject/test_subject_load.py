@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 import ganlens
+from ganlens.cli.main import run
 from ganlens.errors import UserError
 from ganlens.modality import Points
 from ganlens.subject import Subject
@@ -55,3 +57,29 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         Subject.load(tmp_path)
     with pytest.raises(UserError):
         Subject.wrap(tmp_path)
+
+
+def test_a_run_whose_data_are_elsewhere_is_sampled_and_asks_for_them(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (40, 1, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "here.npz", images=pictures)
+    name = f"npz:{tmp_path / 'here.npz'}"
+    out = tmp_path / "run"
+    ganlens.train(name, out=out, steps=2, overrides=["batch=8", "objective.pack=2"])
+    whole = Subject.load(out)
+    assert whole.discriminator is None  # it judges pairs
+    assert (
+        whole.notes[-1] == "its discriminator judges packs of 2 samples and not single ones; it is left out"
+    )
+    (tmp_path / "here.npz").rename(tmp_path / "there.npz")
+    alone = Subject.load(out, with_data=False)
+    assert alone.data is None and alone.modality == whole.modality
+    assert torch.equal(alone.sample(6, seed=2), whole.sample(6, seed=2))
+    with pytest.raises(
+        UserError, match=r"was trained on can't be opened: .*; if they are elsewhere, name them with"
+    ):
+        Subject.load(out)
+    assert Subject.load(out, data=f"npz:{tmp_path / 'there.npz'}").data is not None
+    monkeypatch.chdir(tmp_path)
+    assert run(["sample", str(out), "--out", "made.png"]) == 0
+    assert run(["audit", str(out), "--probes", "gallery"]) == 2

@@ -377,6 +377,41 @@ def test_noise_that_is_out_of_reach_is_said_to_be() -> None:
     assert "Its samples can NOT be repeated" in note
 
 
+def test_gradients_stay_on_whoever_switches_them_off() -> None:
+    def switching(self: Odd, z: Tensor) -> Tensor:
+        torch.set_grad_enabled(False)
+        return pictures(self.scale * z)
+
+    def judging(x: Tensor) -> Tensor:
+        torch.set_grad_enabled(False)
+        return classes(x)
+
+    Subject.wrap(Odd(switching), classifier=judging).sample(3)
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ({"num_classes": "3"}, "num_classes='3' is no number of classes; give a whole number"),
+        ({"num_classes": -1}, "num_classes=-1 is no number of classes"),
+        ({"device": "gpu"}, r"device='gpu': this machine can't compute there \(.*\); try device='cpu'"),
+    ],
+)
+def test_words_that_can_not_be_meant_are_said(how: Any, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        Subject.wrap(Odd(), **how)
+
+
+def test_attributes_that_fail_say_nothing() -> None:
+    class Fails(Odd):
+        @property
+        def num_classes(self) -> int:
+            raise RuntimeError("not yet")
+
+    assert Subject.wrap(Fails()).num_classes == 0
+
+
 def test_counting_calls_is_no_noise_that_can_be_repeated() -> None:
     count = iter(range(10**6))
     subject = Subject.wrap(Odd(lambda s, z: 0.5 * pictures(z) + 0.01 * next(count)), range=(-1, 1))
@@ -638,6 +673,10 @@ def test_noise_and_training_mode_of_those_beside_the_generator_are_noted() -> No
         ),
         (lambda x: (_ for _ in ()).throw(SystemExit(3)), "failed on samples of shape .*SystemExit: 3"),
         (lambda x: torch.complex(classes(x), classes(x)), "the classifier function returned complex numbers"),
+        (
+            lambda x: classes(x).argmax(1),
+            "returned whole numbers from 1 to 2, one a sample: the numbers of classes",
+        ),
     ],
 )
 def test_a_classifier_without_classes_to_give_is_refused(make: Any, sentence: str) -> None:

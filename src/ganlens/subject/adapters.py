@@ -15,7 +15,7 @@ from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.randomness import torch_generator
 from ganlens.subject.contract import Generator
-from ganlens.subject.declared import checked_module, class_count, latent_shape, module_in
+from ganlens.subject.declared import attribute, checked_module, class_count, latent_shape, module_in
 from ganlens.subject.exchange import (
     FAILURES,
     as_tensor,
@@ -133,7 +133,10 @@ class AdaptedGenerator:
     @contextmanager
     def running(self, *, as_handed_over: bool = False) -> Iterator[None]:
         """What must hold while any part of the generator runs: evaluation mode, noise that can be repeated."""
-        with nullcontext() if as_handed_over else evaluating(self.module), self._repeating():
+        grad_mode = torch.set_grad_enabled(
+            torch.is_grad_enabled()
+        )  # puts it back, should foreign code change it
+        with grad_mode, nullcontext() if as_handed_over else evaluating(self.module), self._repeating():
             yield
 
     @contextmanager
@@ -198,7 +201,7 @@ def adapt(
     Raises:
         UserError: it is neither, or the latent's shape is not known.
     """
-    classes = num_classes if num_classes is not None else class_count(source)
+    classes = class_count(source, num_classes, name)
     module = module_in(source)
     if module is not None:
         checked_module(module, f"the generator {name}")
@@ -207,7 +210,7 @@ def adapt(
         device = device or torch.device("cpu")
     elif module is not None:
         module.to(device)
-    layers = getattr(source, "layers", None)
+    layers = attribute(source, "layers")
     declared = (
         tuple(layers)
         if isinstance(layers, (list, tuple)) and all(isinstance(x, str) for x in layers)

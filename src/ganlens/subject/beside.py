@@ -52,7 +52,10 @@ class Beside:
         noise = repeated_noise(self.device) if self.noisy else nullcontext()
         own = own_sources(self.module, self.source) if self._own_noise else []
         mode = nullcontext() if as_handed_over else evaluating(self.module)
-        with mode, noise, started_at(own, self._own_noise):
+        grad_mode = torch.set_grad_enabled(
+            torch.is_grad_enabled()
+        )  # puts it back, should foreign code change it
+        with grad_mode, mode, noise, started_at(own, self._own_noise):
             try:
                 return self.source(self.given(shown), *(given(each, device=self.device) for each in labels))
             except UserError:

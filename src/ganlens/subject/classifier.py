@@ -133,6 +133,8 @@ class AdaptedClassifier(nn.Module):
                 f"the classifier {self.name} returned shape {tuple(result.shape)} for {len(samples)} samples; "
                 f"expected [{len(samples)}, classes]"
             )
+        if not result.is_floating_point() and (result.ndim == 1 or result.shape[1] == 1):
+            _check_decisions(result, self.name)
         return _with_a_highest(received(result).float(), self.name)
 
     def _layers(self, trial: Tensor) -> list[str]:
@@ -148,6 +150,20 @@ class AdaptedClassifier(nn.Module):
         except FAILURES:  # any failure is the answer: it can't be differentiated
             return False
         return gradient is not None and bool(torch.isfinite(gradient).all())
+
+
+def _check_decisions(numbers: Tensor, name: str) -> None:
+    """Whole numbers [n], one a sample, are 0 and 1 of a classifier of two classes.
+
+    Raises:
+        UserError: they are numbers of classes, which say nothing of the others.
+    """
+    low, high = int(numbers.min()), int(numbers.max())
+    if low < 0 or high > 1:
+        raise UserError(
+            f"the classifier {name} returned whole numbers from {low} to {high}, one a sample: the numbers of classes "
+            "and no scores; return logits or probabilities [n, classes]"
+        )
 
 
 def _with_a_highest(raw: Tensor, name: str) -> Tensor:

@@ -130,6 +130,7 @@ def discriminator_of(
         UserError: it is no module, fails on the samples, or returns something that is no number a sample.
     """
     _check_declared(range, "discriminator", given, modality)
+    given = given.module if isinstance(given, AdaptedDiscriminator) else given  # of another subject
     if given is None:
         if output is not None:
             raise UserError(f"discriminator_output={output!r} was given without a discriminator")

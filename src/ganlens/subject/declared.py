@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ganlens.errors import UserError
 from ganlens.limits import NETWORK_NUMBERS
+from ganlens.subject.exchange import FAILURES
 
 CLASS_COUNTS = ("num_classes", "n_classes", "c_dim", "label_dim")
 """Attributes that say how many classes a generator knows."""
@@ -68,7 +69,7 @@ def latent_shape(source: Any, name: str, latent: Any) -> tuple[int, ...]:
         raise UserError(
             f"{name}: latent={latent!r} is no shape; give whole numbers, e.g. latent=100 or latent=(100, 1, 1)"
         )
-    for known in (latent, *(getattr(source, key, None) for key in LATENT_SHAPES)):
+    for known in (latent, *(attribute(source, key) for key in LATENT_SHAPES)):
         shape = sizes(known)
         if shape is None:
             continue
@@ -84,13 +85,32 @@ def latent_shape(source: Any, name: str, latent: Any) -> tuple[int, ...]:
     )
 
 
-def class_count(source: Any) -> int:
-    """How many classes it says it knows; 0 where it says nothing."""
+def class_count(source: Any, declared: Any, name: str) -> int:
+    """How many classes a generator knows: as declared, else as it says; 0 where neither does.
+
+    Raises:
+        UserError: what was declared is no count.
+    """
+    if declared is not None:
+        known = whole_number(declared)
+        if known is None or known < 0:
+            raise UserError(
+                f"{name}: num_classes={declared!r} is no number of classes; give a whole number, e.g. 10"
+            )
+        return known
     for key in CLASS_COUNTS:
-        count = whole_number(getattr(source, key, None))
+        count = whole_number(attribute(source, key))
         if count is not None and count > 0:
             return count
     return 0
+
+
+def attribute(source: Any, key: str) -> Any:
+    """An attribute of someone else's object; None where there is none or it fails."""
+    try:
+        return getattr(source, key, None)
+    except FAILURES:
+        return None
 
 
 def sizes(value: Any) -> tuple[int, ...] | None:

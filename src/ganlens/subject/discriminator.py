@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -34,6 +35,9 @@ class AdaptedDiscriminator(nn.Module):
             spread; 0 where it does not. Such a one is given blocks of `BLOCK` rows, the last one filled up.
         notes: what its user should know.
     """
+
+    name: str
+    notes: list[str]
 
     def __init__(
         self,
@@ -73,8 +77,9 @@ class AdaptedDiscriminator(nn.Module):
         self.name, self._layout, self._range = name, layout or Layout(), range
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
+        self._asked: int | None = None
         self.verdicts = Verdicts()
-        self.notes: list[str] = []
+        self.notes = []
         with torch.no_grad():
             returned = self._tried(trial, labels)
             self.verdicts, notes = find_verdicts(returned, len(trial), output, name)
@@ -99,11 +104,13 @@ class AdaptedDiscriminator(nn.Module):
         """Numbers [n], [n, 1] or maps of them [n, 1, h, w] for samples [n, …]; gradients pass.
 
         Args:
-            labels: [n], for one that takes them.
+            labels: [n], for one that takes them; None for those it was `asked_for`.
 
         Raises:
             UserError: it fails, wants labels and gets none, or returns another shape than on its trial.
         """
+        if self._asked is not None and labels is None:
+            labels = torch.full((len(samples),), self._asked)
         if self.takes_labels and labels is None:
             raise UserError(f"the discriminator {self.name} wants the labels of the samples as well")
         labels = labels if self.takes_labels else None
@@ -116,6 +123,12 @@ class AdaptedDiscriminator(nn.Module):
             block = slice(int(rows[0]), int(rows[-1]) + 1)
             parts.append(self._numbers(samples[block], None if labels is None else labels[block]))
         return (parts[0] if len(parts) == 1 else torch.cat(parts))[:count] if parts else samples.new_empty(0)
+
+    def asked_for(self, label: int) -> AdaptedDiscriminator:
+        """The same, which takes every sample to be of that class where no labels are given."""
+        asked = copy.copy(self)
+        asked._asked = label
+        return asked
 
     def _tried(self, trial: Tensor, labels: Tensor | None) -> Any:
         """What it returns for the trial, given labels only where it fails without them."""

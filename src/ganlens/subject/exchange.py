@@ -33,6 +33,8 @@ def given(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | None = N
 
 def received(returned: Tensor) -> Tensor:
     """A dense copy of what a network returned; without history where gradients are off."""
+    if returned.is_quantized:
+        return returned.dequantize()
     dense = returned if returned.layout == torch.strided else returned.to_dense()
     return dense.clone()
 
@@ -59,6 +61,8 @@ def check_values(samples: Tensor, whose: str) -> None:
     if samples.is_meta or samples.is_nested:
         kind = "without values (on the meta device)" if samples.is_meta else "of rows of different lengths"
         raise UserError(f"{whose} returned a tensor {kind}; load its weights, or wrap it")
+    if type(samples).__name__ == "MaskedTensor":
+        raise UserError(f"{whose} returned a masked tensor; return its values (get_data())")
     if samples.is_complex():
         raise UserError(f"{whose} returned complex numbers; return their real parts or their absolute values")
     if not samples.numel():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from ganlens.errors import UserError
 from ganlens.subject.exchange import FAILURES
 
 
@@ -18,12 +19,22 @@ def evaluating(*modules: nn.Module | None) -> Iterator[None]:
     try:
         for module in modules:
             if module is not None:
-                with suppress(NotImplementedError):  # exported programs have their mode baked in
-                    module.eval()
+                _evaluate(module)
         yield
     finally:
         for part, training in modes:
             part.training = training
+
+
+def _evaluate(module: nn.Module) -> None:
+    try:
+        module.eval()
+    except NotImplementedError:  # exported programs have their mode baked in
+        return
+    except FAILURES as error:
+        raise UserError(
+            f"{type(module).__name__} can't be put into evaluation mode: its eval() failed with {type(error).__name__}"
+        ) from error
 
 
 def apart_in_training(

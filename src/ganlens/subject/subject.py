@@ -20,7 +20,7 @@ from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.storage import read_model
 from ganlens.subject import adapters, foreign, trial
-from ganlens.subject.adapters import AdaptedGenerator
+from ganlens.subject.adapters import AdaptedGenerator, first_line
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.companions import (
     classifier_of,
@@ -217,7 +217,7 @@ class Subject:
             name,
             latent=latent,
             num_classes=num_classes,
-            device=torch.device(device) if device is not None else None,
+            device=_device(device),
         )
         adapted, made, notes = trial.try_out(adapted, output=output, classes_declared=num_classes is not None)
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
@@ -367,6 +367,23 @@ class Subject:
             settings=settings,
             features=features,
         )
+
+
+def _device(name: str | torch.device | None) -> torch.device | None:
+    """The device of that name.
+
+    Raises:
+        UserError: this machine can't compute there.
+    """
+    if name is None:
+        return None
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(
+            f"device={str(name)!r}: this machine can't compute there ({first_line(error)}); try device='cpu'"
+        ) from error
+    return torch.device(name)
 
 
 def _data_of(trained: TrainedRun) -> Dataset:

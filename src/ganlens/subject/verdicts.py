@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,9 @@ HOW = (
     "(3), or the class that means real or fake (real:0, fake:10)"
 )
 
+ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
+"""By how much a row of probabilities may miss 1, in types of 32 bits and in shorter ones."""
+
 
 @dataclass(frozen=True)
 class Verdicts:
@@ -31,11 +34,13 @@ class Verdicts:
         column: which class of [n, k] or [n, k, h, w]; None where there is one number (or one map) a sample.
         means: what the class says of a sample: "real" or "fake" (the number becomes the log-odds of "real" against
             the other classes), or "as it is" (the column is the number, higher for real).
+        probabilities: whether it returns these of the classes, rows that add up to 1 (on its trial), or logits.
     """
 
     element: int | str | None = None
     column: int | None = None
     means: Literal["real", "fake", "as it is"] = "as it is"
+    probabilities: bool = False
 
     def __call__(self, returned: Any, rows: int, name: str) -> Tensor:
         """Numbers [n], [n, 1] or maps [n, 1, h, w] of them, a copy in float32.
@@ -43,6 +48,32 @@ class Verdicts:
         Raises:
             UserError: what was returned holds none.
         """
+        found = self._found(returned, rows, name)
+        numbers = received(found).float()
+        if self.column is None:
+            if not _one_each(found):
+                raise UserError(f"{_several(name, found)}; say which to judge by: {HOW}")
+            return numbers
+        if numbers.ndim < 2 or not -numbers.shape[1] <= self.column < numbers.shape[1]:
+            raise UserError(
+                f"the discriminator {name} returned {described(found)} for {rows} samples, which has no class "
+                f"{self.column}"
+            )
+        if self.probabilities:
+            numbers = numbers.clamp_min(1e-12).log()
+        return _of_class(numbers, self.column, self.means)
+
+    def seen(self, returned: Any, rows: int, name: str) -> Verdicts:
+        """The same, once it is known from a trial whether there are probabilities or logits."""
+        found = self._found(returned, rows, name).detach()
+        if self.column is None or self.means == "as it is" or found.ndim < 2:
+            return self
+        rounding = ROUNDING if found.dtype in (torch.float32, torch.float64) else COARSE_ROUNDING
+        adds_up = ((found.float().sum(dim=1) - 1).abs() < rounding).all()
+        return replace(self, probabilities=bool(adds_up) and float(found.min()) >= -rounding)
+
+    def _found(self, returned: Any, rows: int, name: str) -> Tensor:
+        """The tensor that holds the numbers, as it was returned."""
         held = elements(returned)
         if self.element is not None:
             key = self.element
@@ -61,17 +92,7 @@ class Verdicts:
                 f"sample, [{rows}] or [{rows}, 1], or a map of them [{rows}, 1, height, width]"
             )
         check_values(found, f"the discriminator {name}")
-        numbers = received(found).float()
-        if self.column is None:
-            if not _one_each(found):
-                raise UserError(f"{_several(name, found)}; say which to judge by: {HOW}")
-            return numbers
-        if numbers.ndim < 2 or not -numbers.shape[1] <= self.column < numbers.shape[1]:
-            raise UserError(
-                f"the discriminator {name} returned {described(found)} for {rows} samples, which has no class "
-                f"{self.column}"
-            )
-        return _of_class(numbers, self.column, self.means)
+        return found
 
 
 def find_verdicts(
@@ -87,7 +108,7 @@ def find_verdicts(
     if declared is not None:
         verdicts = parse(declared, bare=as_tensor(returned) is not None)
         verdicts(returned, rows, name)
-        return verdicts, []
+        return verdicts.seen(returned, rows, name), []
     if as_tensor(returned) is not None:
         Verdicts()(returned, rows, name)
         return Verdicts(), []
@@ -157,7 +178,7 @@ def _several(name: str, found: Tensor) -> str:
 
 
 def _of_class(numbers: Tensor, column: int, means: str) -> Tensor:
-    """The column itself, or the log-odds of "real", [n, 1, …] of logits or probabilities [n, k, …].
+    """The column itself, or the log-odds of "real", [n, 1, …] of logits (or logarithms of probabilities) [n, k, …].
 
     Source: Salimans et al. 2016 (arXiv 1606.03498), section 5: D(x) = Z / (Z + exp l), of k + 1 classes.
     """
@@ -165,9 +186,5 @@ def _of_class(numbers: Tensor, column: int, means: str) -> Tensor:
     own = numbers.narrow(1, column, 1)
     if means == "as it is" or numbers.shape[1] == 1:
         return own if means != "fake" else -own
-    total = numbers.sum(dim=1)
-    if float(numbers.min()) >= -1e-3 and bool(((total - 1).abs() < 1e-3).all()):
-        numbers = numbers.clamp_min(1e-12).log()
-        own = numbers.narrow(1, column, 1)
     others = torch.cat([numbers[:, :column], numbers[:, column + 1 :]], dim=1).logsumexp(dim=1, keepdim=True)
     return own - others if means == "real" else others - own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -243,6 +244,102 @@ def test_a_discriminator_that_knows_its_training_samples_is_caught(data):
     learned = finding.measurement("AUC: training samples ranked above held-out ones")
     assert learned.low > 0.9
     assert "it has learned some by heart" in finding.headline
+
+
+class BesideOthers(Corner):
+    """The corner, and by how much the batch spreads there, as minibatch statistics have it."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = super().forward(x)
+        return own + self.share * own.std(correction=0)
+
+
+def test_nothing_is_said_of_one_whose_numbers_are_its_neighbours(data):
+    finding = ask(BesideOthers(1.0), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the discriminator judges a sample by its neighbours in the batch (its number changes with"
+    )
+    assert not finding.measurements and "pairs" not in finding.headline
+
+
+def test_a_little_of_the_neighbours_is_a_caution_and_what_it_can_tell_is_not_said(data):
+    finding = ask(BesideOthers(0.05), data)
+    assert finding.verdict is Verdict.CAUTION
+    assert "the upper left corner" in finding.headline
+    assert "It looks at the whole batch: a sample's number changes with its neighbours by" in finding.headline
+    assert "pairs" not in finding.headline
+    assert "AUC" not in " ".join(m.name for m in finding.measurements)
+
+
+class SometimesNaN(Corner):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).masked_fill(x[:, 0, 5, 5] > 0.97, torch.nan)
+
+
+def test_numbers_that_are_none_are_counted(data):
+    finding = ask(SometimesNaN(), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert "the discriminator returns NaN or infinity for" in finding.headline
+    assert "of 1,000 samples, so there is nothing to explain" in finding.headline
+
+
+class Locked(Corner):
+    """Can't be copied, so not shuffled either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = threading.Lock()
+
+
+def test_a_check_that_is_missing_is_said_where_something_is_believed(data):
+    finding = ask(Locked(), data)
+    assert finding.verdict is Verdict.CAUTION
+    assert "Believe " in finding.headline
+    assert (
+        "The check on shuffled weights is missing, because it can't be copied (TypeError" in finding.headline
+    )
+
+
+class Labelled(Corner):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return super().forward(x) + y
+
+
+def test_one_that_judges_samples_with_labels_is_explained_for_one_class(data):
+    class Conditional(Noise):
+        num_classes = 2
+
+        def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+            return super().forward(latent)
+
+    subject = Subject.wrap(Conditional(), latent=6, data=data, discriminator=Labelled(), range=(-1, 1))
+    finding = subject.examine("discriminator", samples=50)
+    assert finding.not_applicable_because == (
+        "this discriminator judges samples together with one of 2 labels, and the data have no such labels"
+    )
+    labels = {part: torch.arange(len(getattr(data, part))) % 2 for part in ("train", "held_out")}
+    labelled = replace(
+        data,
+        **{part: replace(getattr(data, part), labels=labels[part]) for part in labels},
+        class_names=("a", "b"),
+    )
+    subject = replace(subject, data=labelled)
+    bank = SampleBank(subject, samples=400, seed=0)
+    finding = examine(subject, "discriminator", bank=bank, settings={"count": 400})
+    label = int(bank.conditions().float().mean() > 0.5)
+    assert f"together with labels: all of this is of the class {label}," in finding.headline
+    assert bool((bank.conditions()[finding.arrays["most_fake_rows"]] == label).all())
+    assert bool((bank.real_labels("held_out")[finding.arrays["least_real_rows"]] == label).all())
+    own = Corner()(bank.fakes()[bank.conditions() == label])
+    real = Corner()(bank.reals("held_out")[bank.real_labels("held_out") == label])
+    told = finding.measurement("AUC: real samples ranked above generated ones")
+    assert told.value == pytest.approx(float((real[:, None] > own).float().mean()), abs=1e-5)
+    assert "the upper left corner" in finding.headline
 
 
 # ---- the parts

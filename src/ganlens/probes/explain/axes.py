@@ -32,6 +32,7 @@ from ganlens.probes.explain.preconditions import (
     why_not_believable,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.randomised import not_randomised, randomised
@@ -148,6 +149,8 @@ class Axes(Probe):
     source: ClassVar[str] = "Lin 1989 for the concordance; ours"
 
     def examine(self, subject: Subject, settings: AxesSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)

@@ -26,6 +26,7 @@ from ganlens.probes.latent_paths import Ways, between, pair_up
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.probes.quality.tears import FINEST, STEPS, Steepest, Way, find_steepest
+from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 
@@ -119,6 +120,8 @@ class PathLengthProbe(Probe):
     Settings: ClassVar[type[ProbeSettings]] = PathLengthSettings
 
     def examine(self, subject: Subject, settings: PathLengthSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         ways = pair_up(bank, settings.paths)
         main = bank.spaces[0]

@@ -27,6 +27,7 @@ from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
 
@@ -136,6 +137,8 @@ class Directions(Probe):
     )
 
     def examine(self, subject: Subject, settings: DirectionsSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         if bank.size < FEWEST_SAMPLES:
             because = f"it needs at least {FEWEST_SAMPLES} generated samples and there are {bank.size}"

@@ -88,6 +88,13 @@ def of_neighbours(share: float) -> str:
     )
 
 
+def of_one_class(label: int | None) -> str:
+    """Of which samples all this holds, where the discriminator judges them together with labels."""
+    if label is None:
+        return ""
+    return f"It judges samples together with labels: all of this is of the class {label}, the one asked for most often."
+
+
 def tells_apart(told_apart: Estimate | None) -> str:
     """Whether it still does its work."""
     if told_apart is None:

@@ -24,6 +24,7 @@ from ganlens.probes.explain.discriminator.conclusion import (
     missing_check,
     numbers,
     of_neighbours,
+    of_one_class,
     tells_apart,
     verdict_on,
     which_to_believe,
@@ -33,14 +34,16 @@ from ganlens.probes.explain.discriminator.scores import (
     Chosen,
     Judged,
     judge,
+    labels_of,
     least_real,
     most_fake,
+    most_frequent,
 )
 from ganlens.probes.explain.estimate import area_under_curve
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
-from ganlens.subject import Subject
+from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import layer_named
 from ganlens.subject.modes import in_percent
 from ganlens.subject.randomised import not_randomised, randomised_module
@@ -113,15 +116,21 @@ class Discriminator(Probe):
         if bank.size < FEWEST or discriminator is None:
             because = f"it explains {FEWEST} samples at least, and there are {bank.size}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        label = None
         if discriminator.takes_labels:
-            because = (
-                "what is explained is a sample alone, and this discriminator judges it together with a label"
-            )
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            if because := _not_labelled(bank):
+                return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            label = most_frequent(labels_of(bank, "fake", settings.count))  # type: ignore[arg-type]
+            discriminator = discriminator.asked_for(label)
         if discriminator.sees_batch > MOST_OF_NEIGHBOURS:
             return self._of_batches(discriminator.sees_batch)
         real, fakeness = Score(discriminator), Score(discriminator, sign=-1)
-        judged = judge(bank, real, settings.count)
+        judged = judge(bank, real, settings.count, label)
+        if len(judged.fake) < FEWEST:
+            because = (
+                f"it explains {FEWEST} samples at least, and there are {len(judged.fake)} of class {label}"
+            )
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if judged.broken:
             return self._silent(judged, [])
         fakes, reals = (choose(bank, judged, settings.explained) for choose in (most_fake, least_real))
@@ -135,7 +144,9 @@ class Discriminator(Probe):
         question = question_about(fakeness, both, settings, context.seed)
         checks, left_out = self._checks(question, context)
         unchecked = not_randomised(discriminator) if question.shuffled is None else ""
-        return _finding(self, subject, judged, fakes, reals, alarms, checks, left_out, unchecked)
+        finding = _finding(self, subject, judged, fakes, reals, alarms, checks, left_out, unchecked)
+        finding.headline = sentences(finding.headline, of_one_class(label))
+        return finding
 
     def _checks(self, question: Question, context: Context) -> tuple[list[MethodCheck], dict[Method, str]]:
         """Every method that gives maps, and why the others give none."""
@@ -184,6 +195,14 @@ class Discriminator(Probe):
             measurements=[],
             method=self.method,
         )
+
+
+def _not_labelled(bank: SampleBank) -> str:
+    """Why a discriminator that judges samples together with labels can't be asked, after "because"; or ""."""
+    data, classes = bank.subject.data, bank.subject.num_classes
+    if data is None or (data.train.labels is not None and data.num_classes == classes):
+        return ""
+    return f"this discriminator judges samples together with one of {classes} labels, and the data have no such labels"
 
 
 def question_about(

@@ -41,6 +41,7 @@ from ganlens.probes.explain.redrawing import (
     some_reals,
 )
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
 from ganlens.subject import SampleBank, Subject, space_named
 from ganlens.subject.inversion import Weights
 from ganlens.subject.inversion.inversion import STEPS
@@ -101,6 +102,8 @@ class InversionProbe(Probe):
     )
 
     def examine(self, subject: Subject, settings: InversionSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         if because := unsuited(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)

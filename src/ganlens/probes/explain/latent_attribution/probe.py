@@ -16,6 +16,7 @@ from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.units.concepts import Concepts, concepts_for
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
@@ -78,6 +79,8 @@ class LatentAttribution(Probe):
     source: ClassVar[str] = "Saltelli et al. 2010; Jansen 1999; Gamboa et al. 2014 (arXiv 1303.6447)"
 
     def examine(self, subject: Subject, settings: LatentAttributionSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         size = torch.Size(subject.latent_shape).numel()
         if size < 2:

@@ -29,6 +29,7 @@ from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
 from ganlens.probes.explain.units.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
 from ganlens.probes.explain.units.unit_sets import UnitSet, most_promising, unit_set
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.randomised import randomised
 
@@ -114,6 +115,8 @@ class Units(Probe):
     )
 
     def examine(self, subject: Subject, settings: UnitsSettings, context: Context) -> Finding:
+        if because := without_repetition(subject):
+            return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         layers = layers_to_dissect(subject, settings.layers)
         if because := _not_applicable(bank, layers):
