@@ -65,11 +65,11 @@ def test_what_a_discriminator_of_several_classes_means_is_the_users_word(file: s
         "discriminator": f"{file}:Semi",
     }
     with pytest.raises(
-        UserError, match=r"which are no one verdict; say which to judge by: .*--discriminator-output"
+        UserError, match=r"which are no one verdict; say which to judge by: .*--discriminator-head"
     ):
         open_subject(f"{file}:generator", **how)
     for word, expected in (("2", 2.5), ("fake:2", torch.tensor([0.5, 1.0]).logsumexp(0) - 2.5)):
-        subject = open_subject(f"{file}:generator", discriminator_output=word, **how)
+        subject = open_subject(f"{file}:generator", discriminator_head=word, **how)
         assert subject.discriminator is not None
         number = subject.discriminator(subject.synthesize(torch.zeros(1, 3)))  # shown as a half of 0…1
         assert torch.allclose(number, torch.as_tensor(expected).reshape(1, 1), atol=1e-5)
@@ -77,7 +77,7 @@ def test_what_a_discriminator_of_several_classes_means_is_the_users_word(file: s
 
 def test_a_run_folder_knows_its_own(tmp_path: Path) -> None:
     for given, option in (
-        ({"discriminator_output": "0"}, "discriminator-output"),
+        ({"discriminator_head": "0"}, "discriminator-head"),
         ({"output": "0"}, "output"),
         ({"channels_last": False}, "channels-last"),
     ):

@@ -548,7 +548,7 @@ SAMPLES = pictures(LATENTS)
     ],
 )
 def test_the_number_to_judge_by_is_found_or_declared(make: Any, output: Any, expected: Any) -> None:
-    subject = judged(Returns(make), discriminator_output=output)
+    subject = judged(Returns(make), discriminator_head=output)
     assert torch.allclose(subject.discriminator(SAMPLES), expected(SAMPLES), atol=1e-5)
     assert len(subject.notes) == (isinstance(make(SAMPLES), tuple) and output is None)
 
@@ -565,18 +565,18 @@ def test_the_number_to_judge_by_is_found_or_declared(make: Any, output: Any, exp
         (lambda x: (light(x), light(x)), {}, r"returned a tuple of 2 .* say which is the number to judge by"),
         (
             classes,
-            {"discriminator_output": "fake:3"},
+            {"discriminator_head": "fake:3"},
             "returned one tensor 8×3 for 8 samples, which has no class 3",
         ),
         (
             classes,
-            {"discriminator_output": "fake"},
+            {"discriminator_head": "fake"},
             r"declared to return its numbers as 'fake', and returned one tensor 8×3",
         ),
-        (classes, {"discriminator_output": "wrong:3"}, "discriminator_output='wrong:3' can't be read; give"),
+        (classes, {"discriminator_head": "wrong:3"}, "discriminator_head='wrong:3' can't be read; give"),
         (
             lambda x: {"a": light(x)},
-            {"discriminator_output": "b"},
+            {"discriminator_head": "b"},
             "declared to return its numbers as 'b', and returned a dict",
         ),
         (
@@ -597,8 +597,8 @@ def test_what_is_no_one_number_a_sample_is_refused_with_the_word_that_decides(
 
 
 def test_a_declared_output_without_a_discriminator_is_refused() -> None:
-    with pytest.raises(UserError, match="discriminator_output=1 was given without a discriminator"):
-        Subject.wrap(Odd(), discriminator_output=1)
+    with pytest.raises(UserError, match="discriminator_head=1 was given without a discriminator"):
+        Subject.wrap(Odd(), discriminator_head=1)
 
 
 def test_samples_are_protected_from_discriminators_and_classifiers() -> None:

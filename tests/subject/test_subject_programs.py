@@ -326,7 +326,7 @@ def test_an_onnx_file_can_be_the_discriminator_and_the_classifier(tmp_path, netw
     )
     path = str(tmp_path / "scores.onnx")
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    subject = Subject.wrap(network, latent=3, discriminator=path, discriminator_output=1, classifier=path)
+    subject = Subject.wrap(network, latent=3, discriminator=path, discriminator_head=1, classifier=path)
     samples = subject.sample(6)
     expected = samples.flatten(1) @ torch.from_numpy(weights)
     assert torch.allclose(subject.discriminator(samples), expected[:, 1:], atol=1e-5)

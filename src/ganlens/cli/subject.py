@@ -53,10 +53,10 @@ DiscriminatorRange = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-DiscriminatorOutput = Annotated[
+DiscriminatorHead = Annotated[
     str | None,
     typer.Option(
-        "--discriminator-output",
+        "--discriminator-head",
         metavar="KEY",
         help="Which of what the discriminator returns is its number: a position or name in a tuple, a column (3), or "
         "the class that means real or fake (real:0, fake:10). Default: the only one number a sample.",
@@ -166,7 +166,7 @@ def open_subject(
     data: str | None = None,
     discriminator: str | None = None,
     discriminator_range: str | None = None,
-    discriminator_output: str | None = None,
+    discriminator_head: str | None = None,
     classifier: str | None = None,
     classifier_range: str | None = None,
     latent: str | None = None,
@@ -194,7 +194,7 @@ def open_subject(
         for given, option in (
             (discriminator, "discriminator"),
             (discriminator_range, "discriminator-range"),
-            (discriminator_output, "discriminator-output"),
+            (discriminator_head, "discriminator-head"),
             (latent, "latent"),
             (range, "range"),
             (output, "output"),
@@ -217,7 +217,7 @@ def open_subject(
         data=data,
         discriminator=discriminator,
         discriminator_range=_range(discriminator_range, "discriminator-range"),
-        discriminator_output=discriminator_output,
+        discriminator_head=discriminator_head,
         classifier=classifier,
         classifier_range=_range(classifier_range, "classifier-range"),
         latent=_shape(latent),

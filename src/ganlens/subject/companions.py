@@ -133,7 +133,7 @@ def discriminator_of(
     given = given.module if isinstance(given, AdaptedDiscriminator) else given  # of another subject
     if given is None:
         if output is not None:
-            raise UserError(f"discriminator_output={output!r} was given without a discriminator")
+            raise UserError(f"discriminator_head={output!r} was given without a discriminator")
         return None
     found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     if not isinstance(found, nn.Module):

@@ -149,7 +149,7 @@ class Subject:
         data: str | Dataset | None = None,
         discriminator: nn.Module | str | None = None,
         discriminator_range: tuple[float, float] | None = None,
-        discriminator_output: int | str | None = None,
+        discriminator_head: int | str | None = None,
         classifier: Any = None,
         classifier_range: tuple[float, float] | None = None,
         modality: str | Modality | None = None,
@@ -175,7 +175,7 @@ class Subject:
                 that the generator returns.
             discriminator_range: lowest and highest value of what the discriminator was trained on, if that
                 is not what the generator returns; samples are mapped to it.
-            discriminator_output: which of what the discriminator returns is the number to judge by: a position or
+            discriminator_head: which of what the discriminator returns is the number to judge by: a position or
                 name in a tuple or mapping, a column of [n, k] as it is (3), or the class that means real or fake
                 ("real:0", "fake:10", "logits,fake:10"); default: the only one number a sample.
             classifier: a module or function of a batch of samples that returns logits, probabilities, or one
@@ -245,7 +245,7 @@ class Subject:
                 adapted,
                 modality=kind,
                 range=discriminator_range,
-                output=discriminator_output,
+                output=discriminator_head,
                 notes=notes,
                 trust=trust,
             ),

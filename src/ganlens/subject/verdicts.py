@@ -14,7 +14,7 @@ from ganlens.subject.exchange import as_tensor, check_values, received
 from ganlens.subject.returned import described, elements
 
 HOW = (
-    "discriminator_output=… (--discriminator-output): a position or name in a tuple or mapping, a column as it is "
+    "discriminator_head=… (--discriminator-head): a position or name in a tuple or mapping, a column as it is "
     "(3), or the class that means real or fake (real:0, fake:10)"
 )
 
@@ -120,7 +120,7 @@ def find_verdicts(
     if len(fitting) == 1:
         said = (
             f"the discriminator {name} returns {described(returned)}; {fitting[0]!r}, the only one with one number a "
-            f"sample, is taken (discriminator_output={fitting[0]!r})"
+            f"sample, is taken (discriminator_head={fitting[0]!r})"
         )
         return Verdicts(element=fitting[0]), [said]
     how = (
@@ -154,7 +154,7 @@ def parse(declared: int | str, *, bare: bool) -> Verdicts:
         elif place == 1 and _is_number(word):
             column = int(word)
         else:
-            raise UserError(f"discriminator_output={declared!r} can't be read; give {HOW}")
+            raise UserError(f"discriminator_head={declared!r} can't be read; give {HOW}")
     if bare and isinstance(element, int) and column is None:
         element, column = None, element
     return Verdicts(element, column, means)
