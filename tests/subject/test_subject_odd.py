@@ -559,7 +559,7 @@ def test_the_number_to_judge_by_is_found_or_declared(make: Any, output: Any, exp
         (
             classes,
             {},
-            r"returned 8×3, 3 numbers a sample, which are no one verdict; say which to judge by: discriminator_out",
+            r"returned 8×3, 3 numbers a sample, which are no one verdict; say which to judge by: discriminator_head",
         ),
         (lambda x: x.expand(-1, 3, 2, 2), {}, "returned 8×3×2×2, 3 numbers a sample at each place of a map"),
         (lambda x: (light(x), light(x)), {}, r"returned a tuple of 2 .* say which is the number to judge by"),

@@ -13,19 +13,9 @@ from ganlens.probes.probe import Need, Probe
 NO_NEEDS = "nothing but the generator"
 SHARED_OPTIONS = frozenset(
     (
-        *("subject", "out", "samples", "seed", "data", "discriminator", "classifier"),
-        *(
-            "discriminator_range",
-            "classifier_range",
-            "latent",
-            "range",
-            "output",
-            "channels_last",
-            "classes",
-            "features",
-            "device",
-            "trust",
-        ),
+        *("subject", "out", "samples", "seed", "data", "features", "device", "trust"),
+        *("discriminator", "discriminator_range", "discriminator_head", "classifier", "classifier_range"),
+        *("latent", "range", "output", "channels_last", "classes"),
     )
 )
 """The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""
