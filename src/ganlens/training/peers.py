@@ -6,6 +6,9 @@ something that only it does (an evaluation, reading the data). Who waits for an 
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -118,7 +121,11 @@ class Peers:
             except RuntimeError:
                 if work.is_completed():
                     raise  # it has failed: a process it spoke with has ended
-            watch.look()
+            try:
+                watch.look()
+            except PeerLost:
+                atexit.register(_end_now)
+                raise
             pause = _BEAT
         work.wait()
 
@@ -146,8 +153,9 @@ class Peers:
             raise PeerLost("the process that the others meet at no longer answers") from error
 
     def _who_ended(self, error: RuntimeError) -> str:
-        reason = str(error).strip().split("\n")[0]
-        return f"another of the {self.count} processes has ended ({reason[:160]})"
+        said = str(error).strip().split("\n")[0]
+        closed = "Connection" in said or "Read error" in said or "closed" in said
+        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({said[:160]})")
 
     def _beat(self) -> None:
         number = 0
@@ -161,6 +169,13 @@ class Peers:
     def _say_alive(self, number: int | None = None) -> None:
         beat = f"{time.monotonic():.1f}" if number is None else f"{number}"
         self._store.set(f"alive/{self.rank}", f"{beat} {self._exchanges} {self._busy}")
+
+
+def _end_now() -> None:
+    """At the end of a process that still has an exchange under way: the library would wait for it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class _Watch:
