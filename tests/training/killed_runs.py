@@ -50,7 +50,7 @@ def forked(work) -> int:
         torch.set_num_threads(1)
         code = 1
         try:
-            sys.stdout = sys.stderr = Path(os.devnull).open("w")
+            sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
             work()
             code = 0
         finally:
