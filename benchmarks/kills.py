@@ -74,7 +74,6 @@ class Work:
         again: what a user does after a kill.
         record: what the work leaves, without clock times: compared by equality.
         whole: whether every file that has its own name can be read.
-        place: where files of unfinished work would lie.
     """
 
     prepare: Callable[[Path], None]

@@ -127,6 +127,10 @@ class Processes:
         message = self._said_by(first, "" if error is None else str(error))
         raise error if error is not None and first == self.rank else ToldElsewhere(message)
 
+    def as_main_has_it(self, text: str) -> str:
+        """The main process's text, in all."""
+        return text if self.peers is None else self._said_by(0, text)
+
     def _lowest(self, number: int) -> int:
         """The lowest of a number that each process has."""
         numbers = torch.tensor([number], device=self.device)
