@@ -24,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "printable": set(),
     "owner": set(),
     "partials": {"owner"},
-    "disk": {"errors", "printable"},
+    "disk": {"errors", "printable", "partials"},
     "files": {"errors", "limits", "printable"},
     "validation": {"printable"},
     "json_text": {"limits", "printable"},

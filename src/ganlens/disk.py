@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganlens.errors import UserError
+from ganlens.partials import final_name
 from ganlens.printable import printable
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -64,7 +65,7 @@ def disk_errors(path: Path, again: str = "run the same command again") -> Iterat
 def disk_sentence(path: Path, error: OSError, again: str = "run the same command again") -> str | None:
     """The sentence for an error of the operating system, or None where the disk is not what it speaks of."""
     form = _SAID.get(error.errno or 0)
-    return None if form is None else form.format(path=printable(str(path)), again=again)
+    return None if form is None else form.format(path=printable(str(final_name(Path(path)))), again=again)
 
 
 def as_os_error(error: Exception) -> OSError | None:

@@ -91,6 +91,12 @@ def is_partial(path: Path) -> bool:
     return _PATTERN.fullmatch(path.name) is not None
 
 
+def final_name(path: Path) -> Path:
+    """A path as it is called once everything on it is whole."""
+    parts = [(m["name"] if (m := _PATTERN.fullmatch(part)) else part) for part in path.parts]
+    return Path(*parts)
+
+
 def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -259,6 +260,79 @@ def test_what_a_killed_process_left_damaged_is_made_anew(tmp_path: Path, picture
         101,
         102,
     ]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def rewritten(array: np.ndarray) -> Callable[[Path], None]:
+    return lambda path: np.save(path, array)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("pixels.npy", cut),
+        ("pixels.npy", Path.unlink),
+        ("pixels.npy", rewritten(np.zeros((6, 3, 8, 8), np.uint8))),
+        ("pixels.npy", rewritten(np.zeros((6, 3, 16, 16), np.float32))),
+        ("status.npy", cut),
+        ("status.npy", lambda path: path.write_bytes(b"")),
+        ("status.npy", rewritten(np.zeros(6, np.uint8))),
+        ("status.npy", rewritten(np.full(5, 2, np.uint8))),
+        ("unreadable.json", Path.unlink),
+        ("unreadable.json", lambda path: path.write_text("[")),
+        ("unreadable.json", lambda path: path.write_text('{"7": "no such row"}')),
+    ],
+)
+def test_a_damaged_cache_is_made_anew_with_one_line_said(
+    tmp_path: Path,
+    picture_cache: Path,
+    decoded: list[str],
+    file: str,
+    damage: Callable[[Path], object],
+) -> None:
+    spec = plant(tmp_path / "pictures", 3)
+    before = open_dataset(spec, size=16).fingerprint()
+    (finished,) = [path for path in (picture_cache / "pictures").iterdir() if path.is_dir()]
+    damage(finished / file)
+    watcher = Hears()
+    for _ in range(2):
+        assert open_dataset(spec, size=16, progress=watcher).fingerprint() == before
+    assert len(decoded) == 12  # once more, and then kept
+    (said,) = watcher.said
+    assert f"{file}: " in said
+    assert "decoded again" in said
+    assert [path for path in (picture_cache / "pictures").iterdir() if path.is_dir()] == [finished]
+
+
+class Hears(Silent):
+    """A watcher that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(27, "no.*ulimit -f|File too large"), (5, "Input/output error"), (30, "Read-only file system")],
+)
+def test_what_the_disk_of_the_cache_refuses_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    spec = plant(tmp_path / "pictures", 3)
+
+    def refused(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refused)
+    with pytest.raises(UserError, match=said) as error:
+        open_dataset(spec, size=16)
+    assert "GANLENS_CACHE" in str(error.value)
 
 
 def test_two_at_once_decode_once(tmp_path: Path, decoded: list[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import threading
 
@@ -153,6 +154,24 @@ def test_a_run_is_read_back_as_its_averaged_generator(trained):
     assert run.discriminator(run.generator(z)).shape == (4,)
     assert not run.generator.training
     assert run.step == 5
+
+
+def test_a_checkpoint_that_training_replaces_while_it_is_read_is_read_anew(tmp_path, monkeypatch):
+    """As when an audit begins while the run trains: the best checkpoint is another one a moment later."""
+    from ganlens.training import run_folder
+
+    out = tmp_path / "run"
+    train("digits", out=out, preset="small", steps=3, overrides=QUICK)
+    honest = run_folder.load_weights
+
+    def overtaken(path, module):
+        monkeypatch.setattr(run_folder, "load_weights", honest)
+        train(out=out, steps=5, resume=True)
+        shutil.rmtree(path.parent)
+        honest(path, module)
+
+    monkeypatch.setattr(run_folder, "load_weights", overtaken)
+    assert load_run(out).step == 5
 
 
 def test_patience_goes_on_counting_after_a_resume(tmp_path):

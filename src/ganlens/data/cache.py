@@ -15,7 +15,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlens.data.pictures import PictureForm, PictureSource, Unreadable, decode_picture
+from ganlens.disk import FULL, disk_sentence
 from ganlens.errors import UserError
+from ganlens.partials import discard, sweep
 from ganlens.progress import Progress, Task
 
 WAITING, COLOUR, GREY, UNREADABLE = range(4)
@@ -97,24 +99,47 @@ def decoded_pictures(
     finished = cache_folder() / "pictures" / key
     try:
         finished.parent.mkdir(parents=True, exist_ok=True)
-        if not finished.exists():
-            with _alone(finished, progress) as locked:
-                if not finished.exists():
-                    _make(finished, locked, read, count, form, progress)
-        return _open(finished, form)
+        try:
+            if finished.exists():
+                return _open(finished, count, form)
+        except _Damaged as damage:
+            progress.say(
+                f"The decoded pictures in {finished} are damaged ({damage}): they are decoded again."
+            )
+        with _alone(finished, progress) as locked:
+            sweep(finished.parent)
+            with suppress(_Damaged):  # another process may have made or mended it meanwhile
+                if finished.exists():
+                    return _open(finished, count, form)
+            discard(finished)
+            _make(finished, locked, read, count, form, progress)
+        return _open(finished, count, form)
+    except _Damaged as damage:
+        raise UserError(
+            f"the decoded pictures in {finished} don't stay as they are written ({damage}): set GANLENS_CACHE to a "
+            f"folder on another disk"
+        ) from damage
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            need = count * 3 * form.height * form.width / 2**20
-            raise UserError(
-                f"no space left in {cache_folder()} for {count:,} decoded pictures ({need:,.0f} MiB): free "
-                f"some, or set GANLENS_CACHE to a folder on another disk"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise UserError(
-                f"the cache folder {cache_folder()} can't be written ({error.strerror}): set GANLENS_CACHE "
-                f"to one that can"
-            ) from error
-        raise
+        if (said := _refused(error, count, form)) is None:
+            raise
+        raise UserError(said) from error
+
+
+def _refused(error: OSError, count: int, form: PictureForm) -> str | None:
+    """What the disk of the cache refuses, in a sentence; None where the error speaks of something else."""
+    place, about = cache_folder(), error.filename
+    if isinstance(about, str) and Path(about) != place and place not in Path(about).parents:
+        return None
+    if error.errno in FULL:
+        need = count * 3 * form.height * form.width / 2**20
+        return (
+            f"no space left in {place} for {count:,} decoded pictures ({need:,.0f} MiB): free some, or set "
+            f"GANLENS_CACHE to a folder on another disk"
+        )
+    said = disk_sentence(place, error)
+    return said and (
+        f"the cache folder {place} can't be written ({error.strerror}): set GANLENS_CACHE to one that can"
+    )
 
 
 @contextmanager
@@ -167,7 +192,7 @@ class _Workshop:
         self._unreadable: dict[int, str] = {}
         try:
             self._first_byte, self._status = self._taken_up()
-        except (OSError, ValueError, EOFError):  # nothing was left, or what was left is damaged
+        except Exception:  # nothing was left, or what was left is damaged
             shutil.rmtree(folder, ignore_errors=True)
             self._first_byte, self._status = self._begun()
         self._file = (folder / "pixels.npy").open("r+b")
@@ -216,7 +241,7 @@ class _Workshop:
                 with path.open("r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in (*FULL, errno.EFBIG):
                 shutil.rmtree(self._folder, ignore_errors=True)
                 raise
         return first_byte, np.full(self._shape[0], WAITING, dtype=np.uint8)
@@ -225,12 +250,13 @@ class _Workshop:
         """Where the pixels begin in their file, and what an earlier process has done.
 
         Raises:
-            OSError, ValueError, EOFError: nothing was left, or what was left is damaged.
+            Exception: nothing was left, or what was left is damaged; each way of damage has its own.
         """
         status: NDArray[np.uint8] = np.load(self._folder / "status.npy")
         pixels = np.lib.format.open_memmap(self._folder / "pixels.npy", "r")
-        if pixels.shape != self._shape or status.shape != self._shape[:1]:
-            raise ValueError("left from another collection")
+        _expect(pixels.shape == self._shape and pixels.dtype == np.uint8, "left from another collection")
+        _expect(status.shape == self._shape[:1] and status.dtype == np.uint8, "left from another collection")
+        status[status > UNREADABLE] = WAITING
         status[status == UNREADABLE] = WAITING  # why it was is known only by trying again
         return pixels.offset, status
 
@@ -279,14 +305,46 @@ def _decode_batch(start: int, sources: Sequence[PictureSource], form: PictureFor
     return start, batch
 
 
-def _open(finished: Path, form: PictureForm) -> DecodedPictures:
-    status = np.load(finished / "status.npy")
-    pixels = np.load(finished / "pixels.npy", mmap_mode="r")
-    reasons = json.loads((finished / "unreadable.json").read_text(encoding="utf-8"))
+class _Damaged(Exception):
+    """Kept pictures that aren't as they were written; the message says in which file."""
+
+
+def _open(finished: Path, count: int, form: PictureForm) -> DecodedPictures:
+    """The pictures kept in a folder.
+
+    Raises:
+        _Damaged: a file is missing, cut, or of other pictures.
+    """
+    try:
+        file = "status.npy"
+        status = np.load(finished / file)
+        _expect(status.shape == (count,) and status.dtype == np.uint8, "not one byte for each picture")
+        _expect(bool(np.isin(status, (COLOUR, GREY, UNREADABLE)).all()), "not all are done")
+        file = "pixels.npy"
+        pixels = np.load(finished / file, mmap_mode="r")
+        _expect(
+            pixels.shape == (count, 3, form.height, form.width) and pixels.dtype == np.uint8,
+            "not the pictures' shape",
+        )
+        file = "unreadable.json"
+        reasons = json.loads((finished / file).read_text(encoding="utf-8"))
+        unreadable = {int(row): str(why) for row, why in reasons.items()}
+        _expect(
+            sorted(unreadable) == np.flatnonzero(status == UNREADABLE).tolist(), "not the pictures left out"
+        )
+    except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, (FileNotFoundError, IsADirectoryError)):
+            raise  # the disk, not what is on it
+        reason = str(error).strip().split("\n")[0][:80] or type(error).__name__
+        reason = "it is missing" if isinstance(error, FileNotFoundError) else reason
+        raise _Damaged(f"{file}: {reason}") from error
     rows = np.flatnonzero(status != UNREADABLE)
     coloured = np.flatnonzero(status == COLOUR)
     if form.grey or not len(coloured):
         pixels = pixels[:, :1]
-    return DecodedPictures(
-        pixels, rows, coloured, dict(sorted((int(row), why) for row, why in reasons.items()))
-    )
+    return DecodedPictures(pixels, rows, coloured, dict(sorted(unreadable.items())))
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

@@ -73,6 +73,9 @@ def train(
     with ExitStack() as held:
         held.callback(processes.leave)
         try:
+            out = Path(
+                processes.as_main_has_it(str(out))
+            )  # where it was to be chosen, each has chosen for itself
             with processes.agreeing():
                 if processes.is_main:
                     _enter(out, resume, held)

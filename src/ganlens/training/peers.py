@@ -6,10 +6,14 @@ something that only it does (an evaluation, reading the data). Who waits for an 
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -45,35 +49,33 @@ class Peers:
 
     def __init__(self, rank: int, count: int, store: Store) -> None:
         self.rank, self.count = rank, count
-        self._round = store.add(
-            f"ganlens/rounds/{rank}", 1
-        )  # trainings of these processes, one after another
-        self._store = PrefixStore(f"ganlens/{self._round}", store)
-        self._store.set_timeout(timedelta(seconds=_DEAD))
+        number = store.add(f"ganlens/trainings/{rank}", 1)  # these processes can train again later
+        self._store = PrefixStore(f"ganlens/{number}", store)
         self._exchanges = 0
         self._busy = 0
-        self._agreements = 0
         self._longest = 0.0
         self._last = time.monotonic()
-        self._over = threading.Event()
-        self._say_alive(0)
-        threading.Thread(target=self._beat, daemon=True).start()
+        self._heard: dict[int, _Heard] = {}
+        self._answered = time.monotonic()
+        self._over, self._news = threading.Event(), threading.Event()
+        threading.Thread(target=self._talk, daemon=True).start()
 
     def close(self) -> None:
         """No more signs of life."""
         self._over.set()
+        self._news.set()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """A block that may take long in this process alone."""
         self._busy += 1
-        self._say_alive()
+        self._news.set()
         try:
             yield
         finally:
             self._busy -= 1
             self._last = time.monotonic()
-            self._say_alive()
+            self._news.set()
 
     def exchange(self, start: Callable[[], Any]) -> None:
         """Begin an exchange that all take part in, and wait until it is done.
@@ -93,21 +95,6 @@ class Peers:
             raise PeerLost(self._who_ended(error)) from error
         self._last = time.monotonic()
 
-    def first_refused(self, refusal: str | None) -> tuple[int, str] | None:
-        """Tell the others whether this process was refused something. Returns the first of all that was, and why."""
-        self._agreements += 1
-        self._store.set(f"refused/{self._agreements}/{self.rank}", "" if refusal is None else f"!{refusal}")
-        said = [self._answer_of(rank) for rank in range(self.count)]
-        return next(((rank, text[1:]) for rank, text in enumerate(said) if text), None)
-
-    def _answer_of(self, rank: int) -> str:
-        key = f"refused/{self._agreements}/{rank}"
-        watch = _Watch(self, [rank])
-        while not self._ask(lambda: self._store.check([key])):
-            watch.look()
-            time.sleep(0.1)
-        return str(self._ask(lambda: self._store.get(key)).decode())
-
     def _wait(self, work: Any) -> None:
         watch = _Watch(self, [rank for rank in range(self.count) if rank != self.rank])
         pause = 1.0
@@ -118,7 +105,11 @@ class Peers:
             except RuntimeError:
                 if work.is_completed():
                     raise  # it has failed: a process it spoke with has ended
-            watch.look()
+            try:
+                watch.look()
+            except PeerLost:
+                atexit.register(_end_now)
+                raise
             pause = _BEAT
         work.wait()
 
@@ -129,38 +120,60 @@ class Peers:
         """Seconds that one that is not busy may be behind: what takes this process long takes the others long."""
         return max(_HANGS, _SLOW_STEPS * self._longest)
 
-    def status(self, rank: int) -> tuple[str, int, bool]:
-        """What a process last said: its sign of life, its exchanges, whether it is busy."""
-        beat, exchanges, busy = self._ask(lambda: self._store.get(f"alive/{rank}")).decode().split()
-        return beat, int(exchanges), busy != "0"
+    def heard(self, rank: int) -> _Heard | None:
+        """What another process said last; None before its first word.
+
+        Raises:
+            PeerLost: the place where all leave word no longer answers.
+        """
+        if time.monotonic() - self._answered > _DEAD:
+            raise PeerLost(
+                f"the process at which the {self.count} meet has given no sign of life for {_DEAD:.0f} s"
+            )
+        return self._heard.get(rank)
 
     @property
     def exchanges(self) -> int:
         """How many this process has come to."""
         return self._exchanges
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        try:
-            return question()
-        except (RuntimeError, dist.DistError) as error:
-            raise PeerLost("the process that the others meet at no longer answers") from error
-
     def _who_ended(self, error: RuntimeError) -> str:
-        reason = str(error).strip().split("\n")[0]
-        return f"another of the {self.count} processes has ended ({reason[:160]})"
+        said = str(error).strip().split("\n")[0]
+        closed = "Connection" in said or "Read error" in said or "closed" in said
+        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({said[:160]})")
 
-    def _beat(self) -> None:
-        number = 0
-        while not self._over.wait(_BEAT):
-            number += 1
+    def _talk(self) -> None:
+        """Leave word and read that of the others, in a thread of its own: a store that hangs never lets go."""
+        beat = 0
+        while not self._over.is_set():
+            self._news.clear()
+            beat += 1
             try:
-                self._say_alive(number)
+                self._store.set(f"alive/{self.rank}", f"{beat} {self._exchanges} {self._busy}")
+                for rank in range(self.count):
+                    if rank != self.rank and self._store.check([f"alive/{rank}"]):
+                        said = self._store.get(f"alive/{rank}").decode().split()
+                        self._heard[rank] = _Heard(int(said[0]), int(said[1]), said[2] != "0")
             except (RuntimeError, dist.DistError):
-                return  # nobody is left to hear it
+                return  # nobody is left to hear it, which shows by the silence
+            self._answered = time.monotonic()
+            self._news.wait(_BEAT)
 
-    def _say_alive(self, number: int | None = None) -> None:
-        beat = f"{time.monotonic():.1f}" if number is None else f"{number}"
-        self._store.set(f"alive/{self.rank}", f"{beat} {self._exchanges} {self._busy}")
+
+@dataclass(frozen=True)
+class _Heard:
+    """A process's last word: the number of its sign of life, its exchanges, whether it is busy."""
+
+    beat: int
+    exchanges: int
+    busy: bool
+
+
+def _end_now() -> None:
+    """At the end of a process that still has an exchange under way: the library would wait for it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class _Watch:
@@ -169,7 +182,7 @@ class _Watch:
     def __init__(self, peers: Peers, ranks: list[int]) -> None:
         self._peers, self._ranks = peers, ranks
         now = time.monotonic()
-        self._heard: dict[int, tuple[str, float]] = dict.fromkeys(ranks, ("", now))
+        self._beats: dict[int, tuple[int, float]] = dict.fromkeys(ranks, (-1, now))
         self._idle: dict[int, float] = dict.fromkeys(ranks, now)
 
     def look(self) -> None:
@@ -181,12 +194,12 @@ class _Watch:
         now = time.monotonic()
         for rank in self._ranks:
             which = f"process {rank} of {self._peers.count}"
-            beat, exchanges, busy = self._peers.status(rank)
-            if beat != self._heard[rank][0]:
-                self._heard[rank] = (beat, now)
-            elif now - self._heard[rank][1] > _DEAD:
-                raise PeerLost(f"{which} has given no sign of life for {now - self._heard[rank][1]:.0f} s")
-            if busy or exchanges >= self._peers.exchanges:
+            heard = self._peers.heard(rank)
+            if heard is not None and heard.beat != self._beats[rank][0]:
+                self._beats[rank] = (heard.beat, now)
+            elif now - self._beats[rank][1] > _DEAD:
+                raise PeerLost(f"{which} has given no sign of life for {_DEAD:.0f} s")
+            if heard is None or heard.busy or heard.exchanges >= self._peers.exchanges:
                 self._idle[rank] = now
             elif now - self._idle[rank] > self._peers.patience():
                 raise PeerLost(f"{which} hangs: it has not come on for {now - self._idle[rank]:.0f} s")

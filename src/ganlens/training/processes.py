@@ -121,11 +121,33 @@ class Processes:
                 error = refused
         if self.peers is None:
             return
-        first = self.peers.first_refused(None if error is None else str(error))
-        if first is None:
+        first = self._lowest(self.count if error is None else self.rank)
+        if first == self.count:
             return
-        rank, message = first
-        raise error if error is not None and rank == self.rank else ToldElsewhere(message)
+        message = self._said_by(first, "" if error is None else str(error))
+        raise error if error is not None and first == self.rank else ToldElsewhere(message)
+
+    def as_main_has_it(self, text: str) -> str:
+        """The main process's text, in all."""
+        return text if self.peers is None else self._said_by(0, text)
+
+    def _lowest(self, number: int) -> int:
+        """The lowest of a number that each process has."""
+        numbers = torch.tensor([number], device=self.device)
+        if self.peers is not None:
+            self.peers.exchange(lambda: dist.all_reduce(numbers, dist.ReduceOp.MIN, async_op=True))
+        return int(numbers)
+
+    def _said_by(self, rank: int, text: str) -> str:
+        """One process's text, in all."""
+        assert self.peers is not None
+        content = torch.frombuffer(bytearray(text.encode() or b" "), dtype=torch.uint8).to(self.device)
+        length = torch.tensor([len(content)], device=self.device)
+        self.peers.exchange(lambda: dist.broadcast(length, src=rank, async_op=True))
+        if rank != self.rank:
+            content = torch.zeros(int(length), dtype=torch.uint8, device=self.device)
+        self.peers.exchange(lambda: dist.broadcast(content, src=rank, async_op=True))
+        return bytes(content.tolist()).decode(errors="replace")
 
 
 def native_precision(device: torch.device) -> Literal["float32", "bfloat16"]:
