@@ -29,6 +29,7 @@ from ganlens.cli.subject import (
     open_subject,
     split_names,
 )
+from ganlens.printable import printable
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -209,7 +210,10 @@ def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = N
     from rich.markup import escape
 
     return typer.Option(
-        declaration, metavar=metavar, help=escape(f"{field.description or ''}{shown}"), rich_help_panel=_PANEL
+        declaration,
+        metavar=metavar,
+        help=escape(printable(f"{field.description or ''}{shown}")),
+        rich_help_panel=_PANEL,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganlens.errors import UserError
+from ganlens.printable import file_name
 
 if TYPE_CHECKING:
     from ganlens.progress import Progress
@@ -241,7 +242,7 @@ def short_name(subject: str) -> str:
     """A subject's name as part of a folder name: "python:nets.faces:generator" → "generator"."""
     last = subject.rstrip("/").replace(":", "/").split("/")[-1]
     stem = last.rsplit(".", 1)[0] if last.endswith((".pt2", ".ts", ".pt", ".onnx", ".py")) else last
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "subject"
+    return file_name(stem.replace(".", "-"), "subject")
 
 
 def _shape(text: str | None) -> int | tuple[int, ...] | None:
