@@ -270,3 +270,11 @@ def test_features_too_large_or_not_finite_are_one_sentence(lab):
 class Broken(torch.nn.Module):
     def forward(self, samples):
         return torch.full((len(samples), 2), torch.nan)
+
+
+def test_an_interruption_before_the_first_answer_changes_nothing(lab, plant, tmp_path):
+    plant("only", lambda bank: os.kill(os.getpid(), signal.SIGINT))
+    bank = lab.bank(lab.honest(), samples=40)
+    with pytest.raises(KeyboardInterrupt):
+        audit(bank.subject, out=tmp_path / "out", names=["only"], bank=bank)
+    assert not (tmp_path / "out" / "findings").exists() and not list((tmp_path / "out").iterdir())
