@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import warnings
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from ganlens.data import open_dataset, sources
 from ganlens.errors import UserError
-from ganlens.registry import Registry, nearest_names
+from ganlens.registry import PlugInWarning, Registry, nearest_names
 
 
 @pytest.fixture
@@ -115,3 +117,82 @@ def test_every_source_describes_itself_in_one_line() -> None:
     for name in wanted:
         summary = sources.summary(name)
         assert 20 < len(summary) <= 110, (name, summary)
+
+
+@pytest.fixture
+def plug_ins(package: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Any]:
+    """A table that third parties add to: modules of theirs are planted, and named in entry points."""
+    table: Registry[Any] = Registry(
+        "colour",
+        "planted.room",
+        "planted.colours",
+        fault=lambda name, c: None if callable(c) else "no function",
+    )
+    monkeypatch.setattr("ganlens.registry.planted_table", table, raising=False)
+    named = "from ganlens.registry import planted_table as t\n"
+    codes = {
+        "a_fine": "t.register('fine')(lambda: 1)",
+        "b_breaks": "t.register('half')(lambda: 2)\n1 / 0",
+        "c_leaves": "raise SystemExit(0)",
+        "d_same": "t.register('fine')(str)",
+        "e_rubbish": "t.register('rubbish')(42)",
+        "f_outside": "t.register('../../x')(lambda: 3)",
+        "g_also_fine": "t.register('also-fine')(lambda: 4)",
+    }
+    for module, code in codes.items():
+        plant(package.parent / f"plug_{module}.py", named + code)
+        monkeypatch.delitem(sys.modules, f"plug_{module}", raising=False)
+    found = [EntryPoint(name, f"plug_{name}", "planted.colours") for name in codes]
+    found.append(EntryPoint("h_missing\x1b[31m", "plug_missing", "planted.colours"))
+    monkeypatch.setattr("ganlens.registry.entry_points", lambda group: found)
+    return table
+
+
+def test_a_plug_in_that_cannot_be_used_is_named_once_and_left_out(plug_ins: Registry[Any]) -> None:
+    with pytest.warns(PlugInWarning) as caught:
+        assert plug_ins.names() == ["also-fine", "fine"]
+    said = [str(warning.message) for warning in caught]
+    for name, why in {
+        "b_breaks": "ZeroDivisionError: division by zero",
+        "c_leaves": "it called sys.exit(0)",
+        "d_same": "two components want the colour name 'fine'",
+        "e_rubbish": "the colour 'rubbish' can't be used: no function",
+        "f_outside": "no colour can be named '../../x'",
+        "h_missing\\x1b[31m": "ModuleNotFoundError",
+    }.items():
+        (line,) = [text for text in said if text.startswith(f"the plug-in {name} ")]
+        assert why in line and "\n" not in line and "\x1b" not in line
+    assert len(said) == 6
+    assert plug_ins["fine"]() == 1
+
+
+def test_warnings_turned_errors_do_not_make_a_plug_in_end_a_command(
+    plug_ins: Registry[Any], recwarn: pytest.WarningsRecorder
+) -> None:
+    warnings.simplefilter("error")
+    assert plug_ins.names() == ["also-fine", "fine"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../../x", "a/b", "a\\b", "con", "a b", "-o", ".x", "x" * 200, "\x1b[1m", "\udce9"]
+)
+def test_names_that_could_lead_outside_or_deceive_are_refused(name: str) -> None:
+    table: Registry[Any] = Registry("colour", "planted")
+    with pytest.raises(UserError, match="no colour can be named"):
+        table.register(name)(int)
+
+
+def test_a_probe_without_what_the_report_needs_is_refused() -> None:
+    from ganlens.probes import Probe, probes
+
+    class Nameless(Probe):
+        name, question, section = "other", "Is it?", "quality"
+
+        def examine(self, subject: Any, settings: Any, context: Any) -> Any: ...
+
+    with pytest.raises(UserError, match="the probe 'nameless' can't be used: its attribute name is 'other'"):
+        probes.register("nameless")(Nameless)
+    with pytest.raises(UserError, match="its attribute method is None; expected a text"):
+        probes.register("other")(Nameless)
+    with pytest.raises(UserError, match="no class made of Probe"):
+        probes.register("number")(42)

@@ -84,3 +84,17 @@ def test_a_long_note_is_cut_and_leaves_the_bars_whole() -> None:
     row = next(line for line in rows if "Testing the order of the axes" in line and "50%" in line)
     assert row.count("━") == 12  # half of the bar
     assert any("Auditing" in line and "…" in line for line in rows)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_names_from_anywhere_are_shown_as_text(terminal: bool) -> None:
+    progress, file = watched(terminal)
+    name, shown = "\x1b]0;x\x07[red]a[/red]\udce9", "\\x1b]0;x\\x07[red]a[/red]\\udce9"
+    progress.say(name)
+    progress.warn(name)
+    with progress.task(name, 1) as task:
+        task.note(name)
+        task.advance()
+    assert "\x1b]0" not in file.getvalue() and "\x07" not in file.getvalue()
+    kept = lines(file)
+    assert kept[0] == shown and kept[1] == f"warning: {shown}" and kept[-1] == f"✓ {shown}  _ s"

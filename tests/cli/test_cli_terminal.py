@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganlens.cli.subject import short_name, words_of
-from ganlens.cli.terminal import STYLES, print_findings, print_next, program
+from ganlens.cli.terminal import STYLES, print_finding, print_findings, print_line, print_next, program
 from ganlens.cli.train import _free_folder
 from ganlens.finding import Finding, Verdict
 
@@ -86,3 +86,18 @@ def test_a_subject_is_named_again_with_what_was_given_alone() -> None:
     assert words == ["python:nets:faces", "--latent", "16,1,1", "--classes", "10"]
     words = words_of("g.onnx", output="images", channels_last=False, classifier_range="0,1")
     assert words == ["g.onnx", "--output", "images", "--channels-first", "--classifier-range", "0,1"]
+
+
+def test_names_from_anywhere_reach_the_terminal_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[2J[bold]x[/bold] :cat: \udce9\u202e"
+    finding = Finding(name, name, name, Verdict.GOOD, method=name)
+    print_findings([finding, Finding.not_applicable(name, name, name)])
+    print_finding(finding)
+    print_line(name)
+    print_next((["probe", name], name))
+    written = capsys.readouterr().out
+    assert "\x1b" not in written and "\u202e" not in written
+    written.encode("utf-8")
+    shown = "\\x1b[2J[bold]x[/bold] :cat: \\udce9\\u202e"
+    assert shown in written.splitlines()  # print_line
+    assert written.count("[bold]x[/bold] :cat:") >= 6

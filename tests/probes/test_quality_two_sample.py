@@ -216,7 +216,9 @@ def test_features_that_no_classifier_can_learn_from_are_not_applicable(lab):
     bank = SampleBank(Subject.wrap(lab.honest(), data=lab.data), samples=100, features=[Broken()])
     finding = examine(bank.subject, "two-sample", bank=bank)
     assert finding.verdict is Verdict.NOT_APPLICABLE
-    assert finding.not_applicable_because.startswith("a classifier can't learn from these features (a: row")
+    assert finding.not_applicable_because.startswith(
+        "a classifier can't learn from these features (features of Broken of held-out samples hold NaN"
+    )
 
 
 def test_dots_are_shown_as_scatters_of_the_most_recognised(lab, findings):

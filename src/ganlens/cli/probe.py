@@ -31,7 +31,7 @@ from ganlens.cli.subject import (
     split_names,
 )
 from ganlens.limits import SETTINGS_BYTES
-from ganlens.printable import shortened
+from ganlens.printable import printable, shortened
 from ganlens.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
@@ -219,7 +219,10 @@ def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = N
     from rich.markup import escape
 
     return typer.Option(
-        declaration, metavar=metavar, help=escape(f"{field.description or ''}{shown}"), rich_help_panel=_PANEL
+        declaration,
+        metavar=metavar,
+        help=escape(printable(f"{field.description or ''}{shown}")),
+        rich_help_panel=_PANEL,
     )
 
 

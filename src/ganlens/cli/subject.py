@@ -10,7 +10,7 @@ import typer
 
 from ganlens.errors import UserError
 from ganlens.limits import NETWORK_NUMBERS
-from ganlens.printable import shortened
+from ganlens.printable import file_name, shortened
 
 if TYPE_CHECKING:
     from ganlens.progress import Progress
@@ -276,7 +276,7 @@ def short_name(subject: str) -> str:
     """A subject's name as part of a folder name: "python:nets.faces:generator" → "generator"."""
     last = subject.rstrip("/").replace(":", "/").split("/")[-1]
     stem = last.rsplit(".", 1)[0] if last.endswith((".pt2", ".ts", ".pt", ".onnx", ".py")) else last
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "subject"
+    return file_name(stem.replace(".", "-"), "subject")
 
 
 _WHOLE = re.compile(r"[0-9]{1,18}")

@@ -84,7 +84,8 @@ def print_next(*commands: tuple[Sequence[str], str]) -> None:
     console.print("\n[bold]Next[/bold]")
     for line, purpose in lines:
         console.print(
-            Text.assemble("  ", (line.ljust(width), "cyan"), "   ", (purpose, "dim")), soft_wrap=True
+            Text.assemble("  ", (line.ljust(width), "cyan"), "   ", (printable(purpose), "dim")),
+            soft_wrap=True,
         )
 
 

@@ -114,8 +114,8 @@ def audit(
     """Ask all questions, or those named. See `Subject.audit`.
 
     A probe's trouble, whatever it is, stops no other: its finding says what went wrong. Ctrl-C or SIGTERM ends the
-    question that is being asked; what was answered is written, the others are marked as interrupted. A second one
-    ends the audit at once, and an earlier one in `out` stays as it was.
+    question that is being asked; what was answered is written, the others are marked as interrupted. A second one, or
+    one before the first answer, ends the audit at once, and an earlier one in `out` stays as it was.
 
     What is in `out` in the end is of one audit. An earlier one is replaced; where only some questions are asked, and
     of the same generator, data, seed, samples and version, its other answers stay.
@@ -124,6 +124,7 @@ def audit(
         UserError: an unknown probe or setting, a folder that holds something else, an unusable generator.
             All but a generator that fails later than on its first samples is found before anything is
             written.
+        KeyboardInterrupt: interrupted twice, or before anything was answered.
     """
     watch = progress or Silent()
     began = time.perf_counter()
@@ -146,6 +147,8 @@ def audit(
             if folder is not None:
                 folder.begin()
             findings = _ask_all(asked, subject, chosen, context, folder, interruption)
+            if all(finding.unanswered is Unanswered.INTERRUPTED for finding in findings):
+                raise KeyboardInterrupt  # nothing to write, and an earlier audit may be there
             report = None
             if folder is not None:
                 report = _publish(folder, findings, names, subject, bank, began)

@@ -431,6 +431,14 @@ def test_a_target_that_the_sample_has_already_is_refused_with_the_names(world):
         Question.asked(space, pool.rows[pool.classes == 0][:3], None, 0)
 
 
+def test_classes_that_are_known_are_not_asked_for_again(world):
+    """A generator with noise of its own would make other samples the second time."""
+    space, pool = world(is_right)
+    logits = torch.tensor([[0.0, 1.0], [2.0, 0.0]])
+    question = Question.asked(space, pool.rows[:2], None, "auto", logits)
+    assert (question.sources.tolist(), question.targets.tolist()) == ([1, 0], [0, 1])
+
+
 def test_a_class_that_does_not_exist_is_refused_with_the_names(world):
     space, pool = world(is_right)
     with pytest.raises(UserError, match="has no class 'left'; it has 0, 1"):

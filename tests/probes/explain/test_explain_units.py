@@ -24,7 +24,7 @@ from ganlens.probes.explain.units.layer_editor import LayerEditor
 from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
 from ganlens.probes.explain.units.tail import StreamingTail
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
-from ganlens.probes.explain.units.unit_sets import unit_set
+from ganlens.probes.explain.units.unit_sets import enough, unit_set
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import capture
 from ganlens.subject.onward import from_layer_on
@@ -519,3 +519,17 @@ def test_brightness_is_read_where_it_is():
     scores = dict(zip(concepts.names, concepts.scores(sample)[0].tolist(), strict=True))
     assert max(scores, key=scores.get) == "brightness at the bottom left"
     assert scores["brightness at the top right"] == -1.0
+
+
+@pytest.mark.parametrize(
+    ("effects", "chosen"),
+    [
+        ([0.1, 0.5, 0.9, 1.0], 2),  # the first that reaches 80 % of the most
+        ([1.0, 0.2], 0),
+        ([-0.5, -0.1, -0.3], 1),  # taking units away never helps: the largest effect there is
+        ([0.0, 0.0], 0),
+        ([-0.2], 0),
+    ],
+)
+def test_the_smallest_sufficient_set_is_chosen_also_where_no_set_helps(effects, chosen):
+    assert enough(effects) == chosen

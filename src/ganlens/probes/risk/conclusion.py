@@ -59,7 +59,8 @@ def conclude(spaces: Sequence[Closeness], recovery: Recovery | None, sizes: Size
         verdict, said = Verdict.NOT_BELIEVABLE, _blind(spaces, quiet)
     else:
         noticed = lead.noticed_from(threshold, sizes)
-        verdict, said = Verdict.GOOD, _nothing(quiet, readings, noticed)
+        verdict = Verdict.GOOD if noticed is not None else Verdict.NOT_BELIEVABLE
+        said = _nothing(quiet, readings, noticed)
     lead = lead or next((space for space in spaces if space.evidence), None)
     headline = f"{said} {_left_open(readings, spaces)}".strip()
     return Conclusion(verdict, headline, threshold, readings, lead, noticed)
@@ -133,7 +134,8 @@ def _nothing(quiet: Evidence, readings: Sequence[tuple[Evidence, Reading]], noti
             f"Had {noticed:.0%} of them been copies, that would have shown; fewer can't be ruled out."
         )
     else:
-        parts.append("But not even one copy among two would have shown, so this proves little.")
+        parts.insert(0, "Not believable:")
+        parts.append("Not even one copy among two would have shown, so this proves nothing.")
     if closer := _that(readings, Reading.SIGN, separates=False):
         parts.append(
             f"That they lie nearer to training samples than real ones do ({_names(closer)}) is crowding and "

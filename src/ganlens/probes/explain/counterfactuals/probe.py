@@ -191,9 +191,7 @@ class Counterfactuals(Probe):
             targets = second_choice(logits)
         else:
             targets = torch.full_like(starts.classes, space.classifier.class_index(settings.target))
-        # Decided once: a generator with noise of its own would be given other classes the next time it is asked.
-        classes = logits.argmax(dim=1)
-        different = targets != classes
+        different = targets != logits.argmax(dim=1)
         if not bool(different.any()):
             raise UserError(
                 f"all {len(targets)} samples are given the class {settings.target} already; ask for another of "
@@ -201,7 +199,7 @@ class Counterfactuals(Probe):
             )
         asked = (starts.kept & different).nonzero().flatten()
         labels = None if starts.labels is None else starts.labels[asked]
-        return starts, Question(starts.rows[asked], labels, classes[asked], targets[asked]), asked
+        return starts, Question.asked(space, starts.rows[asked], labels, targets[asked], logits[asked]), asked
 
 
 def _checked(methods: list[str]) -> list[str]:

@@ -139,17 +139,24 @@ class Question:
 
     @classmethod
     def asked(
-        cls, space: SearchSpace, starts: Tensor, labels: Tensor | None, targets: Tensor | int | str
+        cls,
+        space: SearchSpace,
+        starts: Tensor,
+        labels: Tensor | None,
+        targets: Tensor | int | str,
+        logits: Tensor | None = None,
     ) -> Question:
         """The question about the samples made from rows [n, d].
 
         Args:
             targets: a class by name or number, one for each sample, or "auto" for each one's second choice.
+            logits: what the classifier says of the samples [n, k], where that is known. (A generator with noise of
+                its own makes others the next time, in other company.)
 
         Raises:
             UserError: there is no such class, or a sample has the wanted class already.
         """
-        logits = space.classified(starts, labels)
+        logits = space.classified(starts, labels) if logits is None else logits
         sources = logits.argmax(dim=1)
         if isinstance(targets, str) and targets == "auto":
             wanted = second_choice(logits)
