@@ -296,7 +296,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
         said = f"--set {shortened(override)}"
         key, equals, text = override.partition("=")
         *parents, last = (part.strip() for part in key.split("."))
-        if not equals or not last or not all(parents):
+        if not equals or not last or not all(parents) or printable(key) != key:
             raise UserError(f"{said}: expected key=value, for instance --set objective.r1=0.5")
         place = result
         for parent in parents:

@@ -149,7 +149,7 @@ def _read_findings(path: Path) -> None:
 
 def _report(path: Path) -> None:
     folder = next(parent for parent in path.parents if parent.name == "findings")
-    write_report(load_findings(folder.parent), folder.parent / "out", title="A report")
+    write_report(load_findings(folder.parent), folder.parent / "out", title="A report", facts={})
 
 
 TARGETS: dict[str, tuple[Make, Read]] = {

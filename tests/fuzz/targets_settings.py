@@ -100,13 +100,13 @@ def _build_network(path: Path) -> None:
 
 def _probe_settings(folder: Path) -> Path:
     path = folder / "settings.yaml"
-    lines = []
+    values = {}
     for name in probes:
         fields = probes[name].Settings.model_fields.items()
-        lines += [
-            f"{key}: {field.default}" for key, field in fields if isinstance(field.default, (int, float, str))
-        ]
-    path.write_text("\n".join(dict.fromkeys(lines)))
+        values |= {
+            key: field.default for key, field in fields if isinstance(field.default, (int, float, str))
+        }
+    path.write_text(yaml.safe_dump(values))
     return path
 
 
