@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganlens.data import Dataset
 from ganlens.errors import UserError
+from ganlens.files import is_folder
 from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
@@ -161,7 +162,7 @@ class Subject:
             UserError: the source can't be used; one sentence says why and what was expected.
         """
         if isinstance(source, (str, Path)):
-            if Path(source).is_dir():
+            if is_folder(source):
                 return cls.load(
                     source,
                     data=data,
