@@ -12,7 +12,8 @@ with pytest.MonkeyPatch.context() as patch:
     from mutations import NUMBERS, mutated
     from trial import all_targets, damaged, escapes_of
 
-TARGETS = all_targets()
+    TARGETS = all_targets()
+
 INPUTS = 12
 FEWER = {"TorchScript": 6, "torch.export": 3, "ONNX": 5, "metrics.jsonl": 3, "command line": 4}
 """Inputs for targets of which one takes long."""
