@@ -99,7 +99,7 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["audit", "x" * 300], "can't exist: the name is longer than the system allows"),
+        (["audit", "x" * 300], "xxx' is not a GANLens run folder"),
         (["train", "folder:" + "x" * 300], "can't exist: the name is longer than the system allows"),
         (["train", "ring", "--preset", "x" * 300 + ".yaml"], "can't exist: the name is longer"),
         (["train", "ring", "--preset", "folder.yaml"], "folder.yaml is a folder; expected a file"),
