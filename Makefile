@@ -1,13 +1,16 @@
 # Everything sets up what it needs: a virtual environment in .venv with the package, its tools and one pinned torch.
 #   make PYTHON=python3.12 …   another interpreter (3.11 or newer)
 #   make PIP_ARGS="…" …        more arguments for pip
+#   make MINUTES=60 fuzz       for how long to look for damage that a reader does not see
 
 PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint format types clean
+MINUTES ?= 10
+
+.PHONY: help setup demo test fuzz lint format types clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -26,6 +29,9 @@ demo: $(READY) ## train on bundled digits, examine, report: runs/demo/report.htm
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+fuzz: $(READY) ## damaged input for every reader, MINUTES=10 of it
+	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
 lint: $(READY) ## style, without changing anything
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
 from machine import write_record
 from trial import Escape, all_targets, damaged, escapes_of
 
-ROUND = 20
+ROUND = 50
 """Inputs a target gets at a time."""
 
 

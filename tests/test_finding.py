@@ -178,3 +178,20 @@ def test_an_unknown_verdict_is_a_user_error(tmp_path):
     path.write_text(path.read_text().replace('"caution"', '"splendid"'))
     with pytest.raises(UserError, match="splendid"):
         Finding.load(path)
+
+
+@pytest.mark.parametrize("file", ["../secret.png", "/etc/passwd", "figure-1.png/../../x", "figure-1.svg", ""])
+def test_a_figure_s_file_lies_beside_it(tmp_path, file):
+    path = whole_finding().save(tmp_path)
+    record = json.loads(path.read_text())
+    record["figures"][0]["file"] = file
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"figures\.0\.picture\.file: string should match pattern"):
+        Finding.load(path)
+
+
+def test_a_picture_larger_than_the_limit_is_not_decoded(tmp_path, monkeypatch):
+    path = whole_finding().save(tmp_path)
+    monkeypatch.setenv("GANLENS_MAX_PICTURE_PIXELS", "3")
+    with pytest.raises(UserError, match=r"figure-1\.png: one picture would take"):
+        Finding.load(path)

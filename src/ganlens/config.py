@@ -6,7 +6,6 @@ defaults below, in that order of strength, and is saved whole as `config.yaml`, 
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -291,12 +290,12 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
     Raises:
         UserError: one is not of that form, its value can't be read, or a group of its key is a value.
     """
-    result = copy.deepcopy(dict(values))
+    result = {key: _own(value) for key, value in values.items()}
     for override in overrides:
         said = f"--set {shortened(override)}"
         key, equals, text = override.partition("=")
         *parents, last = (part.strip() for part in key.split("."))
-        if not equals or not last or not all(parents):
+        if not equals or not last or not all(parents) or printable(key) != key:
             raise UserError(f"{said}: expected key=value, for instance --set objective.r1=0.5")
         place = result
         for parent in parents:
@@ -306,6 +305,13 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
         SETTINGS_BYTES.check(len(text), said)
         place[last] = parse_yaml(text, said)
     return result
+
+
+def _own(value: Any) -> Any:
+    """A copy in which nothing is shared, neither with the original nor within itself."""
+    if isinstance(value, Mapping):
+        return {key: _own(inner) for key, inner in value.items()}
+    return [_own(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def validate_config(values: Mapping[str, Any]) -> RunConfig:

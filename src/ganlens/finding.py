@@ -420,7 +420,7 @@ def _load_figure(entry: _SavedFigure, folder: Path) -> Figure:
 
 
 def _load_picture(path: Path) -> Any:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     shown = printable(str(path))
     try:
@@ -431,6 +431,8 @@ def _load_picture(path: Path) -> Any:
             return image
     except UserError:
         raise
+    except UnidentifiedImageError as error:
+        raise UserError(f"{shown} is no PNG picture; run the probe again") from error
     except Exception as error:  # Pillow reports a damaged file by errors of many kinds
         reason = shortened(" ".join(str(error).split()), 200)
         raise UserError(f"{shown} is not a whole picture ({reason}); run the probe again") from error

@@ -25,7 +25,7 @@ def parse_json(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        reason = f"{error.msg[:1].lower()}{error.msg[1:]}".removesuffix(" at")
         raise ValueError(f"{reason} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:  # the limit was raised beyond what Python can follow
         raise ValueError("values are nested too deeply for this program") from None

@@ -70,9 +70,11 @@ class Limit:
             )
 
     def shown(self, amount: int) -> str:
-        """An amount in words: "4.0 GiB", "64,000,000 pixels"."""
+        """An amount in words: "4.0 GiB", "3 EiB", "64,000,000 pixels"."""
         if self.unit != "bytes":
             return f"{amount:,} {self.unit}"
+        if amount >= 2**60:
+            return f"{amount // 2**60:,} EiB"
         return f"{amount / 2**30:,.1f} GiB" if amount >= 2**30 else f"{amount / 2**20:,.1f} MiB"
 
 

@@ -94,5 +94,5 @@ def test_one_sample_can_not_be_split() -> None:
 def test_a_wrong_option_is_named() -> None:
     with pytest.raises(UserError, match=r"data option held_out: .* less than 1 .*got 1\.5"):
         open_dataset("ring", held_out=1.5)
-    with pytest.raises(UserError, match="data option sizes"):
+    with pytest.raises(UserError, match=r"there is no data option 'sizes'\. Did you mean 'size'"):
         open_dataset("digits", sizes=3)

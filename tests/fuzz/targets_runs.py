@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ganlens.config import load_config
-from ganlens.data import Dataset, open_dataset
+from ganlens.data import open_dataset
 from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
 from ganlens.probes.audit import examine
 from ganlens.report.report import load_findings, write_report
@@ -76,10 +76,6 @@ def _refit(*_: object, **__: object) -> None:
     raise _FittedAgain
 
 
-def _data() -> Dataset:
-    return open_dataset("ring", count=200)
-
-
 def _instrument(kind: str, file: str) -> Make:
     def make(folder: Path) -> Path:
         _fit(kind, folder / "instruments")
@@ -90,9 +86,10 @@ def _instrument(kind: str, file: str) -> Make:
 
 def _fit(kind: str, cache: Path) -> None:
     if kind == "labeller":
-        labeller.fit_labeller(_data(), seed=0, cache=cache)
+        labeller.fit_labeller(open_dataset("ring", count=200), seed=0, cache=cache)
     else:
-        autoencoder.fit_autoencoder(_data(), width=1, seed=0, cache=cache)
+        few = open_dataset("ring", count=20)  # too few to train on: it stays PCA, at once
+        autoencoder.fit_autoencoder(few, width=1, seed=0, cache=cache)
 
 
 def _read_instrument(kind: str) -> Read:
@@ -149,7 +146,7 @@ def _read_findings(path: Path) -> None:
 
 def _report(path: Path) -> None:
     folder = next(parent for parent in path.parents if parent.name == "findings")
-    write_report(load_findings(folder.parent), folder.parent / "out", title="A report")
+    write_report(load_findings(folder.parent), folder.parent / "out", title="A report", facts={})
 
 
 TARGETS: dict[str, tuple[Make, Read]] = {

@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from ganlens.cli.main import run
 from ganlens.config import load_config, resolve_config
 from ganlens.networks import build_discriminator, build_generator, parse_network
 from ganlens.probes import probes
-from ganlens.probes.audit import _parse
+from ganlens.probes.audit import _parse_all
 from ganlens.yaml_text import parse_yaml
 
 Make = Callable[[Path], Path]
@@ -100,29 +102,20 @@ def _build_network(path: Path) -> None:
 
 def _probe_settings(folder: Path) -> Path:
     path = folder / "settings.yaml"
-    lines = []
-    for name in probes:
-        fields = probes[name].Settings.model_fields.items()
-        lines += [
-            f"{key}: {field.default}" for key, field in fields if isinstance(field.default, (int, float, str))
-        ]
-    path.write_text("\n".join(dict.fromkeys(lines)))
+    values = {name: _plain_defaults(name) for name in probes}
+    path.write_text(yaml.safe_dump(values))
     return path
+
+
+def _plain_defaults(probe: str) -> dict[str, object]:
+    fields = probes[probe].Settings.model_fields.items()
+    return {key: field.default for key, field in fields if isinstance(field.default, (int, float, str))}
 
 
 def _read_probe_settings(path: Path) -> None:
     values = parse_yaml(os.fsdecode(path.read_bytes()), "settings")
-    if not isinstance(values, dict):
-        return
-    refusal = None
-    for name in probes:
-        fields = probes[name].Settings.model_fields
-        try:
-            _parse(probes[name], {key: value for key, value in values.items() if key in fields})
-        except Exception as error:
-            refusal = error
-    if refusal is not None:
-        raise refusal
+    if isinstance(values, dict) and all(isinstance(inner, dict) for inner in values.values()):
+        _parse_all([probes[name] for name in probes], values)
 
 
 def _command(line: str) -> None:

@@ -8,6 +8,7 @@ that is left half-written.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -185,6 +186,7 @@ def _limit_memory() -> None:
 def _quiet() -> None:
     """What damaged files make libraries say is not wanted."""
     warnings.simplefilter("ignore")
+    faulthandler.disable()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     if not os.environ.get("GANLENS_FUZZ_LOUD"):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ganlens.cli.subject import (
+    MOST_SAMPLES,
     ChannelsLast,
     ClassCount,
     Device,
@@ -25,7 +26,9 @@ from ganlens.errors import UserError
 
 def sample(
     subject: SubjectName,
-    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many samples.")] = 64,
+    number: Annotated[
+        int, typer.Option("-n", "--number", min=1, max=MOST_SAMPLES, help="How many samples.")
+    ] = 64,
     seed: Seed = 0,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE.png", help="Where to write the picture.")

@@ -26,6 +26,8 @@ SubjectName = Annotated[
     ),
 ]
 _PANEL = "The subject"
+MOST_SAMPLES, _MOST_CLASSES = 10**12, 10**6
+"""Beyond these a number is a slip of the finger. (What fits into memory is looked at where memory is asked for.)"""
 DataName = Annotated[
     str | None,
     typer.Option(
@@ -123,6 +125,7 @@ ClassCount = Annotated[
     typer.Option(
         "--classes",
         metavar="N",
+        max=_MOST_CLASSES,
         help="For a generator that wants labels: how many classes.",
         rich_help_panel=_PANEL,
     ),
@@ -139,7 +142,8 @@ Trust = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 SampleCount = Annotated[
-    int, typer.Option("--samples", min=2, help="Generated samples that the measurements use.")
+    int,
+    typer.Option("--samples", min=2, max=MOST_SAMPLES, help="Generated samples that the measurements use."),
 ]
 FeatureNames = Annotated[
     str | None,

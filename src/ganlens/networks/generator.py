@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ganlens.limits import NETWORK_NUMBERS
 from ganlens.networks.network import NetworkConfig, networks
@@ -53,8 +54,7 @@ def build_generator(
     family = networks[config.family]
     shape = tuple(sample_shape)
     where = f"the {config.family} generator for latents of {latent_dim:,} and samples of {_shown(shape)}"
-    _refuse_large(where, [(latent_dim,), shape], lambda: family.generator(config, latent_dim, shape))
-    with seeded(seed, "generator", "initialise"):
+    with seeded(seed, "generator", "initialise"), _Counted(where, (latent_dim,), shape):
         body = family.generator(config, latent_dim, shape)
     return Generator(body, latent_dim, sample_shape)
 
@@ -71,25 +71,38 @@ def build_discriminator(config: NetworkConfig, sample_shape: tuple[int, ...], *,
     family = networks[config.family]
     shape = tuple(sample_shape)
     where = f"the {config.family} discriminator for samples of {_shown(shape)}"
-    _refuse_large(where, [shape], lambda: family.discriminator(config, shape))
-    with seeded(seed, "discriminator", "initialise"):
+    with seeded(seed, "discriminator", "initialise"), _Counted(where, shape):
         return family.discriminator(config, shape)
 
 
-def _refuse_large(where: str, inputs: list[tuple[int, ...]], build: Callable[[], nn.Module]) -> None:
-    """Count a network's numbers before any memory is asked for: it is built once without its weights.
+class _Counted(TorchFunctionMode):
+    """While a network is built: its numbers are counted before memory is asked for them.
+
+    Args:
+        where: which network, for the message.
+        inputs: shapes of one of what it takes and of one of what it gives.
 
     Raises:
-        UserError: it, or one sample of what it takes and gives, has more than the limit.
+        UserError: it, or one sample of what it takes and gives, has more numbers than the limit.
     """
-    for shape in inputs:
-        NETWORK_NUMBERS.check(math.prod(shape), where)
-    try:
-        with torch.device("meta"):
-            network = build()
-    except (RuntimeError, NotImplementedError, TypeError, ValueError):
-        return  # a family that reads its own weights while it is built can't be counted
-    NETWORK_NUMBERS.check(sum(t.numel() for t in (*network.parameters(), *network.buffers())), where)
+
+    def __init__(self, where: str, *inputs: tuple[int, ...]) -> None:
+        super().__init__()
+        self._where, self._total = where, 0
+        for shape in inputs:
+            NETWORK_NUMBERS.check(math.prod(shape), where)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            size = kwargs.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args)
+            self._total += math.prod(n for n in size if isinstance(n, int))
+            NETWORK_NUMBERS.check(self._total, self._where)
+        return func(*args, **kwargs)
+
+
+_FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.eye}
+"""What layers make their weights with."""
 
 
 def _shown(shape: tuple[int, ...]) -> str:
