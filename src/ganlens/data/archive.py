@@ -68,8 +68,6 @@ class Archive:
                     raise ValueError(f"its header asks for {header.nbytes:,} bytes, its file has {there:,}")
                 file.seek(header.begins)
                 values = np.frombuffer(_read_bytes(file, header.nbytes), dtype=header.dtype)
-            if header.dtype.itemsize == 0:
-                values = np.zeros(math.prod(header.shape), dtype=header.dtype)
             if header.column_first:
                 return values.reshape(header.shape[::-1]).T
             return values.reshape(header.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from ganlens.errors import UserError
@@ -19,6 +20,7 @@ from ganlens.modality import Modality
 from ganlens.printable import printable
 from ganlens.randomness import numpy_generator
 
+LONGEST = 32  # the long side of a picture to the short one
 Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 
 
@@ -39,7 +41,6 @@ class DataOptions(BaseModel):
     )
     aspect: str | None = Field(
         None,
-        pattern=r"^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$",
         description="Width to height of the images, e.g. 2:1 (wide) or 1:2 (tall); none: pictures of a folder are "
         "square, others as they are",
     )
@@ -55,6 +56,23 @@ class DataOptions(BaseModel):
     strict: bool = Field(
         False, description="Refuse a folder with unreadable pictures instead of leaving them out"
     )
+
+    @field_validator("aspect", mode="before")
+    @classmethod
+    def _width_to_height(cls, aspect: object) -> object:
+        if aspect is None:
+            return None
+        if isinstance(aspect, int) and not isinstance(
+            aspect, bool
+        ):  # YAML takes 16:9 for a number of base 60
+            aspect = f"{aspect // 60}:{aspect % 60}"
+        sides = re.fullmatch(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", str(aspect), re.ASCII)
+        if sides is None or max(map(int, sides.groups())) > LONGEST * min(map(int, sides.groups())):
+            raise UserError(
+                f"aspect={aspect!r}: expected width:height in whole numbers, up to {LONGEST} to 1, e.g. 2:1 (wide) or "
+                "1:2 (tall)"
+            )
+        return aspect
 
     def shape_of(self, short: int) -> tuple[int, int]:
         """Height and width of images whose short side is that long."""

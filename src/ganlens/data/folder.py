@@ -150,7 +150,8 @@ def _left_out(root: Path, found: Found) -> list[str]:
     if found.passed_over:
         more = len(found.passed_over) - 10
         listed = ", ".join(found.passed_over[:10]) + (f" and {more} more" if more > 0 else "")
-        notes.append(f"{len(found.passed_over)} entries can't be read and are left out: {listed}")
+        count = "1 entry" if len(found.passed_over) == 1 else f"{len(found.passed_over)} entries"
+        notes.append(f"left out, because they can't be read: {count}, {listed}")
     return notes
 
 

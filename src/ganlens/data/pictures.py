@@ -256,6 +256,8 @@ def _reason(error: Exception) -> str:
         return "the file is gone"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     text = " ".join(str(error).split())
     if "cannot identify image file" in text:
         return "not a picture"

@@ -45,9 +45,10 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
     try:
         return source(argument or None, parsed, progress or Silent())
     except OSError as error:
-        place = f" ({printable(str(error.filename))})" if error.filename else ""
+        place = str(error.filename or "")
+        at = f" ({printable(place)})" if place and place not in spec else ""
         raise UserError(
-            f"{printable(spec)[:300]} can't be read: {error.strerror or error}{place}; mend that and try again"
+            f"{printable(spec)[:300]} can't be read: {error.strerror or error}{at}; mend that and try again"
         ) from error
     except MemoryError as error:
         raise UserError(f"{printable(spec)[:300]} needs more memory than there is") from error
