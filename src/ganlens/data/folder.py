@@ -201,7 +201,7 @@ def _is_regular(path: Path) -> bool:
 
 def _identity(root: Path, files: list[PictureFile]) -> str:
     """The place, and every picture's path, length and time of change."""
-    digest = hashlib.blake2b(str(root.resolve()).encode(), digest_size=16)
+    digest = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16)
     for file in files:
         try:
             status = file.path.stat()
