@@ -33,7 +33,6 @@ def test_only_user_errors_of_one_line_escape(
 ) -> None:
     if name.startswith("hub"):
         pytest.importorskip("datasets")
-        monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "hub-cache")
         monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     make, read = TARGETS[name]
     path = make(tmp_path)

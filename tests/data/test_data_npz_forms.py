@@ -194,6 +194,16 @@ def test_the_same_name_twice_unknown_compression_and_encryption_are_refused(tmp_
         refused(spec, "not a whole NPZ archive")
 
 
+def test_characters_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    for order in "<>":
+        words = header((10,), f"{order}U1") + np.full(10, 0x110000, f"{order}u4").tobytes()
+        whole = header((10, 8, 8)) + bytes(640)
+        refused(
+            packed(tmp_path, ("images.npy", whole), ("labels.npy", words)),
+            "has characters that there are not",
+        )
+
+
 def test_column_first_arrays_are_not_turned(tmp_path: Path) -> None:
     data = open_dataset(saved(tmp_path, images=np.asfortranarray(IMAGES)))
     assert data.fingerprint() == open_dataset(saved(tmp_path, images=IMAGES)).fingerprint()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -102,7 +104,8 @@ def _hub(folder: Path) -> Path:
 
 
 def _read_hub(path: Path) -> None:
-    _used(f"hub:{path.parents[1]}", size=8)
+    with tempfile.TemporaryDirectory() as kept, mock.patch("datasets.config.HF_DATASETS_CACHE", kept):
+        _used(f"hub:{path.parents[1]}", size=8)
 
 
 def _used(spec: str, **options: object) -> None:
