@@ -77,7 +77,7 @@ def _damage_named(spec: str) -> Iterator[None]:
     """Name what the readers of tables raise on damaged files, each with a type of its own."""
     try:
         yield
-    except (UserError, ImportError):
+    except (UserError, ImportError, MemoryError):
         raise
     except Exception as error:
         raise UserError(
