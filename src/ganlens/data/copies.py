@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlens.data.dataset import SampleArray
+from ganlens.errors import UserError
 from ganlens.storage import replacing
 
 CHUNK_BYTES = 2**24
@@ -17,8 +18,8 @@ CHUNK_BYTES = 2**24
 def sample_digests(samples: SampleArray) -> NDArray[np.uint64]:
     """A hash [n] of each sample as it is stored.
 
-    Read in chunks: 70,000 pictures of 28×28 take a fifth of a second, and nothing is held but 8 bytes a sample. That two
-    different samples of a million have one hash happens in 1 of 37 million collections.
+    Read in chunks: 70,000 pictures of 28×28 take a fifth of a second, and nothing is held but 8 bytes a sample. Two
+    different samples of a million have one hash in 1 of 37 million collections.
     """
     step = max(1, CHUNK_BYTES // max(1, int(np.prod(samples.sample_shape))))
     digests = []
@@ -41,7 +42,7 @@ def kept_digests(samples: SampleArray, file: Path) -> NDArray[np.uint64]:
     try:
         with replacing(file) as new, new.open("wb") as opened:
             np.save(opened, digests)
-    except OSError:  # a full disk, a cache of someone else's: found anew each time
+    except (OSError, UserError):  # a full disk, a cache of someone else's: found anew each time
         pass
     return digests
 

@@ -47,9 +47,9 @@ def open_dataset(spec: str, *, progress: Progress | None = None, **options: Any)
     except OSError as error:
         place = str(error.filename or "")
         at = f" ({printable(place)})" if place and place not in spec else ""
+        why = printable(error.strerror or str(error))[:300]
         raise UserError(
-            f"{printable(spec)[:300]} can't be read: {printable(error.strerror or str(error))[:300]}{at}; mend that and "
-            "try again"
+            f"{printable(spec)[:300]} can't be read: {why}{at}; mend that and try again"
         ) from error
     except MemoryError as error:
         raise UserError(f"{printable(spec)[:300]} needs more memory than there is") from error
