@@ -150,6 +150,13 @@ def test_one_held_out_sample_is_told_of_once() -> None:
     assert Dataset("enough", Images(), three, three).notes == ()
 
 
+def test_a_size_over_the_limit_is_refused() -> None:
+    with pytest.raises(
+        UserError, match="size=100000: one picture would take 10,000,000,000 pixels, and the limit is"
+    ):
+        open_dataset("digits", size=100_000)
+
+
 def test_aspect_is_width_to_height_and_size_the_short_side() -> None:
     assert DataOptions(aspect="1:2").shape_of(8) == (16, 8)
     assert DataOptions(aspect="2:1").shape_of(8) == (8, 16)

@@ -77,6 +77,24 @@ def test_labels_that_can_not_be_used_are_told_of_once(tmp_path: Path, labels: np
     assert why.replace("\\", "") in note
 
 
+def test_negative_labels_are_classes_and_told_of_where_they_may_mean_none(tmp_path: Path) -> None:
+    data = open_dataset(saved(tmp_path, images=IMAGES, labels=np.where(Y == 0, -1, Y)))
+    assert data.class_names == ("-1", "1", "2")
+    assert data.notes[0].startswith("the labels in 'labels' go down to -1, which is taken for a class")
+    assert open_dataset(saved(tmp_path, images=IMAGES, labels=Y - 1)).notes == ()  # -1, 0, 1: a sign
+
+
+def test_names_of_classes_and_labels_of_a_split_are_found(tmp_path: Path) -> None:
+    words = np.array(["a", "b", "c"])
+    assert open_dataset(saved(tmp_path, images=IMAGES, labels=Y, classes=words)).class_names == (
+        "a",
+        "b",
+        "c",
+    )
+    assert open_dataset(saved(tmp_path, images=IMAGES, labels=Y, classes=Y)).notes == ()
+    assert open_dataset(saved(tmp_path, images=IMAGES, train_labels=Y)).num_classes == 3
+
+
 def test_labels_of_two_forms_are_not_mixed(tmp_path: Path) -> None:
     both = {"train_images": IMAGES, "test_images": IMAGES[:20] ^ 1}
     words = np.array(["a", "b", "c"])[Y]

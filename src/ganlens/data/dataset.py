@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.limits import PICTURE_PIXELS
 from ganlens.modality import Modality
 from ganlens.printable import printable
 from ganlens.randomness import numpy_generator
@@ -56,6 +57,13 @@ class DataOptions(BaseModel):
     strict: bool = Field(
         False, description="Refuse a folder with unreadable pictures instead of leaving them out"
     )
+
+    @field_validator("size")
+    @classmethod
+    def _within_the_limit(cls, size: int | None) -> int | None:
+        if size is not None:
+            PICTURE_PIXELS.check(size * size, f"size={size}")
+        return size
 
     @field_validator("aspect", mode="before")
     @classmethod
