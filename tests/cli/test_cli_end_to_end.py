@@ -141,3 +141,23 @@ def test_the_demo_takes_the_next_folder_where_another_run_or_something_else_is(
     (tmp_path / "demo-2").mkdir()
     (tmp_path / "demo-2" / "thesis.txt").write_text("mine")
     assert demo._folder(wanted, seed=1) == (tmp_path / "demo-3", False)
+
+
+def test_channels_and_aspect_of_the_data_are_settings_like_others(ganlens: Run) -> None:
+    for words in (("--aspect", "16:9"), ("--set", "data.aspect=16:9")):  # which YAML alone would take for 969
+        dry = ganlens("train", "digits", "--dry-run", "--channels", "3", *words)
+        assert yaml.safe_load(dry.out)["data"] | {"name": ""} == {
+            "name": "",
+            "size": None,
+            "channels": 3,
+            "aspect": "16:9",
+            "count": None,
+            "held_out": 0.2,
+            "split_seed": 0,
+            "strict": False,
+        }
+    wrong = ganlens("train", "digits", "--dry-run", "--aspect", "tall")
+    assert (wrong.code, wrong.err.splitlines()[-1]) == (
+        2,
+        "error: aspect='tall': expected width:height in whole numbers, up to 32 to 1, e.g. 2:1 (wide) or 1:2 (tall)",
+    )

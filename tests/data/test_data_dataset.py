@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from ganlens.data import SampleArray, Split, open_dataset
+from ganlens.data import DataOptions, Dataset, SampleArray, Split, open_dataset
 from ganlens.data.dataset import split_rows
 from ganlens.errors import UserError
+from ganlens.modality import Images
 
 
 def test_bytes_are_stretched_to_minus_one_and_one() -> None:
@@ -96,3 +99,70 @@ def test_a_wrong_option_is_named() -> None:
         open_dataset("ring", held_out=1.5)
     with pytest.raises(UserError, match=r"there is no data option 'sizes'\. Did you mean 'size'"):
         open_dataset("digits", sizes=3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [([2] * 150, 60), ([1] * 150, 30), ([1] * 120 + [2] * 40 + [60] * 2, 64), ([3] * 50, 30)],
+)
+def test_many_small_classes_leave_the_share_that_is_asked_for(sizes: list[int], wanted: int) -> None:
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    train, held_out = split_rows(len(groups), 0.2, 0, groups)
+    assert len(held_out) == wanted
+    assert sorted([*train, *held_out]) == list(range(len(groups)))
+    assert np.bincount(groups[held_out]).max() <= max(1, round(0.2 * max(sizes)))
+    again = split_rows(len(groups), 0.2, 0, groups)[1]
+    assert again.tolist() == held_out.tolist()
+    assert split_rows(len(groups), 0.2, 1, groups)[1].tolist() != held_out.tolist()
+
+
+def test_small_classes_with_two_are_held_out_before_those_with_one() -> None:
+    groups = np.repeat(np.arange(60), [1] * 30 + [2] * 30)
+    _, held_out = split_rows(90, 0.2, 0, groups)
+    assert len(held_out) == 18
+    assert (groups[held_out] >= 30).all()  # so each of these classes is trained on too
+
+
+def test_names_and_notes_are_printable_and_names_of_two_classes_stay_two() -> None:
+    part = Split(SampleArray(np.zeros((3, 1, 2, 2), np.uint8)))
+    names = ("caf\udce9", "a\nb", "\x1b[31mred", "a\\nb", "日本", "abc\u202edef")
+    data = Dataset("dir\x07", Images(), part, part, names, ("x\ty",), notes=("see \x1b]8;;x",))
+    assert data.class_names == (
+        "caf\\udce9",
+        "a\\nb (2)",
+        "\\x1b[31mred",
+        "a\\nb",
+        "日本",
+        "abc\\u202edef",
+    )
+    assert (data.name, data.factor_names, data.notes) == ("dir\\x07", ("x\\ty",), ("see \\x1b]8;;x",))
+    assert replace(data).class_names == data.class_names
+
+
+def test_one_held_out_sample_is_told_of_once() -> None:
+    one = Split(SampleArray(np.zeros((1, 1, 2, 2), np.uint8)))
+    three = Split(SampleArray(np.zeros((3, 1, 2, 2), np.uint8)))
+    data = replace(Dataset("few", Images(), three, one))
+    assert data.notes == (
+        "only 1 of 4 samples is held out, and comparisons need two or more: add samples, or hold out a larger share "
+        "(held_out=0.5)",
+    )
+    assert Dataset("enough", Images(), three, three).notes == ()
+
+
+def test_a_size_over_the_limit_is_refused() -> None:
+    with pytest.raises(
+        UserError, match="size=100000: one picture would take 10,000,000,000 pixels, and the limit is"
+    ):
+        open_dataset("digits", size=100_000)
+
+
+def test_aspect_is_width_to_height_and_size_the_short_side() -> None:
+    assert DataOptions(aspect="1:2").shape_of(8) == (16, 8)
+    assert DataOptions(aspect="2:1").shape_of(8) == (8, 16)
+    assert DataOptions(aspect="3:2").shape_of(5) == (5, 8)
+    assert DataOptions().shape_of(8) == (8, 8)
+    assert DataOptions(aspect=16 * 60 + 9).aspect == "16:9"  # as YAML reads it without quotes
+    for wrong in ("2x1", "0:1", "1:", "1:99", "١:٢", "1:2:3", 0.5):
+        with pytest.raises(UserError, match="expected width:height"):
+            DataOptions(aspect=wrong)

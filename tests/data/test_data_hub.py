@@ -133,3 +133,60 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match=r"pip install 'ganlens\[hub\]'"):
         open_dataset("hub:any/thing")
+
+
+@pytest.mark.parametrize(
+    ("labels", "feature", "names", "numbers"),
+    [
+        (["eel", "cat"], datasets.Value("string"), ("cat", "eel"), [1, 0]),
+        (["10", "9"], datasets.Value("string"), ("9", "10"), [1, 0]),
+        ([True, False], datasets.Value("bool"), ("0", "1"), [1, 0]),
+        ([3.0, 1.0], datasets.Value("float32"), ("1", "3"), [1, 0]),
+        ([[0, 1], [1, 0]], datasets.Sequence(datasets.Value("int64")), ("0", "1"), [1, 0]),
+        ([2, 1], datasets.ClassLabel(names=["1", "10", "2"]), ("2", "10"), [0, 1]),  # by word, as folders are
+        ([1, 0], datasets.ClassLabel(names=["old", "new"]), ("old", "new"), [1, 0]),
+    ],
+)
+def test_label_columns_of_every_form_are_read(
+    tmp_path: Path, labels: list[Any], feature: Any, names: tuple[str, str], numbers: list[int]
+) -> None:
+    columns = {"image": greys(range(100, 110)), "label": labels * 5}
+    data = open_dataset(plant(tmp_path, columns, {"image": datasets.Image(), "label": feature}), size=16)
+    assert data.class_names == names
+    assert data.train.labels is not None
+    shown = values(data.train.samples.tensor())
+    assert data.train.labels.tolist() == [numbers[value % 2] for value in shown]
+
+
+@pytest.mark.parametrize(
+    ("labels", "feature", "why"),
+    [
+        (["a", None], datasets.Value("string"), "withholds some (they are missing)"),
+        ([0.5, 1.0], datasets.Value("float32"), "between whole numbers"),
+        ([[1, 1], [1, 0]], datasets.Sequence(datasets.Value("int64")), "not one-hot"),
+        ([[1, 1], [1]], datasets.Sequence(datasets.Value("int64")), "rows have different lengths"),
+    ],
+)
+def test_label_columns_that_can_not_be_used_are_told_of(
+    tmp_path: Path, labels: list[Any], feature: Any, why: str
+) -> None:
+    columns = {"image": greys(range(100, 110)), "label": labels * 5}
+    data = open_dataset(plant(tmp_path, columns, {"image": datasets.Image(), "label": feature}), size=16)
+    assert data.train.labels is None
+    assert any(note.startswith("no labels: the column 'label'") and why in note for note in data.notes)
+
+
+def test_damaged_tables_are_one_sentence_and_nothing_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec = plant(
+        tmp_path,
+        {"image": greys(range(4)), "label": [0, 1] * 2},
+        {"image": datasets.Image(), "label": CLASSES},
+    )
+    path = tmp_path / "data" / "train-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"can't be opened: ") as caught:
+        open_dataset(spec, size=16)
+    assert "\n" not in str(caught.value)
+    assert "Failed to read" not in "".join(capfd.readouterr())

@@ -184,3 +184,42 @@ def test_stacking_needs_ten_classes(tmp_path: Path) -> None:
     plant(tmp_path / "many", classes=12)
     with pytest.raises(UserError, match="go up to 11; three digits need labels from 0 to 9"):
         open_dataset(f"stacked-mnist:{tmp_path / 'many'}", count=10)
+
+
+# What asks for more than there is.
+
+
+def test_no_more_is_decompressed_than_the_header_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    header = struct.pack(">4I", 0x0803, 10, 28, 28)
+    path.write_bytes(gzip.compress(header + bytes(10**7)))
+    monkeypatch.setattr("ganlens.data.idx.READ_AT_ONCE", 1000)
+    with pytest.raises(UserError, match=r"should hold 7,840 values \(10×28×28\) but has more"):
+        open_dataset(f"idx:{tmp_path}")
+    path.write_bytes(gzip.compress(header + bytes(100)))
+    with pytest.raises(UserError, match=r"should hold 7,840 values .* but has 100;"):
+        open_dataset(f"idx:{tmp_path}")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_shape_over_the_limit_is_refused_before_anything_is_read(tmp_path: Path, ending: str) -> None:
+    content = struct.pack(">4I", 0x0803, 2**31, 2**15, 2**15)
+    path = tmp_path / f"train-images-idx3-ubyte{ending}"
+    path.write_bytes(gzip.compress(content) if ending else content)
+    with pytest.raises(UserError, match=r"would take 2,147,483,648\.0 GiB, and the limit is 4\.0 GiB"):
+        open_dataset(f"idx:{tmp_path}")
+
+
+def test_masks_are_black_and_white_on_one_scale(tmp_path: Path) -> None:
+    masks = np.random.default_rng(0).integers(0, 2, (40, 6, 6)).astype(np.uint8)
+    write_idx(tmp_path / "train-images-idx3-ubyte", masks)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", np.zeros((4, 6, 6), np.uint8))
+    data = open_dataset(f"idx:{tmp_path}")
+    assert data.notes == ("values from 0 to 1 read as 0…1",)
+    assert data.train.samples.tensor().unique().tolist() == [-1, 1]
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", np.full((4, 6, 6), 9, np.uint8))  # no masks, then
+    data = open_dataset(f"idx:{tmp_path}")
+    assert data.train.samples.tensor().max() < -0.99
+    assert "go up to 9 of 255" in data.notes[0]

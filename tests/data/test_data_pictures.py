@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ganlens.data import pictures as pictures_module
 from ganlens.data.pictures import PictureForm, Unreadable, decode_picture, usual_size
 
 
@@ -106,6 +108,49 @@ def test_a_large_jpeg_is_decoded_like_the_same_png() -> None:
 def test_damaged_files_say_why(content: bytes, why: str) -> None:
     with pytest.raises(Unreadable, match=why):
         decode_picture(content, PictureForm(8, 8))
+
+
+def test_a_program_for_a_printer_is_no_picture_whatever_it_is_called(tmp_path: Path) -> None:
+    # Pillow would hand it to Ghostscript, which runs it.
+    path = tmp_path / "x.png"
+    flat("L", 9).save(path, "EPS")
+    with pytest.raises(Unreadable, match="not a picture"):
+        decode_picture(path, PictureForm(8, 8))
+
+
+def test_large_pictures_are_worked_on_in_strips_that_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    clear = Image.fromarray(rng.integers(0, 256, (30, 20, 4), dtype=np.uint8), "RGBA")
+    palette = clear.convert("RGB").quantize(16)
+    deep = Image.fromarray(rng.integers(0, 65536, (30, 20)).astype(np.uint16))
+    pictures = [encoded(clear), encoded(palette, transparency=3), encoded(deep)]
+    whole = [decode_picture(picture, PictureForm(12, 12))[0] for picture in pictures]
+    monkeypatch.setattr("ganlens.data.pictures.STRIP_PIXELS", 70)
+    for picture, wanted in zip(pictures, whole, strict=True):
+        assert (decode_picture(picture, PictureForm(12, 12))[0] == wanted).all()
+
+
+def test_pictures_wait_for_room_and_give_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = pictures_module._Room(100)
+    monkeypatch.setattr(pictures_module, "_ROOM", room)
+    held: list[int] = []
+    threads = [threading.Thread(target=lambda: held.append(_most(room))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(held) == 6
+    assert room._free == 100
+    with pytest.raises(Unreadable):
+        decode_picture(b"junk", PictureForm(8, 8))
+    decode_picture(encoded(flat("L", 9, (40, 40))), PictureForm(8, 8))  # larger than all: alone
+    assert room._free == 100
+
+
+def _most(room: pictures_module._Room) -> int:
+    with room.of(60):
+        assert 0 <= room._free <= 40
+        return room._free
 
 
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:

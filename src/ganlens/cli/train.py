@@ -66,6 +66,21 @@ def train(
         int | None,
         typer.Option("--size", metavar="PX", help="Height and width of the images.", rich_help_panel=_DATA),
     ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            "--channels", metavar="N", help="1: read pictures as grey, 3: as coloured.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    aspect: Annotated[
+        str | None,
+        typer.Option(
+            "--aspect",
+            metavar="W:H",
+            help="Width to height of the images, e.g. 1:2 (tall); --size is the short side then. Default: square.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +117,7 @@ def train(
         )
     if resume and out is None:
         raise UserError("--resume goes on with the run in --out DIR; name that folder")
-    overrides = [*_data_overrides(size, count, strict), *(settings or [])]
+    overrides = [*_data_overrides(size, channels, aspect, count, strict), *(settings or [])]
     if dry_run:
         _print_configuration(data, preset, out, seed, overrides, resume)
         return
@@ -129,8 +144,16 @@ def train(
         raise Ended(130)
 
 
-def _data_overrides(size: int | None, count: int | None, strict: bool) -> list[str]:
-    given = {"size": size, "count": count, "strict": True if strict else None}
+def _data_overrides(
+    size: int | None, channels: int | None, aspect: str | None, count: int | None, strict: bool
+) -> list[str]:
+    given = {
+        "size": size,
+        "channels": channels,
+        "aspect": None if aspect is None else f'"{aspect}"',  # in YAML, 1:30 is a number of base 60
+        "count": count,
+        "strict": True if strict else None,
+    }
     return [f"data.{name}={str(value).lower()}" for name, value in given.items() if value is not None]
 
 

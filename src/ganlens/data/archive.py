@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -67,9 +68,10 @@ class Archive:
                 if there != header.nbytes:
                     raise ValueError(f"its header asks for {header.nbytes:,} bytes, its file has {there:,}")
                 file.seek(header.begins)
-                values = np.frombuffer(_read_bytes(file, header.nbytes), dtype=header.dtype)
-            if header.dtype.itemsize == 0:
-                values = np.zeros(math.prod(header.shape), dtype=header.dtype)
+                content = _read_bytes(file, header.nbytes)
+            if header.dtype.kind == "U":
+                _check_characters(content, header.dtype)
+            values = np.frombuffer(content, dtype=header.dtype)
             if header.column_first:
                 return values.reshape(header.shape[::-1]).T
             return values.reshape(header.shape)
@@ -116,6 +118,13 @@ def _read_bytes(file: IO[bytes], count: int) -> bytearray:
             raise EOFError(f"it ends after {len(content):,} of {count:,} bytes")
         content += piece
     return content
+
+
+def _check_characters(content: bytearray, dtype: np.dtype[np.generic]) -> None:
+    """See that every character of words is one: NumPy keeps 32 bits of each, and Python breaks on others."""
+    points = np.frombuffer(content, dtype=np.dtype("u4").newbyteorder(dtype.byteorder))
+    if points.size and points.max() > sys.maxunicode:
+        raise ValueError("it has characters that there are not")
 
 
 @contextmanager

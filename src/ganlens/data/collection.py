@@ -65,16 +65,8 @@ def open_collection(collection: Collection, options: DataOptions, progress: Prog
         raise UserError(f"{collection.spec} has {found}; it needs at least two")
     notes = list(collection.notes)
     form, said = _form(collection, options, progress)
-    notes += said
-    key, decoded = _decoded(collection, form, progress)
-    if len(decoded.rows) and highest_level(decoded.pixels) <= 1:
-        highest = highest_byte(collection.read, count, progress)
-        if highest == 1:
-            key, decoded = _decoded(collection, replace(form, top=1), progress)
-            notes.append("values from 0 to 1 read as 0…1")
-    else:
-        highest = highest_level(decoded.pixels)
-    notes += [dark] if (dark := dark_note(highest)) else []
+    key, decoded, seen = _with_masks_spread(collection, form, progress)
+    notes += said + seen
     missing = decoded.refuse_or_note(collection.spec, collection.picture_name, options.strict)
     rows, held_out = decoded.rows, collection.held_out[decoded.rows]
     labels, class_names, vanished = _classes_present(collection, rows)
@@ -117,6 +109,24 @@ def _form(collection: Collection, options: DataOptions, progress: Progress) -> t
         form = replace(form, real=scale) if kind == "real" else replace(form, whole=scale)
         notes += [note] if note else []
     return form, notes
+
+
+def _with_masks_spread(
+    collection: Collection, form: PictureForm, progress: Progress
+) -> tuple[str, DecodedPictures, list[str]]:
+    """The pictures in that form and their key; masks of 0 and 1 as black and white; and what to tell of that.
+
+    Shrinking can blacken a mask, so where nothing is above 1, the pictures are looked at in their own size.
+    """
+    key, decoded = _decoded(collection, form, progress)
+    highest = highest_level(decoded.pixels)
+    if highest <= 1:
+        highest = highest_byte(collection.read, len(collection.held_out), progress)
+    if highest == 1:
+        key, decoded = _decoded(collection, replace(form, top=1), progress)
+        return key, decoded, ["values from 0 to 1 read as 0…1"]
+    dark = dark_note(highest)
+    return key, decoded, [dark] if dark else []
 
 
 def _decoded(collection: Collection, form: PictureForm, progress: Progress) -> tuple[str, DecodedPictures]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.limits import PICTURE_PIXELS
 from ganlens.modality import Modality
 from ganlens.printable import printable
 from ganlens.randomness import numpy_generator
 from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
+LONGEST = 32  # the long side of a picture to the short one
 Index = int | slice | Sequence[int] | NDArray[np.integer] | Tensor
 
 
@@ -43,7 +46,6 @@ class DataOptions(BaseModel):
     )
     aspect: str | None = Field(
         None,
-        pattern=r"^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$",
         description="Width to height of the images, e.g. 2:1 (wide) or 1:2 (tall); none: pictures of a folder are "
         "square, others as they are",
     )
@@ -59,6 +61,30 @@ class DataOptions(BaseModel):
     strict: bool = Field(
         False, description="Refuse a folder with unreadable pictures instead of leaving them out"
     )
+
+    @field_validator("size")
+    @classmethod
+    def _within_the_limit(cls, size: int | None) -> int | None:
+        if size is not None:
+            PICTURE_PIXELS.check(size * size, f"size={size}")
+        return size
+
+    @field_validator("aspect", mode="before")
+    @classmethod
+    def _width_to_height(cls, aspect: object) -> object:
+        if aspect is None:
+            return None
+        if isinstance(aspect, int) and not isinstance(
+            aspect, bool
+        ):  # YAML takes 16:9 for a number of base 60
+            aspect = f"{aspect // 60}:{aspect % 60}"
+        sides = re.fullmatch(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", str(aspect), re.ASCII)
+        if sides is None or max(map(int, sides.groups())) > LONGEST * min(map(int, sides.groups())):
+            raise UserError(
+                f"aspect={aspect!r}: expected width:height in whole numbers, up to {LONGEST} to 1, e.g. 2:1 (wide) or "
+                "1:2 (tall)"
+            )
+        return aspect
 
     def shape_of(self, short: int) -> tuple[int, int]:
         """Height and width of images whose short side is that long."""

@@ -27,6 +27,7 @@ from ganlens.data.pictures import (
     opened_picture,
     strips,
 )
+from ganlens.errors import UserError
 from ganlens.progress import Progress
 from ganlens.storage import write_json
 
@@ -75,7 +76,7 @@ def kept_depths(read: Read, count: int, file: Path, progress: Progress) -> Depth
         if _may_be_deep(source)
     ]
     depths = _gathered(read, rows, _deep_extremes, progress) if rows else {}
-    with suppress(OSError):  # found anew each time, then
+    with suppress(OSError, UserError):  # found anew each time, then
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, {kind: asdict(extremes) for kind, extremes in depths.items()})
     return depths

@@ -101,7 +101,7 @@ def _classified(root: Path, paths: list[Path]) -> tuple[list[PictureFile], list[
     in_splits = _in_splits(root, paths)
     files = []
     for path in paths:
-        held_out = in_splits and path.relative_to(root).parts[0].lower() in HELD_OUT_FOLDERS
+        held_out = in_splits and _below(root, path)[0].lower() in HELD_OUT_FOLDERS
         files.append(PictureFile(path, _class_of(root, path, in_splits), held_out))
     names = {file.class_name for file in files}
     notes = []
@@ -116,17 +116,24 @@ def _classified(root: Path, paths: list[Path]) -> tuple[list[PictureFile], list[
 
 def _in_splits(root: Path, paths: list[Path]) -> bool:
     """Whether the folders below `root` are splits, not classes."""
-    tops = {path.relative_to(root).parts[0].lower() for path in paths if path.parent != root}
-    loose = any(path.parent == root for path in paths)
-    split = not loose and bool(tops & TRAIN_FOLDERS) and bool(tops & HELD_OUT_FOLDERS)
-    return split and tops <= TRAIN_FOLDERS | HELD_OUT_FOLDERS
+    below = [_below(root, path) for path in paths]
+    if any(len(parts) == 1 for parts in below):
+        return False
+    tops = {parts[0].lower() for parts in below}
+    both = bool(tops & TRAIN_FOLDERS) and bool(tops & HELD_OUT_FOLDERS)
+    return both and tops <= TRAIN_FOLDERS | HELD_OUT_FOLDERS
 
 
 def _class_of(root: Path, path: Path, in_splits: bool) -> str | None:
     """The class folder that a file lies in."""
-    parts = path.relative_to(root).parts
+    parts = _below(root, path)
     classes = parts[1:-1] if in_splits else parts[:-1]
     return classes[0] if classes else None
+
+
+def _below(root: Path, path: Path) -> tuple[str, ...]:
+    """The names between `root` and a path that was found in it; for many paths `relative_to` is slow."""
+    return path.parts[len(root.parts) :]
 
 
 def _left_out(root: Path, found: Found) -> list[str]:
@@ -150,7 +157,8 @@ def _left_out(root: Path, found: Found) -> list[str]:
     if found.passed_over:
         more = len(found.passed_over) - 10
         listed = ", ".join(found.passed_over[:10]) + (f" and {more} more" if more > 0 else "")
-        notes.append(f"{len(found.passed_over)} entries can't be read and are left out: {listed}")
+        count = "1 entry" if len(found.passed_over) == 1 else f"{len(found.passed_over)} entries"
+        notes.append(f"left out, because they can't be read: {count}, {listed}")
     return notes
 
 
@@ -200,7 +208,7 @@ def _is_regular(path: Path) -> bool:
 
 def _identity(root: Path, files: list[PictureFile]) -> str:
     """The place, and every picture's path, length and time of change."""
-    digest = hashlib.blake2b(str(root.resolve()).encode(), digest_size=16)
+    digest = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16)
     for file in files:
         try:
             status = file.path.stat()

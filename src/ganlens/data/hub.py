@@ -77,7 +77,7 @@ def _damage_named(spec: str) -> Iterator[None]:
     """Name what the readers of tables raise on damaged files, each with a type of its own."""
     try:
         yield
-    except (UserError, ImportError):
+    except (UserError, ImportError, MemoryError):
         raise
     except Exception as error:
         raise UserError(
@@ -97,6 +97,8 @@ def _load(name: str) -> dict[str, Any]:
         raise UserError(
             f"hub:{name} needs the package 'datasets', which is not installed: pip install 'ganlens[hub]'"
         ) from error
+    spoken = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what fails is said once, below
     try:
         return dict(datasets.load_dataset(name))
     except Exception as error:  # unknown names, no network, damaged files, scripts: each with its own type
@@ -104,6 +106,8 @@ def _load(name: str) -> dict[str, Any]:
             f"{printable(f'hub:{name}')} can't be opened: {_reason(error)} (it must be a public data set's name, with "
             "a connection or already downloaded, or a local folder)"
         ) from error
+    finally:
+        datasets.logging.set_verbosity(spoken)
 
 
 def _splits(tables: dict[str, Any], spec: str) -> tuple[list[Any], list[str]]:

@@ -28,7 +28,7 @@ from ganlens.progress import Progress
 USUAL_NAMES = ("images", "train_images", "x_train")
 TEST_NAMES = {"train_images": "test_images", "x_train": "x_test"}
 LABEL_WORDS = ("labels", "label", "y", "targets", "target")
-CLASS_NAMES = ("class_names", "label_names", "target_names")
+CLASS_NAMES = ("class_names", "label_names", "target_names", "classes")
 MOST_CHANNELS = 4
 CHUNK = 1024
 
@@ -230,7 +230,14 @@ def _labels(archive: Archive, name: str) -> tuple[Values | None, list[str]]:
         try:
             if archive.arrays[label_name].dtype.hasobject:
                 raise Unusable("it holds Python objects, which are not read because they can carry code")
-            return label_values(archive.read(label_name), count), notes
+            values = label_values(archive.read(label_name), count)
+            lowest = None if values.dtype.kind == "U" else int(np.asarray(values, dtype=np.int64).min())
+            if lowest is not None and lowest < 0 and not set(values.tolist()) <= {-1, 0, 1}:
+                notes.append(
+                    f"the labels in {label_name!r} go down to {lowest}, which is taken for a class; if it means that "
+                    "there is no label, remove those samples"
+                )
+            return values, notes
         except Unusable as error:
             notes.append(f"no labels: the array {label_name!r} was not used: {error}")
     return None, notes
@@ -247,6 +254,12 @@ def _label_names(archive: Archive, name: str) -> list[str]:
         names = [f"{stem}_{word}" for stem in own for word in LABEL_WORDS[:2]]
     if part is None or side == "train":
         names += LABEL_WORDS
+    if part is None:  # they may be called those of a split, where there is as many of them
+        count = archive.arrays[name].shape[:1]
+        splits = ("train_labels", "y_train", "test_labels", "y_test")
+        names += [
+            known for known in splits if known in archive.arrays and archive.arrays[known].shape[:1] == count
+        ]
     found = [known for known in dict.fromkeys(names) if known in archive.arrays and known != name]
     if found or part is not None:
         return found
@@ -275,7 +288,7 @@ def _class_names(archive: Archive, values: Sequence[Values | None], notes: list[
     """Names of the classes, from an array of words that is long enough for all labels; of words, their order."""
     given = [part for part in values if part is not None]
     name = next((name for name in CLASS_NAMES if name in archive.arrays), None)
-    if name is None or not given:
+    if name is None or not given or (name == "classes" and archive.arrays[name].dtype.kind not in "US"):
         return []
     array = archive.arrays[name]
     if array.dtype.kind not in "US" or len(array.shape) != 1:

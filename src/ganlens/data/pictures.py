@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import stat
 import statistics
@@ -27,6 +28,8 @@ GREY_TOLERANCE = 2
 SMALLEST_DEFAULT, LARGEST_DEFAULT = 8, 64
 
 
+FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA", "PPM", "ICO")
+"""What is opened, whatever a file's name says. Pillow knows more, and for some of these runs other programs."""
 STRIP_PIXELS = 2**20
 """A large picture is worked on in strips of so many pixels."""
 PIXELS_AT_ONCE = 64_000_000
@@ -116,7 +119,7 @@ def opened_picture(source: PictureSource, *, draft: tuple[int, int] | None = Non
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what fails is reported by name
             _let_pillow_open()
-            with Image.open(_opened(source)) as image:
+            with Image.open(_opened(source), formats=_formats()) as image:
                 _check_pixels(image.size)
                 if draft is not None:
                     image.draft(None, draft)
@@ -140,7 +143,7 @@ def usual_size(sources: Iterable[PictureSource]) -> tuple[int, int] | None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 _let_pillow_open()
-                with Image.open(_opened(source)) as image:
+                with Image.open(_opened(source), formats=_formats()) as image:
                     sides.append(min(image.size))
         except Exception:  # decoding will name it
             continue
@@ -184,6 +187,13 @@ def _opened(source: PictureSource) -> Path | io.BytesIO:
     if not stat.S_ISREG(source.stat().st_mode):  # opening a named pipe would wait for ever
         raise Unreadable("no regular file")
     return source
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _let_pillow_open() -> None:
@@ -256,6 +266,8 @@ def _reason(error: Exception) -> str:
         return "the file is gone"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     text = " ".join(str(error).split())
     if "cannot identify image file" in text:
         return "not a picture"

@@ -90,7 +90,12 @@ def require_square_image(family: str, sample_shape: tuple[int, ...]) -> tuple[in
             "choose the network family mlp"
         )
     channels, height, width = sample_shape
-    if height != width or height < 8 or height > _LARGEST_SIDE or height & (height - 1):
+    if height != width:
+        raise UserError(
+            f"{family}: makes square images, this data is {height}×{width}; leave aspect out, or choose the network "
+            "family mlp for both: --set generator.family=mlp --set discriminator.family=mlp"
+        )
+    if height < 8 or height > _LARGEST_SIDE or height & (height - 1):
         nearest = 2 ** math.ceil(math.log2(max(height, width)))
         raise UserError(
             f"{family}: makes square images with a power-of-two side from 8 to {_LARGEST_SIDE}, this data is "

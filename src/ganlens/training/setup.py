@@ -105,7 +105,7 @@ def _new_config(
         dataset = open_dataset(data, progress=progress, **options)
         preset = preset or dataset.modality.default_preset(dataset.sample_shape)
         size = dataset.modality.default_size(dataset.sample_shape)
-        if size is not None and "size" not in asked:
+        if size is not None and not {"size", "aspect"} & asked.keys():
             overrides = [*overrides, f"data.size={size}"]
             dataset = None
     config = resolve_config(data, preset, seed=seed, overrides=overrides)
