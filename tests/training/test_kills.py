@@ -21,4 +21,4 @@ def test_no_kill_between_two_calls_loses_a_run_or_leaves_a_trace(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
     assert found["faults"] == {}
-    assert found["calls"] > 30
+    assert found["calls"] >= 25

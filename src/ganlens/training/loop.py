@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import signal
 import threading
@@ -264,6 +265,11 @@ def _interrupts() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag
+    except PeerLost:
+        # torchrun ends the rest as soon as one process has gone: not before they have said how to go on.
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            before[signal.SIGTERM] = signal.SIG_IGN
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
