@@ -27,8 +27,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train on bundled digits, examine, report: runs/demo/report.html
 	@$(BIN)/ganlens demo
 
-test: $(READY) ## all tests
-	$(BIN)/python -m pytest
+test: $(READY) ## all tests, a file at a time on every core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 fuzz: $(READY) ## damaged input for every reader, MINUTES=10 of it
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)

@@ -99,7 +99,7 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["audit", "x" * 300], "xxx' is not a GANLens run folder"),
+        (["audit", "x" * 300], "xxx…' is not a GANLens run folder"),
         (["train", "folder:" + "x" * 300], "can't exist: the name is longer than the system allows"),
         (["train", "ring", "--preset", "x" * 300 + ".yaml"], "can't exist: the name is longer"),
         (["train", "ring", "--preset", "folder.yaml"], "folder.yaml is a folder; expected a file"),
@@ -115,8 +115,8 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
         (["train", "sprites", "--count", "1000000000000"], "sprites: 1,000,000,000,000 samples of 1×32×32: one array"),
         (["train", "digits", "--size", "1000000"], "one picture would take 1,000,000,000,000 pixels"),
         (["train", "ring", "--set", "latent=100000000000"], "a network or its input would take 100,000,000,000"),
-        (["train", "digits", "--set", "data.progress=1"], "there is no data option 'progress'"),
-        (["train", "digits", "--set", "data.spec=x"], "there is no data option 'spec'"),
+        (["train", "digits", "--set", "data.progress=1"], "there is no setting 'data.progress'"),
+        (["train", "digits", "--set", "data.spec=x"], "there is no setting 'data.spec'"),
     ],
 )  # fmt: skip
 def test_words_that_can_not_be_used(ganlens: Run, tmp_path: Path, words: list[str], said: str) -> None:

@@ -223,5 +223,5 @@ def test_where_they_mean_nothing_they_are_refused() -> None:
         open_dataset("ring", channels=3)
     with pytest.raises(UserError, match="sprites: its pictures are square"):
         open_dataset("sprites", aspect="1:2")
-    with pytest.raises(UserError, match="data option channels: Input should be 1 or 3"):
+    with pytest.raises(UserError, match="data option channels: expected 1 or 3"):
         open_dataset("digits", channels=2)

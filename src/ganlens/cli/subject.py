@@ -125,7 +125,6 @@ ClassCount = Annotated[
     typer.Option(
         "--classes",
         metavar="N",
-        max=_MOST_CLASSES,
         help="For a generator that wants labels: how many classes.",
         rich_help_panel=_PANEL,
     ),
@@ -216,6 +215,8 @@ def open_subject(
             trust=trust,
             with_data=with_data,
         )
+    if classes is not None and classes > _MOST_CLASSES:
+        raise UserError(f"--classes {classes:,}: expected at most {_MOST_CLASSES:,}")
     return Subject.wrap(
         name,
         data=data,

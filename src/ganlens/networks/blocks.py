@@ -90,15 +90,13 @@ def require_square_image(family: str, sample_shape: tuple[int, ...]) -> tuple[in
             "choose the network family mlp"
         )
     channels, height, width = sample_shape
-    if height != width:
-        raise UserError(
-            f"{family}: makes square images, this data is {height}×{width}; leave aspect out, or choose the network "
-            "family mlp for both: --set generator.family=mlp --set discriminator.family=mlp"
-        )
-    if height < 8 or height > _LARGEST_SIDE or height & (height - 1):
+    if height != width or height < 8 or height > _LARGEST_SIDE or height & (height - 1):
         nearest = 2 ** math.ceil(math.log2(max(height, width)))
+        square = (
+            "" if height == width else " and leave data.aspect out, or choose the network family mlp for both"
+        )
         raise UserError(
             f"{family}: makes square images with a power-of-two side from 8 to {_LARGEST_SIDE}, this data is "
-            f"{height}×{width}; add --set data.size={min(max(nearest, 8), _LARGEST_SIDE)}"
+            f"{height}×{width}; add --set data.size={min(max(nearest, 8), _LARGEST_SIDE)}{square}"
         )
     return channels, height

@@ -261,7 +261,7 @@ def test_a_black_box_is_explained_by_what_needs_no_gradients_and_the_rest_is_lef
     for title in ("learned", "LatentCLR"):
         assert f"{title}, because no gradients pass through this generator" in found.method
     assert "GANSpace, because this generator's layers can't be reached" in found.method
-    assert "not run, because this generator has no weights" in found.method
+    assert "not run, because it has no weights" in found.method
     names = {row["name"] for row in table(found).values() if row["method"] == "reading"}
     assert {"moves right", "moves down", "makes it brighter"} <= names
     assert found.verdict is Verdict.GOOD
