@@ -121,7 +121,7 @@ class Memorisation(Probe):
         return Finding(
             self.name,
             self.question,
-            f"{doubt}{found.headline}{left_out}",
+            f"{doubt}{found.headline.removeprefix('Not believable: ') if doubt else found.headline}{left_out}",
             Verdict.NOT_BELIEVABLE if doubt else found.verdict,
             measurements=_measurements(spaces, recovery),
             method=(
@@ -137,13 +137,15 @@ class Memorisation(Probe):
 
 def _doubt(found: Conclusion, unseen: Unseen) -> str:
     """What must stand before an acquittal that is worth nothing; empty where it is worth something."""
-    if found.verdict is not Verdict.GOOD:
+    if found.verdict not in (Verdict.GOOD, Verdict.NOT_BELIEVABLE):
         return ""
     if unseen.leaked:
         return (
             f"Not believable: {unseen.note}, so that the two were not drawn apart and near copies of training samples "
             "may be among the others. "
         )
+    if found.verdict is Verdict.NOT_BELIEVABLE:  # it says why itself
+        return ""
     different = len(found.lead.sets.fakes["fake"].unique(dim=0)) if found.lead is not None else 0
     if different < FEWEST_DIFFERENT:
         return (
