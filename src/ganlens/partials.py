@@ -1,7 +1,8 @@
 """Names of what is being written, and clearing away what a killed process left of it.
 
 Beside its target `NAME` a file or folder is called `.NAME.MARK.partial` until it is whole; a folder that it
-replaces is called `.NAME.MARK.old.partial` meanwhile. The mark names the process that writes.
+replaces is called `.NAME.MARK.old.partial` meanwhile. Without a NAME, it is a folder whose content moves into the
+one around it. The mark names the process that writes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ganlens.owner import is_alive, machine_mark, start_of
 _LONGEST = 255
 """Bytes of a file name that common disks take."""
 _PATTERN = re.compile(
-    r"\.(?P<name>.+)\."
+    r"\.(?P<name>.*)\."
     r"(?:(?P<machine>[0-9a-f]{4})-(?P<process>\d{1,10})-(?P<started>\d{1,19})-[0-9a-f]{8}|[0-9a-f]{8})"
     r"(?P<old>\.old)?\.partial",
     re.DOTALL,
@@ -39,6 +40,11 @@ def partial_names(path: Path) -> tuple[Path, Path]:
     ):
         name = name[:-1]
     return path.with_name(f".{name}.{mark}.partial"), path.with_name(f".{name}.{mark}.old.partial")
+
+
+def room_in(folder: Path) -> Path:
+    """A fresh name for a folder inside `folder` in which what is to move into `folder` is collected."""
+    return folder / partial_names(folder / "_")[0].name.replace("._.", "..", 1)
 
 
 def remove(path: Path) -> None:
@@ -76,10 +82,9 @@ def sweep(folder: Path) -> list[Path]:
         match = _PATTERN.fullmatch(path.name)
         if match is None or _is_being_written(path, match):
             continue
-        target = path.with_name(match["name"])
-        if match["old"] and not target.exists():
+        if match["old"] and match["name"] and not path.with_name(match["name"]).exists():
             with suppress(OSError):
-                path.rename(target)
+                path.rename(path.with_name(match["name"]))
         else:
             remove(path)
         swept.append(path)
@@ -94,7 +99,7 @@ def is_partial(path: Path) -> bool:
 def final_name(path: Path) -> Path:
     """A path as it is called once everything on it is whole."""
     parts = [(m["name"] if (m := _PATTERN.fullmatch(part)) else part) for part in path.parts]
-    return Path(*parts)
+    return Path(*(part for part in parts if part))
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,30 @@ def _put_folder(partial: Path, path: Path, old: Path) -> None:
             old.rename(path)
         raise
     remove(old)
+
+
+def refuse_unwritable(path: Path, *, folder: bool) -> None:
+    """See that a folder, or a file, can be made at `path`: asked before slow work, which would be lost. Leaves nothing.
+
+    Raises:
+        UserError: there is something of the other kind, or the disk refuses.
+    """
+    path = Path(path)
+    with disk_errors(path):
+        if path.exists() and path.is_dir() != folder:
+            there, wanted = ("a file", "a folder") if folder else ("a folder", "a file")
+            raise UserError(f"{printable(str(path))} is {there}; name {wanted} to write to")
+        place = path if folder else path.parent
+        made = [p for p in (place, *place.parents) if not p.exists()]
+        trial = partial_names(place / "trial" if folder else path)[0]
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            trial.write_bytes(b"\n")  # not empty: a full disk still takes names
+        finally:
+            remove(trial)
+            for parent in made:
+                with suppress(OSError):
+                    parent.rmdir()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
