@@ -244,3 +244,13 @@ def test_what_is_on_its_way_into_a_folder_is_called_as_it_will_be_and_swept_with
     room.rename(dead)
     assert storage.sweep(tmp_path) == [dead]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_again_clears_away_what_a_killed_try_left_and_nothing_of_who_writes_now(tmp_path):
+    path = tmp_path / "report.html"
+    ours, theirs, other = partial_names(path)[0], partial_names(path)[0], partial_names(tmp_path / "b")[0]
+    dead = theirs.with_name(theirs.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-"))
+    for file in (ours, dead, other):
+        file.write_text("half")
+    storage.write_text(path, "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["report.html", ours.name, other.name])

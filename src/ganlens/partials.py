@@ -7,6 +7,7 @@ one around it. The mark names the process that writes.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -62,6 +63,18 @@ def discard(path: Path) -> None:
         away = partial_names(path)[0]
         path.rename(away)
         remove(away)
+
+
+def sweep_before(path: Path) -> None:
+    """Clear away what killed processes left of earlier tries to write `path`, of which another is about to begin."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        match = _PATTERN.fullmatch(left.name)
+        if match is None or match["old"] or match["name"] != path.name or _is_being_written(left, match):
+            continue
+        if (
+            match["process"] is not None and int(match["process"]) != os.getpid()
+        ):  # else another thread of ours
+            remove(left)
 
 
 def sweep(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
 from ganlens.files import is_file, read_bytes, read_text, said_of
 from ganlens.json_text import parse_json
-from ganlens.partials import partial_names, remove
+from ganlens.partials import partial_names, remove, sweep_before
 from ganlens.partials import sweep as sweep
 from ganlens.printable import printable, shortened
 from ganlens.validation import first_fault
@@ -41,6 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_before(path)
             yield partial
             if partial.is_dir():
                 _put_folder(partial, path, old)
