@@ -1,7 +1,9 @@
 """What SIGKILL at a random moment costs: training (fresh, resumed, keeping one checkpoint), an audit, the picture cache
 and the report, each killed and then done again as a user would.
 
-python benchmarks/kills.py [--kills 200] [--seed 0]
+python benchmarks/kills.py [--kills 200] [--seed 0] [--only KIND]
+
+With --only, the others stay in the record as they are.
 
 Children are forked from a parent that has imported everything and computed nothing, and killed at moments drawn
 uniformly over the measured duration of the whole. Counted for each kind of work: killed before it had ended; taken up
@@ -275,6 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help='one kind of work, e.g. "picture cache"')
     given = parser.parse_args()
     torch.set_num_threads(1)
     rng = random.Random(given.seed)
@@ -284,6 +287,8 @@ def main() -> None:
         base = Path(folder)
         everything = kinds(base)
         for number, (name, work) in enumerate(everything.items()):
+            if given.only not in (None, name):
+                continue
             reference = base / "whole"
             work.prepare(reference)
             code, seconds = forked(lambda work=work, out=reference: work.do(out))  # type: ignore[misc]
@@ -305,6 +310,10 @@ def main() -> None:
             )
     print(*faults, sep="\n")
     record = {"seed": given.seed, "kinds": {n: asdict(o) for n, o in outcomes.items()}, "faults": faults}
+    if given.only is not None:
+        before = json.loads((Path(__file__).parent / "records" / "kills.json").read_text())
+        record["kinds"] = {**before["kinds"], **record["kinds"]}
+        record["faults"] = [f for f in before["faults"] if not f.startswith(f"{given.only},")] + faults
     print(f"recorded in {write_record('kills', record)}")
 
 

@@ -13,7 +13,7 @@ import torch
 from ganlens import storage
 from ganlens.errors import UserError
 from ganlens.owner import machine_mark, start_of
-from ganlens.partials import partial_names
+from ganlens.partials import final_name, partial_names, room_in
 
 
 def test_a_state_without_tensors_is_read_back(tmp_path):
@@ -213,3 +213,44 @@ def test_partial_names_are_swept_by_their_own_pattern(tmp_path):
     folder_with(old, "whole")
     storage.sweep(tmp_path)  # a name with this process's own number: nothing of it is under way
     assert [p.name for p in tmp_path.iterdir()] == ["a.b.json"]
+
+
+def test_where_nothing_can_be_written_is_said_before_any_work_and_asking_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    for path, folder, said in (
+        (tmp_path / "file", True, "is a file; name a folder"),
+        (tmp_path / "folder", False, "is a folder; name a file"),
+        (tmp_path / "file" / "a" / "b", True, "a part of it is a file|a file stands in place"),
+        (tmp_path / "file" / "b.png", False, "a part of it is a file|a file stands in place"),
+        (tmp_path / ("x" * 300), True, "the name is too long"),
+        (tmp_path / ("x" * 300), False, "the name is too long"),
+    ):
+        with pytest.raises(UserError, match=said) as refused:
+            storage.refuse_unwritable(path, folder=folder)
+        assert str(path) in str(refused.value) and ".partial" not in str(refused.value)
+    storage.refuse_unwritable(tmp_path / "new" / "deep", folder=True)
+    storage.refuse_unwritable(tmp_path / "new" / "deep.png", folder=False)
+    storage.refuse_unwritable(tmp_path / "file", folder=False)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_what_is_on_its_way_into_a_folder_is_called_as_it_will_be_and_swept_with_the_dead(tmp_path):
+    room = room_in(tmp_path)
+    assert final_name(room / "findings" / "a.json") == tmp_path / "findings" / "a.json"
+    (room / "findings").mkdir(parents=True)
+    dead = room.with_name(room.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-"))
+    room.rename(dead)
+    assert storage.sweep(tmp_path) == [dead]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_again_clears_away_what_a_killed_try_left_and_nothing_of_who_writes_now(tmp_path):
+    path = tmp_path / "report.html"
+    ours, theirs, other = partial_names(path)[0], partial_names(path)[0], partial_names(tmp_path / "b")[0]
+    dead = theirs.with_name(theirs.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-"))
+    for file in (ours, dead, other):
+        file.write_text("half")
+    storage.write_text(path, "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["report.html", ours.name, other.name])

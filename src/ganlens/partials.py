@@ -1,11 +1,13 @@
 """Names of what is being written, and clearing away what a killed process left of it.
 
 Beside its target `NAME` a file or folder is called `.NAME.MARK.partial` until it is whole; a folder that it
-replaces is called `.NAME.MARK.old.partial` meanwhile. The mark names the process that writes.
+replaces is called `.NAME.MARK.old.partial` meanwhile. Without a NAME, it is a folder whose content moves into the
+one around it. The mark names the process that writes.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -19,7 +21,7 @@ from ganlens.owner import is_alive, machine_mark, start_of
 _LONGEST = 255
 """Bytes of a file name that common disks take."""
 _PATTERN = re.compile(
-    r"\.(?P<name>.+)\."
+    r"\.(?P<name>.*)\."
     r"(?:(?P<machine>[0-9a-f]{4})-(?P<process>\d{1,10})-(?P<started>\d{1,19})-[0-9a-f]{8}|[0-9a-f]{8})"
     r"(?P<old>\.old)?\.partial",
     re.DOTALL,
@@ -41,6 +43,11 @@ def partial_names(path: Path) -> tuple[Path, Path]:
     return path.with_name(f".{name}.{mark}.partial"), path.with_name(f".{name}.{mark}.old.partial")
 
 
+def room_in(folder: Path) -> Path:
+    """A fresh name for a folder inside `folder` in which what is to move into `folder` is collected."""
+    return folder / partial_names(folder / "_")[0].name.replace("._.", "..", 1)
+
+
 def remove(path: Path) -> None:
     """Delete a file or a folder; what can't be deleted stays for the next sweep."""
     if path.is_dir() and not path.is_symlink():
@@ -56,6 +63,18 @@ def discard(path: Path) -> None:
         away = partial_names(path)[0]
         path.rename(away)
         remove(away)
+
+
+def sweep_before(path: Path) -> None:
+    """Clear away what killed processes left of earlier tries to write `path`, of which another is about to begin."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        match = _PATTERN.fullmatch(left.name)
+        if match is None or match["old"] or match["name"] != path.name or _is_being_written(left, match):
+            continue
+        if (
+            match["process"] is not None and int(match["process"]) != os.getpid()
+        ):  # else another thread of ours
+            remove(left)
 
 
 def sweep(folder: Path) -> list[Path]:
@@ -76,10 +95,9 @@ def sweep(folder: Path) -> list[Path]:
         match = _PATTERN.fullmatch(path.name)
         if match is None or _is_being_written(path, match):
             continue
-        target = path.with_name(match["name"])
-        if match["old"] and not target.exists():
+        if match["old"] and match["name"] and not path.with_name(match["name"]).exists():
             with suppress(OSError):
-                path.rename(target)
+                path.rename(path.with_name(match["name"]))
         else:
             remove(path)
         swept.append(path)
@@ -94,7 +112,7 @@ def is_partial(path: Path) -> bool:
 def final_name(path: Path) -> Path:
     """A path as it is called once everything on it is whole."""
     parts = [(m["name"] if (m := _PATTERN.fullmatch(part)) else part) for part in path.parts]
-    return Path(*parts)
+    return Path(*(part for part in parts if part))
 
 
 def _entries(folder: Path) -> list[Path]:

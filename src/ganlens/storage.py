@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
 from ganlens.files import is_file, read_bytes, read_text, said_of
 from ganlens.json_text import parse_json
-from ganlens.partials import partial_names, remove
+from ganlens.partials import partial_names, remove, sweep_before
 from ganlens.partials import sweep as sweep
 from ganlens.printable import printable, shortened
 from ganlens.validation import first_fault
@@ -41,6 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_before(path)
             yield partial
             if partial.is_dir():
                 _put_folder(partial, path, old)
@@ -64,6 +65,30 @@ def _put_folder(partial: Path, path: Path, old: Path) -> None:
             old.rename(path)
         raise
     remove(old)
+
+
+def refuse_unwritable(path: Path, *, folder: bool) -> None:
+    """See that a folder, or a file, can be made at `path`: asked before slow work, which would be lost. Leaves nothing.
+
+    Raises:
+        UserError: there is something of the other kind, or the disk refuses.
+    """
+    path = Path(path)
+    with disk_errors(path):
+        if path.exists() and path.is_dir() != folder:
+            there, wanted = ("a file", "a folder") if folder else ("a folder", "a file")
+            raise UserError(f"{printable(str(path))} is {there}; name {wanted} to write to")
+        place = path if folder else path.parent
+        made = [p for p in (place, *place.parents) if not p.exists()]
+        trial = partial_names(place / "trial" if folder else path)[0]
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            trial.write_bytes(b"\n")  # not empty: a full disk still takes names
+        finally:
+            remove(trial)
+            for parent in made:
+                with suppress(OSError):
+                    parent.rmdir()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

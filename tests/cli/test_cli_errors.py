@@ -134,3 +134,42 @@ def test_version(ganlens: Run) -> None:
 
     result = ganlens("--version")
     assert (result.code, result.out) == (0, f"ganlens {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        (["audit", "python:theirs:net"], "file/out"),
+        (["audit", "python:theirs:net"], "file"),
+        (["probe", "fidelity", "python:theirs:net"], "file"),
+        (["sample", "python:theirs:net"], "file/out.png"),
+        (["sample", "python:theirs:net"], "folder.png"),
+        (["bench", "measures"], "file/out.json"),
+        (["bench", "measures"], "folder.png"),
+        (["demo"], "file"),
+        (["demo"], "file/out"),
+        (["train", "digits"], "file"),
+        (["train", "digits"], "file/out"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_anything_slow(
+    ganlens: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], out: str
+) -> None:
+    def begun(*given: object, **named: object) -> None:
+        raise AssertionError("it has begun")
+
+    for slow in (
+        "ganlens.cli.audit.open_subject",
+        "ganlens.cli.probe.open_subject",
+        "ganlens.cli.sample.open_subject",
+        "ganlens.bench.duel.compete",
+        "ganlens.training.setup.open_dataset",
+    ):
+        monkeypatch.setattr(slow, begun)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.png").mkdir()
+    result = ganlens(*words, "--out", out)
+    assert result.code == 2
+    (line,) = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert out in line and ".partial" not in line
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder.png"]

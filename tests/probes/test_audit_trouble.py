@@ -10,6 +10,7 @@ import torch
 
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.finding import Finding, Unanswered, Verdict
+from ganlens.partials import room_in
 from ganlens.probes import Probe, probes
 from ganlens.probes.audit import audit, examine
 from ganlens.report import load_findings
@@ -201,21 +202,21 @@ def test_an_audit_that_died_between_leaves_the_earlier_one_whole_or_the_new_one(
     out = tmp_path / "out"
     bank = lab.bank(lab.honest(), samples=300)
     audit(bank.subject, out=out, names=["gallery"], bank=bank)
-    real = audit_folder.finish
+    real = audit_folder._finish
     calls = []
 
     def dies(folder):
         calls.append(folder)
-        if len(calls) == 3:  # the new audit is whole, and not in its place yet
+        if len(calls) == 2:  # the new audit is whole, and not in its place yet
             (folder / "findings").rename(folder / ".audit-whole" / "findings.old")
             raise KeyboardInterrupt
         real(folder)
 
-    monkeypatch.setattr(audit_folder, "finish", dies)
+    monkeypatch.setattr(audit_folder, "_finish", dies)
     other = lab.bank(lab.collapsed(), samples=300)
     with pytest.raises(KeyboardInterrupt):
         audit(other.subject, out=out, names=["modes"], bank=other)
-    monkeypatch.setattr(audit_folder, "finish", real)
+    monkeypatch.setattr(audit_folder, "_finish", real)
     assert [f.probe for f in load_findings(out)] == ["modes"]
     assert [f["probe"] for f in json.loads((out / "report.json").read_text())["findings"]] == ["modes"]
     assert not (out / ".audit-whole").exists()
@@ -225,16 +226,24 @@ def test_what_a_killed_audit_left_is_no_obstacle_and_is_swept(lab, tmp_path):
     out = tmp_path / "out"
     bank = lab.bank(lab.honest(), samples=50)
     dead = 2**22 + 1  # beyond the largest process number
-    from ganlens.report.audit_folder import AuditFolder
-
-    name = AuditFolder(out)._aside.name.split("-")
-    left = out / "-".join([*name[:-2], str(dead), name[-1]])
+    left = out / room_in(out).name.replace(f"-{os.getpid()}-", f"-{dead}-")
     (left / "findings").mkdir(parents=True)
     (out / "instruments").mkdir()
     audit(bank.subject, out=out, names=["gallery"], bank=bank)
     assert sorted(p.name for p in out.iterdir()) == sorted(
         ["findings", "instruments", "report.html", "report.json", "report.md"]
     )
+
+
+def test_an_answer_whose_record_was_deleted_is_no_obstacle(lab, tmp_path):
+    out = tmp_path / "out"
+    bank = lab.bank(lab.honest(), samples=50)
+    audit(bank.subject, out=out, names=["gallery"], bank=bank)
+    (out / "findings" / "gallery.json").unlink()
+    (out / "findings" / "mine").mkdir()
+    audit(bank.subject, out=out, names=["gallery"], bank=bank)
+    assert [f.probe for f in load_findings(out)] == ["gallery"]
+    assert sorted(p.name for p in (out / "findings").iterdir()) == ["gallery", "gallery.json", "mine"]
 
 
 def test_classes_with_names_that_are_no_text_are_reported(lab, tmp_path):

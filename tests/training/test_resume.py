@@ -125,17 +125,60 @@ def _rewrite(path, tensors):
     [(damage_missing, "has no tensor"), (damage_shape, "has shape"), (damage_cut, "not a whole safetensors")],
 )
 @pytest.mark.parametrize("name", ["generator", "generator_ema", "discriminator", "discriminator_optimiser"])
-def test_a_damaged_checkpoint_is_named(tmp_path_factory, damage, said, name, trained):
-    import shutil
-
-    out = tmp_path_factory.mktemp("damaged") / "run"
+def test_a_damaged_checkpoint_is_named_and_where_there_is_no_other_refused(
+    tmp_path, damage, said, name, trained
+):
+    out = tmp_path / "run"
     shutil.copytree(trained, out)
-    path = checkpoints(out / "checkpoints")[-1] / f"{name}.safetensors"
-    damage(path)
+    first, last = checkpoints(out / "checkpoints")
+    shutil.rmtree(first)
+    damage(last / f"{name}.safetensors")
     with pytest.raises(UserError) as error:
         train(out=out, steps=9, resume=True)
     assert said in str(error.value)
-    assert path.name in str(error.value)
+    assert f"{name}.safetensors" in str(error.value)
+    assert str(error.value).endswith("there is none before it, so train into another folder")
+    assert checkpoints(out / "checkpoints") == [last]
+
+
+@pytest.mark.parametrize("damage", [damage_cut, lambda path: path.unlink()])
+@pytest.mark.parametrize("name", ["generator_optimiser.safetensors", "state.json"])
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, damage, name):
+    tiny = [setting for setting in QUICK if "family" not in setting]
+    tiny += [f"{player}={{family: mlp, width: 8, depth: 1}}" for player in ("generator", "discriminator")]
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    train("digits", out=whole, preset="small", steps=14, overrides=tiny)
+    train("digits", out=out, preset="small", steps=12, overrides=tiny)
+    damage(out / "checkpoints" / "00000012" / name)
+    if name == "state.json" and (out / "checkpoints" / "00000012" / name).exists():
+        with pytest.raises(
+            UserError, match=r"Go on from the checkpoint before 00000012 with: ganlens train --out"
+        ):
+            load_run(out)
+    heard = StopAt(0)
+    heard.warn = heard.say
+    train(out=out, steps=14, resume=True, progress=heard)
+    (said,) = [line for line in heard.lines if "00000012" in line]
+    assert name in said and "of step 10; the damaged one is now called" in said
+    assert (out / "checkpoints" / "damaged-00000012").is_dir()
+    assert all(torch.equal(v, all_tensors(whole)[k]) for k, v in all_tensors(out).items())
+
+
+def test_where_the_best_checkpoint_is_damaged_the_latest_is_read_with_a_note(tmp_path, trained):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    first, last = checkpoints(out / "checkpoints")
+    state = json.loads((last / "state.json").read_text())
+    state["memory"]["best_step"] = int(first.name)
+    (last / "state.json").write_text(json.dumps(state))
+    assert (load_run(out).step, load_run(out).notes) == (0, ())
+    damage_cut(first / "generator_ema.safetensors")
+    run = load_run(out)
+    assert run.step == 5
+    (note,) = run.notes
+    assert f"{first.name}/generator_ema.safetensors" in note and note.endswith(
+        "this is the latest, of step 5"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -196,12 +239,16 @@ class StopAt(Silent):
         self.lines.append(text)
 
     def task(self, description, total=None):
-        if description == "training":
+        if description == "training" and self.number:
             threading.Timer(0.3, os.kill, (os.getpid(), self.number)).start()
         return super().task(description, total)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a polite kill"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    ids=["Ctrl-C", "a polite kill", "terminal closed"],
+)
 def test_an_interrupt_saves_and_says_how_to_go_on(tmp_path, number):
     watcher = StopAt(number)
     run = train(

@@ -32,6 +32,7 @@ from ganlens.cli.subject import (
     words_of,
 )
 from ganlens.errors import GANLensError, UserError
+from ganlens.files import is_folder
 
 if TYPE_CHECKING:
     from ganlens.probes.audit import Audit
@@ -91,9 +92,12 @@ def audit(
     """
     from ganlens.cli.progress import RichProgress
     from ganlens.finding import Unanswered
+    from ganlens.report.audit_folder import refuse_unusable_folder
 
     progress = RichProgress()
     names = _names(probes)
+    folder = out or (Path(subject) if is_folder(subject) else Path("runs") / f"audit-{short_name(subject)}")
+    refuse_unusable_folder(folder)
     opened = open_subject(
         subject,
         data=data,
@@ -113,7 +117,6 @@ def audit(
     )
     for note in opened.notes:
         progress.say(note)
-    folder = out or opened.run or Path("runs") / f"audit-{short_name(subject)}"
     found = opened.audit(
         folder,
         probes=names,

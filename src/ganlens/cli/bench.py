@@ -54,8 +54,10 @@ def measures(
     from ganlens.cli.subject import split_names
     from ganlens.cli.terminal import print_line
     from ganlens.registry import nearest_names
-    from ganlens.storage import write_json
+    from ganlens.storage import refuse_unwritable, write_json
 
+    if out is not None:
+        refuse_unwritable(out, folder=False)
     known = works(scale=scale)
     names = split_names(only) or list(known)
     for name in names:

@@ -66,8 +66,13 @@ def demo(
 
 def _folder(wanted: Path, seed: int) -> tuple[Path, bool]:
     """The first of DIR, DIR-2, … that is free or holds this demo's run, and whether it holds it."""
+    from ganlens.storage import refuse_unwritable
     from ganlens.training.setup import refuse_foreign_folder, resumed_config
 
+    refuse_unwritable(wanted, folder=True)
+    wanted = wanted if wanted.name not in ("", "..") else wanted.resolve()
+    if not wanted.name:
+        raise UserError(f"--out {wanted}: name a folder in it")
     for number in itertools.count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         try:

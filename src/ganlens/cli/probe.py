@@ -30,6 +30,7 @@ from ganlens.cli.subject import (
     open_subject,
     split_names,
 )
+from ganlens.files import is_folder
 from ganlens.limits import SETTINGS_BYTES
 from ganlens.printable import printable, shortened
 from ganlens.yaml_text import parse_yaml
@@ -151,7 +152,11 @@ def _ask(
     from ganlens.cli.progress import RichProgress
     from ganlens.cli.terminal import print_finding, print_line
     from ganlens.probes.audit import examine
+    from ganlens.storage import refuse_unwritable
 
+    place = out or (Path(subject) if is_folder(subject) else None)
+    if place is not None:
+        refuse_unwritable(place / "findings", folder=True)
     progress = RichProgress()
     opened = open_subject(subject, progress=progress, **how)
     for note in opened.notes:

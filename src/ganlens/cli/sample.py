@@ -61,8 +61,9 @@ def sample(
     from ganlens.cli.progress import RichProgress
     from ganlens.cli.terminal import print_line, print_next
     from ganlens.randomness import torch_generator
-    from ganlens.storage import replacing
+    from ganlens.storage import refuse_unwritable, replacing
 
+    refuse_unwritable(out, folder=False)
     progress = RichProgress()
     opened = open_subject(
         subject,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ganlens import storage
+from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Unanswered
+from ganlens.partials import room_in
 from ganlens.printable import file_name
 from ganlens.report.report import write_report
 
 FINDINGS, REPORTS = "findings", ("report.html", "report.md", "report.json")
-_ASIDE, _WHOLE, _OLD = ".audit-", ".audit-whole", ".old"
+_WHOLE, _OLD = ".audit-whole", ".old"
 
 
 class AuditFolder:
@@ -34,19 +35,16 @@ class AuditFolder:
     """
 
     def __init__(self, out: Path) -> None:
-        refuse_foreign_folder(out)
+        refuse_unusable_folder(out)
         self._out = out
-        host = file_name(socket.gethostname())
-        self._aside = out / f"{_ASIDE}{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._aside = room_in(out)
 
     def begin(self) -> None:
         """Make room, remove what killed audits left, and finish what one left nearly finished."""
-        with storage.replacing(self._aside) as partial:
-            (partial / FINDINGS).mkdir(parents=True)
+        with disk_errors(self._out):
+            (self._aside / FINDINGS).mkdir(parents=True)
         finish(self._out)
-        for left in self._out.glob(f"{_ASIDE}*"):
-            if left != self._aside and _is_left_over(left.name):
-                shutil.rmtree(left, ignore_errors=True)
+        storage.sweep(self._out)
 
     def add(self, finding: Finding) -> None:
         """Keep an answer. In place of one of the same probe, if there is one."""
@@ -100,11 +98,14 @@ class AuditFolder:
         """Write the report of what was added and put everything in its place; give the HTML file's path."""
         write_report(findings, self._aside, title=title, facts=facts, identity=identity)
         for theirs in _not_ours(self._out / FINDINGS):
-            copy = shutil.copytree if theirs.is_dir() else shutil.copy2
-            copy(theirs, self._aside / FINDINGS / theirs.name)
-        finish(self._out)
-        self._aside.rename(self._out / _WHOLE)  # from here on the new audit is the one that stays
-        finish(self._out)
+            place = self._aside / FINDINGS / theirs.name
+            if not place.exists():  # else it is what is left of an answer whose record is gone
+                copy = shutil.copytree if theirs.is_dir() else shutil.copy2
+                copy(theirs, place)
+        with disk_errors(self._out), _one_at_a_time(self._out):
+            _finish(self._out)
+            self._aside.rename(self._out / _WHOLE)  # from here on the new audit is the one that stays
+            _finish(self._out)
         return self._out / REPORTS[0]
 
     def discard(self) -> None:
@@ -126,6 +127,29 @@ class AuditFolder:
 
 def finish(out: Path) -> None:
     """Put a whole audit in its place that was stopped while it moved there. Nothing happens where there is none."""
+    if (out / _WHOLE).is_dir():
+        with disk_errors(out), _one_at_a_time(out):
+            _finish(out)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other audits from moving into the folder meanwhile, where the disk has locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _finish(out: Path) -> None:
     whole = out / _WHOLE
     if not whole.is_dir():
         return
@@ -139,16 +163,15 @@ def finish(out: Path) -> None:
     shutil.rmtree(whole)
 
 
-def refuse_foreign_folder(out: Path) -> None:
+def refuse_unusable_folder(out: Path) -> None:
     """Let an audit write into a new or empty folder, a run folder and an earlier audit's, and no other.
 
     Raises:
-        UserError: the folder holds something else, or is a file.
+        UserError: the folder holds something else, is a file, or can't be written.
     """
+    storage.refuse_unwritable(out, folder=True)
     if not out.exists():
         return
-    if not out.is_dir():
-        raise UserError(f"{out} is a file; name a folder to write the audit into")
     ours = (out / FINDINGS).is_dir() or ((out / "config.yaml").is_file() and (out / "checkpoints").is_dir())
     if not ours and not all(_is_of_an_audit(path.name) for path in out.iterdir()):
         raise UserError(
@@ -159,25 +182,7 @@ def refuse_foreign_folder(out: Path) -> None:
 
 def _is_of_an_audit(name: str) -> bool:
     """What an audit leaves that was killed before it had findings to show."""
-    return (
-        name == "instruments"
-        or name.startswith(_ASIDE)
-        or (name.startswith(".") and name.endswith(".partial"))
-    )
-
-
-def _is_left_over(name: str) -> bool:
-    """Whether a folder set aside belongs to a process of this machine that has ended."""
-    host, _, rest = name.removeprefix(_ASIDE).rpartition("-")[0].rpartition("-")
-    if host != file_name(socket.gethostname()) or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # another user's, or no process number
-        return False
-    return False
+    return name == "instruments" or name == _WHOLE or (name.startswith(".") and name.endswith(".partial"))
 
 
 def _not_ours(findings: Path) -> list[Path]:

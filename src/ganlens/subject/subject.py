@@ -133,6 +133,7 @@ class Subject:
             device=device,
             trust=trust,
         )
+        subject.notes += trained.notes
         if pack > 1:
             subject.notes.append(
                 f"its discriminator judges packs of {pack} samples and not single ones; it is left out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -40,15 +41,21 @@ class Album:
         return path
 
     def animate(self) -> Path | None:
-        """Save all grids so far as `progress.gif`, the last one held. None when there are fewer than two."""
+        """Save all grids so far as `progress.gif`, the last one held. None when there are fewer than two.
+
+        What someone has damaged or put there among them is left out: a run does not end for its pictures.
+        """
         paths = sorted(self._folder.glob("[0-9]*.png"))
-        if len(paths) < 2:
-            return None
         kept = [paths[round(i * (len(paths) - 1) / 59)] for i in range(60)] if len(paths) > 60 else paths
         frames = []
         for path in kept:
-            with Image.open(path) as image:
+            with (
+                suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError),
+                Image.open(path) as image,
+            ):
                 frames.append(image.convert("P", palette=Image.Palette.ADAPTIVE))
+        if len(frames) < 2:
+            return None
         target = self._folder / "progress.gif"
         durations = [150] * (len(frames) - 1) + [2000]
         content = io.BytesIO()

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ganlens import storage
+from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.files import is_file, is_folder, said_of
 from ganlens.partials import discard
 from ganlens.printable import printable, shortened
+from ganlens.progress import Progress
 from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 
@@ -66,6 +68,39 @@ def load_checkpoint(path: Path, state: TrainingState) -> Memory:
         _load_optimiser(path / f"{name}.safetensors", optimiser)
     state.step, state.images, state.adapted = progressed.step, progressed.images, progressed.adapted
     return progressed.memory
+
+
+def load_latest(folder: Path, state: TrainingState) -> tuple[Memory, dict[Path, str]]:
+    """Read the latest whole checkpoint below a run's `checkpoints/` into freshly built players.
+
+    Returns:
+        What the run remembered, and the later checkpoints that are damaged, each with what is wrong with it.
+
+    Raises:
+        UserError: not one is whole; what is wrong with the latest.
+    """
+    damaged: dict[Path, str] = {}
+    for path in sorted((p for p in folder.iterdir() if _STEP.fullmatch(p.name)), reverse=True):
+        try:
+            return load_checkpoint(path, state), damaged
+        except UserError as error:
+            damaged[path] = str(error)
+    first, *more = damaged.values()
+    earlier = "; the checkpoints before it are not whole either" if more else "; there is none before it"
+    raise UserError(f"{first}{earlier}, so train into another folder")
+
+
+def set_aside(damaged: Mapping[Path, str], step: int, progress: Progress) -> None:
+    """Rename damaged checkpoints, so that the run that goes on from `step` writes them anew, and say so."""
+    for path, why in damaged.items():
+        aside = path.with_name(f"damaged-{path.name}")
+        with disk_errors(path):
+            discard(aside)
+            path.rename(aside)
+        progress.warn(
+            f"{why}. The run goes on from the checkpoint before it, of step {step:,}; the damaged one is now called "
+            f"{printable(str(aside))} and can be deleted"
+        )
 
 
 def read_progress(path: Path) -> Progressed:

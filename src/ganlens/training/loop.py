@@ -15,7 +15,7 @@ from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Progress, Silent, Task
-from ganlens.training.checkpoint import checkpoints, load_checkpoint
+from ganlens.training.checkpoint import checkpoints, load_latest, set_aside
 from ganlens.training.goal import Goal
 from ganlens.training.lock import training_alone
 from ganlens.training.memory import Memory
@@ -86,10 +86,11 @@ def train(
                 else:
                     config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
                 state, memory = initial_state(config, dataset.sample_shape, processes.device), Memory()
+                damaged: dict[Path, str] = {}
                 refuse_lonely_batch(config, state)
                 if resume:
                     warning = refuse_other_conditions(out, dataset, processes)
-                    memory = load_checkpoint(checkpoints(out / "checkpoints")[-1], state)
+                    memory, damaged = load_latest(out / "checkpoints", state)
                     if warning is not None:
                         progress.warn(warning)
             for module in state.modules().values():
@@ -97,6 +98,8 @@ def train(
             for note in dataset.notes:
                 progress.say(note)
             with processes.agreeing():
+                if processes.is_main:  # and all have read them
+                    set_aside(damaged, state.step, progress)
                 recording: Recording = (
                     Recorder(out, config, dataset, state, memory, processes, progress, resumed=resume)
                     if processes.is_main
@@ -251,7 +254,8 @@ class _Session:
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C (or a polite kill) sets a flag, so that the step in hand is saved; a second interrupts now."""
+    """Ctrl-C, a polite kill or the end of the terminal sets a flag, so that the step in hand is saved; a second
+    interrupts now. (Who asked by `nohup` that the terminal's end is not heard is not woken by it.)"""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -262,7 +266,10 @@ def _interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         flag.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in heard}
     try:
         yield flag
     except PeerLost:

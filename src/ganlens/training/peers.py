@@ -58,12 +58,18 @@ class Peers:
         self._heard: dict[int, _Heard] = {}
         self._answered = time.monotonic()
         self._over, self._news = threading.Event(), threading.Event()
-        threading.Thread(target=self._talk, daemon=True).start()
+        self._talking = threading.Thread(target=self._talk, daemon=True)
+        self._talking.start()
 
     def close(self) -> None:
-        """No more signs of life."""
+        """No more signs of life.
+
+        The thread is waited for (a moment: what it asks may hang): one that is still in the library when Python ends
+        takes the process down with SIGABRT.
+        """
         self._over.set()
         self._news.set()
+        self._talking.join(_BEAT)
 
     @contextmanager
     def busy(self) -> Iterator[None]:

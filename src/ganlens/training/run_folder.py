@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,9 +15,10 @@ from ganlens.config import RunConfig, load_config
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.networks import Generator, build_discriminator, build_generator
+from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.storage import read_model
-from ganlens.training.checkpoint import checkpoints, load_weights, read_progress
+from ganlens.training.checkpoint import Progressed, checkpoints, load_weights, read_progress
 from ganlens.training.metrics import read_metrics
 from ganlens.training.state import packed_shape
 
@@ -126,6 +128,7 @@ class TrainedRun:
         generator: the averaged generator, in evaluation mode.
         discriminator: in evaluation mode. With packing it judges packs, not samples.
         step, images: of the checkpoint that was read.
+        notes: what its user should know of how it was read.
     """
 
     folder: Path
@@ -134,6 +137,7 @@ class TrainedRun:
     discriminator: nn.Module
     step: int
     images: int
+    notes: tuple[str, ...] = ()
 
     def open_data(self, progress: Progress | None = None) -> Dataset:
         """The data it was trained on, split as it was then.
@@ -151,7 +155,7 @@ def open_data(config: RunConfig, progress: Progress | None = None) -> Dataset:
 
 
 def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu") -> TrainedRun:
-    """Read a run folder's best checkpoint (or that of `step`).
+    """Read a run folder's best checkpoint (or that of `step`); the latest, with a note, where the best is damaged.
 
     Raises:
         UserError: it is no run folder, it has no checkpoint (of that step), or the checkpoint is damaged.
@@ -159,46 +163,74 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     folder = Path(folder)
     for _ in range(_TRIES):
         config = load_config(folder / CONFIG)
-        path = _choose(folder, step)
+        latest = _latest(folder)
+        shape = read_model(folder / RUN, RunFacts).sample_shape
+        generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
+        judged = packed_shape(shape, config.objective.pack)
+        discriminator = build_discriminator(config.discriminator, judged, seed=config.seed)
         try:
-            return _read_run(folder, config, path, device)
-        except UserError:
-            if path.exists():
-                raise  # else the run is still training, and has just put better ones in its place
+            progressed, notes = _read_chosen(folder, latest, step, generator, discriminator)
+        except UserError as error:
+            if latest.exists() and _latest(folder) == latest:
+                raise UserError(f"{error}{_way_out(folder, latest, step)}") from error
+            continue  # the run is still training, and has just put better ones in its place
+        place = torch.device(device)
+        return TrainedRun(
+            folder,
+            config,
+            generator.eval().to(place),
+            discriminator.eval().to(place),
+            progressed.step,
+            progressed.images,
+            notes,
+        )
     raise UserError(
         f"{folder}: its checkpoints change faster than they can be read; wait until it is trained"
     )
 
 
-def _read_run(folder: Path, config: RunConfig, path: Path, device: str) -> TrainedRun:
-    shape = read_model(folder / RUN, RunFacts).sample_shape
-    generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
-    discriminator = build_discriminator(
-        config.discriminator, packed_shape(shape, config.objective.pack), seed=config.seed
-    )
+def _read_chosen(
+    folder: Path, latest: Path, step: int | None, generator: Generator, discriminator: nn.Module
+) -> tuple[Progressed, tuple[str, ...]]:
+    """Read the weights of the checkpoint wanted, or of the latest where the best is damaged; how far it was, notes."""
+    chosen = _choose(folder, latest, step)
+    try:
+        return _read_weights(chosen, generator, discriminator), ()
+    except UserError as error:
+        if step is not None or chosen == latest or not chosen.exists():
+            raise
+        progressed = _read_weights(latest, generator, discriminator)
+        note = f"its best checkpoint can't be read ({error}); this is the latest, of step {progressed.step:,}"
+        return progressed, (note,)
+
+
+def _read_weights(path: Path, generator: Generator, discriminator: nn.Module) -> Progressed:
     load_weights(path / "generator_ema.safetensors", generator)
     load_weights(path / "discriminator.safetensors", discriminator)
-    place = torch.device(device)
-    progressed = read_progress(path)
-    return TrainedRun(
-        folder,
-        config,
-        generator.eval().to(place),
-        discriminator.eval().to(place),
-        progressed.step,
-        progressed.images,
-    )
+    return read_progress(path)
 
 
-def _choose(folder: Path, step: int | None) -> Path:
-    there = {int(path.name): path for path in checkpoints(folder / "checkpoints")}
+def _latest(folder: Path) -> Path:
+    there = checkpoints(folder / "checkpoints")
     if not there:
         raise UserError(
             f"{folder} has no checkpoint yet; train it first with `ganlens train … --out {folder}`"
         )
+    return there[-1]
+
+
+def _choose(folder: Path, latest: Path, step: int | None) -> Path:
+    there = {int(path.name): path for path in checkpoints(folder / "checkpoints")}
     if step is not None and step not in there:
         raise UserError(f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, there))}")
     if step is None:
-        best = read_progress(there[max(there)]).memory.best_step
-        step = best if best is not None and best in there else max(there)
-    return there[step]
+        step = read_progress(latest).memory.best_step
+    return there.get(step, latest) if step is not None else latest
+
+
+def _way_out(folder: Path, latest: Path, step: int | None) -> str:
+    """What to do where the latest checkpoint is damaged, as the end of a sentence."""
+    if step is not None or len(checkpoints(folder / "checkpoints")) < 2:
+        return ""
+    command = shlex.join(["ganlens", "train", "--out", str(folder), "--resume"])
+    return f". Go on from the checkpoint before {latest.name} with: {printable(command)}"
