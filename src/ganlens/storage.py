@@ -18,7 +18,8 @@ from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
 from ganlens.files import is_file, read_bytes, read_text, said_of
 from ganlens.json_text import parse_json
-from ganlens.partials import partial_names, remove
+from ganlens.partials import partial_names as partial_names
+from ganlens.partials import remove
 from ganlens.partials import sweep as sweep
 from ganlens.printable import printable, shortened
 from ganlens.validation import first_fault

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganlens import storage
+from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Unanswered
 from ganlens.printable import file_name
 from ganlens.report.report import write_report
 
 FINDINGS, REPORTS = "findings", ("report.html", "report.md", "report.json")
-_ASIDE, _WHOLE, _OLD = ".audit-", ".audit-whole", ".old"
+_AUDIT, _WHOLE, _OLD = "audit", ".audit-whole", ".old"
 
 
 class AuditFolder:
@@ -36,17 +34,14 @@ class AuditFolder:
     def __init__(self, out: Path) -> None:
         refuse_foreign_folder(out)
         self._out = out
-        host = file_name(socket.gethostname())
-        self._aside = out / f"{_ASIDE}{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._aside = storage.partial_names(out / _AUDIT)[0]
 
     def begin(self) -> None:
-        """Make room, remove what killed audits left, and finish what one left nearly finished."""
-        with storage.replacing(self._aside) as partial:
-            (partial / FINDINGS).mkdir(parents=True)
-        finish(self._out)
-        for left in self._out.glob(f"{_ASIDE}*"):
-            if left != self._aside and _is_left_over(left.name):
-                shutil.rmtree(left, ignore_errors=True)
+        """Remove what killed processes left half-written, finish what one left nearly finished, and make room."""
+        storage.sweep(self._out)
+        with disk_errors(self._out):
+            finish(self._out)
+            (self._aside / FINDINGS).mkdir(parents=True)
 
     def add(self, finding: Finding) -> None:
         """Keep an answer. In place of one of the same probe, if there is one."""
@@ -159,25 +154,7 @@ def refuse_foreign_folder(out: Path) -> None:
 
 def _is_of_an_audit(name: str) -> bool:
     """What an audit leaves that was killed before it had findings to show."""
-    return (
-        name == "instruments"
-        or name.startswith(_ASIDE)
-        or (name.startswith(".") and name.endswith(".partial"))
-    )
-
-
-def _is_left_over(name: str) -> bool:
-    """Whether a folder set aside belongs to a process of this machine that has ended."""
-    host, _, rest = name.removeprefix(_ASIDE).rpartition("-")[0].rpartition("-")
-    if host != file_name(socket.gethostname()) or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # another user's, or no process number
-        return False
-    return False
+    return name in ("instruments", _WHOLE) or (name.startswith(".") and name.endswith(".partial"))
 
 
 def _not_ours(findings: Path) -> list[Path]:
