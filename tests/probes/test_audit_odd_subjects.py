@@ -37,7 +37,7 @@ SMALL = {
         "likelihood": 50,
         "training": 100,
         "exchanges": 9,
-        "targets": 10,
+        "targets": 20,
         "starts": 1,
         "steps": 4,
     },
@@ -188,10 +188,14 @@ SUBJECTS: dict[str, Callable[[], dict]] = {
         "discriminator": Judge(1, width=2),
         "classifier": Judge(3, width=2),
     },
-    "classifier of NaN": lambda: {"classifier": Judge(3, after_trial(lambda y: y * NAN))},
-    "discriminator of NaN": lambda: {"discriminator": Judge(1, after_trial(lambda y: y * NAN))},
-    "discriminator too large": lambda: {"discriminator": Judge(1, lambda y, x: 1e30 * y)},
-    "classifier of one class": lambda: {"classifier": Judge(3, lambda y, x: 0 * y + torch.eye(3)[0])},
+    "judges of NaN": lambda: {
+        "discriminator": Judge(1, after_trial(lambda y: y * NAN)),
+        "classifier": Judge(3, after_trial(lambda y: y * NAN)),
+    },
+    "judges of one opinion": lambda: {
+        "discriminator": Judge(1, lambda y, x: 1e30 * y),
+        "classifier": Judge(3, lambda y, x: 0 * y + torch.eye(3)[0]),
+    },
 }
 
 NONSENSE = {
@@ -202,10 +206,8 @@ NONSENSE = {
     "tiny": ("fidelity", "diversity", "two-sample"),
     "saturated": ("fidelity", "two-sample"),
     "constant data": ("fidelity", "two-sample", "nearest", "memorisation"),
-    "discriminator of NaN": ("discriminator",),
-    "discriminator too large": ("discriminator",),
-    "classifier of NaN": ("classifier", "counterfactuals"),
-    "classifier of one class": ("classifier", "counterfactuals"),
+    "judges of NaN": ("discriminator", "classifier", "counterfactuals"),
+    "judges of one opinion": ("discriminator", "classifier", "counterfactuals"),
 }
 """Where an answer that all is well would be wrong."""
 
