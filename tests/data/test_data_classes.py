@@ -64,6 +64,10 @@ def test_what_is_no_labels_says_why(array: np.ndarray, why: str) -> None:
 def test_names_that_are_whole_numbers_are_ordered_as_numbers() -> None:
     assert class_order(["10", "2", "-1", "0"]) == ["-1", "0", "2", "10"]
     assert class_order(["010", "2", "02"]) == ["02", "2", "010"]
+    assert class_order(["class_10", "class_2", "class_1"]) == ["class_1", "class_2", "class_10"]
+    assert class_order(["10 mm", "9 mm"]) == ["9 mm", "10 mm"]
+    assert class_order(["a10", "b2"]) == ["a10", "b2"]
+    assert class_order(["v1.10", "v1.9"]) == ["v1.10", "v1.9"]  # two numbers: words
     assert class_order(["10", "2", "x"]) == ["10", "2", "x"]
     assert class_order(["10", "2", "²"]) == ["10", "2", "²"]
     assert class_order(["١٠", "٢"]) == ["١٠", "٢"]

@@ -51,6 +51,15 @@ def test_a_class_of_files_without_ending_or_of_unheard_kinds_is_named(tmp_path: 
     (tmp_path / "pets" / "dog" / "1.zzz").write_bytes(b"x")
     (note,) = open_dataset(spec, size=8).notes
     assert note == "1 file of kinds that are not read is left out: .zzz: 1 file; with them the class dog"
+    for number in range(3):  # pictures that were saved under a hash
+        picture(tmp_path / "x.png", number)
+        (tmp_path / "pets" / "elk").mkdir(exist_ok=True)
+        (tmp_path / "x.png").rename(tmp_path / "pets" / "elk" / f"5eed{number}")
+    (note,) = open_dataset(spec, size=8).notes
+    assert note == (
+        "4 files of kinds that are not read are left out: without an ending: 3 files, .zzz: 1 file; with them the "
+        "classes dog, elk"
+    )
 
 
 def test_what_lies_beside_pictures_is_no_news(tmp_path: Path) -> None:
@@ -223,5 +232,5 @@ def test_where_they_mean_nothing_they_are_refused() -> None:
         open_dataset("ring", channels=3)
     with pytest.raises(UserError, match="sprites: its pictures are square"):
         open_dataset("sprites", aspect="1:2")
-    with pytest.raises(UserError, match="data option channels: expected 1 or 3"):
+    with pytest.raises(UserError, match=r"data option channels: expected 1 or 3 \(got 2\)"):
         open_dataset("digits", channels=2)

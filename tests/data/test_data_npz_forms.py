@@ -127,6 +127,24 @@ def test_bytes_of_0_and_1_are_read_as_numbers_of_other_types_are(tmp_path: Path)
     assert seven.notes[0].startswith("the pictures are nearly black: their values go up to 7 of 255")
 
 
+@pytest.mark.parametrize("name", ["Y", "classes", "digit", "Labels"])
+def test_arrays_that_may_be_labels_and_are_not_called_so_are_told_of(tmp_path: Path, name: str) -> None:
+    data = open_dataset(saved(tmp_path, images=IMAGES, **{name: Y}))
+    assert data.train.labels is None
+    assert data.notes == (
+        f"no labels: none is called so, and {name!r} may be some; if so, call it 'labels' and save again",
+    )
+    assert open_dataset(saved(tmp_path, images=IMAGES, **{name: Y / 7})).notes == ()  # numbers, no classes
+    assert open_dataset(saved(tmp_path, images=IMAGES, labels=Y, **{name: Y})).notes == ()
+
+
+@pytest.mark.parametrize("train", [IMAGES // 128, IMAGES / 255.0, IMAGES / 127.5 - 1])
+def test_a_split_whose_sides_have_two_scales_is_refused(tmp_path: Path, train: np.ndarray) -> None:
+    for both in ((train, IMAGES), (IMAGES, train)):
+        with pytest.raises(UserError, match="which are two scales; bring both to one and save again"):
+            open_dataset(saved(tmp_path, train_images=both[0], test_images=both[1]))
+
+
 def test_train_and_test_arrays_have_one_scale(tmp_path: Path) -> None:
     train, test = (
         IMAGES / 127.5 - 1,

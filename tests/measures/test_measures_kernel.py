@@ -116,3 +116,9 @@ def test_bad_settings_are_refused():
         kernel_distance(a, a, rng=generator(), subset_size=1)
     with pytest.raises(UserError, match="a has 3 features a row and b has 2"):
         kernel_distance(a, a[:, :2], rng=generator())
+
+
+def test_features_so_large_that_cubes_leave_float32_are_measured_all_the_same() -> None:
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.tensor([[1e12], [1e12]]), torch.tensor([[0.0], [0.0]])
+    assert kernel_distance(a, b, rng=rng) == pytest.approx(1e72 - 2 + 1, rel=1e-6)

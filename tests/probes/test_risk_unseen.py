@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ganlens.data import Dataset, SampleArray, Split
+from ganlens.data.copies import digests_of_both
 from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
 from ganlens.probes.risk.unseen import Unseen
@@ -50,6 +51,15 @@ def test_copies_are_found_wherever_they_stand(lab):
     assert torch.equal(unseen.features("raw", 5), unseen.bank.features("raw", "held_out")[unseen.rows[:5]])
     none = Unseen.of(lab.bank(lab.honest()))
     assert (none.known, none.leaked, none.note) == (0, False, "")
+
+
+def test_copies_are_found_where_one_side_is_stored_as_bytes_and_one_as_numbers():
+    levels = np.random.default_rng(0).integers(0, 256, (30, 1, 4, 4)).astype(np.uint8)
+    train = SampleArray(levels)
+    held_out = SampleArray(train.tensor().numpy()[[3, 7, 7]])
+    own, theirs = digests_of_both(train, held_out)
+    assert [int((own == digest).argmax()) for digest in theirs] == [3, 7, 7]
+    assert not np.isin(digests_of_both(train, SampleArray(255 - levels))[1], own).any()
 
 
 def test_a_few_copies_are_left_out_and_counted_and_change_no_verdict(lab):

@@ -33,7 +33,8 @@ DataName = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Real data to compare with, e.g. digits or folder:photos. A run folder knows its own.",
+        help="Real data to compare with, e.g. digits or folder:photos. Pictures are read in the size, shape and "
+        "colours that the generator makes. A run folder knows its own.",
         rich_help_panel=_PANEL,
     ),
 ]

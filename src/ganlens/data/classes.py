@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.int64] | NDArray[np.str_]
 """One label per sample: whole numbers, or words."""
+
+_NUMBERED = re.compile(r"(?P<before>\D*)(?P<number>[0-9]{1,18})(?P<after>\D*)")
 
 
 class Unusable(Exception):
@@ -90,10 +93,15 @@ def numbered(parts: Sequence[Values | None], names: Sequence[str] = ()) -> Class
 
 
 def class_order(names: Iterable[str]) -> list[str]:
-    """Names as numbers where all are whole numbers ("2" before "10"), else as words."""
+    """Names as numbers where all are numbers ("2" before "10"), alone or in one text ("class_2"), else as words."""
     names = list(names)
     if all(_is_number(name) for name in names):
         return sorted(names, key=lambda name: (int(name), name))
+    parts = [_NUMBERED.fullmatch(name) for name in names]
+    found = [part for part in parts if part is not None]
+    if len(found) == len(names) and len({(part["before"], part["after"]) for part in found}) == 1:
+        number = {part.string: int(part["number"]) for part in found}
+        return sorted(names, key=lambda name: (number[name], name))
     return sorted(names)
 
 

@@ -24,10 +24,15 @@ def sample_digests(samples: SampleArray) -> NDArray[np.uint64]:
     step = max(1, CHUNK_BYTES // max(1, int(np.prod(samples.sample_shape))))
     digests = []
     for start in range(0, len(samples), step):
-        chunk = samples.as_stored(slice(start, start + step))
-        flat = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
-        digests += [hashlib.blake2b(row.data, digest_size=8).digest() for row in flat]
+        digests += _digests(samples.as_stored(slice(start, start + step)))
     return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
+def digests_of_both(first: SampleArray, second: SampleArray) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hashes [n] and [m] that agree where samples do, also where one array is stored as bytes and one as floats."""
+    if first.stored_type == second.stored_type:
+        return sample_digests(first), sample_digests(second)
+    return _decoded_digests(first), _decoded_digests(second)
 
 
 def kept_digests(samples: SampleArray, file: Path) -> NDArray[np.uint64]:
@@ -62,3 +67,14 @@ def shared_note(train: NDArray[np.uint64], held_out: NDArray[np.uint64]) -> str 
         f"{shared:,} of the {len(held_out):,} held-out samples are in the training data too: a generator that "
         "repeats them is taken for one that knows what it wasn't shown; remove them from one side"
     )
+
+
+def _decoded_digests(samples: SampleArray) -> NDArray[np.uint64]:
+    step = max(1, CHUNK_BYTES // max(1, 4 * int(np.prod(samples.sample_shape))))
+    digests = [digest for chunk in samples.chunks(step) for digest in _digests(chunk.numpy())]
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
+def _digests(chunk: NDArray[np.generic]) -> list[bytes]:
+    flat = np.ascontiguousarray(chunk).reshape(len(chunk), -1)
+    return [hashlib.blake2b(row.data, digest_size=8).digest() for row in flat]

@@ -124,6 +124,11 @@ class SampleArray:
         return tuple(self._stored.shape[1:])
 
     @property
+    def stored_type(self) -> np.dtype[np.generic]:
+        """uint8 or float32."""
+        return self._stored.dtype
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """(n, *sample_shape)."""
         return (len(self), *self.sample_shape)

@@ -20,6 +20,7 @@ from ganlens.data.kinds import (
     READ_ENDINGS,
     UNREAD_ENDINGS,
     ending,
+    is_picture_within,
     nothing_read,
     unread_note,
 )
@@ -140,17 +141,18 @@ def _left_out(root: Path, found: Found) -> list[str]:
     """What to tell of files that are not read, though they may be pictures.
 
     In a class folder without any picture these are all that aren't plainly something else; elsewhere only those of
-    kinds that are known.
+    kinds that are known. A name without an ending tells nothing: there the file's first bytes are looked at.
     """
     in_splits = _in_splits(root, found.pictures)
     classes = {_class_of(root, path, in_splits) for path in found.pictures}
     files, lost = [], set()
     for path in found.others:
         own, kind = _class_of(root, path, in_splits), ending(path)
-        if own is not None and own not in classes and kind not in BESIDE_ENDINGS:
+        nameless = not kind and _is_regular(path) and is_picture_within(path)
+        if own is not None and own not in classes and (nameless or kind not in BESIDE_ENDINGS):
             files.append(path)
             lost.add(own)
-        elif kind in UNREAD_ENDINGS:
+        elif nameless or kind in UNREAD_ENDINGS:
             files.append(path)
     note = unread_note(files, lost)
     notes = [note] if note else []

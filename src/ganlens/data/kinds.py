@@ -90,11 +90,24 @@ BESIDE_ENDINGS = frozenset(
 )
 """Lists, licences, checksums and the like, which lie beside pictures and are none."""
 
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
+"""Of PNG, JPEG, GIF and TIFF."""
+
 
 def ending(path: Path) -> str:
     """The kind of a file: its last ending in lower case (".nii" of a brain.nii.gz)."""
     suffix = path.suffix.lower()
     return (Path(path.stem).suffix.lower() or suffix) if suffix == ".gz" else suffix
+
+
+def is_picture_within(path: Path) -> bool:
+    """Whether a regular file, whatever it is called, begins as pictures do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head.startswith(_BEGINNINGS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
 def unread_note(files: Iterable[Path], lost: Iterable[str]) -> str | None:

@@ -199,10 +199,21 @@ class _Scale:
 
 
 def _scale(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[_Scale, str | None]:
-    """One scale for all arrays of a data set, and which range was assumed."""
+    """One scale for all arrays of a data set, and which range was assumed.
+
+    Raises:
+        UserError: the values are no pixels, or some of the arrays hold 0…1 (or −1…1) and others go far beyond.
+    """
+    ends = [(float(array.min()), float(array.max())) for array in arrays]
+    small = [high <= 1 for _, high in ends]
+    if any(small) and not all(small):
+        found = " and ".join(f"{low:g} to {high:g}" for low, high in ends)
+        raise UserError(
+            f"{where} and the held-out array have values from {found}, which are two scales; bring both to one and "
+            "save again"
+        )
     dtypes = {array.dtype for array in arrays}
-    low = min(float(array.min()) for array in arrays)
-    high = max(float(array.max()) for array in arrays)
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     if dtypes == {np.dtype(np.uint8)} and high != 1:
         return _Scale(), dark_note(int(high))
     if low >= 0 and high <= 1:
@@ -240,7 +251,22 @@ def _labels(archive: Archive, name: str) -> tuple[Values | None, list[str]]:
             return values, notes
         except Unusable as error:
             notes.append(f"no labels: the array {label_name!r} was not used: {error}")
+    if not notes and (others := _like_labels(archive, name)):
+        named = " or ".join(map(repr, others))
+        notes.append(
+            f"no labels: none is called so, and {named} may be some; if so, call it 'labels' and save again"
+        )
     return None, notes
+
+
+def _like_labels(archive: Archive, name: str) -> list[str]:
+    """Arrays that may be labels of `name` and are not called so: one whole number, truth value or word a sample."""
+    count = archive.arrays[name].shape[0]
+    return [
+        known
+        for known, array in archive.arrays.items()
+        if known != name and array.shape in ((count,), (count, 1)) and array.dtype.kind in "buiSU"
+    ][:3]
 
 
 def _label_names(archive: Archive, name: str) -> list[str]:

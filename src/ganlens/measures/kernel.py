@@ -13,6 +13,9 @@ ROWS_AT_ONCE = 256
 COLUMNS_AT_ONCE = 2048
 """Kernel values that are computed together: 2 MiB, which stay in the processor's cache until they are summed."""
 
+CUBES_OVERFLOW = 1e5
+"""Features beyond which cubes of products may leave float32: the kernel is computed in float64 there."""
+
 
 def kernel_distance(
     a: Tensor, b: Tensor, *, rng: torch.Generator, subsets: int = 100, subset_size: int = 1000
@@ -66,6 +69,8 @@ def _squared_mmd(a: Tensor, b: Tensor) -> float:
     """The unbiased squared discrepancy of all rows of `a` [n, d] and `b` [m, d] under the cubic kernel."""
     n, m = len(a), len(b)
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), product_dtype(a.device))
+    if max(float(a.abs().max()), float(b.abs().max())) > CUBES_OVERFLOW:
+        dtype = torch.float64
     a, b = a.to(dtype), b.to(dtype)
     across = sum(_kernel_sum(rows / rows.shape[1], b) for rows in a.split(ROWS_AT_ONCE))
     return _sum_within(a) / (n * (n - 1)) + _sum_within(b) / (m * (m - 1)) - 2 * across / (n * m)

@@ -90,6 +90,11 @@ class AdaptedClassifier(nn.Module):
                 lambda: self._raw(trial, as_handed_over=True), self._raw(trial)
             )
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether it answers alike when asked again; a note says where not."""
+        return self._beside.repeatable
+
     def forward(self, samples: Tensor) -> Tensor:
         """Logits [n, num_classes] of samples [n, …]; log-probabilities where it gives probabilities.
 

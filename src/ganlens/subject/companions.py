@@ -40,20 +40,42 @@ def data_of_shape(
     Raises:
         UserError: they have another shape.
     """
-    if opened is None or opened.sample_shape == shape:
+    if opened is None:
+        return None
+    fitted = in_shape(opened, shape, source, notes=notes, progress=progress)
+    if fitted is None:
+        raise UserError(
+            f"the generator {name} makes samples of shape {shape}, the data {opened.name} have "
+            f"{opened.sample_shape}; give data of the generator's shape"
+        )
+    return fitted
+
+
+def in_shape(
+    opened: Dataset,
+    shape: tuple[int, ...],
+    source: str | None,
+    *,
+    notes: list[str] | None = None,
+    progress: Progress | None = None,
+) -> Dataset | None:
+    """Samples of that shape: as they were opened, or opened again under their name `source`; None if neither is.
+
+    Args:
+        notes: told how they were changed.
+    """
+    found = opened.sample_shape
+    if found == shape:
         return opened
-    wanted = opened.sample_shape
-    if source is not None and len(shape) == 3 and len(wanted) == 3:
-        asked, said = _form_of(shape, wanted)
-        with suppress(UserError):  # a source that can't do that: told of below
+    if source is not None and len(shape) == 3 and len(found) == 3:
+        asked, said = _form_of(shape, found)
+        with suppress(UserError):  # a source that can't do that
             fitted = open_dataset(source, progress=progress, **asked)
             if fitted.sample_shape == shape:
-                notes.append(f"{printable(source)} {said}")
+                if notes is not None:
+                    notes.append(f"{printable(source)} {said}")
                 return fitted
-    raise UserError(
-        f"the generator {name} makes samples of shape {shape}, the data {opened.name} have {wanted}; give data "
-        "of the generator's shape"
-    )
+    return None
 
 
 def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, Any], str]:

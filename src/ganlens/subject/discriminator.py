@@ -100,6 +100,11 @@ class AdaptedDiscriminator(nn.Module):
         assert found is not None
         return found
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether it answers alike when asked again; a note says where not."""
+        return self._beside.repeatable
+
     def forward(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         """Numbers [n], [n, 1] or maps of them [n, 1, h, w] for samples [n, …]; gradients pass.
 

@@ -15,6 +15,7 @@ from ganlens.finding import Finding, Plot, Table, Verdict
 from ganlens.modality import Images
 from ganlens.probes import Context
 from ganlens.probes.explain.concepts.probe import Concepts
+from ganlens.probes.explain.concepts.sources import find_concepts, pool_of
 from ganlens.subject import SampleBank, Subject
 
 SIDE = 8
@@ -259,3 +260,71 @@ def test_what_a_trained_classifier_does_not_use_is_not_said_to_speak(functions, 
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
     assert finding.headline.startswith("Not believable: none of 3 tests")
+
+
+class OfBatches(Judge):
+    def forward(self, x: Tensor) -> Tensor:
+        numbers = super().forward(x)
+        return numbers - numbers.mean()
+
+
+class Unsteady(Judge):
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        Unsteady.calls += 1
+        return super().forward(x) + Unsteady.calls
+
+
+class NoGradient(torch.autograd.Function):
+    """As it is; its gradient is NaN."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        return gradient * torch.nan
+
+
+class Broken(Judge):
+    def forward(self, x: Tensor) -> Tensor:
+        return NoGradient.apply(super().forward(x))
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        (OfBatches, "Left out: the discriminator, which judges a sample by its neighbours in the batch."),
+        (Unsteady, "Left out: the discriminator, which answers otherwise each time it is asked."),
+        (Broken, "The discriminator was left out: gradients of its numbers hold NaN or infinity."),
+        (Judge, ""),
+    ],
+)
+def test_a_judge_that_is_not_searched_is_named(judge, said):
+    few = {"repeats": 5, "random_sets": 10}
+    finding = ask(dataset(factors=True), discriminator=judge(), classifier=Judge3(), settings=few)
+    assert finding.headline.endswith(said)
+    assert bool(said) == ("eft out" in finding.headline)
+
+
+class Judge3(nn.Module):
+    """A classifier of three classes, by the patch's brightness."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.judge, self.out = Judge(), nn.Linear(1, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.judge(x))
+
+
+def test_examples_are_brought_to_a_tall_generator_s_form(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        Image.fromarray(rng.integers(0, 256, (24, 12)).astype(np.uint8)).save(tmp_path / f"{number}.png")
+    tall = Subject.wrap(lambda z: z.tanh().view(-1, 3, 6, 3).expand(-1, -1, -1, 3), latent=54, range=(-1, 1))
+    bank = SampleBank(tall, samples=48)
+    (concept,) = find_concepts(bank, f"folder:{tmp_path}", pool_of(bank, 48), 20)
+    assert concept.examples.shape == (20, 3, 6, 3)

@@ -288,6 +288,31 @@ def test_numbers_that_are_none_are_counted(data):
     assert "of 1,000 samples, so there is nothing to explain" in finding.headline
 
 
+def test_numbers_too_large_to_be_squared_are_named(data):
+    class Steep(Corner):
+        def forward(self, x: Tensor) -> Tensor:
+            return 1e30 * super().forward(x)
+
+    finding = ask(Steep(), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert "the discriminator returns numbers too large to be squared for" in finding.headline
+
+
+def test_one_that_answers_otherwise_each_time_explains_nothing(data):
+    class Counting(Corner):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            Counting.calls += 1
+            return super().forward(x) + Counting.calls
+
+    finding = ask(Counting(), data)
+    assert finding.verdict is Verdict.NOT_BELIEVABLE
+    assert finding.headline.startswith(
+        "Not believable: the discriminator answers otherwise each time it is asked, so no map of one sample explains it"
+    )
+
+
 class Locked(Corner):
     """Can't be copied, so not shuffled either."""
 

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ganlens.errors import UserError
+
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
     from ganlens.subject.bank import Of
@@ -189,6 +191,10 @@ def _fit(
     centre = codes.mean(dim=0)
     spread, directions = torch.linalg.eigh((codes - centre).T @ (codes - centre) / len(codes))
     alive = spread > DEAD * spread.max().clamp(min=1e-30)
+    if not bool(alive.any()):
+        raise UserError(
+            f"the {title} gives all training samples the same code, so that it tells nothing apart"
+        )
     scale = spread[alive].clamp(min=1e-30).sqrt()
     whiten, colour = directions[:, alive] / scale, (directions[:, alive] * scale).T
     white = CodeSpace(

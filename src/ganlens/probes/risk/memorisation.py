@@ -12,6 +12,8 @@ from ganlens.measures import nearest_neighbours
 from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
+from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.probes.risk.closeness import NEARER, Closeness, Sizes, look
 from ganlens.probes.risk.conclusion import COPYING, LEVEL, Conclusion, conclude
 from ganlens.probes.risk.medians import median_interval
@@ -23,8 +25,6 @@ from ganlens.subject.controls import CONTROLS
 
 FEWEST = 40
 """Generated, training and held-out samples; of fewer nothing would be noticed."""
-FEWEST_DIFFERENT = 20
-"""Generated samples that differ, below which their nearness to training samples is the luck of a few places."""
 
 
 class MemorisationSettings(ProbeSettings):
@@ -109,7 +109,9 @@ class Memorisation(Probe):
             None,
             "whether it can redraw training samples was not asked: no gradients pass through it",
         )
-        if subject.has_gradients:
+        if because := without_repetition(subject):
+            unasked = f"whether it can redraw training samples was not asked: {because}"
+        elif subject.has_gradients:
             search = Search(
                 settings.targets, settings.compared, settings.starts, settings.steps, settings.rate
             )
@@ -136,23 +138,12 @@ class Memorisation(Probe):
 
 
 def _doubt(found: Conclusion, unseen: Unseen) -> str:
-    """What must stand before an acquittal that is worth nothing; empty where it is worth something."""
-    if found.verdict not in (Verdict.GOOD, Verdict.NOT_BELIEVABLE):
+    """What must stand before an acquittal that is worth nothing; empty where it is worth something, or is none."""
+    if found.verdict in (Verdict.GOOD, Verdict.NOT_BELIEVABLE) and (leaked := leak(unseen)):
+        return leaked
+    if found.verdict is not Verdict.GOOD or found.lead is None:
         return ""
-    if unseen.leaked:
-        return (
-            f"Not believable: {unseen.note}, so that the two were not drawn apart and near copies of training samples "
-            "may be among the others. "
-        )
-    if found.verdict is Verdict.NOT_BELIEVABLE:  # it says why itself
-        return ""
-    different = len(found.lead.sets.fakes["fake"].unique(dim=0)) if found.lead is not None else 0
-    if different < FEWEST_DIFFERENT:
-        return (
-            f"Not believable: it makes {different} different samples alone, and whether so few lie near training "
-            "samples by chance can't be told. "
-        )
-    return ""
+    return few_different(found.lead.sets.fakes["fake"])
 
 
 def _search_failed(recovery: Recovery) -> str:

@@ -15,6 +15,7 @@ from ganlens.probes.charts import GENERATED, REAL, histogram_lines
 from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.probes.risk.medians import median_interval
 from ganlens.probes.risk.pairs import beside_training
 from ganlens.probes.risk.unseen import Unseen
@@ -189,12 +190,10 @@ class Nearest(Probe):
             f"{len(main.first.ratio):,}. {unseen.note}{'. ' if unseen.note else ''}{bank.describe(*names)}"
         )
         _judge(finding, spaces, bank)
-        if finding.verdict is Verdict.GOOD and unseen.leaked:
+        doubt = leak(unseen) or few_different(bank.features("raw", "fake", settings.compared))
+        if finding.verdict is Verdict.GOOD and doubt:
             finding.verdict = Verdict.NOT_BELIEVABLE
-            finding.headline = (
-                f"Not believable: {unseen.note}, so that the two were not drawn apart and near copies of training "
-                f"samples may be among the others. {finding.headline}"
-            )
+            finding.headline = f"{doubt}{finding.headline}"
         blind = [bank.title(space.name) for space in looked if not space.tells]
         if blind:
             finding.headline += f" Nothing can be told by {' and '.join(blind)}, where real samples coincide."

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ganlens.data import SampleArray
+from ganlens.data.copies import digests_of_both
 from ganlens.subject import SampleBank
 
 LEAKED = 0.05
 """The share of held-out samples in training above which the two were not drawn apart: others may be near copies."""
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,9 @@ class Unseen:
     @classmethod
     def of(cls, bank: SampleBank) -> Unseen:
         """Look for each held-out sample among all training samples, by hashes."""
-        known = set(_digests(bank.reals("train")))
-        new = [digest not in known for digest in _digests(bank.reals("held_out"))]
-        return cls(bank, torch.tensor(new, dtype=torch.bool).nonzero().flatten(), len(new))
+        train, held_out = digests_of_both(bank.reals("train"), bank.reals("held_out"))
+        new = np.flatnonzero(~np.isin(held_out, train))
+        return cls(bank, torch.from_numpy(new), len(held_out))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,11 +63,3 @@ class Unseen:
         if not len(rows):
             return self.bank.features(space, "held_out", 1)[:0]
         return self.bank.features(space, "held_out", int(rows.max()) + 1)[rows]
-
-
-def _digests(samples: SampleArray) -> list[Any]:
-    return [
-        hashlib.blake2b(row.tobytes(), digest_size=16).digest()
-        for chunk in samples.chunks(_CHUNK)
-        for row in chunk.numpy()
-    ]

@@ -33,6 +33,7 @@ from ganlens.probes.explain.counterfactuals.starts import population_rows
 from ganlens.probes.explain.preconditions import unsuited
 from ganlens.probes.explain.readings import Panel, panel_of
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 
@@ -105,7 +106,7 @@ class Classifier(Probe):
     def examine(self, subject: Subject, settings: ClassifierSettings, context: Context) -> Finding:
         bank, classifier = context.bank, subject.classifier
         assert classifier is not None  # the audit has seen to the needs
-        because = unsuited(bank) or _constant(bank, subject)
+        because = without_steady_classifier(subject) or unsuited(bank) or _constant(bank, subject)
         if because:
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         count = min(POPULATION, bank.size)

@@ -14,9 +14,12 @@ from ganlens.probes.explain.concepts.sources import Concept
 from ganlens.probes.explain.concepts.vectors import reduced, reduced_gradients
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
+from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.discriminator import AdaptedDiscriminator
 from ganlens.subject.hooks import capture
 
 CHUNK = 64
+_UNSTEADY = "answers otherwise each time it is asked"
 
 
 @dataclass(frozen=True)
@@ -83,15 +86,16 @@ def networks_of(
     """
     found: list[tuple[str, nn.Module, Callable[[Tensor, Tensor | None], Tensor]]] = []
     judge = subject.discriminator
-    if judge is not None and not judge.takes_labels and not judge.sees_batch:  # numbers of single samples
+    if judge is not None and not _unfit_discriminator(judge):
         score = Score(judge)
         found.append(("discriminator", judge, lambda x, labels: score(x.to(score.device))))
     classifier = subject.classifier
-    if classifier is not None and classifier.module is not None and classifier.has_gradients:
+    if classifier is not None and classifier.module is not None and not _unfit_classifier(classifier):
         found.append(("classifier", classifier.module, lambda x, labels: classifier(x)))
     generator = subject.generator
     scored = any(concept.score is not None for concept in concepts)
-    if subject.layers and subject.has_gradients and generator.module is not None and scored:
+    searched = subject.layers and subject.has_gradients and subject.repeatable
+    if searched and generator.module is not None and scored:
         found.append(("generator", generator.module, generator.synthesize))
     chosen = []
     for name, module, run in found:
@@ -102,6 +106,36 @@ def networks_of(
         known = [layer for _, module, _ in found for layer, _ in module.named_modules() if layer]
         raise UserError(f"no network has a layer named {wanted!r}. {nearest_names(wanted, known)}")
     return chosen
+
+
+def left_out(subject: Subject) -> str:
+    """Which of the subject's networks are not searched that could be expected to be, and why; empty where all are."""
+    judge, classifier = subject.discriminator, subject.classifier
+    reasons = {
+        "the discriminator": "" if judge is None else _unfit_discriminator(judge),
+        "the classifier": "" if classifier is None else _unfit_classifier(classifier),
+        "the generator": ""
+        if subject.repeatable
+        else "makes other samples of the same latents at every call",
+    }
+    said = "; ".join(f"{name}, which {why}" for name, why in reasons.items() if why)
+    return f"Left out: {said}." if said else ""
+
+
+def _unfit_discriminator(judge: AdaptedDiscriminator) -> str:
+    if judge.takes_labels:
+        return "judges samples together with labels"
+    if judge.sees_batch:
+        return "judges a sample by its neighbours in the batch"
+    return "" if judge.repeatable else _UNSTEADY
+
+
+def _unfit_classifier(classifier: AdaptedClassifier) -> str:
+    if classifier.module is None:
+        return "is no module whose layers can be reached"
+    if not classifier.has_gradients:
+        return "lets no gradients through"
+    return "" if classifier.repeatable else _UNSTEADY
 
 
 def _layers(module: nn.Module, wanted: str | None, count: int) -> tuple[str, ...]:

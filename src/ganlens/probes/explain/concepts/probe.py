@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.probes.explain.concepts.edits import RANDOM_EDITS, Edit, put_in, shows
 from ganlens.probes.explain.concepts.figures import concept_figures
-from ganlens.probes.explain.concepts.networks import Network, networks_of
+from ganlens.probes.explain.concepts.networks import Network, left_out, networks_of
 from ganlens.probes.explain.concepts.sources import FEWEST, Concept, find_concepts, pool_of
 from ganlens.probes.explain.concepts.vectors import (
     AGAINST,
@@ -95,13 +95,23 @@ class Concepts(Probe):
             )
         networks = networks_of(subject, settings.layer, settings.layers, concepts)
         if not networks:
-            return self._no("there is no discriminator, classifier or generator with layers to look into")
+            without = left_out(subject)
+            return self._no(
+                "there is no discriminator, classifier or generator with layers to look into"
+                + (f". {without.rstrip('.')}" if without else "")
+            )
         found: list[Tested] = []
+        broken: list[str] = []
         with context.progress.task("Looking for concepts", len(networks)) as task:
             for network in networks:
                 task.note(network.name)
                 search = _in_generator if network.name == "generator" else _in_judge
-                found += search(network, bank, concepts, pool, settings, context.seed)
+                tests = search(network, bank, concepts, pool, settings, context.seed)
+                if tests is None:
+                    broken.append(
+                        f"The {network.name} was left out: gradients of its numbers hold NaN or infinity."
+                    )
+                found += tests or []
                 task.advance()
         corrected = holm(dict(enumerate(test.p for test in found)))
         found = [replace(test, adjusted=corrected[number]) for number, test in enumerate(found)]
@@ -109,7 +119,7 @@ class Concepts(Probe):
         return Finding(
             probe=self.name,
             question=self.question,
-            headline=_headline(found, edits),
+            headline=sentences(_headline(found, edits), left_out(subject), *broken),
             verdict=_verdict(found, edits),
             measurements=[*map(_measurement, found), *map(_edit_measurement, edits)],
             method=self.method,
@@ -128,8 +138,8 @@ def _in_judge(
     pool: Tensor,
     settings: ConceptsSettings,
     seed: int,
-) -> list[Tested]:
-    """Concepts in the discriminator or the classifier; their examples are samples."""
+) -> list[Tested] | None:
+    """Concepts in the discriminator or the classifier, whose examples are samples; None without finite gradients."""
     activations = network.activations(pool)
     examples = [network.activations(concept.examples) for concept in concepts]
     if network.name == "classifier":
@@ -138,6 +148,8 @@ def _in_judge(
     else:
         inputs, outcomes = bank.fakes(settings.inputs).tensor(), {"": slice(None)}
         gradients = network.gradients(inputs, [_itself])
+    if not all(bool(torch.isfinite(slope).all()) for (slope,) in gradients.values()):
+        return None
     tests = []
     for layer in network.layers:
         rows, slope = activations[layer], gradients[layer][0]
@@ -180,8 +192,8 @@ def _in_generator(
     pool: Tensor,
     settings: ConceptsSettings,
     seed: int,
-) -> list[Tested]:
-    """Concepts in the generator; their examples are the latents of samples that show them."""
+) -> list[Tested] | None:
+    """Concepts in the generator; their examples are the latents of samples that show them. None as `_in_judge`."""
     count = min(settings.pool, bank.size)
     latents, labels = bank.latents(count), bank.conditions(count)
     fakes = bank.fakes(count).tensor()
@@ -197,6 +209,8 @@ def _in_generator(
         [concept.score for concept in scored],  # type: ignore[misc]
         None if labels is None else labels[few],
     )
+    if not all(bool(torch.isfinite(slope).all()) for slopes in gradients.values() for slope in slopes):
+        return None
     with torch.no_grad():
         shown = [torch.cat([c.score(part) for part in fakes.split(512)]).cpu() > c.threshold for c in scored]  # type: ignore[misc]
     tests = []

@@ -12,6 +12,7 @@ from ganlens.data import open_dataset
 from ganlens.errors import UserError
 from ganlens.probes.explain.units.concepts import users_concepts
 from ganlens.subject import SampleBank, foreign
+from ganlens.subject.companions import in_shape
 
 FEWEST = 12
 """Examples below which a concept is left out."""
@@ -102,13 +103,12 @@ def _of_factors(bank: SampleBank, pool: Tensor, most: int) -> list[Concept]:
 
 def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Concept]:
     """Examples that the user has: one concept for each of their classes, or one of them all."""
-    wanted = bank.sample_shape
-    given = open_dataset(spec, size=wanted[-1]) if len(wanted) == 3 else open_dataset(spec)
-    grey = len(wanted) == 3 and given.sample_shape == (1, *wanted[1:])
-    if given.sample_shape != wanted and not grey:
+    opened = open_dataset(spec)
+    given = in_shape(opened, bank.sample_shape, spec)
+    if given is None:
         raise UserError(
-            f"the concept {spec} has samples of shape {given.sample_shape}, the generator makes "
-            f"{wanted}; give examples of the generator's shape"
+            f"the concept {spec} has samples of shape {opened.sample_shape}, the generator makes "
+            f"{bank.sample_shape}; give examples of the generator's shape"
         )
     samples, labels = given.train.samples, given.train.labels
     kinds = {given.name.rpartition(":")[2]: torch.arange(len(samples))}
@@ -122,7 +122,7 @@ def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Conc
             f"{FEWEST} or more"
         )
     return [
-        Concept(name, samples.take(rows[:most].numpy()).tensor().expand(-1, *wanted), torch.arange(pool))
+        Concept(name, samples.take(rows[:most].numpy()).tensor(), torch.arange(pool))
         for name, rows in kinds.items()
     ]
 

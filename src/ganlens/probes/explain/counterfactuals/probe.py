@@ -41,7 +41,7 @@ from ganlens.probes.explain.counterfactuals.starts import (
 from ganlens.probes.explain.counterfactuals.trial import Trial, add_baselines, most_used, try_all
 from ganlens.probes.explain.preconditions import unsuited
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
-from ganlens.probes.repetition import without_repetition
+from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
 from ganlens.subject import SampleBank, Subject
@@ -106,7 +106,7 @@ class Counterfactuals(Probe):
     )
 
     def examine(self, subject: Subject, settings: CounterfactualSettings, context: Context) -> Finding:
-        if because := without_repetition(subject):
+        if because := without_steady_classifier(subject):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         bank = context.bank
         methods = _checked(settings.methods)

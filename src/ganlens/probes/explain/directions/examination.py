@@ -24,7 +24,7 @@ from ganlens.probes.explain.directions.naming import Name, name_of
 from ganlens.probes.explain.directions.steepest import Steepest, steepest, unknown_steepest
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.interventions import random_directions
-from ganlens.probes.explain.preconditions import too_few_samples
+from ganlens.probes.explain.preconditions import unsuited
 from ganlens.probes.explain.readings import panel_of
 from ganlens.probes.probe import Context
 from ganlens.progress import Task
@@ -273,6 +273,6 @@ def _mark_twins(judged: list[Judged], followed: list[Followed]) -> None:
 
 def _code_of(context: Context) -> CodeSpace | None:
     data = context.bank.subject.data
-    if data is None or not len(data.held_out) or too_few_samples(context.bank):
+    if data is None or not len(data.held_out) or unsuited(context.bank):
         return None
     return code_spaces(context.bank).autoencoder

@@ -18,7 +18,7 @@ from ganlens.probes.explain.directions.reconstructor import learned_directions
 from ganlens.probes.explain.directions.sefa import sefa
 from ganlens.probes.explain.directions.walk import Walk
 from ganlens.probes.explain.interventions import axis_directions
-from ganlens.probes.explain.preconditions import FEWEST, too_few_samples
+from ganlens.probes.explain.preconditions import FEWEST, unsuited
 from ganlens.probes.explain.readings import Panel
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
@@ -159,7 +159,7 @@ def _code_axes(table: Table, request: Request, task: Task) -> DirectionSet | Lef
     title, data = TITLES["code_axes"], table.walk.subject.data
     if data is None or not len(data.held_out):
         return LeftOut("code_axes", title, "there are no real data to fit an autoencoder to")
-    if because := too_few_samples(table.walk.bank) or too_wide(table.walk):
+    if because := unsuited(table.walk.bank) or too_wide(table.walk):
         return LeftOut("code_axes", title, because)
     space = code_spaces(table.walk.bank).autoencoder
     codes = request.chosen(codes_of(table.walk.bank, space, "fake", table.walk.count))

@@ -14,6 +14,8 @@ NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""
 HALF = 0.5
 """Self-score from which the best method explains more of the number than it leaves open."""
+FEWEST_DIFFERENT = 4
+"""Different generated samples below which what is explained is these few and no kind of samples."""
 NARROWER = 0.8
 """Of the area that the discriminator with shuffled weights needs: from there on the samples explain the place."""
 
@@ -85,6 +87,16 @@ def of_neighbours(share: float) -> str:
     return (
         f"It looks at the whole batch: a sample's number changes with its neighbours by {in_percent(share)} of the "
         "numbers' spread, so what it can tell or has by heart is not said."
+    )
+
+
+def of_copies(different: int) -> str:
+    """That the generated samples explained are a few, repeated; empty where there are `FEWEST_DIFFERENT` or more."""
+    if different >= FEWEST_DIFFERENT:
+        return ""
+    samples = "sample" if different == 1 else "samples"
+    return (
+        f"The generated ones explained are {different} different {samples} alone, so this holds of no others."
     )
 
 

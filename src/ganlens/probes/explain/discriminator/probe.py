@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from ganlens.probes.explain.attribution.checks import CRITERIA, MethodCheck, che
 from ganlens.probes.explain.attribution.places import HOLDS, place_of
 from ganlens.probes.explain.attribution.question import Question
 from ganlens.probes.explain.discriminator.conclusion import (
+    FEWEST_DIFFERENT,
     HALF,
     NARROW,
     alarm_sentence,
@@ -23,6 +25,7 @@ from ganlens.probes.explain.discriminator.conclusion import (
     measurements,
     missing_check,
     numbers,
+    of_copies,
     of_neighbours,
     of_one_class,
     tells_apart,
@@ -86,13 +89,14 @@ class Discriminator(Probe):
         "data: of such generated ones). Saliency, integrated gradients, SmoothGrad, Grad-CAM and occlusion "
         "say where the number falls. " + CRITERIA + " A discriminator that gives every sample one number, or "
         "whose gradient is zero, is named as such, and so is one whose number of a sample changes with its neighbours "
-        f"in the batch (beyond {MOST_OF_NEIGHBOURS:.0%} of the numbers' spread nothing is explained). Where it looks "
-        "is the smallest share of the picture that holds "
+        f"in the batch (beyond {MOST_OF_NEIGHBOURS:.0%} of the numbers' spread nothing is explained) or from call to "
+        "call (nothing is explained). Where it looks is the smallest share of the picture that holds "
         f"{HOLDS:.0%} of the attribution (mean of |map| as shares, of the believed method with the highest "
         "self-score), beside that of the same method on the discriminator with shuffled weights. Verdict: not "
         f"believable where no method is believed; caution where the best self-score is below {HALF}, where the "
         "discriminator can't tell generated from real samples, tells training from held-out ones, looks at less "
-        f"than {NARROW:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours."
+        f"than {NARROW:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours, and where "
+        f"fewer than {FEWEST_DIFFERENT} of the generated samples explained differ."
     )
     self_check: ClassVar[str] = (
         "Every method must beat random order, foretell more of what swaps of patches do than maps that know nothing "
@@ -123,7 +127,12 @@ class Discriminator(Probe):
             label = most_frequent(labels_of(bank, "fake", settings.count))  # type: ignore[arg-type]
             discriminator = discriminator.asked_for(label)
         if discriminator.sees_batch > MOST_OF_NEIGHBOURS:
-            return self._of_batches(discriminator.sees_batch)
+            return self._unfit(
+                "judges a sample by its neighbours in the batch (its number changes with them by "
+                f"{in_percent(discriminator.sees_batch)} of the numbers' spread)"
+            )
+        if not discriminator.repeatable:
+            return self._unfit("answers otherwise each time it is asked")
         real, fakeness = Score(discriminator), Score(discriminator, sign=-1)
         judged = judge(bank, real, settings.count, label)
         if len(judged.fake) < FEWEST:
@@ -164,11 +173,10 @@ class Discriminator(Probe):
 
     def _silent(self, judged: Judged, alarms: list[GradientAlarm]) -> Finding:
         """The finding on a discriminator whose numbers say nothing."""
-        what = (
-            f"returns NaN or infinity for {judged.broken:,} of {judged.count:,} samples"
-            if judged.broken
-            else f"gives every sample the same number ({float(judged.fake[0]):.4g})"
-        )
+        what = f"gives every sample the same number ({float(judged.fake[0]):.4g})"
+        if judged.broken:
+            kind = "numbers too large to be squared" if math.isfinite(judged.largest) else "NaN or infinity"
+            what = f"returns {kind} for {judged.broken:,} of {judged.count:,} samples"
         return Finding(
             probe=self.name,
             question=self.question,
@@ -181,15 +189,14 @@ class Discriminator(Probe):
             method=self.method,
         )
 
-    def _of_batches(self, share: float) -> Finding:
-        """The finding on a discriminator whose numbers are not of single samples."""
+    def _unfit(self, what: str) -> Finding:
+        """The finding on a discriminator whose numbers can't be explained sample by sample, because it does `what`."""
         return Finding(
             probe=self.name,
             question=self.question,
             headline=(
-                "Not believable: the discriminator judges a sample by its neighbours in the batch (its number changes "
-                f"with them by {in_percent(share)} of the numbers' spread), so no map of one sample explains it, and "
-                "what it can tell or has by heart can't be read off it."
+                f"Not believable: the discriminator {what}, so no map of one sample explains it, and what it can tell "
+                "or has by heart can't be read off it."
             ),
             verdict=Verdict.NOT_BELIEVABLE,
             measurements=[],
@@ -242,6 +249,8 @@ def _finding(
     believed = [check for check in ranked if check.believed]
     assert subject.discriminator is not None
     share = subject.discriminator.sees_batch
+    different = len(fakes.samples.flatten(1).unique(dim=0))
+    doubtful = bool(unchecked or share or of_copies(different))
     told_apart = None if judged.real is None or share else area_under_curve(judged.real, judged.fake)
     learned = None
     if not share and judged.train is not None and judged.held_out is not None and len(judged.held_out):
@@ -257,10 +266,11 @@ def _finding(
             which_to_believe(believed, ranked),
             missing_check(believed, unchecked),
             of_neighbours(share),
+            of_copies(different),
             tells_apart(told_apart),
             by_heart(learned),
         ),
-        verdict=verdict_on(believed, told_apart, learned, place, unchecked=bool(unchecked or share)),
+        verdict=verdict_on(believed, told_apart, learned, place, unchecked=doubtful),
         measurements=[
             *numbers(told_apart, learned),
             *(m for check in ranked for m in measurements(check, explained)),

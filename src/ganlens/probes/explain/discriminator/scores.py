@@ -10,6 +10,7 @@ from torch import Tensor
 from ganlens.probes.explain.attribution import Score
 from ganlens.subject import SampleBank
 from ganlens.subject.bank import Of, Which
+from ganlens.subject.exchange import LARGEST
 
 POOL = 1000
 """The most samples among which baselines are looked for."""
@@ -42,8 +43,13 @@ class Judged:
 
     @property
     def broken(self) -> int:
-        """Samples whose number is NaN or infinite."""
-        return int((~torch.isfinite(self._everything)).sum())
+        """Samples whose number is NaN, infinite, or so large that its square overflows."""
+        return int((~(self._everything.abs() <= LARGEST)).sum())
+
+    @property
+    def largest(self) -> float:
+        """The largest number, leaving the sign aside; NaN or infinite where one is."""
+        return float(self._everything.abs().max())
 
     @property
     def _everything(self) -> Tensor:
