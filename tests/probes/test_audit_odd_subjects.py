@@ -26,7 +26,7 @@ SMALL = {
     "classifier": {"attributes": 1, "count": 20, "covered": 20, "tour": 20},
     "concepts": {"repeats": 5, "random_sets": 10, "inputs": 12, "pool": 48, "layers": 1, "examples": 12},
     "counterfactuals": {"count": 8, "answers": 1, "methods": ["latent"]},
-    "directions": {"methods": ["jacobian", "code_axes"], "k": 1, "starts": 16, "randoms": 5, "steps": 2},
+    "directions": {"methods": ["jacobian"], "k": 1, "starts": 16, "randoms": 5, "steps": 2},
     "discriminator": {"explained": 8, "count": 40, "steps": 4, "draws": 2},
     "disentanglement": {"rounds": 1, "replicates": 2},
     "gallery": {"shown": 4, "strips": 1, "steps": 3, "compared": 40},
@@ -43,7 +43,7 @@ SMALL = {
     },
     "path-length": {"paths": 20, "walked": 20, "shown": 1},
     "two-sample": {"compared": 50, "classifier": "nearest"},
-    "units": {"count": 50},
+    "units": {"count": 50, "layers": ["hidden"]},
     "why": {"each": 2, "tested": 10, "random_orders": 2},
 }
 
