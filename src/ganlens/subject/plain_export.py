@@ -291,7 +291,7 @@ def _numbers(described: dict[str, Any], tensor: str, name: str) -> int:
             raise ValueError(f"the tensor {tensor} has no plain size")
     except (KeyError, TypeError) as error:
         raise ValueError(f"the tensor {tensor} has no plain size") from error
-    count = math.prod(sizes)
+    count: int = math.prod(sizes)
     NETWORK_NUMBERS.check(count, f"{name}, tensor {tensor}")
     return count
 

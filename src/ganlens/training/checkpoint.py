@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ganlens import storage
 from ganlens.errors import UserError
-from ganlens.files import is_file, is_folder, said_of
+from ganlens.files import is_file, is_folder
 from ganlens.partials import discard
 from ganlens.printable import printable, shortened
+from ganlens.system_errors import said_of
 from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 
