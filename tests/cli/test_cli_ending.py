@@ -17,19 +17,6 @@ from ganlens.cli.ending import LONGEST_LINE, ending, one_line
 Run = Callable[..., object]
 
 
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Lets `ganlens list presets` fail in a given way."""
-
-    def put(error: BaseException) -> None:
-        def presets() -> dict[str, str]:
-            raise error
-
-        monkeypatch.setattr("ganlens.config.presets", presets)
-
-    return put
-
-
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
