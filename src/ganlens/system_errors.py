@@ -32,7 +32,6 @@ _WRITTEN = {
 _REFUSED: dict[int, tuple[str, str]] = {
     errno.EACCES: ("permission denied", "choose another place"),
     errno.EPERM: ("the operation is not permitted", "choose another place"),
-    errno.ENAMETOOLONG: ("the name is longer than the system allows", "choose a shorter one"),
     errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another place"),
     errno.EEXIST: ("a file stands in place of it or of its folder", "choose another name"),
     errno.ENOTEMPTY: ("there is a folder of that name, and it is not empty", "choose another name"),
@@ -52,6 +51,10 @@ _REFUSED: dict[int, tuple[str, str]] = {
 """Why something is refused, to those who read and those who write, and what to do."""
 _MISSING = {
     errno.ENOENT: ("does not exist", "its folder was removed; {again}"),
+    errno.ENAMETOOLONG: (
+        "can't exist: the name is longer than the system allows",
+        "the name is longer than the system allows; choose a shorter one",
+    ),
     errno.EISDIR: ("is a folder; expected a file", "there is a folder of that name; choose another name"),
 }
 """What is another thing to those who read (the end of a sentence) than to those who write (why they can't)."""

@@ -30,9 +30,9 @@ Run = Callable[..., object]
             "there is not enough memory ([enforce fail] DefaultCPUAllocator",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "a/b can't be opened: permission denied"),
-        (OSError(errno.EROFS, "Read-only file system", "a"), 2, "a can't be written: its file system is read-only"),
+        (OSError(errno.EROFS, "Read-only file system", "a"), 2, "a can't be written: the disk is mounted read-only"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "a"), 2, "a can't exist: the name is longer"),
-        (OSError(errno.EIO, "Input/output error", "a"), 2, "the device reports an error"),
+        (OSError(errno.EIO, "Input/output error", "a"), 2, "the disk reports an input/output error"),
         (RecursionError("maximum depth"), 1, "RecursionError: maximum depth (run again with --debug"),
         (ValueError("two\nlines"), 1, "ValueError: two (run again with --debug for the traceback)"),
     ],
@@ -86,7 +86,7 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["audit", "x" * 300], "xxx' is not a GANLens run folder"),
+        (["audit", "x" * 300], "' is not a GANLens run folder"),
         (["train", "folder:" + "x" * 300], "can't exist: the name is longer than the system allows"),
         (["train", "ring", "--preset", "x" * 300 + ".yaml"], "can't exist: the name is longer"),
         (["train", "ring", "--preset", "folder.yaml"], "folder.yaml is a folder; expected a file"),
@@ -102,8 +102,8 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
         (["train", "sprites", "--count", "1000000000000"], "sprites: 1,000,000,000,000 samples of 1×32×32: one array"),
         (["train", "digits", "--size", "1000000"], "one picture would take 1,000,000,000,000 pixels"),
         (["train", "ring", "--set", "latent=100000000000"], "a network or its input would take 100,000,000,000"),
-        (["train", "digits", "--set", "data.progress=1"], "there is no data option 'progress'"),
-        (["train", "digits", "--set", "data.spec=x"], "there is no data option 'spec'"),
+        (["train", "digits", "--set", "data.progress=1"], "there is no setting 'data.progress'"),
+        (["train", "digits", "--set", "data.spec=x"], "there is no setting 'data.spec'"),
     ],
 )  # fmt: skip
 def test_words_that_can_not_be_used(ganlens: Run, tmp_path: Path, words: list[str], said: str) -> None:
