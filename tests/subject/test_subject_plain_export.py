@@ -347,6 +347,14 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_p
         open_exported(path)
 
 
+def test_an_archive_of_many_files_is_refused_by_the_limit(tmp_path, monkeypatch, plain):
+    monkeypatch.setenv("GANLENS_MAX_ARCHIVE_FILES", "5")
+    with pytest.raises(
+        UserError, match=r"the archive of a program would take .* files, and the limit is 5 files"
+    ):
+        open_exported(written(tmp_path / "many.pt2", plain))
+
+
 def test_a_tensor_of_gigabytes_without_bytes_is_not_made_up(tmp_path, plain):
     files = dict(plain)
     listed = json.loads(files[WEIGHTS])
