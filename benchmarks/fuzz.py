@@ -23,6 +23,8 @@ from trial import Escape, all_targets, damaged, escapes_of
 
 ROUND = 50
 """Inputs a target gets at a time."""
+SLOW = {"metrics.jsonl": 5, "command line": 10, "torch.export": 10, "TorchScript": 25, "ONNX": 25}
+"""The same for targets of which one input takes long: a tenth of a second and more."""
 
 
 def main() -> int:
@@ -66,7 +68,8 @@ def all_rounds(
             if end is not None and time.monotonic() > end:
                 return tried, escapes
             start = first + tried[name]
-            count = ROUND if end is not None else min(ROUND, inputs - sum(tried.values()))
+            most = SLOW.get(name, ROUND)
+            count = most if end is not None else min(most, inputs - sum(tried.values()))
             found = escapes_of(name, target, range(start, start + count))
             tried[name] += count
             escapes += found

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
-    *("disk", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
+    *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -24,12 +24,21 @@ ARROWS: dict[str, set[str]] = {
     "printable": set(),
     "owner": set(),
     "partials": {"owner"},
-    "disk": {"errors", "printable", "partials"},
-    "files": {"errors", "limits", "printable"},
+    "system_errors": {"errors", "printable", "partials"},
+    "files": {"errors", "limits", "printable", "system_errors"},
     "validation": {"printable"},
     "json_text": {"limits", "printable"},
     "yaml_text": {"errors", "limits", "printable", "json_text"},
-    "storage": {"errors", "limits", "printable", "disk", "partials", "files", "json_text", "validation"},
+    "storage": {
+        "errors",
+        "limits",
+        "printable",
+        "system_errors",
+        "partials",
+        "files",
+        "json_text",
+        "validation",
+    },
     "measures": {"errors"},
     "finding": FLOOR,
     "modality": FLOOR,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ganlens import UserError
-from ganlens.files import is_file, is_folder, read_bytes, read_text, said_of
+from ganlens.files import is_file, is_folder, read_bytes, read_text
 from ganlens.limits import TEXT_BYTES
+from ganlens.system_errors import said_of
 
 NO_PATHS = ["", "\0", "a\0b", "x" * 300, "x/" * 3000, "\udce9\udcff", "nowhere/at/all"]
 
@@ -35,7 +36,7 @@ def test_what_can_not_be_read_as_a_file(tmp_path: Path) -> None:
     for path, said in (
         (tmp_path, f"{tmp_path} is a folder; expected a file"),
         (tmp_path / "pipe", "pipe is no plain file (a pipe, socket or device); expected a file"),
-        (tmp_path / "round", "round can't be opened: its symbolic links lead in a circle"),
+        (tmp_path / "round", "round can't be opened: its links lead in a circle"),
         (tmp_path / "missing", "missing does not exist"),
         (Path("/dev/zero"), "/dev/zero is no plain file"),
         (Path("x" * 300), "can't exist: the name is longer than the system allows"),
@@ -70,9 +71,8 @@ def test_text_is_utf_8_with_or_without_the_mark(tmp_path: Path) -> None:
 
 def test_errors_of_the_system_in_words() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "runs/a")
-    assert said_of(full) == (
-        "runs/a can't be written: no space left; free some space and run the same command again"
-    )
+    again = "free some space and run the same command again"
+    assert said_of(full) == f"no space left to write runs/a: {again}"
     assert said_of(PermissionError(errno.EACCES, "Permission denied"), "b").startswith(
         "b can't be opened: permission denied"
     )

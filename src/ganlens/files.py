@@ -14,34 +14,7 @@ from pathlib import Path
 from ganlens.errors import UserError
 from ganlens.limits import TEXT_BYTES, Limit
 from ganlens.printable import printable
-
-_SAID = {
-    errno.ENOENT: "does not exist",
-    errno.ENOTDIR: "does not exist: a part of its path is a file, not a folder",
-    errno.EISDIR: "is a folder; expected a file",
-    errno.EACCES: "can't be opened: permission denied; ask its owner, or choose another place",
-    errno.EPERM: "can't be opened: the system does not permit it; choose another place",
-    errno.EROFS: "can't be written: its file system is read-only; choose another place",
-    errno.ENOSPC: "can't be written: no space left; free some space and run the same command again",
-    errno.EDQUOT: "can't be written: the disk quota is used up; free some space and run the same command again",
-    errno.EFBIG: "can't be written: it would be larger than the system allows a file to be",
-    errno.ENAMETOOLONG: "can't exist: the name is longer than the system allows",
-    errno.ELOOP: "can't be opened: its symbolic links lead in a circle",
-    errno.EIO: "can't be read or written: the device reports an error; see whether the disk is well",
-    errno.EMFILE: "can't be opened: too many files are open at once; raise the limit (ulimit -n)",
-    errno.ENFILE: "can't be opened: too many files are open on this machine",
-    errno.EEXIST: "is there already",
-    errno.ENOTEMPTY: "is not empty",
-    errno.EBUSY: "can't be changed: something else is using it",
-    errno.ETXTBSY: "can't be changed: something else is running it",
-    errno.ESTALE: "can't be reached any more: its network drive has changed or gone",
-    errno.ENOTCONN: "can't be reached: its network drive has gone",
-    errno.ENXIO: "can't be opened: nothing is at the other end of this pipe or device",
-    errno.ENODEV: "can't be read as a file: it is a device of another kind",
-    errno.EINVAL: "can't be used as a file",
-    errno.EOPNOTSUPP: "can't be used as a file: the file system does not support it",
-}
-"""What an error of the system means for the file it is about, as the end of a sentence."""
+from ganlens.system_errors import said_of
 
 
 def is_file(path: str | Path) -> bool:
@@ -96,22 +69,6 @@ def read_text(path: str | Path, limit: Limit = TEXT_BYTES) -> str:
             f"{printable(str(path))} is {kind} text (at byte {error.start:,}): it is of another program, or was "
             "damaged; save it as UTF-8"
         ) from error
-
-
-def concerns_a_file(error: OSError) -> bool:
-    """Whether an error of the system is about a file or a place that its user can choose or mend."""
-    return error.errno in _SAID
-
-
-def said_of(error: OSError, path: str | Path | None = None) -> str:
-    """What an error of the system means, as a sentence about the file.
-
-    Args:
-        path: the file it is about; default: the one that the error names.
-    """
-    path = path if path is not None else error.filename
-    what = _SAID.get(error.errno or 0, f"can't be read or written ({error.strerror or error})")
-    return f"{'a file' if path is None else printable(os.fsdecode(path))} {what}"
 
 
 def _mode(path: str | Path) -> int | None:

@@ -96,3 +96,4 @@ SAMPLE_BYTES = Limit(
 )
 NESTING = Limit("GANLENS_MAX_NESTING", 100, "levels", "nested values")
 PROGRAM_BYTES = Limit("GANLENS_MAX_PROGRAM_BYTES", 64 * 2**20, "bytes", "the graph or code of a program")
+ARCHIVE_FILES = Limit("GANLENS_MAX_ARCHIVE_FILES", 20_000, "files", "the archive of a program")

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ganlens.disk import as_os_error, disk_errors
 from ganlens.errors import UserError
-from ganlens.files import is_file, read_bytes, read_text, said_of
+from ganlens.files import is_file, read_bytes, read_text
 from ganlens.json_text import parse_json
 from ganlens.partials import partial_names, remove, sweep_before
 from ganlens.partials import sweep as sweep
 from ganlens.printable import printable, shortened
+from ganlens.system_errors import as_os_error, disk_errors, said_of
 from ganlens.validation import first_fault
 
 M = TypeVar("M", bound=BaseModel)

@@ -34,3 +34,16 @@ def ganlens(
         return Result(code, text.out, text.err)
 
     return call
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Lets `ganlens list presets` fail in a given way."""
+
+    def put(error: BaseException) -> None:
+        def presets() -> dict[str, str]:
+            raise error
+
+        monkeypatch.setattr("ganlens.config.presets", presets)
+
+    return put

@@ -17,19 +17,6 @@ from ganlens.cli.ending import LONGEST_LINE, ending, one_line
 Run = Callable[..., object]
 
 
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Lets `ganlens list presets` fail in a given way."""
-
-    def put(error: BaseException) -> None:
-        def presets() -> dict[str, str]:
-            raise error
-
-        monkeypatch.setattr("ganlens.config.presets", presets)
-
-    return put
-
-
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
@@ -43,9 +30,9 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
             "there is not enough memory ([enforce fail] DefaultCPUAllocator",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "a/b can't be opened: permission denied"),
-        (OSError(errno.EROFS, "Read-only file system", "a"), 2, "a can't be written: its file system is read-only"),
+        (OSError(errno.EROFS, "Read-only file system", "a"), 2, "a can't be written: the disk is mounted read-only"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "a"), 2, "a can't exist: the name is longer"),
-        (OSError(errno.EIO, "Input/output error", "a"), 2, "the device reports an error"),
+        (OSError(errno.EIO, "Input/output error", "a"), 2, "the disk reports an input/output error"),
         (RecursionError("maximum depth"), 1, "RecursionError: maximum depth (run again with --debug"),
         (ValueError("two\nlines"), 1, "ValueError: two (run again with --debug for the traceback)"),
     ],
@@ -99,7 +86,7 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["audit", "x" * 300], "xxx…' is not a GANLens run folder"),
+        (["audit", "x" * 300], "' is not a GANLens run folder"),
         (["train", "folder:" + "x" * 300], "can't exist: the name is longer than the system allows"),
         (["train", "ring", "--preset", "x" * 300 + ".yaml"], "can't exist: the name is longer"),
         (["train", "ring", "--preset", "folder.yaml"], "folder.yaml is a folder; expected a file"),

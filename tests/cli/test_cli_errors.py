@@ -67,19 +67,6 @@ def test_what_cannot_be_used_is_one_line_exit_2_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Lets `ganlens list presets` fail in a given way."""
-
-    def put(error: BaseException) -> None:
-        def presets() -> dict[str, str]:
-            raise error
-
-        monkeypatch.setattr("ganlens.config.presets", presets)
-
-    return put
-
-
 def test_a_defect_is_one_line_exit_1_and_says_how_to_see_more(ganlens: Run, broken: Run) -> None:
     broken(RuntimeError("the axle broke\nin two places"))
     result = ganlens("list", "presets")

@@ -65,13 +65,13 @@ def _journal(path: Path) -> None:
     examine(subject, "convergence", samples=64, settings={"block": 32, "replicates": 2}, features=["raw"])
     Journal(folder, load_config(folder / "config.yaml"), 3).close()
     after = read_journal(folder)
-    lasting = [r for r in before.records if r["step"] <= 3 and not _by_stopping(r)]
-    assert after.unreadable == [] and after.records == lasting
+    assert after.unreadable == [] and after.records == [r for r in before.records if _lasts(r)]
 
 
-def _by_stopping(record: dict[str, Any]) -> bool:
-    """Whether the run that never stopped would not have written it."""
-    return record["kind"] == "end" or (record["kind"] == "evaluation" and not record.get("scheduled"))
+def _lasts(record: dict[str, Any]) -> bool:
+    """Whether a run that was never stopped would have the record by step 3."""
+    due = record["kind"] != "evaluation" or record.get("scheduled")
+    return bool(record["step"] <= 3 and record["kind"] != "end" and due)
 
 
 class _FittedAgain(Exception):

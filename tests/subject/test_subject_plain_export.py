@@ -108,6 +108,76 @@ def guard(files, marker):
     changed(files, lambda module, program: program.update(guards_code=[f"{code(marker)} or True"]))
 
 
+def tensor_in_the_place_of_the_module(files, marker):
+    """A value called `self` takes the place of the module in torch's generated code, where a subgraph is looked up
+    by name: what is called then is a method of a tensor, or of an array, which can write files.
+    """
+
+    def change(module, program):
+        graph = module["graph"]
+        described = graph["tensor_values"]["linear"]
+
+        def tensor(name):
+            return {"as_tensor": {"name": name}}
+
+        def given(value, name=""):
+            return {"name": name, "arg": value, "kind": 1}
+
+        def inner(inputs, outputs, nodes, values, sizes=()):
+            return {
+                "inputs": [tensor(name) for name in inputs],
+                "outputs": [tensor(name) for name in outputs],
+                "nodes": nodes,
+                "tensor_values": dict.fromkeys(values, described),
+                "sym_int_values": {name: {"as_int": 1} for name in sizes},
+                "sym_bool_values": {},
+                "is_single_tensor_return": bool(outputs),
+            }
+
+        def called(made, name, subgraph, *values):
+            values = [{"as_bool": False}, {"as_graph": {"name": name, "graph": subgraph}}, *values]
+            return {
+                "target": "torch.ops.higher_order.wrap_with_set_grad_enabled",
+                "inputs": [given(value) for value in values],
+                "outputs": [tensor(made)],
+                "metadata": {},
+                "is_hop_single_tensor_return": True,
+            }
+
+        def detached(value, made):
+            target = "torch.ops.aten.detach.default"
+            inputs = [given(tensor(value), "self")]
+            return {"target": target, "inputs": inputs, "outputs": [tensor(made)], "metadata": {}}
+
+        def plus_nothing(value, made):
+            return {
+                "target": "_operator.add",
+                "inputs": [given(value), given({"as_int": 0})],
+                "outputs": [{"as_sym_int": {"as_name": made}}],
+                "metadata": {},
+            }
+
+        empty, size = inner([], [], [], []), {"as_sym_int": {"as_name": "self"}}
+        becomes_an_array = [
+            detached("a", "self"), called("array", "numpy", empty), detached("self", "again")
+        ]  # fmt: skip
+        array = inner(["a"], ["array"], becomes_an_array, ["a", "self", "array", "again"])
+        is_written = [
+            plus_nothing(tensor("b"), "self"),
+            called("done", "tofile", empty, {"as_string": str(marker)}),
+            plus_nothing(size, "again"),
+        ]
+        file = inner(["b"], ["b"], is_written, ["b", "done"], ["self", "again"])
+        graph["tensor_values"] |= {"array": described, "end": described}
+        place = 1 + next(i for i, node in enumerate(graph["nodes"]) if node["name"] == "linear")
+        graph["nodes"][place:place] = [
+            called("array", "first", array, tensor("linear")),
+            called("end", "second", file, tensor("array")),
+        ]
+
+    changed(files, change)
+
+
 def output_tree(files, marker):
     """The specification of a tree may name an enumeration, whose module is imported."""
     (marker.parent / "theirs.py").write_text(code(marker))
@@ -143,6 +213,7 @@ CRAFTS = {
     sample_inputs: "sample inputs that are more than tensors and numbers",
     expression: "an expression that is more than arithmetic",
     guard: "a guard that is more than a comparison of sizes",
+    tensor_in_the_place_of_the_module: "a text that is more than a name ('self')",
     output_tree: "outputs that are more than tuples, lists and dictionaries",
     native_library: "a native library or its parts",
 }
@@ -169,8 +240,8 @@ def test_a_crafted_file_runs_its_code_in_torch_and_is_refused_here(tmp_path, mon
     finally:
         logging.disable(logging.NOTSET)
         sys.modules.pop("theirs", None)
-    assert marker.is_dir(), "the craft does not work"
-    marker.rmdir()
+    assert marker.exists(), "the craft does not work"
+    marker.rmdir() if marker.is_dir() else marker.unlink()
     with pytest.raises(UserError) as refused:
         Subject.wrap(path)
     said = str(refused.value)
@@ -221,6 +292,11 @@ NODE = "graph/nodes/-1"
         (f"{NODE}/target", "_operator.methodcaller", "an operation that isn't one of torch's own"),
         (f"{NODE}/target", "#theirs:run", "an operation that isn't one of torch's own"),
         (f"{NODE}/name", "x): print(1) #", "a text that is more than a name"),
+        (f"{NODE}/name", "torch", "a text that is more than a name"),
+        (f"{NODE}/name", "\uff53elf", "a text that is more than a name"),
+        ("graph/inputs/0/as_tensor/name", "self", "a text that is more than a name"),
+        ("signature/input_specs/0/parameter/parameter_name", "graph._codegen", "a text that is more"),
+        ("module_call_graph/0/fqn", "a.__class__.forward", "a text that is more than a name"),
         (f"{NODE}/metadata/nn_module_stack", 'a,b").c,D', "a text that is more than a name"),
         ("graph/custom_obj_values", {"o": {"name": "o", "class_fqn": "c"}}, "an object that isn't a tensor"),
         ("module_call_graph/0/signature/forward_arg_names", ["z=print(1)"], "a text that is more than"),
@@ -269,6 +345,25 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_p
     assert path.stat().st_size < 2**20
     with pytest.raises(UserError, match=r"would take 65\.0 MiB, and the limit is 64\.0 MiB"):
         open_exported(path)
+
+
+def test_an_archive_of_many_files_is_refused_by_the_limit(tmp_path, monkeypatch, plain):
+    monkeypatch.setenv("GANLENS_MAX_ARCHIVE_FILES", "5")
+    with pytest.raises(
+        UserError, match=r"the archive of a program would take .* files, and the limit is 5 files"
+    ):
+        open_exported(written(tmp_path / "many.pt2", plain))
+
+
+def test_a_tensor_of_gigabytes_without_bytes_is_not_made_up(tmp_path, plain):
+    files = dict(plain)
+    listed = json.loads(files[WEIGHTS])
+    entry = listed["config"]["linear.weight"]
+    entry["tensor_meta"]["sizes"] = [{"as_int": 4 * 10**8}, {"as_int": 1}]
+    files["data/weights/" + entry["path_name"]] = b""
+    files[WEIGHTS] = json.dumps(listed).encode()
+    with pytest.raises(UserError, match=r"not a whole .*\(the bytes of linear\.weight are missing\)"):
+        open_exported(written(tmp_path / "monster.pt2", files))
 
 
 def test_a_tensor_of_terabytes_without_bytes_is_refused_by_the_limit(tmp_path, plain):

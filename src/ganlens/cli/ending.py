@@ -6,8 +6,8 @@ import errno
 import sys
 
 from ganlens.errors import GANLensError, UserError
-from ganlens.files import concerns_a_file, said_of
 from ganlens.printable import printable
+from ganlens.system_errors import concerns_a_file, said_of
 
 HOW_TO_DEBUG = " (run again with --debug for the traceback)"
 LONGEST_LINE = 2000

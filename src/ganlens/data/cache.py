@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganlens.data.pictures import PictureForm, PictureSource, Unreadable, decode_picture
-from ganlens.disk import FULL, disk_sentence
 from ganlens.errors import UserError
 from ganlens.partials import discard, sweep
 from ganlens.progress import Progress, Task
+from ganlens.system_errors import FULL, disk_sentence
 
 WAITING, COLOUR, GREY, UNREADABLE = range(4)
 BATCH = 32

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from ganlens.data.dataset import DataOptions, Dataset
 from ganlens.errors import UserError
-from ganlens.files import said_of
 from ganlens.limits import PICTURE_PIXELS
 from ganlens.printable import shortened
 from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry, nearest_names
+from ganlens.system_errors import said_of
 from ganlens.validation import first_fault
 
 Source = Callable[[str | None, DataOptions, Progress], Dataset]

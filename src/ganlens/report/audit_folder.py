@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ganlens import storage
-from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Unanswered
 from ganlens.partials import room_in
 from ganlens.printable import file_name
 from ganlens.report.report import write_report
+from ganlens.system_errors import disk_errors
 
 FINDINGS, REPORTS = "findings", ("report.html", "report.md", "report.json")
 _WHOLE, _OLD = ".audit-whole", ".old"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganlens.errors import UserError
-from ganlens.limits import ARRAY_BYTES, PROGRAM_BYTES
+from ganlens.limits import ARCHIVE_FILES, ARRAY_BYTES, PROGRAM_BYTES
 from ganlens.printable import printable
 
 _ROOT = "archive"
@@ -31,6 +31,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            ARCHIVE_FILES.check(len(entries), str(path))
             ARRAY_BYTES.check(sum(entry.file_size for entry in entries), str(path))
             packed = [entry for entry in entries if entry.compress_type != zipfile.ZIP_STORED]
             PROGRAM_BYTES.check(sum(entry.file_size for entry in packed), str(path))  # torch packs code alone

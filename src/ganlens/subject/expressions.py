@@ -49,7 +49,11 @@ def is_plain_guard(text: object) -> bool:
 
 
 def _parsed(text: object) -> ast.Expression | None:
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST or not text.isascii() or "\n" in text:
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST or not text.isascii():
+        return None
+    if (
+        not text.isprintable() or "#" in text
+    ):  # what follows it would be code to one reader and a comment to another
         return None
     try:
         return ast.parse(text.strip(), mode="eval")

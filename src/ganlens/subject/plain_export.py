@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import io
 import json
+import keyword
 import math
 import pickle
 import re
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 
-from ganlens.limits import ARRAY_BYTES, NESTING, NETWORK_NUMBERS, PROGRAM_BYTES
+from ganlens.limits import NESTING, NETWORK_NUMBERS, PROGRAM_BYTES
 from ganlens.printable import printable
 from ganlens.subject.expressions import is_arithmetic, is_plain_guard
 from ganlens.subject.operators import is_plain_operator
@@ -36,6 +38,22 @@ _LEFT_OUT = ("extra/", ".format_version", ".storage_alignment", "models/", "data
 _DOTTED = re.compile(r"[\w.]*")
 _WORDS = re.compile(r"[\w .,:;/+*<>()\[\]=-]*")
 _MODULES = re.compile(r"[\w .,:;/+*<>()\[\]='@-]*")
+_TAKEN = frozenset(
+    [
+        *keyword.kwlist,
+        "self",
+        "torch",
+        "device",
+        "inf",
+        "nan",
+        "NoneType",
+        "fx_pytree",
+        "pytree",
+        "math",
+        "getattr",
+    ]
+)
+"""Names that mean something else in the Python code that torch makes of a graph."""
 _TREES = (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 """What a program's inputs and outputs may be nested in."""
 
@@ -140,13 +158,32 @@ def _check_text(text: str, place: tuple[str, ...]) -> None:
     rule = _RULES.get(field, _DOTTED.fullmatch)
     if field in ("as_string", "as_strings") and "nodes" in place:
         rule = str.isprintable  # an argument of an operation: torch writes it down as Python's own literal
+    elif place[-3:] == ("nodes", "inputs", "name"):
+        rule = _is_argument
     if not rule(text):
         what = _CALLED.get(field, "a text that is more than a name")
         raise NotPlainError(f"{what} ({printable(text)[:80]!r})")
 
 
 def _is_name(text: str) -> bool:
+    """Whether a text can name a value in the Python code that torch makes of a graph, and hide nothing there.
+
+    A value called `self` would: what the code then looks up in its module it would find in the value.
+    """
+    plain = unicodedata.normalize("NFKC", text)  # as Python reads names
+    return text == "" or (text.isidentifier() and plain not in _TAKEN and not plain.startswith("__"))
+
+
+def _is_argument(text: str) -> bool:
+    """Whether a text can name an argument of an operation; torch has some called self, device and from."""
     return text == "" or text.isidentifier()
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text can name a weight or layer ("layers.0.weight"), and none of what every module has besides."""
+    return bool(_WORDS.fullmatch(text)) and not any(
+        part.startswith("__") or hasattr(torch.fx.GraphModule, part) for part in text.split(".")
+    )
 
 
 def _is_tree(text: str, *, names: bool) -> bool:
@@ -196,10 +233,10 @@ _RULES: dict[str, Callable[[str], object]] = {
     "as_floats": _WORDS.fullmatch,
     "as_string": _WORDS.fullmatch,
     "as_strings": _WORDS.fullmatch,
-    "parameter_name": _WORDS.fullmatch,
-    "buffer_name": _WORDS.fullmatch,
-    "tensor_constant_name": _WORDS.fullmatch,
-    "fqn": _WORDS.fullmatch,
+    "parameter_name": _is_path,
+    "buffer_name": _is_path,
+    "tensor_constant_name": _is_path,
+    "fqn": _is_path,
 }
 """What a text may be, by its field. In every other field it is letters, digits, _ and dots."""
 _CALLED = {
@@ -227,7 +264,7 @@ def _plain_tensors(
         raise ValueError(f"the list of its tensors in {folder} has another form")
     for tensor, entry in entries.items():
         called = printable(tensor)[:60]
-        if not _WORDS.fullmatch(tensor) or not isinstance(entry, dict):
+        if not _is_path(tensor) or not isinstance(entry, dict):
             raise NotPlainError(f"a tensor called {called!r}")
         file, described = entry.get("path_name"), entry.get("tensor_meta")
         if entry.get("use_pickle") is not False or not isinstance(described, dict):
@@ -235,18 +272,28 @@ def _plain_tensors(
         if not isinstance(file, str) or f"{folder}{file}" not in files or file.endswith(".json"):
             raise ValueError(f"the bytes of {called} are missing")
         _check(described, ("tensor_meta",), 0)
-        _check_size(described, called, name)
-        yield f"{folder}{file}", files[f"{folder}{file}"]
+        content = files[f"{folder}{file}"]
+        if _numbers(described, called, name) and not content:
+            raise ValueError(f"the bytes of {called} are missing")  # torch would make them up
+        yield f"{folder}{file}", content
 
 
-def _check_size(described: dict[str, Any], tensor: str, name: str) -> None:
+def _numbers(described: dict[str, Any], tensor: str, name: str) -> int:
+    """How many numbers a tensor has.
+
+    Raises:
+        ValueError: it has no plain size.
+        UserError: it has more than the limit.
+    """
     try:
         sizes = [size["as_int"] for size in described["sizes"]]
         if not all(type(size) is int and size >= 0 for size in sizes):
             raise ValueError(f"the tensor {tensor} has no plain size")
     except (KeyError, TypeError) as error:
         raise ValueError(f"the tensor {tensor} has no plain size") from error
-    NETWORK_NUMBERS.check(math.prod(sizes), f"{name}, tensor {tensor}")
+    count: int = math.prod(sizes)
+    NETWORK_NUMBERS.check(count, f"{name}, tensor {tensor}")
+    return count
 
 
 def _plain_inputs(pickled: bytes, name: str) -> bytes:
@@ -255,7 +302,8 @@ def _plain_inputs(pickled: bytes, name: str) -> bytes:
         return b""
     try:
         with zipfile.ZipFile(io.BytesIO(pickled)) as inner:
-            ARRAY_BYTES.check(sum(entry.file_size for entry in inner.infolist()), f"{name}, sample inputs")
+            packed = [entry for entry in inner.infolist() if entry.compress_type != zipfile.ZIP_STORED]
+            PROGRAM_BYTES.check(sum(entry.file_size for entry in packed), f"{name}, sample inputs")
         place = None if torch.cuda.is_available() else "cpu"
         given = torch.load(io.BytesIO(pickled), map_location=place, weights_only=True)
     except pickle.UnpicklingError as error:

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ganlens import storage
-from ganlens.disk import disk_errors
 from ganlens.errors import UserError
-from ganlens.files import is_file, is_folder, said_of
+from ganlens.files import is_file, is_folder
 from ganlens.partials import discard
 from ganlens.printable import printable, shortened
 from ganlens.progress import Progress
+from ganlens.system_errors import disk_errors, said_of
 from ganlens.training.memory import Memory
 from ganlens.training.state import TrainingState
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from ganlens import storage
 from ganlens.config import RunConfig, flatten
-from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.progress import Progress, Silent
+from ganlens.system_errors import disk_errors
 from ganlens.training.metrics import METRICS, Metrics, read_journal
 
 UNREADABLE = "metrics.unreadable.jsonl"

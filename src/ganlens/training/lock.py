@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ganlens.disk import disk_errors
 from ganlens.errors import UserError
 from ganlens.owner import is_alive, machine, start_of
 from ganlens.printable import printable
+from ganlens.system_errors import disk_errors
 
 LOCK = "train.lock"
 _TOUCH_SECONDS = 15.0
