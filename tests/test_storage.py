@@ -113,7 +113,7 @@ def test_names_that_can_not_be_are_one_sentence(tmp_path, writer):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     for path, said in (
-        (tmp_path / ("x" * 300), "name is too long"),
+        (tmp_path / ("x" * 300), "the name is longer than the system allows"),
         (tmp_path / "file" / "inside", "a file"),
         (tmp_path / "folder", "a folder of that name"),
     ):
@@ -221,10 +221,10 @@ def test_where_nothing_can_be_written_is_said_before_any_work_and_asking_leaves_
     for path, folder, said in (
         (tmp_path / "file", True, "is a file; name a folder"),
         (tmp_path / "folder", False, "is a folder; name a file"),
-        (tmp_path / "file" / "a" / "b", True, "a part of it is a file|a file stands in place"),
-        (tmp_path / "file" / "b.png", False, "a part of it is a file|a file stands in place"),
-        (tmp_path / ("x" * 300), True, "the name is too long"),
-        (tmp_path / ("x" * 300), False, "the name is too long"),
+        (tmp_path / "file" / "a" / "b", True, "a part of its path is a file|a file stands in place"),
+        (tmp_path / "file" / "b.png", False, "a part of its path is a file|a file stands in place"),
+        (tmp_path / ("x" * 300), True, "the name is longer than the system allows"),
+        (tmp_path / ("x" * 300), False, "the name is longer than the system allows"),
     ):
         with pytest.raises(UserError, match=said) as refused:
             storage.refuse_unwritable(path, folder=folder)

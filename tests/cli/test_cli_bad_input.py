@@ -177,11 +177,19 @@ def test_a_damaged_run(
     ganlens: Run, tmp_path: Path, trained: Path, damage: Callable[[Path], None], said: str, verb: str
 ) -> None:
     shutil.copytree(trained, tmp_path / "run")
-    damage(checkpoints(tmp_path / "run" / "checkpoints")[-1])
-    if verb == "resume" and "run.json" in said:
-        said = "run.json"
-    words = ["audit", "run"] if verb == "audit" else ["train", "--resume", "--out", "run", "--steps", "4"]
-    assert said in refused(ganlens, tmp_path, *words)
+    last = checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    damage(last)
+    if verb == "audit":
+        assert said in refused(ganlens, tmp_path, "audit", "run")
+        return
+    words = ["train", "--resume", "--out", "run", "--steps", "4"]
+    if "run.json" in said:
+        assert "run.json" in refused(ganlens, tmp_path, *words)
+        return
+    result = ganlens(*words)  # there is a checkpoint before it
+    assert result.code == 0
+    assert said in result.err and "goes on from the checkpoint before it, of step 0" in result.err
+    assert (last.parent / f"damaged-{last.name}").is_dir()
 
 
 def test_a_folder_that_holds_something_is_not_trained_into(

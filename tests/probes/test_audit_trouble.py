@@ -13,7 +13,7 @@ from ganlens.finding import Finding, Unanswered, Verdict
 from ganlens.owner import machine_mark, start_of
 from ganlens.probes import Probe, probes
 from ganlens.probes.audit import audit, examine
-from ganlens.report import audit_folder, load_findings
+from ganlens.report import audit_folder, load_findings, replacement
 from ganlens.subject import SampleBank, Subject
 
 
@@ -200,7 +200,7 @@ def test_an_audit_that_died_between_leaves_the_earlier_one_whole_or_the_new_one(
     out = tmp_path / "out"
     bank = lab.bank(lab.honest(), samples=300)
     audit(bank.subject, out=out, names=["gallery"], bank=bank)
-    real = audit_folder._finish
+    real = replacement._finish
     calls = []
 
     def dies(folder):
@@ -210,11 +210,11 @@ def test_an_audit_that_died_between_leaves_the_earlier_one_whole_or_the_new_one(
             raise KeyboardInterrupt
         real(folder)
 
-    monkeypatch.setattr(audit_folder, "_finish", dies)
+    monkeypatch.setattr(replacement, "_finish", dies)
     other = lab.bank(lab.collapsed(), samples=300)
     with pytest.raises(KeyboardInterrupt):
         audit(other.subject, out=out, names=["modes"], bank=other)
-    monkeypatch.setattr(audit_folder, "_finish", real)
+    monkeypatch.setattr(replacement, "_finish", real)
     assert [f.probe for f in load_findings(out)] == ["modes"]
     assert [f["probe"] for f in json.loads((out / "report.json").read_text())["findings"]] == ["modes"]
     assert not (out / ".audit-whole").exists()

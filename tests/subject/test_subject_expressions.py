@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganlens.subject.expressions import is_arithmetic, is_plain_guard
+from ganlens.subject.programs.expressions import is_arithmetic, is_plain_guard
 
 
 @pytest.mark.parametrize(

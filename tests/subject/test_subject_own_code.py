@@ -89,7 +89,7 @@ def test_what_a_file_changes_in_this_process_is_put_back(tmp_path, monkeypatch, 
         defaults = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
         return seeds, defaults, torch.empty(0).device, Path.cwd(), torch.get_num_threads()
 
-    from ganlens.subject import foreign
+    from ganlens.subject.programs import foreign
 
     before = state()
     made, _ = foreign.resolve(f"python:{path}:G")
@@ -145,7 +145,7 @@ def test_names_that_no_file_system_takes_lead_nowhere(spec, said):
 
 def test_a_folder_in_the_place_of_a_file_is_called_one(tmp_path):
     (tmp_path / "x.ts").mkdir()
-    from ganlens.subject import foreign
+    from ganlens.subject.programs import foreign
 
     with pytest.raises(UserError, match=r"x\.ts is a folder, but no run folder"):
         foreign.resolve(str(tmp_path / "x.ts"))

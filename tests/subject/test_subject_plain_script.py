@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject import Subject, trial_reading
-from ganlens.subject.torchscript import open_torchscript
+from ganlens.subject import Subject
+from ganlens.subject.programs import trial_reading
+from ganlens.subject.programs.torchscript import open_torchscript
 
 
 def scripted(code: str) -> torch.jit.ScriptModule:

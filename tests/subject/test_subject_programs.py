@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.probes.audit import unmet_need
 from ganlens.probes.probe import Need, Probe
-from ganlens.subject import Subject, capture, edit, randomised, torchscript
+from ganlens.subject import Subject, capture, edit, randomised
 from ganlens.subject.hooks import layer_named
 from ganlens.subject.layers import layers_of
+from ganlens.subject.programs import torchscript
 
 
 class Block(nn.Module):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,9 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Unanswered
 from ganlens.partials import room_in
 from ganlens.printable import file_name
+from ganlens.report.replacement import FINDINGS, REPORTS, WHOLE, finish, replace_audit
 from ganlens.report.report import write_report
 from ganlens.system_errors import disk_errors
-
-FINDINGS, REPORTS = "findings", ("report.html", "report.md", "report.json")
-_WHOLE, _OLD = ".audit-whole", ".old"
 
 
 class AuditFolder:
@@ -102,10 +98,7 @@ class AuditFolder:
             if not place.exists():  # else it is what is left of an answer whose record is gone
                 copy = shutil.copytree if theirs.is_dir() else shutil.copy2
                 copy(theirs, place)
-        with disk_errors(self._out), _one_at_a_time(self._out):
-            _finish(self._out)
-            self._aside.rename(self._out / _WHOLE)  # from here on the new audit is the one that stays
-            _finish(self._out)
+        replace_audit(self._out, self._aside)
         return self._out / REPORTS[0]
 
     def discard(self) -> None:
@@ -123,44 +116,6 @@ class AuditFolder:
             if is_ours and all(isinstance(f, dict) and "probe" in f for f in record["findings"])
             else {}
         )
-
-
-def finish(out: Path) -> None:
-    """Put a whole audit in its place that was stopped while it moved there. Nothing happens where there is none."""
-    if (out / _WHOLE).is_dir():
-        with disk_errors(out), _one_at_a_time(out):
-            _finish(out)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keep other audits from moving into the folder meanwhile, where the disk has locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(held)
-
-
-def _finish(out: Path) -> None:
-    whole = out / _WHOLE
-    if not whole.is_dir():
-        return
-    for name in (FINDINGS, *REPORTS):
-        new, place = whole / name, out / name
-        if not new.exists():
-            continue
-        if place.is_dir():
-            place.rename(whole / f"{name}{_OLD}")
-        new.replace(place)
-    shutil.rmtree(whole)
 
 
 def refuse_unusable_folder(out: Path) -> None:
@@ -182,7 +137,7 @@ def refuse_unusable_folder(out: Path) -> None:
 
 def _is_of_an_audit(name: str) -> bool:
     """What an audit leaves that was killed before it had findings to show."""
-    return name == "instruments" or name == _WHOLE or (name.startswith(".") and name.endswith(".partial"))
+    return name == "instruments" or name == WHOLE or (name.startswith(".") and name.endswith(".partial"))
 
 
 def _not_ours(findings: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from ganlens.printable import printable
 from ganlens.report.markdown import render_markdown
 from ganlens.report.outline import outline
 from ganlens.report.page import render_page
+from ganlens.report.replacement import finish
 
 
 def write_report(
@@ -89,8 +90,6 @@ def load_findings(folder: Path) -> list[Finding]:
     Raises:
         UserError: there are none, or one of them is damaged; the message names it.
     """
-    from ganlens.report.audit_folder import finish
-
     finish(Path(folder))
     saved = sorted((Path(folder) / "findings").glob("*.json"))
     if not saved:

@@ -18,8 +18,8 @@ from ganlens.features import FeatureSpace, open_space
 from ganlens.modality import Modality
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import numpy_generator, torch_generator
-from ganlens.subject import foreign
 from ganlens.subject.controls import Gaussian, copycat_rows
+from ganlens.subject.programs import foreign
 from ganlens.subject.spill import SpilledRows, refuse_more_than_fits
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.printable import printable
 from ganlens.progress import Progress
-from ganlens.subject import foreign
 from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.declared import unwrapped
 from ganlens.subject.discriminator import AdaptedDiscriminator
+from ganlens.subject.programs import foreign
 from ganlens.subject.value_range import ValueRange, checked_range
 
 

@@ -19,7 +19,7 @@ from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.storage import read_model
-from ganlens.subject import adapters, foreign, trial
+from ganlens.subject import adapters, trial
 from ganlens.subject.adapters import AdaptedGenerator, first_line
 from ganlens.subject.classifier import AdaptedClassifier
 from ganlens.subject.companions import (
@@ -32,10 +32,11 @@ from ganlens.subject.companions import (
 from ganlens.subject.declared import unwrapped
 from ganlens.subject.discriminator import AdaptedDiscriminator
 from ganlens.subject.layers import reachable_layers
-from ganlens.subject.program import Program
+from ganlens.subject.programs import foreign
+from ganlens.subject.programs.program import Program
+from ganlens.subject.programs.torchscript import LayeredScript
 from ganlens.subject.returned import fit_layout, fit_range
 from ganlens.subject.spaces import LatentSpace, find_spaces
-from ganlens.subject.torchscript import LayeredScript
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.probes.explain.picture_statistics import background, picture_statistics, statistics_of
-from ganlens.subject import SampleBank, foreign
+from ganlens.subject import SampleBank
 from ganlens.subject.adapters import first_line
+from ganlens.subject.programs import foreign
 
 DEPARTS = 0.5
 """A pixel belongs to the foreground where it departs this much (of 2, black to white) from the border's median."""

@@ -11,8 +11,9 @@ from torch import Tensor
 from ganlens.data import open_dataset
 from ganlens.errors import UserError
 from ganlens.probes.explain.units.concepts import users_concepts
-from ganlens.subject import SampleBank, foreign
+from ganlens.subject import SampleBank
 from ganlens.subject.companions import in_shape
+from ganlens.subject.programs import foreign
 
 FEWEST = 12
 """Examples below which a concept is left out."""

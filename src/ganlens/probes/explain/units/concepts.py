@@ -16,8 +16,8 @@ from ganlens.probes.explain.code_space import code_spaces
 from ganlens.probes.explain.preconditions import too_few_samples
 from ganlens.probes.quality.factor_reader import FactorReader
 from ganlens.probes.quality.factor_readings import READ_FROM, factors_of, known_factors
-from ganlens.subject import foreign
 from ganlens.subject.adapters import first_line
+from ganlens.subject.programs import foreign
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank

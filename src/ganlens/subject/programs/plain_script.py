@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 
 from ganlens.limits import PROGRAM_BYTES
-from ganlens.subject.operators import REACHING_OUT
-from ganlens.subject.plain_export import NotPlainError
+from ganlens.subject.programs.operators import REACHING_OUT
+from ganlens.subject.programs.plain_export import NotPlainError
 
 _KEPT = re.compile(
     r"data\.pkl|constants\.pkl|version|byteorder|\.data/(version|serialization_id)"

@@ -17,12 +17,12 @@ from torch.export import UnflattenedModule
 from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.subject.adapters import first_line
-from ganlens.subject.archive import read_archive, written_anew
-from ganlens.subject.checkpoint import what_it_holds
-from ganlens.subject.plain_export import NotPlainError, plain_files
-from ganlens.subject.program import Program, ProgramInput, check_inputs
+from ganlens.subject.programs.archive import read_archive, written_anew
+from ganlens.subject.programs.checkpoint import what_it_holds
+from ganlens.subject.programs.plain_export import NotPlainError, plain_files
+from ganlens.subject.programs.program import Program, ProgramInput, check_inputs
+from ganlens.subject.programs.trust import needs_trust
 from ganlens.subject.returned import same
-from ganlens.subject.trust import needs_trust
 
 
 class FixedProgram(Program):

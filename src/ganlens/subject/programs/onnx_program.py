@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.printable import printable
-from ganlens.subject.checkpoint import what_it_holds
-from ganlens.subject.program import Program, ProgramInput
+from ganlens.subject.programs.checkpoint import what_it_holds
+from ganlens.subject.programs.program import Program, ProgramInput
 
 KINDS = {
     "tensor(float)": "float32",

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.subject.adapters import first_line
-from ganlens.subject.archive import read_archive, written_anew
-from ganlens.subject.checkpoint import what_it_holds
-from ganlens.subject.plain_export import NotPlainError
-from ganlens.subject.plain_script import plain_script_files
+from ganlens.subject.programs.archive import read_archive, written_anew
+from ganlens.subject.programs.checkpoint import what_it_holds
+from ganlens.subject.programs.plain_export import NotPlainError
+from ganlens.subject.programs.plain_script import plain_script_files
+from ganlens.subject.programs.trial_reading import read_by_another_process
+from ganlens.subject.programs.trust import needs_trust
 from ganlens.subject.returned import same
-from ganlens.subject.trial_reading import read_by_another_process
-from ganlens.subject.trust import needs_trust
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "prim::ListConstruct": lambda *parts: list(parts),

@@ -22,8 +22,8 @@ import torch
 
 from ganlens.limits import NESTING, NETWORK_NUMBERS, PROGRAM_BYTES
 from ganlens.printable import printable
-from ganlens.subject.expressions import is_arithmetic, is_plain_guard
-from ganlens.subject.operators import is_plain_operator
+from ganlens.subject.programs.expressions import is_arithmetic, is_plain_guard
+from ganlens.subject.programs.operators import is_plain_operator
 
 MODEL, INPUTS = "models/model.json", "data/sample_inputs/model.pt"
 TENSORS = {
