@@ -32,7 +32,6 @@ from ganlens.cli.subject import (
     words_of,
 )
 from ganlens.errors import GANLensError, UserError
-from ganlens.files import is_folder
 
 if TYPE_CHECKING:
     from ganlens.probes.audit import Audit
@@ -91,6 +90,7 @@ def audit(
       ganlens audit generator.pt2 --data digits --out runs/audit-theirs
     """
     from ganlens.cli.progress import RichProgress
+    from ganlens.files import is_folder
     from ganlens.finding import Unanswered
     from ganlens.report.audit_folder import refuse_unusable_folder
 

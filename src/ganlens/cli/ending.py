@@ -7,7 +7,6 @@ import sys
 
 from ganlens.errors import GANLensError, UserError
 from ganlens.printable import printable
-from ganlens.system_errors import concerns_a_file, said_of
 
 HOW_TO_DEBUG = " (run again with --debug for the traceback)"
 LONGEST_LINE = 2000
@@ -30,8 +29,11 @@ def ending(error: BaseException) -> tuple[int, str]:
             f"foreign code that was loaded or called ended the program (sys.exit({error.code!r})); keep what it does "
             'when it is imported behind `if __name__ == "__main__":`'
         )
-    if isinstance(error, OSError) and concerns_a_file(error):
-        return 2, said_of(error)
+    if isinstance(error, OSError):
+        from ganlens.system_errors import concerns_a_file, said_of  # not before something went wrong
+
+        if concerns_a_file(error):
+            return 2, said_of(error)
     first_line = str(error).strip().split("\n")[0]
     if _lacks_memory(error):
         what = f" ({first_line})" if first_line else ""

@@ -30,10 +30,8 @@ from ganlens.cli.subject import (
     open_subject,
     split_names,
 )
-from ganlens.files import is_folder
 from ganlens.limits import SETTINGS_BYTES
 from ganlens.printable import printable, shortened
-from ganlens.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -151,6 +149,7 @@ def _ask(
 ) -> None:
     from ganlens.cli.progress import RichProgress
     from ganlens.cli.terminal import print_finding, print_line
+    from ganlens.files import is_folder
     from ganlens.probes.audit import examine
     from ganlens.storage import refuse_unwritable
 
@@ -239,4 +238,6 @@ def _read(flag: str, field: FieldInfo, value: Any) -> Any:
         return value
     said = f"{flag} {shortened(value)}"
     SETTINGS_BYTES.check(len(value), said)
+    from ganlens.yaml_text import parse_yaml
+
     return parse_yaml(value, said)

@@ -14,14 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import UnflattenedModule
 
-from ganlens.errors import UserError
-from ganlens.printable import printable
-from ganlens.subject.adapters import first_line
 from ganlens.subject.programs.archive import read_archive, written_anew
-from ganlens.subject.programs.checkpoint import what_it_holds
-from ganlens.subject.programs.plain_export import NotPlainError, plain_files
+from ganlens.subject.programs.plain_export import plain_files
 from ganlens.subject.programs.program import Program, ProgramInput, check_inputs
-from ganlens.subject.programs.trust import needs_trust
+from ganlens.subject.programs.trust import refusals
 from ganlens.subject.returned import same
 
 
@@ -69,19 +65,14 @@ def open_exported(path: Path, *, trust: bool = False) -> nn.Module:
         UserError: the file is cut or damaged, holds more than tensors and a plain graph, or the program takes
             several inputs.
     """
-    try:
-        with _without_tracebacks():
+    with refusals(path, "torch.export"), _without_tracebacks():
+        try:
             program = torch.export.load(path) if trust else _plain_program(path)
-            return _as_module(program, path)
-    except UserError:
-        raise
-    except NotPlainError as refused:
-        raise needs_trust(path, str(refused)) from None
-    except (Exception, SystemExit) as error:
-        if held := what_it_holds(path):
-            raise UserError(f"{path} {held}") from None
-        reason = printable(first_line(error)).replace(_SEE_ABOVE, "torch can't make its graph again")
-        raise UserError(f"{path} is not a whole torch.export program ({reason})") from error
+        except Exception as error:
+            if _SEE_ABOVE in str(error):
+                raise ValueError("torch can't make its graph again") from error
+            raise
+        return _as_module(program, path)
 
 
 _SEE_ABOVE = (

@@ -19,14 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganlens.errors import UserError
-from ganlens.subject.adapters import first_line
 from ganlens.subject.programs.archive import read_archive, written_anew
-from ganlens.subject.programs.checkpoint import what_it_holds
-from ganlens.subject.programs.plain_export import NotPlainError
 from ganlens.subject.programs.plain_script import plain_script_files
 from ganlens.subject.programs.trial_reading import read_by_another_process
-from ganlens.subject.programs.trust import needs_trust
+from ganlens.subject.programs.trust import refusals
 from ganlens.subject.returned import same
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
@@ -139,23 +135,15 @@ def open_torchscript(path: Path, *, trust: bool = False) -> nn.Module:
         UserError: the file is cut, damaged or no TorchScript, holds weights without a program, or its code reaches for
             more than tensors.
     """
-    try:
+    advice = (
+        "; save one with torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
+        "code"
+    )
+    with refusals(path, "TorchScript", advice):
         files = plain_script_files(read_archive(path), str(path)) if not trust else None
         with written_anew(path, files) if files is not None else nullcontext(path) as read:
             read_by_another_process(read, called=path)
             script = torch.jit.load(str(read), map_location="cpu")
-    except UserError:
-        raise
-    except NotPlainError as refused:
-        raise needs_trust(path, str(refused)) from None
-    except (Exception, SystemExit) as error:
-        if held := what_it_holds(path):
-            raise UserError(f"{path} {held}") from None
-        raise UserError(
-            f"{path} is not a whole TorchScript program ({first_line(error)}); save one with "
-            "torch.jit.trace(module, latents).save(FILE), or give python:package.module:name for Python "
-            "code"
-        ) from error
     return LayeredScript(script)
 
 

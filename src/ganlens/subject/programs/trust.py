@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganlens.errors import UserError
+from ganlens.subject.adapters import first_line
+from ganlens.subject.programs.checkpoint import what_it_holds
+from ganlens.subject.programs.plain_export import NotPlainError
+
+
+@contextmanager
+def refusals(path: Path, kind: str, advice: str = "") -> Iterator[None]:
+    """Whatever goes wrong while a program file is opened in the block, as one sentence about the file.
+
+    Args:
+        kind: what it should be ("TorchScript").
+        advice: what to do instead, at the end of the sentence.
+
+    Raises:
+        UserError: it holds more than tensors and plain code, it holds something else, or it is damaged.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except NotPlainError as refused:
+        raise needs_trust(path, str(refused)) from None
+    except (Exception, SystemExit) as error:
+        if held := what_it_holds(path):
+            raise UserError(f"{path} {held}") from None
+        raise UserError(f"{path} is not a whole {kind} program ({first_line(error)}){advice}") from error
 
 
 def needs_trust(path: Path, held: str) -> UserError:
