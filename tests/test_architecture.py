@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
     *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
+    "measurement",
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -39,7 +40,8 @@ ARROWS: dict[str, set[str]] = {
         "json_text",
         "validation",
     },
-    "measures": {"errors"},
+    "measurement": set(),
+    "measures": {"errors", "measurement"},
     "finding": FLOOR,
     "modality": FLOOR,
     "networks": FLOOR,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ganlens import measures
     from ganlens.data import Dataset, open_dataset
     from ganlens.errors import GANLensError, TrainingStopped, UserError
-    from ganlens.finding import Finding, Measurement, Verdict
+    from ganlens.finding import Finding, Verdict
+    from ganlens.measurement import Measurement
     from ganlens.probes.audit import Audit
     from ganlens.subject import Subject
     from ganlens.training import Run, TrainedRun, load_run, train

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganlens.errors import UserError
 from ganlens.files import read_bytes
 from ganlens.limits import ARRAY_BYTES, PICTURE_PIXELS
+from ganlens.measurement import Measurement
 from ganlens.printable import file_name, plot_text, printable, shortened
 from ganlens.validation import first_fault
 
@@ -51,57 +52,6 @@ class Unanswered(StrEnum):
     """GANLens failed; nothing the user gave is to blame."""
     INTERRUPTED = "interrupted"
     """The audit was stopped before the answer was there."""
-
-
-class Baseline(BaseModel):
-    """The same measure on something whose answer is known: what the number has to be read against."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    value: float
-    what: str
-
-
-class Measurement(BaseModel):
-    """One number, its uncertainty and its reference. There is no number here without a baseline.
-
-    Attributes:
-        name: what was measured, with its feature space ("Fréchet distance, labeller features").
-        low, high: ends of the interval, or both None where no valid interval is known.
-        interval: how the interval was computed ("95 %, exact binomial") or, without one, why there is none.
-        unit: of `value`, `low`, `high` and the baseline; empty for pure numbers.
-        better: which way is better; "neither" for numbers that describe.
-        controls: what it would be for generators that cheat or fail, in the same place.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    interval: str
-    unit: str = ""
-    better: Literal["higher", "lower", "neither"]
-    baseline: Baseline
-    controls: tuple[Baseline, ...] = ()
-
-    @field_validator("value", "low", "high")
-    @classmethod
-    def _finite(cls, value: float | None) -> float | None:
-        if value is not None and not math.isfinite(value):
-            raise ValueError("a measurement must be a finite number")
-        return value
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if (self.low is None) != (self.high is None):
-            raise ValueError(f"{self.name}: an interval has two ends or none")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(
-                f"{self.name}: the interval's low end {self.low} is above its high end {self.high}"
-            )
-        return self
 
 
 @dataclass(frozen=True)
@@ -226,7 +176,7 @@ class Finding:
         return replace(
             self,
             **{name: _tame(getattr(self, name)) for name in texts},
-            measurements=[Measurement(**_tame(m.model_dump())) for m in self.measurements],
+            measurements=[Measurement.model_validate(_tame(m.model_dump())) for m in self.measurements],
             figures=[_shown_figure(figure) for figure in self.figures],
             arrays={_line(name): array for name, array in self.arrays.items()},
             settings=_tame(self.settings),

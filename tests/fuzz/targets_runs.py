@@ -11,7 +11,8 @@ from PIL import Image
 
 from ganlens.config import load_config
 from ganlens.data import open_dataset
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Baseline, Measurement
 from ganlens.probes.audit import examine
 from ganlens.report.report import load_findings, write_report
 from ganlens.storage import read_model

@@ -3,8 +3,8 @@ import torch
 
 from ganlens.data import Dataset, Split
 from ganlens.finding import Verdict
+from ganlens.measures import median_interval
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.medians import median_interval
 from ganlens.subject import SampleBank, Subject
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Baseline, Measurement
 
 DRAWS = "fresh draws of 1,000 samples, 8 replicates, 95 % t-interval"
 BINOMIAL = "95 %, exact binomial"

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report import load_findings, write_report
 
 LINK = '<a href="javascript:alert(1)">cat</a>'

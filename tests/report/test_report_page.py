@@ -14,7 +14,8 @@ from importlib.resources import files
 import pytest
 from PIL import Image
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report.page import picture_width, render_page
 
 VOID = {"meta", "link", "img", "br", "input"}

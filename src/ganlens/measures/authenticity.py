@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.estimate import Interval
 from ganlens.measures.feature_matrix import feature_pair
-from ganlens.measures.intervals import Interval, binomial_interval
+from ganlens.measures.intervals import binomial_interval
 from ganlens.measures.neighbours import nearest_neighbours
 from ganlens.measures.prdc import ON_THE_SPHERE
 

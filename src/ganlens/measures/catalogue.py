@@ -627,6 +627,17 @@ CATALOGUE: tuple[CataloguedMeasure, ...] = (
 
 TOOLS = frozenset(
     {
+        "area_under_curve",
+        "exceedance_interval",
+        "bootstrap_estimates",
+        "mean_estimate",
+        "nearest_centre",
+        "holm",
+        "neighbour_coverage",
+        "median_interval",
+        "share_above_quantile",
+        "difference_of_shares",
+        "share_estimate",
         "binomial_interval",
         "bootstrap_interval",
         "dci_from_importances",

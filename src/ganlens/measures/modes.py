@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures.intervals import Interval, binomial_interval
+from ganlens.measures.estimate import Interval
+from ganlens.measures.intervals import binomial_interval
 
 
 @dataclass(frozen=True)

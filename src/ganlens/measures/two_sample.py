@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.classifiers import Classifier, Judge, QuadraticClassifier
+from ganlens.measures.estimate import Interval
 from ganlens.measures.feature_matrix import feature_pair, float64_mean
-from ganlens.measures.intervals import Interval
 
 MOST_COPIES = 10
 """A value that more rows share is no copy but one that the data often take."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Table, Verdict
+from ganlens.finding import Figure, Finding, Picture, Table, Verdict
+from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
 from ganlens.report.page import split_command
 

@@ -14,7 +14,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict, paragraphs_of
+from ganlens.finding import Figure, Finding, Picture, Plot, Table, Verdict, paragraphs_of
+from ganlens.measurement import Measurement
 from ganlens.report import comparison, numerals, outline
 
 _PICTURE_ROOM = (840, 412)  # CSS pixels, width and height, that a small picture is enlarged to fill

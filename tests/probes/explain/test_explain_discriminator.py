@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Table, Verdict
+from ganlens.measures import Estimate, Interval, area_under_curve
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
 from ganlens.probes.explain.attribution import METHODS, SIGNED, Score
@@ -20,7 +21,6 @@ from ganlens.probes.explain.attribution.checks import check_method
 from ganlens.probes.explain.attribution.places import place_of
 from ganlens.probes.explain.attribution.question import Question
 from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
-from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3
@@ -154,7 +154,7 @@ def test_where_even_the_best_map_foretells_little_it_says_so():
     samples[..., :CORNER, :CORNER] += 2
     question = Question(Score(Corner(), sign=-1), None, samples, baseline, {}, seed=0)
     good = check_method(question, "integrated_gradients")
-    faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, 0.1, 0.5, "")))
+    faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, Interval(0.1, 0.5, ""))))
     assert which_to_believe([good], [good]) == "Believe integrated gradients."
     assert which_to_believe([faint], [faint]) == (
         "Believe integrated gradients; but even the best foretells little of what the discriminator does (self-score "

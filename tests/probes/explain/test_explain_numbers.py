@@ -9,9 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlens.measures import (
+    Estimate,
+    Interval,
+    bootstrap_estimates,
+    difference_of_shares,
+    neighbour_coverage,
+    share_above_quantile,
+)
 from ganlens.probes.explain.axes import _shuffled_banks, _Trial
-from ganlens.probes.explain.coverage import neighbour_coverage
-from ganlens.probes.explain.estimate import Estimate, bootstrap, difference_of_shares
 from ganlens.probes.explain.interventions import (
     AxisDirections,
     LatentScale,
@@ -21,7 +27,6 @@ from ganlens.probes.explain.interventions import (
     off_target_share,
     random_directions,
 )
-from ganlens.probes.explain.off_manifold import share_above
 from ganlens.probes.explain.planted_gaps import classes_noticed, smallest_gap_noticed
 from ganlens.probes.explain.regions import compare
 from ganlens.subject import SampleBank, Subject
@@ -39,7 +44,9 @@ def test_difference_of_shares_gives_newcombe_s_published_intervals(counts, low, 
 def test_bootstrap_of_a_mean_has_the_standard_error_s_width():
     values = torch.linspace(0, 1, 400, dtype=torch.float64)
     rng = torch.Generator().manual_seed(0)
-    (mean,) = bootstrap(lambda w: w @ values[:, None] / w.sum(dim=1, keepdim=True), 400, rng=rng, of="values")
+    (mean,) = bootstrap_estimates(
+        lambda w: w @ values[:, None] / w.sum(dim=1, keepdim=True), 400, rng=rng, of="values"
+    )
     assert mean.value == pytest.approx(0.5)
     assert mean.high - mean.low == pytest.approx(2 * 1.96 * float(values.std()) / 20, rel=0.1)
 
@@ -47,12 +54,12 @@ def test_bootstrap_of_a_mean_has_the_standard_error_s_width():
 def test_share_above_has_an_interval_that_allows_for_the_threshold():
     real = torch.arange(1, 101).double()
     fake = torch.cat([torch.zeros(900), torch.full((100,), 95.5)])
-    estimate = share_above(fake, real, 0.05)
+    estimate = share_above_quantile(fake, real, 0.05)
     assert estimate.value == pytest.approx(0.1)  # the quantile is 95.05
     assert estimate.low == 0  # but it may well be above 95.5, and then no generated sample is
     assert estimate.high == pytest.approx(0.1235, abs=2e-3)
     assert (
-        share_above(torch.full((1000,), 1e9), real[:10], 0.05).low == 0
+        share_above_quantile(torch.full((1000,), 1e9), real[:10], 0.05).low == 0
     )  # ten samples bound no such quantile
 
 
@@ -242,7 +249,7 @@ def test_coverage_by_the_same_distribution_is_one_minus_a_power_of_two():
 
 
 def test_an_axis_that_is_moved_as_well_in_shuffled_generators_is_not_believed():
-    estimate = Estimate(0.8, 0.7, 0.9, "made up")
+    estimate = Estimate(0.8, Interval(0.7, 0.9, "made up"))
     directions = AxisDirections(torch.zeros(0), torch.zeros(0), torch.zeros(0))
     trial = _Trial(
         directions, [estimate] * 3 + [estimate], [0.1, 0.1, 0.75], [0.0, 0.75, 0.0], *[[0.0] * 3] * 3

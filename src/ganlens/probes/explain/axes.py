@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
-from ganlens.measures import correlation
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, correlation
 from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of
-from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.explain.interventions import (
     AxisDirections,
     Interventions,

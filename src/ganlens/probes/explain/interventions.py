@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ganlens.measures import fit_ridge
+from ganlens.measures import Estimate, bootstrap_estimates, fit_ridge
 from ganlens.probes.explain.code_space import CodeSpace
-from ganlens.probes.explain.estimate import Estimate, bootstrap
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
@@ -171,7 +170,7 @@ def agreement(slopes: Tensor, on_axis: Tensor, distances: Tensor, rng: torch.Gen
         each = measure(weights)
         return torch.cat([each, each.mean(dim=1, keepdim=True)], dim=1)
 
-    return bootstrap(statistic, len(on_axis), rng=rng, of="held-out latents")
+    return bootstrap_estimates(statistic, len(on_axis), rng=rng, of="held-out latents")
 
 
 def off_target_share(shifts: Tensor, axis: int, effect: Tensor) -> float:

@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Plot, Verdict
-from ganlens.measures import fit_ridge
+from ganlens.finding import Finding, Plot, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval, bootstrap_estimates, fit_ridge
 from ganlens.probes.explain.code_space import code_spaces, codes_of
-from ganlens.probes.explain.estimate import Estimate, bootstrap
 from ganlens.probes.explain.interventions import LatentScale
 from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.preconditions import (
@@ -173,7 +173,7 @@ def _estimates(missed: Tensor, varied: Tensor, seed: int) -> list[Estimate]:
         return torch.cat([overall, _r2(wrong, all_of_it)], dim=1)
 
     rng = torch_generator(seed, LatentRecovery.name, "bootstrap")
-    return bootstrap(statistic, len(missed), rng=rng, of="held-out generated samples")
+    return bootstrap_estimates(statistic, len(missed), rng=rng, of="held-out generated samples")
 
 
 def _gain(ours: _Recovery, theirs: _Recovery, seed: int) -> Estimate:
@@ -187,7 +187,9 @@ def _gain(ours: _Recovery, theirs: _Recovery, seed: int) -> Estimate:
         )
 
     rng = torch_generator(seed, LatentRecovery.name, "bootstrap of the difference")
-    return bootstrap(statistic, len(ours.missed), rng=rng, of="held-out generated samples, paired")[0]
+    return bootstrap_estimates(statistic, len(ours.missed), rng=rng, of="held-out generated samples, paired")[
+        0
+    ]
 
 
 def _r2(missed: Tensor, varied: Tensor) -> Tensor:
@@ -198,7 +200,8 @@ def _measurements(ours: _Recovery, theirs: _Recovery, gain: Estimate) -> list[Me
     shuffled = "shuffled pairing of codes and latents, mean"
     size = len(ours.each)
     seen = Estimate(
-        size * ours.overall.value, size * ours.overall.low, size * ours.overall.high, ours.overall.method
+        size * ours.overall.value,
+        Interval(size * ours.overall.low, size * ours.overall.high, ours.overall.method),
     )
     return [
         ours.overall.measurement(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.measures import k_means
-from ganlens.probes.explain.regions import compare, nearest_centre
+from ganlens.measures import k_means, nearest_centre
+from ganlens.probes.explain.regions import compare
 from ganlens.randomness import torch_generator
 
 PARTS = 20

@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
-from ganlens.measures import nearest_neighbours
+from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, bootstrap_estimates, nearest_neighbours
 from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
 from ganlens.probes.explain.contributions import contributions, deletion_curve, insertion_curve
-from ganlens.probes.explain.estimate import Estimate, bootstrap
 from ganlens.probes.explain.plots import Series, heat_map, line_chart
 from ganlens.probes.explain.preconditions import (
     reconstruction_measurement,
@@ -231,7 +231,7 @@ def _areas(test: _Test, rng: torch.Generator) -> tuple[Estimate, Estimate, Estim
         explained = 1 - weights @ left / (weights @ away).clamp(min=1e-12)
         return torch.stack([ratio, explained, weights @ saved / total], dim=1)
 
-    ratio, explained, gain = bootstrap(statistic, len(growth), rng=rng, of="generated samples")
+    ratio, explained, gain = bootstrap_estimates(statistic, len(growth), rng=rng, of="generated samples")
     return ratio, explained, gain
 
 

@@ -15,6 +15,7 @@ from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
 from ganlens.finding import Figure, Finding, Picture, Verdict
 from ganlens.measures import (
+    Estimate,
     Interval,
     binomial_interval,
     bootstrap_interval,
@@ -23,7 +24,6 @@ from ganlens.measures import (
 )
 from ganlens.probes.charts import GENERATED, SERIES, histogram_lines
 from ganlens.probes.latent_paths import Ways, between, pair_up
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.probes.quality.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.probes.repetition import without_repetition
@@ -306,10 +306,8 @@ def _stopping(first: Tensor, last: Tensor) -> float:
 
 def _add_length(finding: Finding, length: _Length) -> None:
     finding.measurements.append(
-        measured(
+        Estimate(length.value, length.interval).measurement(
             f"Path length, {length.title}",
-            length.value,
-            length.interval,
             better="lower",
             baseline=length.straight,
             what="the shortest possible: straight between the same ends",
@@ -323,10 +321,11 @@ def _add_walks(
 ) -> None:
     largest, jumps = walks["made"].largest, torn["made"]
     finding.measurements.append(
-        measured(
-            f"Largest of {STEPS} steps, {title}",
+        Estimate(
             float(largest.mean()),
             bootstrap_interval(largest, rng=torch_generator(seed, "path-length", "interval", "steps")),
+        ).measurement(
+            f"Largest of {STEPS} steps, {title}",
             better="lower",
             baseline=float(walks[FADED].largest.mean()),
             what=FADED,
@@ -335,10 +334,8 @@ def _add_walks(
         )
     )
     finding.measurements.append(
-        measured(
+        Estimate(float(jumps.double().mean()), binomial_interval(int(jumps.sum()), len(jumps))).measurement(
             f"Torn ways, {title}",
-            float(jumps.double().mean()),
-            binomial_interval(int(jumps.sum()), len(jumps)),
             better="lower",
             baseline=float(torn[FADED].double().mean()),
             what=FADED,

@@ -9,11 +9,17 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures import InsertionDeletion, completeness_gap, max_sensitivity, rank_agreement
+from ganlens.measures import (
+    Estimate,
+    InsertionDeletion,
+    completeness_gap,
+    max_sensitivity,
+    mean_estimate,
+    rank_agreement,
+)
 from ganlens.probes.explain.attribution.foretold import Foretold, foretold
 from ganlens.probes.explain.attribution.methods import SIGNED, TITLES, Method
 from ganlens.probes.explain.attribution.question import DRAWS, Question
-from ganlens.probes.explain.estimate import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 
 SAME_AS_RANDOMISED = 0.5

@@ -9,15 +9,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Verdict
-from ganlens.measures import binomial_interval, frechet_distance, replicate_interval
+from ganlens.finding import Finding, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, binomial_interval, frechet_distance, replicate_interval
 from ganlens.probes.counts import too_few
 from ganlens.probes.explain.cannot_generate.evidence import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.probes.explain.cannot_generate.figures import bars, pictures, table
 from ganlens.probes.explain.cannot_generate.kinds import Counted, Fault, StatisticsTable, count
 from ganlens.probes.explain.cannot_generate.statistics import readers_for, users_reader
 from ganlens.probes.explain.preconditions import sentences, unsuited
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.subject import Subject
 
@@ -176,20 +176,19 @@ def _measurements(counted: list[Counted], control: list[Counted], distance: _Dis
     faults, false = _faults(counted), _faults(control)
     mean = sum(distance.fakes) / BLOCKS
     found = [
-        measured(
+        Estimate(mean, replicate_interval(distance.fakes)).measurement(
             "Fréchet distance of the statistics",
-            mean,
-            replicate_interval(distance.fakes),
             better="lower",
             baseline=sum(distance.reals) / BLOCKS,
             what=f"training samples, n = {distance.n:,}",
         )
     ]
     found += [
-        measured(
-            f"kinds {fault}",
+        Estimate(
             float(sum(c.fault == fault for c in faults)),
             "none: a count of decisions, each of which has its own test",
+        ).measurement(
+            f"kinds {fault}",
             better="lower",
             baseline=float(sum(c.fault == fault for c in false)),
             what="held-out real samples in the generator's place",
@@ -199,10 +198,8 @@ def _measurements(counted: list[Counted], control: list[Counted], distance: _Dis
     ]
     held_out = {c.kind.name: c.other_share for c in control}
     found += [
-        measured(
+        Estimate(c.other_share, binomial_interval(c.other, c.of_other)).measurement(
             f"share of {c.kind.name}",
-            c.other_share,
-            binomial_interval(c.other, c.of_other),
             better="neither",
             baseline=c.real_share,
             what="training samples",

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.probes.explain.classifier.patches import AT_MOST, GAP
 from ganlens.probes.explain.counterfactuals.attributes import Attributes
 from ganlens.probes.explain.counterfactuals.judge import Judge
 from ganlens.probes.explain.counterfactuals.naming import named
 from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
-from ganlens.probes.explain.estimate import Estimate, bootstrap
 from ganlens.probes.explain.readings import Panel
 from ganlens.progress import Task
 
@@ -110,7 +110,7 @@ def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator
     def statistic(weights: Tensor) -> Tensor:
         return weights @ values / weights.sum(dim=1, keepdim=True)
 
-    found = bootstrap(statistic, count, rng=rng, of="generated samples")
+    found = bootstrap_estimates(statistic, count, rng=rng, of="generated samples")
     chance = best_random(random)
     ranking = []
     for place, name in enumerate(own.names):

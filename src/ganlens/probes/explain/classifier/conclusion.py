@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ganlens.finding import Measurement, Verdict
+from ganlens.finding import Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate
 from ganlens.probes.explain.classifier.attributes import RankedAttribute
 from ganlens.probes.explain.classifier.confusions import ClassMix, Tour
 from ganlens.probes.explain.classifier.patches import PatchEffects, Shortcut
-from ganlens.probes.measured import measured
 
 RANKED = 5
 """Attributes whose numbers are told."""
@@ -217,10 +218,11 @@ def measurements(answer: Answer) -> list[Measurement]:
             )
     if answer.mix is not None:
         lines.append(
-            measured(
-                "labeller's class shares, generated against held-out real",
+            Estimate(
                 answer.mix.apart,
                 "none: shares of all classes at once; the baseline says how far chance parts them",
+            ).measurement(
+                "labeller's class shares, generated against held-out real",
                 better="lower",
                 baseline=answer.mix.reference,
                 what="two halves of the held-out real samples",

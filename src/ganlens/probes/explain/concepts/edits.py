@@ -9,10 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ganlens.measures import Estimate, mean_estimate
 from ganlens.probes.explain.concepts.networks import Network
 from ganlens.probes.explain.concepts.sources import Concept
 from ganlens.probes.explain.concepts.vectors import Tested, counts, restored
-from ganlens.probes.explain.estimate import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.hooks import edit

@@ -9,7 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Finding, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import holm
 from ganlens.probes.explain.concepts.edits import RANDOM_EDITS, Edit, put_in, shows
 from ganlens.probes.explain.concepts.figures import concept_figures
 from ganlens.probes.explain.concepts.networks import Network, left_out, networks_of
@@ -23,7 +25,6 @@ from ganlens.probes.explain.concepts.vectors import (
     counts,
 )
 from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.explain.regions import holm
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.subject import SampleBank, Subject
 

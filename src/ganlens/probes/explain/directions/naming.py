@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.measures import Estimate, share_estimate
 from ganlens.probes.explain.directions.audit import Claim, halves
 from ganlens.probes.explain.directions.follow import Followed
-from ganlens.probes.explain.estimate import Estimate, share
 from ganlens.probes.explain.readings import Panel, with_article
 
 MOSTLY = 0.5
@@ -88,7 +88,7 @@ def flips_of(
         flipped = (other_before != into) & (other_after == into)
         count, total = _count(flipped[measuring], other_before[measuring], into, out_of)
         shares.append(count / total)
-    return Flips(into, out_of, share(hits, of), sum(shares) / len(shares))
+    return Flips(into, out_of, share_estimate(hits, of), sum(shares) / len(shares))
 
 
 def _ends(followed: Followed, side: float, panel: Panel) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,9 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.finding import Finding, Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, share_estimate
 from ganlens.probes.explain.directions.audit import LEAST_SHIFT, QUANTILE
 from ganlens.probes.explain.directions.examination import (
     Judged,
@@ -23,9 +25,7 @@ from ganlens.probes.explain.directions.methods import TITLES, WIDEST_REGRESSION
 from ganlens.probes.explain.directions.shuffled import Shuffled, check_on_shuffled
 from ganlens.probes.explain.directions.steepest import ALIKE
 from ganlens.probes.explain.directions.walk import Walk
-from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.registry import nearest_names
@@ -225,7 +225,7 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
     for each in outcome.different[:NAMED]:
         lines += _of_direction(outcome, each)
     if trusted := outcome.by("random"):
-        passing = share(sum(each.believable for each in trusted), len(trusted))
+        passing = share_estimate(sum(each.believable for each in trusted), len(trusted))
         lines.append(
             passing.measurement(
                 "random directions that pass for believable",
@@ -236,15 +236,13 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
         )
     if shuffled.tried:
         lines.append(
-            Measurement(
-                name="claims that hold in generators with shuffled weights",
-                value=len(shuffled.kept) / shuffled.tried,
-                interval="none: claims about one generator depend on each other",
+            Estimate(
+                len(shuffled.kept) / shuffled.tried, "none: claims about one generator depend on each other"
+            ).measurement(
+                "claims that hold in generators with shuffled weights",
                 better="lower",
-                baseline=Baseline(
-                    value=shuffled.own / shuffled.tried,
-                    what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
-                ),
+                baseline=shuffled.own / shuffled.tried,
+                what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
             )
         )
     return lines
@@ -252,10 +250,10 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
 
 def _mean_score(outcome: Outcome, method: str) -> Measurement:
     scores = torch.tensor([each.claim.score.value for each in outcome.by(method)], dtype=torch.float64)
-    return measured(
+    return Estimate(
+        float(scores.mean()), f"none: the {len(scores)} directions are all there are"
+    ).measurement(
         f"mean score, {TITLES[method]}",
-        float(scores.mean()),
-        f"none: the {len(scores)} directions are all there are",
         better="higher",
         baseline=float(outcome.baseline.scores.mean()),
         what=f"{len(outcome.baseline.scores)} random directions",

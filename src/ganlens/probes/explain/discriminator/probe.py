@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ganlens.errors import UserError
 from ganlens.finding import Finding, Verdict
+from ganlens.measures import area_under_curve
 from ganlens.probes.explain.attribution import METHODS, GradientAlarm, Method, Score, gradient_alarms
 from ganlens.probes.explain.attribution.checks import CRITERIA, MethodCheck, check_method
 from ganlens.probes.explain.attribution.places import HOLDS, place_of
@@ -42,7 +43,6 @@ from ganlens.probes.explain.discriminator.scores import (
     most_fake,
     most_frequent,
 )
-from ganlens.probes.explain.estimate import area_under_curve
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed

@@ -7,11 +7,10 @@ from torch import Tensor
 
 from ganlens.data import SampleArray
 from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.measures import NeighbourCoverage, share_estimate
 from ganlens.modality import Modality
 from ganlens.probes.charts import GENERATED, REAL
 from ganlens.probes.explain.code_space import CodeSpace, codes_of
-from ganlens.probes.explain.coverage import Coverage
-from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.missed.conclusion import InCode
 from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.probes.explain.regions import KINDS, Comparison, Kind, Region
@@ -26,8 +25,8 @@ def shares_plot(comparison: Comparison, names: dict[int, str]) -> Plot:
     regions = sorted(
         comparison.regions[:-1] or comparison.regions, key=lambda r: r.other_share - r.real_share
     )
-    real = [share(region.real, region.of_real) for region in regions]
-    fake = [share(region.other, region.of_other) for region in regions]
+    real = [share_estimate(region.real, region.of_real) for region in regions]
+    fake = [share_estimate(region.other, region.of_other) for region in regions]
     figure = bar_chart(
         [names[region.number] for region in regions],
         [
@@ -96,7 +95,7 @@ def _line(region: Region, names: dict[int, str]) -> str:
     return f"{names[region.number]}: {region.real_share:.1%} of real, {region.other_share:.1%} of generated"
 
 
-def uncovered(modality: Modality, bank: SampleBank, coverage: Coverage) -> list[Figure]:
+def uncovered(modality: Modality, bank: SampleBank, coverage: NeighbourCoverage) -> list[Figure]:
     """Held-out samples that have a real neighbour and no generated one."""
     only_real = (~coverage.by_generated & coverage.by_real).nonzero().flatten()
     if not len(only_real):

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.measures import frechet_distance, replicate_interval
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.measures import Estimate, Interval, frechet_distance, replicate_interval
 from ganlens.probes.explain.units.claims import matched_units
 from ganlens.probes.explain.units.interventions import ablation, writing
 from ganlens.probes.explain.units.layers import Layer
@@ -110,7 +109,8 @@ def suspects(
         lowest = min((float(changes[other].mean()) for other in others), default=0.0)
         ends = replicate_interval(own)
         change = Estimate(
-            float(own.mean()), ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"
+            float(own.mean()),
+            Interval(ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"),
         )
         found.append(Suspect(trial.layer, unit, change, lowest, bank.title(space)))
     return found

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.finding import Measurement, Verdict
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.finding import Verdict
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate
 from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.explain.units.artefacts import Suspect
 from ganlens.probes.explain.units.claims import Claim
 from ganlens.probes.explain.units.concepts import Concepts
 from ganlens.probes.explain.units.trial import LayerTrial
 from ganlens.probes.explain.units.unit_sets import UnitSet
-from ganlens.probes.measured import measured
 
 LISTED = 6
 OFTEN, FEWEST_BY_CHANCE = 0.5, 3
@@ -144,10 +144,11 @@ def verdict(result: Conclusion) -> Verdict:
 def measurements(result: Conclusion) -> list[Measurement]:
     names = result.concepts.names
     lines = [
-        measured(
-            "units with a believable concept",
+        Estimate(
             result.share,
             "none: all units of the layers were looked at, and they are not independent of each other",
+        ).measurement(
+            "units with a believable concept",
             unit="share of units",
             better="higher",
             baseline=result.control_share if result.control else 0.0,

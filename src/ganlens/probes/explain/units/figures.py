@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.measures import Estimate
 from ganlens.probes.explain.plots import Series, bar_chart, line_chart
 from ganlens.probes.explain.units.artefacts import Suspect
 from ganlens.probes.explain.units.claims import Claim

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.finding import Figure, Finding
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.measures import Estimate
 from ganlens.probes.explain.preconditions import FEWEST
 from ganlens.probes.explain.units.artefacts import Suspect, distance_to_reals, suspects
 from ganlens.probes.explain.units.concepts import concepts_for

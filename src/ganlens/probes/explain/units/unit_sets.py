@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.probes.explain.units.interventions import scaling, set_shift
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
@@ -115,7 +115,7 @@ def unit_set(
         return -set_shift(tester, layer, units, workshop.concepts)[:, concept].double() / deviation
 
     chosen = torch.stack([fall(order[:size]) for size in sizes], dim=1)
-    estimates = bootstrap(
+    estimates = bootstrap_estimates(
         lambda weights: (weights @ chosen) / weights.sum(dim=1, keepdim=True),
         len(chosen),
         rng=torch_generator(workshop.seed, "units", "sets", layer.name, concept),
