@@ -45,7 +45,9 @@ def test_a_value_that_rounding_put_outside_its_interval_is_held_by_it():
 @pytest.mark.parametrize(
     ("limits", "ends"), [((0, 1), (0, 1)), ((0,), (0, 1.2)), ((), (-0.1, 1.2)), ((-1, 2), (-0.1, 1.2))]
 )
-def test_an_interval_is_cut_to_where_the_measure_can_lie(limits: tuple[float, ...], ends: tuple[float, float]):
+def test_an_interval_is_cut_to_where_the_measure_can_lie(
+    limits: tuple[float, ...], ends: tuple[float, float]
+):
     assert Interval(-0.1, 1.2, "made up").within(*limits) == Interval(*ends, "made up")
 
 

@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
+from ganlens.explain.copying.evidence import Evidence, Reading, Score
 from ganlens.finding import Picture, Verdict
 from ganlens.measures import exceedance_interval
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.evidence import Evidence, Reading, Score
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 

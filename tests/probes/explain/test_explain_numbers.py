@@ -9,6 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlens.explain.code.interventions import (
+    AxisDirections,
+    LatentScale,
+    agreement,
+    axis_directions,
+    concordance,
+    off_target_share,
+    random_directions,
+)
+from ganlens.explain.gaps.planted_gaps import classes_noticed, smallest_gap_noticed
+from ganlens.explain.gaps.regions import compare
 from ganlens.measures import (
     Estimate,
     Interval,
@@ -18,17 +29,6 @@ from ganlens.measures import (
     share_above_quantile,
 )
 from ganlens.probes.explain.axes import _shuffled_banks, _Trial
-from ganlens.probes.explain.interventions import (
-    AxisDirections,
-    LatentScale,
-    agreement,
-    axis_directions,
-    concordance,
-    off_target_share,
-    random_directions,
-)
-from ganlens.probes.explain.planted_gaps import classes_noticed, smallest_gap_noticed
-from ganlens.probes.explain.regions import compare
 from ganlens.subject import SampleBank, Subject
 
 

@@ -10,26 +10,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
+from ganlens.explain.preconditions import unsuited
+from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.plots import Series, line_chart
 from ganlens.finding import Figure, Finding, Picture, Plot, Verdict
 from ganlens.measurement import Measurement
-from ganlens.measures import (
-    Estimate,
-    area_under_curve,
-    mean_interval,
-    share_above_quantile,
-)
-from ganlens.probes.charts import GENERATED, REAL
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, reconstruction_errors
-from ganlens.probes.explain.plots import Series, line_chart
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.measures import Estimate, area_under_curve, mean_interval, share_above_quantile
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 MIXED_SAMPLES = 64
 """Real samples in each linear mixture of the control."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ganlens.explain.decisions.attributes import RankedAttribute
+from ganlens.explain.decisions.confusions import ClassMix, Tour
+from ganlens.explain.decisions.patches import PatchEffects, Shortcut
 from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
-from ganlens.probes.explain.classifier.attributes import RankedAttribute
-from ganlens.probes.explain.classifier.confusions import ClassMix, Tour
-from ganlens.probes.explain.classifier.patches import PatchEffects, Shortcut
 
 RANKED = 5
 """Attributes whose numbers are told."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.explain.attribution.places import place_of
+from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
+from ganlens.explain.counterfactuals.judge import Judge
+from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
+from ganlens.explain.counterfactuals.starts import Starts
 from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, bootstrap_estimates, share_estimate
-from ganlens.probes.explain.attribution.places import place_of
-from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores
-from ganlens.probes.explain.counterfactuals.judge import Judge
-from ganlens.probes.explain.counterfactuals.search_space import Question, SearchSpace
-from ganlens.probes.explain.counterfactuals.starts import Starts
 
 FEWEST = 5
 """Samples below which nothing is claimed."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
-from ganlens.probes.explain.redrawing import Redrawn
 from ganlens.randomness import torch_generator
 
 OWN_AT_MOST = 0.1

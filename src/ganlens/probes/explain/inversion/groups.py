@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval, bootstrap_interval, holm, k_means, nearest_centre
 from ganlens.probes.explain.inversion.errors import NOTHING
-from ganlens.probes.explain.redrawing import Redrawn
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 

@@ -7,11 +7,14 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
+from ganlens.explain.gaps.classes import Classes
+from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap, classes_noticed, smallest_gap_noticed
+from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
+from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding, Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage, share_estimate
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of
-from ganlens.probes.explain.missed.classes import Classes
 from ganlens.probes.explain.missed.conclusion import (
     InCode,
     blindness,
@@ -21,22 +24,10 @@ from ganlens.probes.explain.missed.conclusion import (
     verdict,
 )
 from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
-from ganlens.probes.explain.planted_gaps import (
-    ClassGaps,
-    PlantedGap,
-    classes_noticed,
-    smallest_gap_noticed,
-)
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.explain.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 
 
