@@ -8,11 +8,23 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.intervals import checked_values
 
 NORMAL_END = 1.959964
 
 
+@measure(
+    Group.ESTIMATES,
+    applied_to="two independent sets of numbers",
+    range="0…1; ½ where neither tends to be larger",
+    better="neither",
+    bias="none",
+    intervals=(
+        ValidInterval(".interval", "the true probability; too narrow for some ten numbers a side"),
+        ValidInterval("exceedance_interval", "the same, more often than it says; holds for few numbers too"),
+    ),
+)
 def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
     """How often does one of `higher` exceed one of `lower`, ties counting half?
 

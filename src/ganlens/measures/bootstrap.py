@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.intervals import checked_values
 
 RESAMPLES = 1000
@@ -59,6 +60,14 @@ def bootstrap_estimates(
     ]
 
 
+@measure(
+    Group.ESTIMATES,
+    applied_to="one value for each independent sample",
+    range="that of the values",
+    better="neither",
+    bias="none",
+    intervals=(ValidInterval(".interval", "the true mean"),),
+)
 def mean_estimate(values: Tensor, rng: torch.Generator, of: str = "samples") -> Estimate:
     """What is the mean of one value for each independent sample, skewed or not?
 

@@ -18,7 +18,7 @@ None of these covers *bias*: the Fréchet distance of n samples overstates the d
 and its interval says how far the value at that n would move, no more. What each contains is the measure's
 *expectation at that n*.
 
-Which of them is valid for which measure stands in `ganlens.measures.catalogue`; that they contain what they
+Which of them is valid for which measure stands beside the measure; that they contain what they
 promise is simulated by `benchmarks/interval_coverage.py`, on distributions with known answers.
 """
 

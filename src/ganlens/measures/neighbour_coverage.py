@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import THREE_SETS, Group, measure
 from ganlens.measures.neighbours import nearest_neighbours
 
 PERMUTATIONS = 500
@@ -32,6 +33,14 @@ class NeighbourCoverage:
     p_value: float
 
 
+@measure(
+    Group.DIVERSITY,
+    applied_to=THREE_SETS,
+    range="yes or no for each held-out row; `p_value` 0…1",
+    better="as many by generated rows as by training ones",
+    bias="none against training rows of the same number",
+    none_because="it is a test: `p_value` tells how often exchanged rows cover as few",
+)
 def neighbour_coverage(
     train: Tensor, generated: Tensor, held_out: Tensor, *, k: int, rng: torch.Generator
 ) -> NeighbourCoverage:

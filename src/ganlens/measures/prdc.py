@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.distances import PairwiseDistances
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, REAL_AND_FAKE, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
 from ganlens.measures.neighbours import nearest_neighbours
 
@@ -47,6 +48,18 @@ class BallMembership:
     k: int
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=REAL_AND_FAKE,
+    range="precision, recall, coverage 0…1; density 0 and up",
+    better="higher; density about 1",
+    bias="all depend on n, k and dimension",
+    intervals=(
+        FRESH,
+        FIXED_TOO_WIDE,
+        ValidInterval("binomial_interval", "precision alone, over fresh fakes, *given these real rows*"),
+    ),
+)
 def prdc(real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None) -> PRDC:
     """How many fakes are believable, and how much of the real data can the generator make?
 
@@ -90,6 +103,14 @@ def ball_radii(points: Tensor, k: int = 5) -> Tensor:
     return nearest_neighbours(points, points, k, exclude_self=True).distances[:, -1]
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to=REAL_AND_FAKE,
+    range="yes or no for each row; counts",
+    better="neither",
+    bias="as `prdc`",
+    none_because="it is said of each row; for the shares see `prdc`",
+)
 def ball_membership(
     real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None
 ) -> BallMembership:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.intervals import binomial_interval, checked_values
 
 
@@ -34,6 +35,16 @@ def median_interval(values: Tensor) -> Interval:
     )
 
 
+@measure(
+    Group.ESTIMATES,
+    applied_to="two independent sets of numbers, the second the real one's",
+    range="0…1; the given share where both are alike",
+    better="neither",
+    bias="none to speak of",
+    intervals=(
+        ValidInterval(".interval", "the true share beyond the true quantile, more often than it says"),
+    ),
+)
 def share_above_quantile(fake: Tensor, real: Tensor, share: float) -> Estimate:
     """What share of `fake` lies above the value that `share` of the real ones exceed?
 

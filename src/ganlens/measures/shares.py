@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.intervals import binomial_interval
 
 NORMAL_END = 1.959964
 """Standard deviations either side of the mean that hold 95 % of a normal distribution."""
 
 
+@measure(
+    Group.ESTIMATES,
+    applied_to="successes and trials",
+    range="0…1",
+    better="neither",
+    bias="none",
+    intervals=(ValidInterval(".interval", "the true share"),),
+)
 def share_estimate(successes: int, trials: int) -> Estimate:
     """What share of independent trials succeeds?
 
@@ -25,6 +34,14 @@ def share_estimate(successes: int, trials: int) -> Estimate:
     return Estimate(successes / trials, interval)
 
 
+@measure(
+    Group.ESTIMATES,
+    applied_to="successes and trials of two independent sets",
+    range="−1…1",
+    better="neither",
+    bias="none",
+    intervals=(ValidInterval(".interval", "the true difference"),),
+)
 def difference_of_shares(first: int, of_first: int, second: int, of_second: int) -> Estimate:
     """By how much does the share of the first set exceed that of the second, where the two are independent?
 
