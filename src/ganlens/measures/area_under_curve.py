@@ -21,8 +21,8 @@ NORMAL_END = 1.959964
     better="neither",
     bias="none",
     intervals=(
-        ValidInterval(".interval", "the true probability; too narrow for some ten numbers a side"),
-        ValidInterval("exceedance_interval", "the same, more often than it says; holds for few numbers too"),
+        ValidInterval(".interval", "the true probability"),
+        ValidInterval("exceedance_interval", "the same, more often than it says near 0 and 1"),
     ),
 )
 def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
