@@ -22,7 +22,8 @@ from ganlens.explain.code.interventions import (
     random_directions,
 )
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.plots import Series, bar_chart
+from ganlens.figures.charts import bar_chart
+from ganlens.figures.parts import Series
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, correlation

@@ -12,7 +12,8 @@ from torch import Tensor
 from ganlens.explain.code.code_space import code_spaces, codes_of
 from ganlens.explain.code.interventions import LatentScale
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.plots import Series, bar_chart
+from ganlens.figures.charts import bar_chart
+from ganlens.figures.parts import Series
 from ganlens.finding import Finding, Plot, Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval, bootstrap_estimates, fit_ridge

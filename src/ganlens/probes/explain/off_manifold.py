@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.charts import GENERATED, REAL
-from ganlens.figures.plots import Series, line_chart
+from ganlens.figures.charts import line_chart
+from ganlens.figures.palette import GENERATED, REAL
+from ganlens.figures.parts import Series
 from ganlens.finding import Figure, Finding, Picture, Plot, Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, area_under_curve, mean_interval, share_above_quantile

@@ -12,7 +12,8 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
 from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.plots import Series, heat_map, line_chart
+from ganlens.figures.charts import heat_map, line_chart
+from ganlens.figures.parts import Series
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, bootstrap_estimates, nearest_neighbours

@@ -15,7 +15,8 @@ from ganlens.errors import UserError
 from ganlens.explain.paths.latent_paths import Ways, between, pair_up
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
-from ganlens.figures.charts import GENERATED, SERIES, histogram_lines
+from ganlens.figures.charts import histogram_lines
+from ganlens.figures.palette import GENERATED, SERIES
 from ganlens.finding import Figure, Finding, Picture, Verdict
 from ganlens.measures import (
     Estimate,

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.figures.charts import GENERATED, REAL, histogram_lines
+from ganlens.figures.charts import histogram_lines
+from ganlens.figures.palette import GENERATED, REAL
 from ganlens.finding import Figure, Finding, Picture, Table, Verdict
 from ganlens.measures import Estimate, Interval, binomial_interval, median_interval, nearest_neighbours
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
