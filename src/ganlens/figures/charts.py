@@ -168,7 +168,7 @@ def bar_chart(
         if entry.colour:
             trace["marker"] = {"color": entry.colour}
         if entry.low is not None and entry.high is not None:
-            trace["error_y"] = error_bars(values, entry.low, entry.high)  # type: ignore[arg-type]
+            trace["error_y"] = {**error_bars(entry.values, entry.low, entry.high), "color": GREY}
         traces.append(trace)
     look = {**layout(x, y, percent=percent), "barmode": "group"}
     look["xaxis"]["type"] = "category"

@@ -11,8 +11,9 @@ TRAINING = "#009E73"
 """Generated, real (held-out) and training samples look the same way in every figure."""
 GREY = "#808080"
 """What is there to compare with, seen on white and on black: reference lines, chance, what was not believed."""
-SERIES = (GENERATED, REAL, TRAINING, "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""In this order where lines and bars stand for other things."""
+SERIES = (GENERATED, REAL, TRAINING, "#CC79A7", "#E69F00", "#56B4E9", GREY)
+"""In this order where lines and bars stand for other things. Grey stands for Okabe and Ito's black, which the dark
+theme would hide."""
 
 SIGNED = ((0.0, "#2166ac"), (0.5, "#f7f7f7"), (1.0, "#b35806"))
 """Of numbers below and above 0: blue, white, orange."""

@@ -37,13 +37,17 @@ def numbers(values: Numbers | Sequence[float | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
-def error_bars(values: Numbers, low: Numbers, high: Numbers) -> dict[str, Any]:
+def error_bars(values: Numbers | Sequence[float | None], low: Numbers, high: Numbers) -> dict[str, Any]:
     """Intervals round the values of a trace; an end on the wrong side of its value has no length."""
+    ends = [
+        (0.0, 0.0) if value is None else (max(0.0, float(top) - value), max(0.0, value - float(bottom)))
+        for value, bottom, top in zip(numbers(values), low, high, strict=True)
+    ]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [max(0.0, float(h) - float(v)) for v, h in zip(values, high, strict=True)],
-        "arrayminus": [max(0.0, float(v) - float(w)) for v, w in zip(values, low, strict=True)],
+        "array": [above for above, _ in ends],
+        "arrayminus": [below for _, below in ends],
         "thickness": 1.2,
         "width": 3,
     }
