@@ -4,8 +4,9 @@ from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
 from ganlens.explain.copying.evidence import Evidence, Reading, Score
-from ganlens.finding import Picture, Verdict
+from ganlens.figures.figure import Picture
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ganlens.data import Dataset, Split
-from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 

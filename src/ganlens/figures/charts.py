@@ -13,9 +13,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ganlens.figures.figure import Plot
 from ganlens.figures.palette import GENERATED, GREY, REAL, RISING, SERIES, SIGNED, faint
 from ganlens.figures.parts import Numbers, Series, error_bars, layout, line_across, line_up, numbers
-from ganlens.finding import Plot
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 BETWEEN_CELLS = "rgba(128,128,128,0.35)"

@@ -13,14 +13,16 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import line_chart
+from ganlens.figures.figure import Figure, Picture, Plot
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
-from ganlens.finding import Figure, Finding, Picture, Plot, Verdict
+from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, area_under_curve, mean_interval, share_above_quantile
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 MIXED_SAMPLES = 64
@@ -118,7 +120,7 @@ class OffManifold(Probe):
                 ),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 _histogram(errors, settings.share),
                 *_pictures(subject, bank, autoencoder, pca, errors.fake, settings.pictures),

@@ -13,13 +13,15 @@ from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, re
 from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import heat_map, line_chart
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.figures.parts import Series
-from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, bootstrap_estimates, nearest_neighbours
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 NEUTRALISED = 3
@@ -150,7 +152,7 @@ class Why(Probe):
                 *_measurements(ratio, explained, saved, test),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 _rows(subject, bank, autoencoder, examples),
                 _heat_map(examples),

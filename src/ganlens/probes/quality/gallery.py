@@ -11,10 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
-from ganlens.finding import Finding, Picture, Verdict
+from ganlens.figures.figure import Picture
+from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, replicate_interval
 from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 BLOCKS = 8

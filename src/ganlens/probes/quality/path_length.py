@@ -16,8 +16,9 @@ from ganlens.explain.paths.latent_paths import Ways, between, pair_up
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
 from ganlens.figures.charts import histogram_lines
+from ganlens.figures.figure import Figure, Picture
 from ganlens.figures.palette import GENERATED, SERIES
-from ganlens.finding import Figure, Finding, Picture, Verdict
+from ganlens.finding import Finding
 from ganlens.measures import (
     Estimate,
     Interval,
@@ -29,6 +30,7 @@ from ganlens.measures import (
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST = 16
@@ -150,7 +152,7 @@ class PathLengthProbe(Probe):
             finding.arrays["lengths"] = lengths[0].lengths
         kind = "spherical" if ways.spherical else "straight"
         finding.method = (
-            f"{self.method} Here: {len(ways)} {kind} ways, {len(torn['made'])} of them walked, a step of "
+            f"{self.described(settings)} Here: {len(ways)} {kind} ways, {len(torn['made'])} of them walked, a step of "
             f"{settings.epsilon:g}.{f' No path length: {refused}.' if refused else ''} "
             f"{bank.describe(*_spaces(bank))}"
         )

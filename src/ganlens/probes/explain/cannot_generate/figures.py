@@ -5,9 +5,9 @@ from __future__ import annotations
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
 from ganlens.figures.charts import bar_chart
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.palette import GREY, REAL
 from ganlens.figures.parts import Series
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.subject import SampleBank
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
-from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
+from ganlens.rules import Verdict
 
 RANKED = 5
 """Attributes whose numbers are told."""

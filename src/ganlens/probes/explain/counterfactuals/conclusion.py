@@ -13,9 +13,9 @@ from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
-from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, bootstrap_estimates, share_estimate
+from ganlens.rules import Verdict
 
 FEWEST = 5
 """Samples below which nothing is claimed."""

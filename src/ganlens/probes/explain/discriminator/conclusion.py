@@ -5,9 +5,9 @@ from __future__ import annotations
 from ganlens.explain.attribution import GradientAlarm, Method
 from ganlens.explain.attribution.checks import MethodCheck
 from ganlens.explain.attribution.places import HOLDS, Place, place_of
-from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval
+from ganlens.rules import Verdict
 from ganlens.subject.modes import in_percent
 
 NARROW = 0.1

@@ -10,9 +10,9 @@ from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
 from ganlens.explain.attribution.methods import TITLES, Method
 from ganlens.explain.attribution.overlays import as_colours, overlay
 from ganlens.figures.charts import histogram_lines, line_chart
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.subject import Subject
 
 SHOWN = 6

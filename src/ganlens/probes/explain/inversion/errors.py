@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 
 OWN_AT_MOST = 0.1
 """Mean error of own samples, in shares of the data's variance, above which the search is not good enough."""

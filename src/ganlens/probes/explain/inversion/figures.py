@@ -8,9 +8,9 @@ import torch
 
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.figures.charts import bars_with_reference, histogram_lines, line_chart
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.probes.explain.inversion.curve import FromPlace
 from ganlens.probes.explain.inversion.groups import KindError

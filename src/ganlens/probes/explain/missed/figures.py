@@ -9,9 +9,9 @@ from ganlens.data import SampleArray
 from ganlens.explain.code.code_space import CodeSpace, codes_of
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
 from ganlens.figures.charts import bar_chart
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.measures import NeighbourCoverage, share_estimate
 from ganlens.modality import Modality
 from ganlens.probes.explain.missed.conclusion import InCode

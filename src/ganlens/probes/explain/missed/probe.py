@@ -12,7 +12,7 @@ from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap, classes_noticed, smallest_gap_noticed
 from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
 from ganlens.explain.preconditions import unsuited
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage, share_estimate
 from ganlens.probes.explain.missed.conclusion import (
@@ -27,6 +27,7 @@ from ganlens.probes.explain.missed.figures import comparison_table, pictures, sh
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 
@@ -125,7 +126,7 @@ class Missed(Probe):
                 *_measurements(found, by_pca, gap, gaps, covered, reference),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 shares_plot(found.generator, names),
                 *pictures(bank, autoencoder, found.generator, names, settings.compared),

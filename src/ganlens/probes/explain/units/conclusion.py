@@ -12,10 +12,10 @@ from ganlens.explain.dissection.claims import Claim
 from ganlens.explain.dissection.concepts import Concepts
 from ganlens.explain.dissection.trial import LayerTrial
 from ganlens.explain.dissection.unit_sets import UnitSet
-from ganlens.finding import Verdict
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
 from ganlens.probes.preconditions import sentences
+from ganlens.rules import Verdict
 
 LISTED = 6
 OFTEN, FEWEST_BY_CHANCE = 0.5, 3

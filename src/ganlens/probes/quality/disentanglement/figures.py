@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganlens.explain.readings.factor_readings import Reading
 from ganlens.figures.charts import heat_map
-from ganlens.finding import Picture, Plot, Table
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Scores
 from ganlens.probes.quality.disentanglement.sides import Side
 from ganlens.subject import SampleBank
