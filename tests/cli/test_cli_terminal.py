@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganlens.cli.subject import short_name, words_of
+from ganlens.cli.subject_options import short_name, words_of
 from ganlens.cli.terminal import STYLES, print_finding, print_findings, print_line, print_next, program
 from ganlens.cli.train import _free_folder
 from ganlens.finding import Finding, Verdict

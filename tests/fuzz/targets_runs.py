@@ -18,8 +18,8 @@ from ganlens.storage import read_model
 from ganlens.subject import Subject
 from ganlens.training import autoencoder, labeller, load_run, train
 from ganlens.training.checkpoint import checkpoints, load_checkpoint
-from ganlens.training.journal import Journal
 from ganlens.training.metrics import read_journal
+from ganlens.training.metrics_log import Journal
 from ganlens.training.run_folder import RUN, RunFacts
 from ganlens.training.state import initial_state
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.data.copies import digests_of_both
+from ganlens.data.duplicates import digests_of_both
 from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
 from ganlens.probes.risk.unseen import Unseen

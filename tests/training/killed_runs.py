@@ -17,8 +17,8 @@ import torch
 from ganlens import storage
 from ganlens.errors import UserError
 from ganlens.training import train
-from ganlens.training.album import Album
 from ganlens.training.checkpoint import checkpoints
+from ganlens.training.sample_grids import Album
 
 TINY = """
 data: {count: 64}

@@ -8,8 +8,8 @@ import pytest
 
 from ganlens import UserError
 from ganlens.config import resolve_config
-from ganlens.training.journal import UNREADABLE, Journal
 from ganlens.training.metrics import METRICS, read_journal, read_metrics
+from ganlens.training.metrics_log import UNREADABLE, Journal
 
 
 def record(step: int, kind: str = "step", **values: Any) -> dict[str, Any]:

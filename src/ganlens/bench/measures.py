@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganlens.bench.duel import Work
+from ganlens.bench.timed_comparison import Work
 from ganlens.measures import frechet_distance, kernel_distance, prdc
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganlens.cli.subject import (
+from ganlens.cli.subject_options import (
     ChannelsLast,
     ClassCount,
     ClassifierName,

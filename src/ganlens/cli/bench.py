@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganlens.cli.ending import Ended
+from ganlens.cli.exit_codes import Ended
 from ganlens.errors import UserError
 
 if TYPE_CHECKING:
-    from ganlens.bench.duel import Outcome
+    from ganlens.bench.timed_comparison import Outcome
 
 app = typer.Typer(rich_markup_mode="rich", subcommand_metavar="WHAT")
 
@@ -47,11 +47,11 @@ def measures(
     A peer that is not installed is left out (pip install prdc torchmetrics). Results are compared as well: a
     faster number that is another number would be worth nothing.
     """
-    from ganlens.bench.duel import compete
     from ganlens.bench.machine import describe_machine
     from ganlens.bench.measures import works
+    from ganlens.bench.timed_comparison import compete
     from ganlens.cli.progress import RichProgress
-    from ganlens.cli.subject import split_names
+    from ganlens.cli.subject_options import split_names
     from ganlens.cli.terminal import print_line
     from ganlens.registry import nearest_names
     from ganlens.storage import refuse_unwritable, write_json

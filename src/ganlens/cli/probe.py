@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 import typer
 from typer.core import TyperGroup
 
-from ganlens.cli.subject import (
+from ganlens.cli.subject_options import (
     ChannelsLast,
     ClassCount,
     ClassifierName,

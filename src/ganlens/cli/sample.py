@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganlens.cli.subject import (
+from ganlens.cli.subject_options import (
     MOST_SAMPLES,
     ChannelsLast,
     ClassCount,

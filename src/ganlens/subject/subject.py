@@ -19,24 +19,24 @@ from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.storage import read_model
-from ganlens.subject import adapters, trial
-from ganlens.subject.adapters import AdaptedGenerator, first_line
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.companions import (
+from ganlens.subject import adapted_generator, generator_check
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
+from ganlens.subject.adapted_generator import AdaptedGenerator, first_line
+from ganlens.subject.introspection import unwrapped
+from ganlens.subject.latent_spaces import LatentSpace, find_spaces
+from ganlens.subject.layers import reachable_layers
+from ganlens.subject.output_layout import fit_layout, fit_range
+from ganlens.subject.programs import loading
+from ganlens.subject.programs.program import Program
+from ganlens.subject.programs.torchscript import LayeredScript
+from ganlens.subject.reference_data import (
     classifier_of,
     data_of_shape,
     discriminator_of,
     modality_of,
     opened_data,
 )
-from ganlens.subject.declared import unwrapped
-from ganlens.subject.discriminator import AdaptedDiscriminator
-from ganlens.subject.layers import reachable_layers
-from ganlens.subject.programs import foreign
-from ganlens.subject.programs.program import Program
-from ganlens.subject.programs.torchscript import LayeredScript
-from ganlens.subject.returned import fit_layout, fit_range
-from ganlens.subject.spaces import LatentSpace, find_spaces
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding
@@ -208,20 +208,22 @@ class Subject:
                     device=device or "cpu",
                     trust=trust,
                 )
-            source, found_name = foreign.resolve(str(source), trust=trust)
+            source, found_name = loading.resolve(str(source), trust=trust)
             name = name or found_name
         if isinstance(source, tuple) and len(source) == 2:
             source, latent = source[0], latent if latent is not None else source[1]
         source = unwrapped(source)
         name = name or getattr(source, "__name__", None) or type(source).__name__
-        adapted = adapters.adapt(
+        adapted = adapted_generator.adapt(
             source,
             name,
             latent=latent,
             num_classes=num_classes,
             device=_device(device),
         )
-        adapted, made, notes = trial.try_out(adapted, output=output, classes_declared=num_classes is not None)
+        adapted, made, notes = generator_check.try_out(
+            adapted, output=output, classes_declared=num_classes is not None
+        )
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
         kind, opened = _fitted(
             adapted,
@@ -264,7 +266,7 @@ class Subject:
             device=adapted.device,
             spaces=find_spaces(source, adapted, notes),
             layers=reachable_layers(adapted),
-            has_gradients=trial.lets_gradients_through(adapted),
+            has_gradients=generator_check.lets_gradients_through(adapted),
             notes=notes,
             trust=trust,
         )

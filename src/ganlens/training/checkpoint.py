@@ -17,7 +17,7 @@ from ganlens.partials import discard
 from ganlens.printable import printable, shortened
 from ganlens.progress import Progress
 from ganlens.system_errors import disk_errors, said_of
-from ganlens.training.memory import Memory
+from ganlens.training.bookkeeping import Memory
 from ganlens.training.state import TrainingState
 
 STATE = "state.json"

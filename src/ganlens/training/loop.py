@@ -15,11 +15,11 @@ from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Progress, Silent, Task
+from ganlens.training.bookkeeping import Memory
 from ganlens.training.checkpoint import checkpoints, load_latest, set_aside
 from ganlens.training.goal import Goal
+from ganlens.training.heartbeat import PeerLost
 from ganlens.training.lock import training_alone
-from ganlens.training.memory import Memory
-from ganlens.training.peers import PeerLost
 from ganlens.training.processes import Processes, find_processes
 from ganlens.training.recorder import LOG_STEPS, Bystander, Recorder, Recording
 from ganlens.training.run_folder import Run

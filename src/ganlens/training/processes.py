@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
 from ganlens.errors import UserError
-from ganlens.training.peers import PeerLost, Peers, ToldElsewhere
+from ganlens.training.heartbeat import PeerLost, Peers, ToldElsewhere
 
 _COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")

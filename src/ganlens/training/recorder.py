@@ -11,13 +11,13 @@ from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.data import Dataset
 from ganlens.progress import Progress
-from ganlens.training.album import Album
+from ganlens.training.bookkeeping import Memory
 from ganlens.training.checkpoint import forget_old, save_checkpoint
 from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
-from ganlens.training.journal import Journal
-from ganlens.training.memory import Memory
+from ganlens.training.metrics_log import Journal
 from ganlens.training.processes import Processes
 from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by
+from ganlens.training.sample_grids import Album
 from ganlens.training.state import TrainingState
 from ganlens.training.watch import Signals, Watch
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganlens.config import RunConfig
 from ganlens.data import SampleArray
-from ganlens.data.order import Order
+from ganlens.data.epoch_order import Order
 from ganlens.randomness import derive_seed, seeded, torch_generator
 from ganlens.training import penalties
 from ganlens.training.augment import augment, is_active

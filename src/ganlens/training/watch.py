@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field
 
 from ganlens.config import WatchConfig
+from ganlens.training.bookkeeping import WatchMemory
 from ganlens.training.evaluate import Evaluation
-from ganlens.training.memory import WatchMemory
 
 
 @dataclass(frozen=True)

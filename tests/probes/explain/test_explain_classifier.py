@@ -18,7 +18,7 @@ from ganlens.probes.explain.classifier.patches import (
     strongest,
 )
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
 

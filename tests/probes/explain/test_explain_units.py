@@ -26,8 +26,8 @@ from ganlens.probes.explain.units.tail import StreamingTail
 from ganlens.probes.explain.units.trial import LayerTrial, Workshop
 from ganlens.probes.explain.units.unit_sets import enough, unit_set
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.after_layer import from_layer_on
 from ganlens.subject.hooks import capture
-from ganlens.subject.onward import from_layer_on
 
 UNITS, SIDE = 16, 8
 MARK, STRIPE, DEAD = 5, 9, 3

@@ -31,7 +31,7 @@ from ganlens.probes.quality.factor_readings import (
     read_factors,
 )
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.bank import FEATURE_CHUNK
+from ganlens.subject.sample_bank import FEATURE_CHUNK
 
 FEWEST = 200
 """With fewer samples, twenty bins hold ten each."""

@@ -23,8 +23,8 @@ from ganlens.probes.quality.class_diversity import (
 )
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_bank import Of
 
 FEWEST = 32
 """With fewer samples in a block it can't be said how many different ones there are."""

@@ -14,7 +14,7 @@ from ganlens.probes.measured import measured
 from ganlens.probes.quality.factor_reader import Factor, FactorReader
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Which
+from ganlens.subject.sample_bank import Which
 
 READABLE, AGREEING = 0.5, 0.5
 """Least skill on held-out real samples, and least agreement on generated ones, at which a factor is read."""

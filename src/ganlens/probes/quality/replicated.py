@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.measures import Interval, replicate_interval
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import Control
+from ganlens.subject.sample_bank import Of
 
 UNLIMITED = (-math.inf, math.inf)
 

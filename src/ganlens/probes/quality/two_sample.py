@@ -28,8 +28,8 @@ from ganlens.probes.measured import measured
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_bank import Of
 
 FEWEST = 32
 """With fewer samples a classifier has too little to learn from, and too few to be tried on."""

@@ -14,7 +14,7 @@ from ganlens.probes.risk.pairs import beside_training
 from ganlens.probes.risk.recovery import Recovery
 from ganlens.probes.risk.unseen import Unseen
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.sample_bank import Of
 
 TRAINING = "#009E73"
 """Okabe and Ito's green: training samples, where they stand beside unseen ones."""

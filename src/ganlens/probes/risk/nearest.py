@@ -20,7 +20,7 @@ from ganlens.probes.risk.medians import median_interval
 from ganlens.probes.risk.pairs import beside_training
 from ganlens.probes.risk.unseen import Unseen
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.sample_bank import Of
 
 FEWEST, FEWEST_GENERATED = 40, 20
 RARE = 0.01

@@ -12,12 +12,12 @@ from ganlens.errors import UserError
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
+from ganlens.subject.after_layer import cloned, from_layer_on
 from ganlens.subject.hooks import edit
 from ganlens.subject.inversion.objective import Objective, Weights
 from ganlens.subject.inversion.search import descend, evolve
 from ganlens.subject.inversion.starts import StartingPoints, describe
-from ganlens.subject.onward import cloned, from_layer_on
-from ganlens.subject.spaces import space_named
+from ganlens.subject.latent_spaces import space_named
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject

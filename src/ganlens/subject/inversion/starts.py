@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.measures import nearest_neighbours
 from ganlens.subject.inversion.objective import Map
-from ganlens.subject.spaces import space_named
+from ganlens.subject.latent_spaces import space_named
 
 if TYPE_CHECKING:
-    from ganlens.subject.bank import SampleBank
+    from ganlens.subject.sample_bank import SampleBank
     from ganlens.subject.subject import Subject
 
 KNOWN = 2048

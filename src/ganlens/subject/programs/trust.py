@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import first_line
+from ganlens.subject.adapted_generator import first_line
 from ganlens.subject.programs.checkpoint import what_it_holds
 from ganlens.subject.programs.plain_export import NotPlainError
 

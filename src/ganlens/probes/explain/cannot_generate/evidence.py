@@ -11,7 +11,7 @@ from ganlens.probes.explain.cannot_generate.kinds import Counted, StatisticsTabl
 from ganlens.probes.explain.redrawing import Redrawn, cannot_be_searched, own_samples, redraw
 from ganlens.progress import Progress
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.sample_bank import Of
 
 KINDS = 4
 """The most kinds whose samples are inverted: those that the data have most of."""

@@ -14,7 +14,7 @@ from ganlens.probes.explain.counterfactuals.baselines import logits_of
 from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.probes.explain.counterfactuals.search_space import Question
 from ganlens.probes.explain.plots import Series, bar_chart
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SHOWN = 8
 RANKED = 10

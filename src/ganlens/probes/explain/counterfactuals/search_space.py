@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.subject import Subject
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.spaces import LatentSpace, space_named
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.latent_spaces import LatentSpace, space_named
 
 TOGETHER = 256
 """Points that are synthesised and classified at once."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.probes.explain.interventions import LatentScale
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.spaces import LatentSpace, space_named
+from ganlens.subject.latent_spaces import LatentSpace, space_named
 
 NUMBERS_AT_ONCE = 1 << 25
 """Numbers in the reference points together: spaces of many numbers get by with fewer points."""

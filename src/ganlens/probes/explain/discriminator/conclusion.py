@@ -8,7 +8,7 @@ from ganlens.probes.explain.attribution.checks import MethodCheck
 from ganlens.probes.explain.attribution.places import HOLDS, Place, place_of
 from ganlens.probes.explain.estimate import Estimate
 from ganlens.probes.measured import measured
-from ganlens.subject.modes import in_percent
+from ganlens.subject.evaluation_mode import in_percent
 
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""

@@ -47,8 +47,8 @@ from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.evaluation_mode import in_percent
 from ganlens.subject.hooks import layer_named
-from ganlens.subject.modes import in_percent
 from ganlens.subject.randomised import not_randomised, randomised_module
 
 FEWEST = 8

@@ -37,7 +37,7 @@ from ganlens.probes.explain.regions import KINDS, NOTICEABLE, VOTERS, Comparison
 from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.sample_bank import Of
 
 
 class MissedSettings(ProbeSettings):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.probes.explain.units.information import Make
+from ganlens.subject.after_layer import Onward, cloned
 from ganlens.subject.hooks import edit
-from ganlens.subject.onward import Onward, cloned
 
 
 class LayerEditor:

@@ -20,8 +20,8 @@ from ganlens.probes.explain.units.layer_editor import LayerEditor
 from ganlens.probes.explain.units.layers import Layer
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.onward import Onward, from_layer_on
+from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.after_layer import Onward, from_layer_on
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.subject.beside import Beside
-from ganlens.subject.modes import departure, in_percent
-from ganlens.subject.returned import Layout
+from ganlens.subject.discriminator_score import Verdicts, find_verdicts
+from ganlens.subject.evaluation_mode import departure, in_percent
+from ganlens.subject.output_layout import Layout
 from ganlens.subject.value_range import ValueRange, to_range
-from ganlens.subject.verdicts import Verdicts, find_verdicts
+from ganlens.subject.wrapped_network import Beside
 
 BLOCK = 8
 """Rows that a discriminator which looks at the whole batch is given at once: as many as it was tried on."""

@@ -6,7 +6,7 @@ import pytest
 
 from ganlens.data import SampleArray
 from ganlens.errors import UserError
-from ganlens.subject.spill import SpilledRows
+from ganlens.subject.disk_rows import SpilledRows
 
 
 @pytest.fixture(params=[0, 2**20], ids=["on disk", "in memory"])

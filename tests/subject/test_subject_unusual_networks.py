@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganlens import Subject
 from ganlens.errors import UserError
-from ganlens.subject.bank import SampleBank
+from ganlens.subject.sample_bank import SampleBank
 
 LATENTS = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 

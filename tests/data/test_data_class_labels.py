@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganlens.data.classes import Unusable, class_order, label_values, numbered
+from ganlens.data.class_labels import Unusable, class_order, label_values, numbered
 
 PLAIN = np.array([2, 0, 1, 2])
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator
+from ganlens.subject.adapted_generator import AdaptedGenerator
 from ganlens.subject.hooks import layer_named
 
 TRIAL = 4

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganlens.data.order import Order
+from ganlens.data.epoch_order import Order
 
 
 def test_every_sample_comes_once_in_each_epoch() -> None:

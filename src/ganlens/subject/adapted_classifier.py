@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.beside import Beside
-from ganlens.subject.exchange import FAILURES, as_tensor, check_values, received
 from ganlens.subject.layers import layers_of
-from ganlens.subject.returned import described, elements
+from ganlens.subject.output_layout import described, elements
+from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, received
 from ganlens.subject.value_range import checked_range, to_range
+from ganlens.subject.wrapped_network import Beside
 
 ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
 """By how much a row of probabilities may miss 1 in float32, and in types of 16 bits."""

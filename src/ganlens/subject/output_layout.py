@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
-from ganlens.subject.exchange import as_tensor
+from ganlens.subject.tensor_transfer import as_tensor
 from ganlens.subject.value_range import checked_range
 
 DARK = 0.25

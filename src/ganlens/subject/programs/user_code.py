@@ -27,7 +27,7 @@ from ganlens.errors import UserError
 from ganlens.files import is_file
 from ganlens.printable import printable, shortened
 from ganlens.registry import nearest_names
-from ganlens.subject.adapters import first_line
+from ganlens.subject.adapted_generator import first_line
 
 _folders: set[str] = set()
 """Folders that users' files were imported from."""

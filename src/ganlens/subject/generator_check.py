@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.declared import labels_advice
-from ganlens.subject.exchange import FAILURES
-from ganlens.subject.modes import apart_in_training, departure, differ, in_percent
+from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.evaluation_mode import apart_in_training, departure, differ, in_percent
+from ganlens.subject.introspection import labels_advice
 from ganlens.subject.noise import other_noise, own_sources, repeated_noise, states_of
-from ganlens.subject.returned import find_output
+from ganlens.subject.output_layout import find_output
+from ganlens.subject.tensor_transfer import FAILURES
 
 TRIAL = 8
 """Samples made to see what a generator returns."""

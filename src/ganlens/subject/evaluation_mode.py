@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.exchange import FAILURES
+from ganlens.subject.tensor_transfer import FAILURES
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlens.cli.subject import open_subject
+from ganlens.cli.subject_options import open_subject
 from ganlens.errors import UserError
 
 THEIRS = """

@@ -15,8 +15,11 @@ from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.randomness import torch_generator
 from ganlens.subject.contract import Generator
-from ganlens.subject.declared import attribute, checked_module, class_count, latent_shape, module_in
-from ganlens.subject.exchange import (
+from ganlens.subject.evaluation_mode import evaluating
+from ganlens.subject.introspection import attribute, checked_module, class_count, latent_shape, module_in
+from ganlens.subject.noise import own_sources, repeated_noise, started_at
+from ganlens.subject.output_layout import Layout, described, element
+from ganlens.subject.tensor_transfer import (
     FAILURES,
     as_tensor,
     check_finite,
@@ -26,9 +29,6 @@ from ganlens.subject.exchange import (
     received,
     weight_type,
 )
-from ganlens.subject.modes import evaluating
-from ganlens.subject.noise import own_sources, repeated_noise, started_at
-from ganlens.subject.returned import Layout, described, element
 from ganlens.subject.value_range import from_range
 
 MOST_SEEDS = 2**31

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import failure
-from ganlens.subject.declared import checked_module, unwrapped
-from ganlens.subject.exchange import FAILURES, given, precision_advice, weight_type
-from ganlens.subject.modes import apart_in_training, departure, differ, evaluating, in_percent
+from ganlens.subject.adapted_generator import failure
+from ganlens.subject.evaluation_mode import apart_in_training, departure, differ, evaluating, in_percent
+from ganlens.subject.introspection import checked_module, unwrapped
 from ganlens.subject.noise import other_noise, own_sources, repeated_noise, started_at, states_of
+from ganlens.subject.tensor_transfer import FAILURES, given, precision_advice, weight_type
 
 
 class Beside:

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from ganlens.bench.duel import Outcome, Work, compete
 from ganlens.bench.measures import works
+from ganlens.bench.timed_comparison import Outcome, Work, compete
 
 MIB = 1 << 20
 

@@ -13,11 +13,11 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.printable import printable
 from ganlens.progress import Progress
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.declared import unwrapped
-from ganlens.subject.discriminator import AdaptedDiscriminator
-from ganlens.subject.programs import foreign
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
+from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.introspection import unwrapped
+from ganlens.subject.programs import loading
 from ganlens.subject.value_range import ValueRange, checked_range
 
 
@@ -146,7 +146,7 @@ def discriminator_of(
         trial: a few samples [n, …] to try it on, of class 0 where the generator is conditional.
         output: which of what it returns is the number to judge by; see `Verdicts`.
         notes: told where what it is shown is not what the modality has, and what was noticed.
-        trust: see `foreign.resolve`.
+        trust: see `loading.resolve`.
 
     Raises:
         UserError: it is no module, fails on the samples, or returns something that is no number a sample.
@@ -157,7 +157,7 @@ def discriminator_of(
         if output is not None:
             raise UserError(f"discriminator_head={output!r} was given without a discriminator")
         return None
-    found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
+    found, name = loading.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     if not isinstance(found, nn.Module):
         raise UserError(
             f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
@@ -212,7 +212,7 @@ def classifier_of(
 
     Args:
         range: lowest and highest value that the classifier's inputs have; None for the modality's own.
-        trust: see `foreign.resolve`.
+        trust: see `loading.resolve`.
         notes: told what was noticed.
 
     Raises:
@@ -225,7 +225,7 @@ def classifier_of(
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")
         return given
-    found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
+    found, name = loading.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     names = data.class_names if data is not None else ()
     adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
     notes += adapted.notes

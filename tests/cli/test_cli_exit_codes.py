@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ganlens import UserError
-from ganlens.cli.ending import LONGEST_LINE, ending, one_line
+from ganlens.cli.exit_codes import LONGEST_LINE, ending, one_line
 
 Run = Callable[..., object]
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ganlens.data import Dataset, SampleArray, open_dataset
-from ganlens.data.copies import first_equals, kept_digests, sample_digests, shared_note
 from ganlens.data.dataset import split_rows
+from ganlens.data.duplicates import first_equals, kept_digests, sample_digests, shared_note
 
 DISTINCT = np.random.default_rng(0).integers(0, 256, (200, 6, 6), dtype=np.uint8)
 
@@ -28,7 +28,7 @@ def shared(data: Dataset) -> int:
 
 
 def test_the_first_equal_sample_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganlens.data.copies.CHUNK_BYTES", 100)
+    monkeypatch.setattr("ganlens.data.duplicates.CHUNK_BYTES", 100)
     pictures = DISTINCT[[0, 1, 0, 2, 1, 0]]
     found = first_equals(sample_digests(SampleArray(pictures)))
     assert found is not None

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.cache import DecodedPictures, Read, cache_folder, decoded_pictures
-from ganlens.data.copies import first_equals, kept_digests, shared_note
+from ganlens.data.bit_depth import highest_byte, kept_depths, scale_of
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
-from ganlens.data.depth import highest_byte, kept_depths, scale_of
-from ganlens.data.levels import dark_note, highest_level
+from ganlens.data.duplicates import first_equals, kept_digests, shared_note
+from ganlens.data.grey_levels import dark_note, highest_level
+from ganlens.data.picture_cache import DecodedPictures, Read, cache_folder, decoded_pictures
 from ganlens.data.pictures import LARGEST_DEFAULT, PictureForm, usual_size
 from ganlens.errors import UserError
 from ganlens.modality import Images

@@ -12,9 +12,9 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.subject.adapters import AdaptedGenerator, failure
-from ganlens.subject.exchange import FAILURES, as_tensor, check_values, received
-from ganlens.subject.returned import described, elements
+from ganlens.subject.adapted_generator import AdaptedGenerator, failure
+from ganlens.subject.output_layout import described, elements
+from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, received
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject

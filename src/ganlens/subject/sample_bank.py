@@ -19,8 +19,8 @@ from ganlens.modality import Modality
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import numpy_generator, torch_generator
 from ganlens.subject.controls import Gaussian, copycat_rows
-from ganlens.subject.programs import foreign
-from ganlens.subject.spill import SpilledRows, refuse_more_than_fits
+from ganlens.subject.disk_rows import SpilledRows, refuse_more_than_fits
+from ganlens.subject.programs import loading
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject
@@ -191,7 +191,7 @@ class SampleBank:
         Raises:
             UserError: there is none.
         """
-        found, name = foreign.resolve(spec, trust=self.subject.trust)
+        found, name = loading.resolve(spec, trust=self.subject.trust)
         if not isinstance(found, nn.Module):
             raise UserError(
                 f"{name} is a {type(found).__name__}; expected a torch module that maps samples to features"

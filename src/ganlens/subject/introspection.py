@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ganlens.errors import UserError
 from ganlens.limits import NETWORK_NUMBERS
-from ganlens.subject.exchange import FAILURES
+from ganlens.subject.tensor_transfer import FAILURES
 
 CLASS_COUNTS = ("num_classes", "n_classes", "c_dim", "label_dim")
 """Attributes that say how many classes a generator knows."""

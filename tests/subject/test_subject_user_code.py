@@ -89,10 +89,10 @@ def test_what_a_file_changes_in_this_process_is_put_back(tmp_path, monkeypatch, 
         defaults = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
         return seeds, defaults, torch.empty(0).device, Path.cwd(), torch.get_num_threads()
 
-    from ganlens.subject.programs import foreign
+    from ganlens.subject.programs import loading
 
     before = state()
-    made, _ = foreign.resolve(f"python:{path}:G")
+    made, _ = loading.resolve(f"python:{path}:G")
     assert state() == before
     assert capsys.readouterr() == ("", "loading ...\n")
     expected = torch.rand(2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -145,7 +145,7 @@ def test_names_that_no_file_system_takes_lead_nowhere(spec, said):
 
 def test_a_folder_in_the_place_of_a_file_is_called_one(tmp_path):
     (tmp_path / "x.ts").mkdir()
-    from ganlens.subject.programs import foreign
+    from ganlens.subject.programs import loading
 
     with pytest.raises(UserError, match=r"x\.ts is a folder, but no run folder"):
-        foreign.resolve(str(tmp_path / "x.ts"))
+        loading.resolve(str(tmp_path / "x.ts"))

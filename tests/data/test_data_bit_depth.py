@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlens.data import Dataset, depth, open_dataset
+from ganlens.data import Dataset, bit_depth, open_dataset
 
 RAMP = np.linspace(0, 1, 16)[None].repeat(16, 0)
 
@@ -97,7 +97,7 @@ def test_the_range_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.Monkey
     def looked(*arguments: object) -> None:
         raise AssertionError("looked for the range again")
 
-    monkeypatch.setattr(depth, "_gathered", looked)
+    monkeypatch.setattr(bit_depth, "_gathered", looked)
     again = open_dataset(f"folder:{tmp_path / 'deep'}", size=16)
     assert (again.fingerprint(), again.notes) == (first.fingerprint(), first.notes)
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.spill import SpilledRows
+from ganlens.subject.disk_rows import SpilledRows
 
 
 class Counting(nn.Module):
@@ -165,7 +165,7 @@ def test_a_conditional_generators_classes_come_in_the_datas_shares(tiny):
 
 def test_the_time_of_shared_work_is_kept_apart(subject, monkeypatch):
     clock = iter(range(100))
-    monkeypatch.setattr("ganlens.subject.bank.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("ganlens.subject.sample_bank.time.perf_counter", lambda: next(clock))
     bank = bank_of(subject)
     bank.features("raw", "fake")  # asks for samples inside: one span, not two
     assert bank.shared_seconds == 1

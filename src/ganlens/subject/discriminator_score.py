@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.subject.declared import whole_number
-from ganlens.subject.exchange import as_tensor, check_values, received
-from ganlens.subject.returned import described, elements
+from ganlens.subject.introspection import whole_number
+from ganlens.subject.output_layout import described, elements
+from ganlens.subject.tensor_transfer import as_tensor, check_values, received
 
 HOW = (
     "discriminator_head=… (--discriminator-head): a position or name in a tuple or mapping, a column as it is "
