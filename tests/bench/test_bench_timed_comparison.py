@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from ganlens.bench.measures import works
+from ganlens.bench.measure_workloads import works
 from ganlens.bench.timed_comparison import Outcome, Work, compete
 
 MIB = 1 << 20

@@ -48,7 +48,7 @@ def measures(
     faster number that is another number would be worth nothing.
     """
     from ganlens.bench.machine import describe_machine
-    from ganlens.bench.measures import works
+    from ganlens.bench.measure_workloads import works
     from ganlens.bench.timed_comparison import compete
     from ganlens.cli.progress import RichProgress
     from ganlens.cli.subject_options import split_names

@@ -8,11 +8,11 @@ from typing import Any
 from ganlens.errors import UserError
 from ganlens.files import is_file, is_folder
 from ganlens.printable import shortened
-from ganlens.subject.programs.checkpoint import CHECKPOINTS, what_it_holds
 from ganlens.subject.programs.exported_program import open_exported
 from ganlens.subject.programs.onnx_program import OnnxProgram
 from ganlens.subject.programs.torchscript import open_torchscript
 from ganlens.subject.programs.user_code import object_from_python
+from ganlens.subject.programs.weights_file import CHECKPOINTS, what_it_holds
 
 ACCEPTED = (
     "a GANLens run folder, python:package.module:name, python:file.py:name, FILE.pt2 (torch.export), "

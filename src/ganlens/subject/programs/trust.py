@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ganlens.errors import UserError
 from ganlens.subject.adapted_generator import first_line
-from ganlens.subject.programs.checkpoint import what_it_holds
 from ganlens.subject.programs.plain_export import NotPlainError
+from ganlens.subject.programs.weights_file import what_it_holds
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.features.space import NamedSpace, feature_spaces
+from ganlens.features.feature_space import NamedSpace, feature_spaces
 
 if TYPE_CHECKING:
     from ganlens.training.labeller import Labeller

@@ -106,7 +106,7 @@ def open_space(spec: str | nn.Module | FeatureSpace, instruments: Instruments) -
     Raises:
         UserError: there is no such space, or it can't be made of what there is.
     """
-    from ganlens.features.module import ModuleSpace
+    from ganlens.features.module_features import ModuleSpace
 
     if isinstance(spec, FeatureSpace):
         return spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganlens.features.space import Instruments, NamedSpace, feature_spaces
+from ganlens.features.feature_space import Instruments, NamedSpace, feature_spaces
 
 
 @feature_spaces.register("raw")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.features.space import FeatureSpace
+from ganlens.features.feature_space import FeatureSpace
 
 
 class ModuleSpace(FeatureSpace):

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
+from ganlens.features.feature_space import Instruments, NamedSpace, feature_spaces
 from ganlens.features.inception_weights import find_weights, load_weights
-from ganlens.features.space import Instruments, NamedSpace, feature_spaces
 from ganlens.modality import Images
 from ganlens.networks.inception import SIDE, WIDTH
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganlens.features.space import NamedSpace, feature_spaces
+from ganlens.features.feature_space import NamedSpace, feature_spaces
 
 
 @feature_spaces.register("code")
