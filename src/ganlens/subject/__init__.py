@@ -2,6 +2,7 @@
 
 from ganlens.subject.adapted_classifier import AdaptedClassifier
 from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.context import Context
 from ganlens.subject.contract import Generator
 from ganlens.subject.evaluation_mode import evaluating
 from ganlens.subject.hooks import capture, edit
@@ -14,6 +15,7 @@ from ganlens.subject.subject import Subject
 __all__ = [
     "AdaptedClassifier",
     "AdaptedGenerator",
+    "Context",
     "Generator",
     "LatentSpace",
     "SampleBank",
