@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from ganlens.bench.measure_workloads import works
-from ganlens.bench.timed_comparison import Outcome, Work, compete
+from ganlens.bench.measure_workloads import workloads
+from ganlens.bench.timed_comparison import TimedComparison, Workload, compare_with_peer
 
 MIB = 1 << 20
 
@@ -31,36 +31,39 @@ def greedy(x: torch.Tensor) -> list[float]:
 
 
 def test_ratios_are_taken_round_by_round():
-    outcome = Outcome("w", [1.0, 2.0, 4.0], "p", [3.0, 8.0, 4.0])
+    outcome = TimedComparison("w", [1.0, 2.0, 4.0], "p", [3.0, 8.0, 4.0])
     assert outcome.ratios == [3.0, 4.0, 1.0]
     assert outcome.record()["median_ratio"] == 3.0
-    assert Outcome("w", [1.0]).record()["median_ratio"] is None
+    assert TimedComparison("w", [1.0]).record()["median_ratio"] is None
 
 
 def test_each_has_as_many_turns_and_their_results_are_compared():
-    work = Work("sums", numbers, total, total_and_a_little, "a worse sum", tolerance=1e-3)
-    outcome = compete(work, rounds=3, memory=False)
+    work = Workload("sums", numbers, total, total_and_a_little, "a worse sum", tolerance=1e-3)
+    outcome = compare_with_peer(work, rounds=3, memory=False)
     assert (len(outcome.seconds), len(outcome.peer_seconds), len(outcome.matrix_rates)) == (3, 3, 3)
     assert outcome.difference == pytest.approx(0.01 / 1.01)
     assert outcome.agrees is False
     assert (
-        compete(Work("same", numbers, total, total, "the same", tolerance=0.0), memory=False).agrees is True
+        compare_with_peer(
+            Workload("same", numbers, total, total, "the same", tolerance=0.0), memory=False
+        ).agrees
+        is True
     )
-    assert compete(Work("alone", numbers, total), rounds=1, memory=False).agrees is None
+    assert compare_with_peer(Workload("alone", numbers, total), rounds=1, memory=False).agrees is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from Linux's account of the process")
 def test_peak_memory_is_what_the_work_takes_beyond_its_inputs():
-    outcome = compete(Work("greedy", numbers, greedy, total, "a thrifty one"), rounds=1)
+    outcome = compare_with_peer(Workload("greedy", numbers, greedy, total, "a thrifty one"), rounds=1)
     assert 95 < outcome.memory < 130
     assert outcome.peer_memory < 20
 
 
 def test_the_measures_agree_with_their_peers_at_a_trial_size():
-    known = works(scale=0.02)
+    known = workloads(scale=0.02)
     assert set(known) == {"prdc", "prdc-large", "frechet", "kernel"}
     pytest.importorskip("prdc", reason="the peer is not installed")
-    outcome = compete(known["prdc"], rounds=1, memory=False)
+    outcome = compare_with_peer(known["prdc"], rounds=1, memory=False)
     assert outcome.agrees
     assert outcome.share > 0
 

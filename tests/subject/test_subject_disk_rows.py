@@ -6,12 +6,12 @@ import pytest
 
 from ganlens.data import SampleArray
 from ganlens.errors import UserError
-from ganlens.subject.disk_rows import SpilledRows
+from ganlens.subject.disk_rows import DiskRows
 
 
 @pytest.fixture(params=[0, 2**20], ids=["on disk", "in memory"])
 def rows(request):
-    array = SpilledRows(10, (2, 3), in_memory_bytes=request.param)
+    array = DiskRows(10, (2, 3), in_memory_bytes=request.param)
     assert array.on_disk == (request.param == 0)
     values = np.arange(60, dtype=np.float32).reshape(10, 2, 3)
     array.append(values[:4])
@@ -35,7 +35,7 @@ def test_a_sample_array_reads_slices_lists_and_chunks_of_them(rows):
 
 
 def test_rows_that_are_not_there_yet_are_refused():
-    array = SpilledRows(4, (1,), in_memory_bytes=0)
+    array = DiskRows(4, (1,), in_memory_bytes=0)
     array.append(np.zeros((2, 1), dtype=np.float32))
     with pytest.raises(IndexError):
         array[np.array([1, 2])]
@@ -44,7 +44,7 @@ def test_rows_that_are_not_there_yet_are_refused():
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch):
-    array = SpilledRows(4, (1,), in_memory_bytes=0)
+    array = DiskRows(4, (1,), in_memory_bytes=0)
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.disk_rows import SpilledRows
+from ganlens.subject.disk_rows import DiskRows
 
 
 class Counting(nn.Module):
@@ -100,7 +100,7 @@ def test_reals_are_shuffled_whole_and_keep_their_labels(subject):
 
 def test_samples_on_disk_are_the_same_samples(subject):
     kept, spilled = bank_of(subject), bank_of(subject)
-    spilled._fakes = SpilledRows(100, (1, 8, 8), in_memory_bytes=0)
+    spilled._fakes = DiskRows(100, (1, 8, 8), in_memory_bytes=0)
     assert spilled._fakes.on_disk and not kept._fakes.on_disk
     assert torch.equal(kept.fakes()[:], spilled.fakes()[:])
     assert torch.equal(torch.cat(list(spilled.fakes().chunks(30))), kept.fakes()[:])

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganlens.bench.timed_comparison import Work
+from ganlens.bench.timed_comparison import Workload
 from ganlens.measures import frechet_distance, kernel_distance, prdc
 
 
-def works(*, scale: float = 1.0) -> dict[str, Work]:
+def workloads(*, scale: float = 1.0) -> dict[str, Workload]:
     """Every piece of work by its short name.
 
     Args:
@@ -24,7 +24,7 @@ def works(*, scale: float = 1.0) -> dict[str, Work]:
     n, many, subsets = (max(64, round(scale * size)) for size in (10_000, 50_000, 100))
     size = max(32, round(scale * 1000))
     found = [
-        Work(
+        Workload(
             "prdc",
             partial(_pair, n, n, 512),
             _prdc,
@@ -34,14 +34,14 @@ def works(*, scale: float = 1.0) -> dict[str, Work]:
             tolerance=1e-6,
             goal="5× faster, at most 300 MiB",
         ),
-        Work(
+        Workload(
             "prdc-large",
             partial(_pair, many, many, 512),
             _prdc,
             operations=2.0 * 512 * (2 * many * many),
             goal="at most 1 GiB, at least 60 % of the matrix-product rate",
         ),
-        Work(
+        Workload(
             "frechet",
             partial(_pair, n, n, 2048),
             _frechet,
@@ -50,7 +50,7 @@ def works(*, scale: float = 1.0) -> dict[str, Work]:
             tolerance=1e-6,
             goal="5× faster",
         ),
-        Work(
+        Workload(
             "kernel",
             partial(_pair, n, n, 2048),
             partial(_kernel, subsets, size),
@@ -62,14 +62,14 @@ def works(*, scale: float = 1.0) -> dict[str, Work]:
     return {work.name: _titled(work, n, many, subsets, size) for work in found}
 
 
-def _titled(work: Work, n: int, many: int, subsets: int, size: int) -> Work:
+def _titled(work: Workload, n: int, many: int, subsets: int, size: int) -> Workload:
     titles = {
         "prdc": f"precision, recall, density, coverage of {n:,} × 512",
         "prdc-large": f"precision, recall, density, coverage of {many:,} × 512",
         "frechet": f"Fréchet distance, {n:,} × 2,048",
         "kernel": f"kernel distance, {n:,} × 2,048: {subsets} subsets of {size:,}, ours all rows",
     }
-    return Work(**{**vars(work), "name": titles[work.name]})
+    return Workload(**{**vars(work), "name": titles[work.name]})
 
 
 def _pair(n: int, m: int, width: int) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from ganlens.progress import Progress, Silent
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """One piece of work.
 
     Attributes:
@@ -41,7 +41,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TimedComparison:
     """What came of one piece of work.
 
     Attributes:
@@ -82,7 +82,9 @@ class Outcome:
         return {**asdict(self), "ratios": self.ratios, "median_ratio": ratio}
 
 
-def compete(work: Work, *, rounds: int = 3, memory: bool = True, progress: Progress | None = None) -> Outcome:
+def compare_with_peer(
+    work: Workload, *, rounds: int = 3, memory: bool = True, progress: Progress | None = None
+) -> TimedComparison:
     """Time ours and the peer in alternation (A B A B …) after one short turn each, and compare their results."""
     progress = progress or Silent()
     inputs = work.inputs()
@@ -107,7 +109,7 @@ def compete(work: Work, *, rounds: int = 3, memory: bool = True, progress: Progr
     if work.peer is not None and work.tolerance is not None:
         difference = max(abs(x - y) / max(abs(y), 1e-12) for x, y in zip(result, expected, strict=True))
     del inputs
-    return Outcome(
+    return TimedComparison(
         work.name,
         ours,
         work.peer_name,
@@ -128,7 +130,7 @@ def _timed(compute: Callable[..., list[float]], inputs: tuple[Any, ...]) -> tupl
     return result, time.perf_counter() - start
 
 
-def _peak(work: Work, which: str) -> float | None:
+def _peak(work: Workload, which: str) -> float | None:
     """Peak resident memory in MiB beyond that with the inputs made, in a fresh process."""
     if not Path("/proc/self/clear_refs").exists():
         return None
@@ -145,7 +147,7 @@ def _peak(work: Work, which: str) -> float | None:
     return found if found == found else None
 
 
-def _measure_peak(work: Work, which: str, threads: int, sending: Any) -> None:
+def _measure_peak(work: Workload, which: str, threads: int, sending: Any) -> None:
     torch.set_num_threads(threads)
     inputs = work.inputs()
     # Linux can forget the peak so far, which making the inputs has raised.

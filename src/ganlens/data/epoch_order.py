@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ganlens.randomness import numpy_generator
 
 
-class Order:
+class EpochOrder:
     """The endless order of `count` samples: one permutation after another, each a function of (seed, epoch).
 
     Position p is the p-th sample ever seen. Every sample comes exactly once in each epoch, the positions

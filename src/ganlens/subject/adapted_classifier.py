@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.subject.layers import layers_of
 from ganlens.subject.output_layout import described, elements
-from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, received
+from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, output_copy
 from ganlens.subject.value_range import checked_range, to_range
-from ganlens.subject.wrapped_network import Beside
+from ganlens.subject.wrapped_network import WrappedNetwork
 
 ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
 """By how much a row of probabilities may miss 1 in float32, and in types of 16 bits."""
@@ -66,8 +66,8 @@ class AdaptedClassifier(nn.Module):
                 "batch of samples"
             )
         self.name, self.range = name, None if range is None else checked_range(range, "classifier_range")
-        self._beside = Beside(source, "classifier", name, device or torch.device("cpu"))
-        self.module, self.device = self._beside.module, self._beside.device
+        self._network = WrappedNetwork(source, "classifier", name, device or torch.device("cpu"))
+        self.module, self.device = self._network.module, self._network.device
         self.gives = "logits"
         with torch.no_grad():
             raw = self._raw(trial)
@@ -77,23 +77,23 @@ class AdaptedClassifier(nn.Module):
             self.gives, self.num_classes = "one probability" if chance else "one logit", 2
         else:
             sums, low = raw.sum(dim=1), float(raw.min())
-            rounding = COARSE_ROUNDING if self._beside.dtype in (torch.float16, torch.bfloat16) else ROUNDING
+            rounding = COARSE_ROUNDING if self._network.dtype in (torch.float16, torch.bfloat16) else ROUNDING
             if low >= -rounding and bool(((sums - 1).abs() < rounding).all()):
                 self.gives = "probabilities"
             self.num_classes = raw.shape[1]
-        self.class_names = _class_names(self._beside.source, class_names, self.num_classes)
+        self.class_names = _class_names(self._network.source, class_names, self.num_classes)
         self.layers = self._layers(trial)
         self.has_gradients = self._lets_gradients_through(trial)
         with torch.no_grad():
-            self.notes = self._beside.look_at_noise(lambda: self._raw(trial))
-            self.notes += self._beside.look_at_modes(
+            self.notes = self._network.look_at_noise(lambda: self._raw(trial))
+            self.notes += self._network.look_at_modes(
                 lambda: self._raw(trial, as_handed_over=True), self._raw(trial)
             )
 
     @property
     def repeatable(self) -> bool:
         """Whether it answers alike when asked again; a note says where not."""
-        return self._beside.repeatable
+        return self._network.repeatable
 
     def forward(self, samples: Tensor) -> Tensor:
         """Logits [n, num_classes] of samples [n, …]; log-probabilities where it gives probabilities.
@@ -130,7 +130,7 @@ class AdaptedClassifier(nn.Module):
         )
 
     def _raw(self, samples: Tensor, *, as_handed_over: bool = False) -> Tensor:
-        result = self._beside(to_range(samples, self.range), as_handed_over=as_handed_over)
+        result = self._network(to_range(samples, self.range), as_handed_over=as_handed_over)
         result = result if isinstance(result, Tensor) else _as_tensor(result, len(samples), self.name)
         check_values(result, f"the classifier {self.name}")
         if result.ndim not in (1, 2) or len(result) != len(samples):
@@ -140,12 +140,12 @@ class AdaptedClassifier(nn.Module):
             )
         if not result.is_floating_point() and (result.ndim == 1 or result.shape[1] == 1):
             _check_decisions(result, self.name)
-        return _with_a_highest(received(result).float(), self.name)
+        return _with_a_highest(output_copy(result).float(), self.name)
 
     def _layers(self, trial: Tensor) -> list[str]:
         if self.module is None:
             return []
-        return layers_of(self.module, self._beside.given(to_range(trial, self.range)))
+        return layers_of(self.module, self._network.input_copy(to_range(trial, self.range)))
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:

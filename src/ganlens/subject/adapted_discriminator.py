@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.subject.discriminator_score import Verdicts, find_verdicts
-from ganlens.subject.evaluation_mode import departure, in_percent
+from ganlens.subject.discriminator_score import DiscriminatorScore, find_score
+from ganlens.subject.evaluation_mode import in_percent, relative_difference
 from ganlens.subject.output_layout import Layout
 from ganlens.subject.value_range import ValueRange, to_range
-from ganlens.subject.wrapped_network import Beside
+from ganlens.subject.wrapped_network import WrappedNetwork
 
 BLOCK = 8
 """Rows that a discriminator which looks at the whole batch is given at once: as many as it was tried on."""
@@ -56,7 +56,7 @@ class AdaptedDiscriminator(nn.Module):
         Args:
             trial: a few samples [n, …] in the modality's layout and range, on its device.
             layout, range: of what it is shown; None for the modality's own.
-            output: which of what it returns is the number to judge by; see `Verdicts`. None to look.
+            output: which of what it returns is the number to judge by; see `DiscriminatorScore`. None to look.
             labels: of the trial's samples, for one that wants them; None where there are none to be had.
             num_classes: how many labels there are: one that fails on whole numbers is given one-hot vectors.
 
@@ -65,7 +65,7 @@ class AdaptedDiscriminator(nn.Module):
                 number a sample.
         """
         super().__init__()
-        self._beside = Beside(source, "discriminator", name, trial.device)
+        self._network = WrappedNetwork(source, "discriminator", name, trial.device)
         parts = self.module  # they are registered here under the names that they have there
         if isinstance(parts, torch.jit.ScriptModule):
             self._modules, self._parameters = (
@@ -78,17 +78,17 @@ class AdaptedDiscriminator(nn.Module):
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self._asked: int | None = None
-        self.verdicts = Verdicts()
+        self.score = DiscriminatorScore()
         self.notes = []
         with torch.no_grad():
             returned = self._tried(trial, labels)
-            self.verdicts, notes = find_verdicts(returned, len(trial), output, name)
+            self.score, notes = find_score(returned, len(trial), output, name)
             self.notes += notes
             labels = labels if self.takes_labels else None
             numbers = self(trial, labels)
             self.notes += self._finite(numbers)
-            self.notes += self._beside.look_at_noise(lambda: self(trial, labels))
-            self.notes += self._beside.look_at_modes(
+            self.notes += self._network.look_at_noise(lambda: self(trial, labels))
+            self.notes += self._network.look_at_modes(
                 lambda: self._numbers(trial, labels, as_handed_over=True), self(trial, labels)
             )
             self.notes += self._look_at_neighbours(trial, labels)
@@ -96,14 +96,14 @@ class AdaptedDiscriminator(nn.Module):
     @property
     def module(self) -> nn.Module:
         """The wrapped discriminator."""
-        found = self._beside.module
+        found = self._network.module
         assert found is not None
         return found
 
     @property
     def repeatable(self) -> bool:
         """Whether it answers alike when asked again; a note says where not."""
-        return self._beside.repeatable
+        return self._network.repeatable
 
     def forward(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         """Numbers [n], [n, 1] or maps of them [n, 1, h, w] for samples [n, …]; gradients pass.
@@ -161,14 +161,14 @@ class AdaptedDiscriminator(nn.Module):
         """Whatever it returns for samples in the modality's layout and range."""
         shown = self._layout.undone(to_range(samples, self._range)).contiguous()
         if labels is None:
-            return self._beside(shown, as_handed_over=as_handed_over)
+            return self._network(shown, as_handed_over=as_handed_over)
         form = functional.one_hot(labels, self._classes).float() if self._one_hot else labels
-        return self._beside(shown, form, as_handed_over=as_handed_over)
+        return self._network(shown, form, as_handed_over=as_handed_over)
 
     def _numbers(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Tensor:
         """The numbers to judge by, of as many samples as it is given at once."""
         returned = self._called(samples, labels, as_handed_over=as_handed_over)
-        return self.verdicts(returned, len(samples), self.name)
+        return self.score(returned, len(samples), self.name)
 
     def _finite(self, numbers: Tensor) -> list[str]:
         """A note where some numbers on the trial are none.
@@ -193,13 +193,13 @@ class AdaptedDiscriminator(nn.Module):
         half = len(trial) // 2
         others = torch.cat([trial[:half], trial[:1].expand(len(trial) - half, *trial.shape[1:])])
         own, beside = self(trial, labels), self(others, labels)[:half]
-        if not self._beside.repeatable or not bool(torch.isfinite(own).all()):
+        if not self._network.repeatable or not bool(torch.isfinite(own).all()):
             return []
-        rounding = ROUNDING if self._beside.dtype not in (torch.float16, torch.bfloat16) else COARSE_ROUNDING
+        rounding = ROUNDING if self._network.dtype not in (torch.float16, torch.bfloat16) else COARSE_ROUNDING
         spread = float(own.std(correction=0))
         if torch.allclose(own[:half], beside, rtol=rounding, atol=rounding * spread + 1e-7):
             return []
-        self.sees_batch = departure(beside, own[:half])
+        self.sees_batch = relative_difference(beside, own[:half])
         return [
             f"the discriminator {self.name} looks at the whole batch: a sample's number changes with its neighbours "
             f"(by {in_percent(self.sees_batch)} of the numbers' spread on average); it is shown {BLOCK} samples at a "

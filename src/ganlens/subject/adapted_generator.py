@@ -24,9 +24,9 @@ from ganlens.subject.tensor_transfer import (
     as_tensor,
     check_finite,
     check_values,
-    given,
+    input_copy,
+    output_copy,
     precision_advice,
-    received,
     weight_type,
 )
 from ganlens.subject.value_range import from_range
@@ -91,7 +91,7 @@ class AdaptedGenerator:
                 ) from error
         if drawn is None or drawn.ndim == 0 or len(drawn) != n:
             raise UserError(f"the generator {self.name}: sample_latent({n}) must return a tensor [{n}, …]")
-        return received(drawn.detach())
+        return output_copy(drawn.detach())
 
     @contextmanager
     def _started_from(self, rng: torch.Generator) -> Iterator[None]:
@@ -116,7 +116,7 @@ class AdaptedGenerator:
         """
         with self.running(as_handed_over=as_handed_over):
             try:
-                return self.make(self.given(latent), *self.label_arguments(labels, len(latent)))
+                return self.make(self.input_copy(latent), *self.label_arguments(labels, len(latent)))
             except UserError:
                 raise
             except FAILURES as error:
@@ -126,9 +126,9 @@ class AdaptedGenerator:
                     f"{precision_advice(error, weight_type(self.module), 'generator')}"
                 ) from error
 
-    def given(self, rows: Tensor) -> Tensor:
+    def input_copy(self, rows: Tensor) -> Tensor:
         """A copy of latents, or of points of another space, as the generator is given it."""
-        return given(rows, device=self.device, dtype=self.dtype)
+        return input_copy(rows, device=self.device, dtype=self.dtype)
 
     @contextmanager
     def running(self, *, as_handed_over: bool = False) -> Iterator[None]:
@@ -153,7 +153,7 @@ class AdaptedGenerator:
         if not self.num_classes:
             return [None] if self.labels_as == "none" else []
         labels = torch.zeros(n, dtype=torch.int64) if labels is None else labels
-        labels = given(labels, device=self.device)
+        labels = input_copy(labels, device=self.device)
         if self.labels_as == "one-hot":
             labels = functional.one_hot(labels, self.num_classes).to(self.dtype or torch.float32)
         return [labels]
@@ -174,7 +174,7 @@ class AdaptedGenerator:
             raise UserError(
                 f"the generator {self.name} returned shape {tuple(made.shape)} for {n} latents; expected [{n}, …]"
             )
-        return received(made)
+        return output_copy(made)
 
     def check_finite(self, samples: Tensor) -> None:
         """Raise a UserError if any of the samples [n, …] has a NaN, an infinity or a value that is too large."""

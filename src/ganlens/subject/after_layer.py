@@ -17,11 +17,11 @@ TRIAL = 4
 SAME = 1e-4
 """Samples that differ by less than this share of their spread are the same but for rounding."""
 
-Onward = Callable[[Tensor], Tensor]
+SamplesOfLayer = Callable[[Tensor], Tensor]
 """Samples [n, …] in the modality's range for outputs [n, …] of a layer; gradients pass."""
 
 
-def from_layer_on(generator: AdaptedGenerator, layer: str) -> Onward | None:
+def from_layer_on(generator: AdaptedGenerator, layer: str) -> SamplesOfLayer | None:
     """The part of a generator behind a layer, or None where its samples need more than that layer's output.
 
     That is tried: outputs of the layer for some latents, put in while another latent (and label) runs, must give
@@ -33,7 +33,7 @@ def from_layer_on(generator: AdaptedGenerator, layer: str) -> Onward | None:
     labels = torch.arange(TRIAL + 1) % generator.num_classes if generator.num_classes else None
     carrier = latents[TRIAL:], None if labels is None else labels[TRIAL:]
 
-    def onward(outputs: Tensor) -> Tensor:
+    def samples_of(outputs: Tensor) -> Tensor:
         handle = layer_named(module, layer).register_forward_hook(
             lambda part, inputs, output: outputs.clone()  # layers behind it may write into it
         )
@@ -52,12 +52,12 @@ def from_layer_on(generator: AdaptedGenerator, layer: str) -> Onward | None:
         return None
     try:
         with torch.no_grad():
-            again = onward(seen[0])
+            again = samples_of(seen[0])
     except UserError:  # rows that don't fit together
         return None
     scale = float((own - own.mean(dim=0)).std())
     same = again.shape == own.shape and float((again - own).abs().max()) <= SAME * scale
-    return onward if same else None
+    return samples_of if same else None
 
 
 @contextmanager

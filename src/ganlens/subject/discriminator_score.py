@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.subject.introspection import whole_number
 from ganlens.subject.output_layout import described, elements
-from ganlens.subject.tensor_transfer import as_tensor, check_values, received
+from ganlens.subject.tensor_transfer import as_tensor, check_values, output_copy
 
 HOW = (
     "discriminator_head=… (--discriminator-head): a position or name in a tuple or mapping, a column as it is "
@@ -23,7 +23,7 @@ ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class DiscriminatorScore:
     """Where the numbers to judge by stand in what a discriminator returns.
 
     Written as words with a comma between them, `element,class`, either of which may be missing: "0", "logits",
@@ -49,7 +49,7 @@ class Verdicts:
             UserError: what was returned holds none.
         """
         found = self._found(returned, rows, name)
-        numbers = received(found).float()
+        numbers = output_copy(found).float()
         if self.column is None:
             if not _one_each(found):
                 raise UserError(f"{_several(name, found)}; say which to judge by: {HOW}")
@@ -63,7 +63,7 @@ class Verdicts:
             numbers = numbers.clamp_min(1e-12).log()
         return _of_class(numbers, self.column, self.means)
 
-    def seen(self, returned: Any, rows: int, name: str) -> Verdicts:
+    def seen(self, returned: Any, rows: int, name: str) -> DiscriminatorScore:
         """The same, once it is known from a trial whether there are probabilities or logits."""
         found = self._found(returned, rows, name).detach()
         if self.column is None or self.means == "as it is" or found.ndim < 2:
@@ -95,9 +95,9 @@ class Verdicts:
         return found
 
 
-def find_verdicts(
+def find_score(
     returned: Any, rows: int, declared: int | str | None, name: str
-) -> tuple[Verdicts, list[str]]:
+) -> tuple[DiscriminatorScore, list[str]]:
     """Where the numbers stand in what a discriminator returned for `rows` samples, and a note where that was guessed.
 
     Without being told it is the bare tensor, or the only element with one number (or map) a sample.
@@ -110,8 +110,8 @@ def find_verdicts(
         verdicts(returned, rows, name)
         return verdicts.seen(returned, rows, name), []
     if as_tensor(returned) is not None:
-        Verdicts()(returned, rows, name)
-        return Verdicts(), []
+        DiscriminatorScore()(returned, rows, name)
+        return DiscriminatorScore(), []
     held = {key: as_tensor(value) for key, value in elements(returned).items()}
     rowed = {
         key: value for key, value in held.items() if value is not None and value.ndim and len(value) == rows
@@ -122,7 +122,7 @@ def find_verdicts(
             f"the discriminator {name} returns {described(returned)}; {fitting[0]!r}, the only one with one number a "
             f"sample, is taken (discriminator_head={fitting[0]!r})"
         )
-        return Verdicts(element=fitting[0]), [said]
+        return DiscriminatorScore(element=fitting[0]), [said]
     how = (
         f"say which is the number to judge by: {HOW}"
         if rowed
@@ -131,7 +131,7 @@ def find_verdicts(
     raise UserError(f"the discriminator {name} returned {described(returned)} for {rows} samples; {how}")
 
 
-def parse(declared: int | str, *, bare: bool) -> Verdicts:
+def parse(declared: int | str, *, bare: bool) -> DiscriminatorScore:
     """Where the numbers stand, in words.
 
     Args:
@@ -157,7 +157,7 @@ def parse(declared: int | str, *, bare: bool) -> Verdicts:
             raise UserError(f"discriminator_head={declared!r} can't be read; give {HOW}")
     if bare and isinstance(element, int) and column is None:
         element, column = None, element
-    return Verdicts(element, column, means)
+    return DiscriminatorScore(element, column, means)
 
 
 def _is_number(word: str) -> bool:

@@ -37,7 +37,7 @@ def refuse_more_than_fits(samples: int, sample_shape: tuple[int, ...], latent_sh
         )
 
 
-class SpilledRows:
+class DiskRows:
     """A float32 array [size, …] whose rows are appended once and read often.
 
     It has what `SampleArray` asks of the array behind it: `dtype`, `shape`, `len` and indexing by a row

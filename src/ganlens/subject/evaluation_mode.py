@@ -37,7 +37,7 @@ def _evaluate(module: nn.Module) -> None:
         ) from error
 
 
-def apart_in_training(
+def training_mode_difference(
     module: nn.Module | None, run: Callable[[], Tensor], evaluated: Tensor, *, wobble: float = 0.0
 ) -> float | None:
     """How much else a network that was handed over in training mode returns there; None where it does not.
@@ -55,13 +55,13 @@ def apart_in_training(
     if module is None or not any(part.training for part in module.modules()):
         return None
     try:
-        with torch.no_grad(), kept_buffers(module):
+        with torch.no_grad(), buffers_restored(module):
             theirs = run()
     except FAILURES:  # batch statistics of a single value, say: then its owner can't have used it so
         return None
     if not differ(theirs, evaluated):
         return None
-    share = departure(theirs, evaluated)
+    share = relative_difference(theirs, evaluated)
     return share if share > 2 * wobble else None
 
 
@@ -73,7 +73,7 @@ def differ(first: Tensor, second: Tensor) -> bool:
     return not torch.allclose(first, second, rtol=1e-3, atol=1e-4, equal_nan=True)
 
 
-def departure(first: Tensor, second: Tensor) -> float:
+def relative_difference(first: Tensor, second: Tensor) -> float:
     """Mean difference of two results, as a share of the second's spread."""
     first, second = first.float().cpu(), second.float().cpu()
     return float((first - second).abs().mean() / second.std(correction=0).clamp_min(1e-12))
@@ -85,7 +85,7 @@ def in_percent(share: float) -> str:
 
 
 @contextmanager
-def kept_buffers(module: nn.Module) -> Iterator[None]:
+def buffers_restored(module: nn.Module) -> Iterator[None]:
     """After the block, the module's buffers (running statistics) hold what they held before."""
     before = [
         (part, name, values, values.clone())

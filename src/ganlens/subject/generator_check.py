@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
 from ganlens.subject.adapted_generator import AdaptedGenerator
-from ganlens.subject.evaluation_mode import apart_in_training, departure, differ, in_percent
+from ganlens.subject.evaluation_mode import differ, in_percent, relative_difference, training_mode_difference
 from ganlens.subject.introspection import labels_advice
 from ganlens.subject.noise import other_noise, own_sources, repeated_noise, states_of
 from ganlens.subject.output_layout import find_output
@@ -21,7 +21,7 @@ TRIAL = 8
 """Samples made to see what a generator returns."""
 
 
-def try_out(
+def check_generator(
     adapted: AdaptedGenerator, *, output: int | str | None = None, classes_declared: bool = False
 ) -> tuple[AdaptedGenerator, Tensor, list[str]]:
     """Make `TRIAL` samples, trying other ways to call the generator where the plain one fails.
@@ -37,7 +37,7 @@ def try_out(
         UserError: it fails, or what it makes is not finite.
     """
     first_failure: UserError | None = None
-    for candidate, notes in _ways_to_call(adapted, classes_declared):
+    for candidate, notes in _calling_conventions(adapted, classes_declared):
         own = own_sources(candidate.module, candidate.make)
         states = states_of(own)
         try:
@@ -60,7 +60,7 @@ def try_out(
     raise UserError(f"{first_failure}{advice}") from first_failure
 
 
-def _ways_to_call(
+def _calling_conventions(
     adapted: AdaptedGenerator, classes_declared: bool
 ) -> Iterator[tuple[AdaptedGenerator, list[str]]]:
     """The generator as it should be called, then other ways that others' generators want, and their notes."""
@@ -142,9 +142,9 @@ def _own_noise(
     adapted.own_noise = ()
     return [
         "the same latents make other samples at every call (they differ by "
-        f"{in_percent(departure(again(), made))} of their spread on average): the generator draws noise in a way that "
-        "is out of reach, or counts its calls. Its samples can NOT be repeated, and what compares two calls on "
-        "one latent measures that noise as well"
+        f"{in_percent(relative_difference(again(), made))} of their spread on average): the generator draws noise in a "
+        "way that is out of reach, or counts its calls. Its samples can NOT be repeated, and what compares two calls "
+        "on one latent measures that noise as well"
     ]
 
 
@@ -157,9 +157,9 @@ def _other_mode(adapted: AdaptedGenerator, latents: Tensor, made: Tensor) -> lis
     wobble = 0.0
     if not adapted.repeatable:
         with torch.no_grad():
-            wobble = departure(adapted.picked(adapted.called(latents), len(latents)), made)
+            wobble = relative_difference(adapted.picked(adapted.called(latents), len(latents)), made)
     with repeated_noise(adapted.device):
-        share = apart_in_training(adapted.module, run, made, wobble=wobble)
+        share = training_mode_difference(adapted.module, run, made, wobble=wobble)
     if share is None:
         return []
     return [

@@ -14,7 +14,7 @@ from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
 from ganlens.subject.adapted_generator import AdaptedGenerator, failure
 from ganlens.subject.output_layout import described, elements
-from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, received
+from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, output_copy
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject
@@ -116,15 +116,15 @@ def _space(
             try:
                 with torch.no_grad():
                     points = space.of(latents, labels)
-                    departure = _departure(
+                    difference = _difference(
                         space.synthesize(points, labels), own, f"{adapted.name}: space {name}"
                     )
             except UserError as error:
                 first_failure = first_failure or error
                 continue
-            if best is None or departure < best[0]:
-                best = departure, replace(space, shape=tuple(points.shape[1:]))
-            if departure < SAME:
+            if best is None or difference < best[0]:
+                best = difference, replace(space, shape=tuple(points.shape[1:]))
+            if difference < SAME:
                 return best[1]
     if best is None:
         assert first_failure is not None
@@ -175,8 +175,8 @@ def _called(
     with adapted.running():
         try:
             if not with_labels:
-                return function(adapted.given(rows))
-            return function(adapted.given(rows), *(adapted.label_arguments(labels, len(rows)) or [None]))
+                return function(adapted.input_copy(rows))
+            return function(adapted.input_copy(rows), *(adapted.label_arguments(labels, len(rows)) or [None]))
         except FAILURES as error:
             raise UserError(
                 f"the generator {adapted.name}: {what} failed on shape {tuple(rows.shape)}: {failure(error)}"
@@ -194,11 +194,11 @@ def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, what: str) ->
             f"the generator {adapted.name}: {what} must give a tensor [{n}, …], found {described(returned)}"
         )
     check_values(rowed[0], f"the generator {adapted.name}: {what}")
-    found = received(rowed[0])
+    found = output_copy(rowed[0])
     return found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
 
 
-def _departure(samples: Tensor, own: Tensor, what: str) -> float:
+def _difference(samples: Tensor, own: Tensor, what: str) -> float:
     """How far two batches of samples are apart, on average, as a share of the second's spread."""
     if samples.shape != own.shape or not bool(torch.isfinite(samples).all()):
         raise UserError(

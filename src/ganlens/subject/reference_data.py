@@ -21,12 +21,12 @@ from ganlens.subject.programs import loading
 from ganlens.subject.value_range import ValueRange, checked_range
 
 
-def opened_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
+def open_reference_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
     """The real samples, at the size they have."""
     return open_dataset(data, progress=progress) if isinstance(data, str) else data
 
 
-def data_of_shape(
+def reference_data_of_shape(
     opened: Dataset | None,
     shape: tuple[int, ...],
     name: str,
@@ -42,7 +42,7 @@ def data_of_shape(
     """
     if opened is None:
         return None
-    fitted = in_shape(opened, shape, source, notes=notes, progress=progress)
+    fitted = reopened_in_shape(opened, shape, source, notes=notes, progress=progress)
     if fitted is None:
         raise UserError(
             f"the generator {name} makes samples of shape {shape}, the data {opened.name} have "
@@ -51,7 +51,7 @@ def data_of_shape(
     return fitted
 
 
-def in_shape(
+def reopened_in_shape(
     opened: Dataset,
     shape: tuple[int, ...],
     source: str | None,
@@ -99,7 +99,7 @@ def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, 
     return asked, "was " + " and ".join(said)
 
 
-def modality_of(
+def find_modality(
     asked: str | Modality | None, data: Dataset | None, shape: tuple[int, ...], name: str
 ) -> Modality:
     """What the samples are: as asked, as the data are, or recognised by shape.
@@ -127,7 +127,7 @@ def modality_of(
     )
 
 
-def discriminator_of(
+def open_discriminator(
     given: nn.Module | str | None,
     trial: Tensor,
     generator: AdaptedGenerator,
@@ -144,7 +144,7 @@ def discriminator_of(
 
     Args:
         trial: a few samples [n, …] to try it on, of class 0 where the generator is conditional.
-        output: which of what it returns is the number to judge by; see `Verdicts`.
+        output: which of what it returns is the number to judge by; see `DiscriminatorScore`.
         notes: told where what it is shown is not what the modality has, and what was noticed.
         trust: see `loading.resolve`.
 
@@ -197,7 +197,7 @@ def _check_declared(range: ValueRange | None, what: str, given: Any, modality: M
     checked_range(range, name)
 
 
-def classifier_of(
+def open_classifier(
     given: Any,
     trial: Tensor,
     data: Dataset | None,

@@ -19,7 +19,7 @@ from ganlens.modality import Modality
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import numpy_generator, torch_generator
 from ganlens.subject.controls import Gaussian, copycat_rows
-from ganlens.subject.disk_rows import SpilledRows, refuse_more_than_fits
+from ganlens.subject.disk_rows import DiskRows, refuse_more_than_fits
 from ganlens.subject.programs import loading
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SampleBank:
         self._autoencoder = autoencoder
         self._latents = _Prefix(samples, batch, self._draw_latents)
         self._conditions = _Prefix(samples, batch, self._draw_conditions)
-        self._fakes = SpilledRows(samples, subject.sample_shape)
+        self._fakes = DiskRows(samples, subject.sample_shape)
         self._orders: dict[str, Any] = {}
         self._computed: dict[tuple[str, str], _Prefix] = {}
         self._underfits: _Prefix | None = None

@@ -31,11 +31,11 @@ from ganlens.subject.programs import loading
 from ganlens.subject.programs.program import Program
 from ganlens.subject.programs.torchscript import LayeredScript
 from ganlens.subject.reference_data import (
-    classifier_of,
-    data_of_shape,
-    discriminator_of,
-    modality_of,
-    opened_data,
+    find_modality,
+    open_classifier,
+    open_discriminator,
+    open_reference_data,
+    reference_data_of_shape,
 )
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Subject:
             num_classes=num_classes,
             device=_device(device),
         )
-        adapted, made, notes = generator_check.try_out(
+        adapted, made, notes = generator_check.check_generator(
             adapted, output=output, classes_declared=num_classes is not None
         )
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
@@ -243,7 +243,7 @@ class Subject:
             sample_shape=tuple(samples.shape[1:]),
             latent_shape=adapted.latent_shape,
             data=opened,
-            discriminator=discriminator_of(
+            discriminator=open_discriminator(
                 discriminator,
                 samples,
                 adapted,
@@ -253,7 +253,7 @@ class Subject:
                 notes=notes,
                 trust=trust,
             ),
-            classifier=classifier_of(
+            classifier=open_classifier(
                 classifier,
                 samples,
                 opened,
@@ -417,7 +417,7 @@ def _fitted(
     progress: Progress | None,
 ) -> tuple[Modality, Dataset | None]:
     """What the generator's samples are and the real ones of their shape; sets its layout and its range."""
-    opened = opened_data(data, progress)
+    opened = open_reference_data(data, progress)
     adapted.layout, note = fit_layout(
         tuple(made.shape[1:]),
         opened.sample_shape if opened is not None else None,
@@ -428,8 +428,10 @@ def _fitted(
     notes += [note] if note else []
     shape = tuple(adapted.layout(made).shape[1:])
     source = data if isinstance(data, str) else None
-    opened = data_of_shape(opened, shape, adapted.name, source=source, notes=notes, progress=progress)
-    kind = modality_of(modality, opened, shape, adapted.name)
+    opened = reference_data_of_shape(
+        opened, shape, adapted.name, source=source, notes=notes, progress=progress
+    )
+    kind = find_modality(modality, opened, shape, adapted.name)
     if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
         notes.append(
             f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"

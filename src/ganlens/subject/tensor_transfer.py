@@ -21,7 +21,7 @@ LARGEST = 1e15
 """Values beyond this can't be compared: the squares of as many as a sample has overflow in float32."""
 
 
-def given(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+def input_copy(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
     """A copy of latents, samples or labels for a network to do with as it likes; gradients pass.
 
     Args:
@@ -31,7 +31,7 @@ def given(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | None = N
     return tensor.to(device, kind, copy=True)
 
 
-def received(returned: Tensor) -> Tensor:
+def output_copy(returned: Tensor) -> Tensor:
     """A dense copy of what a network returned; without history where gradients are off."""
     if returned.is_quantized:
         return returned.dequantize()

@@ -11,13 +11,19 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.subject.adapted_generator import failure
-from ganlens.subject.evaluation_mode import apart_in_training, departure, differ, evaluating, in_percent
+from ganlens.subject.evaluation_mode import (
+    differ,
+    evaluating,
+    in_percent,
+    relative_difference,
+    training_mode_difference,
+)
 from ganlens.subject.introspection import checked_module, unwrapped
 from ganlens.subject.noise import other_noise, own_sources, repeated_noise, started_at, states_of
-from ganlens.subject.tensor_transfer import FAILURES, given, precision_advice, weight_type
+from ganlens.subject.tensor_transfer import FAILURES, input_copy, precision_advice, weight_type
 
 
-class Beside:
+class WrappedNetwork:
     """How a network of samples is called: with copies, in its own precision, evaluating, its noise the same each time.
 
     Attributes:
@@ -36,9 +42,9 @@ class Beside:
         self.noisy, self.repeatable = False, True
         self._own_noise: list[Any] = []
 
-    def given(self, shown: Tensor) -> Tensor:
+    def input_copy(self, shown: Tensor) -> Tensor:
         """A copy of samples as the network is given it."""
-        return given(shown, device=self.device, dtype=self.dtype)
+        return input_copy(shown, device=self.device, dtype=self.dtype)
 
     def __call__(self, shown: Tensor, *labels: Tensor, as_handed_over: bool = False) -> Any:
         """Whatever it returns for samples in the layout and range that it knows (and labels [n]).
@@ -57,7 +63,9 @@ class Beside:
         )  # puts it back, should foreign code change it
         with grad_mode, mode, noise, started_at(own, self._own_noise):
             try:
-                return self.source(self.given(shown), *(given(each, device=self.device) for each in labels))
+                return self.source(
+                    self.input_copy(shown), *(input_copy(each, device=self.device) for each in labels)
+                )
             except UserError:
                 raise
             except FAILURES as error:
@@ -93,8 +101,8 @@ class Beside:
         self._own_noise = []
         return [
             f"the {self.kind} {self.name} answers otherwise each time it is asked (by "
-            f"{in_percent(departure(numbers(), first))} of its numbers' spread on average): it draws noise that can "
-            "NOT be repeated, or counts its calls"
+            f"{in_percent(relative_difference(numbers(), first))} of its numbers' spread on average): it draws noise "
+            "that can NOT be repeated, or counts its calls"
         ]
 
     def look_at_modes(self, handed_over: Callable[[], Tensor], evaluated: Tensor) -> list[str]:
@@ -107,7 +115,7 @@ class Beside:
         if not self.repeatable:
             return []
         with repeated_noise(self.device):
-            share = apart_in_training(self.module, handed_over, evaluated)
+            share = training_mode_difference(self.module, handed_over, evaluated)
         if share is None:
             return []
         return [

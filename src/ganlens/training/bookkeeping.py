@@ -39,7 +39,7 @@ class Averages(BaseModel):
         self.sums, self.counts = {}, {}
 
 
-class WatchMemory(BaseModel):
+class WatchBookkeeping(BaseModel):
     """The best values the watch has seen, and which alarms have gone off."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -50,7 +50,7 @@ class WatchMemory(BaseModel):
     gradient: float = 0.0
 
 
-class Memory(BaseModel):
+class Bookkeeping(BaseModel):
     """Everything of the kind, saved in each checkpoint's `state.json`.
 
     Attributes:
@@ -58,7 +58,7 @@ class Memory(BaseModel):
         best, best_step: value and step of the best scheduled evaluation; since_best: how many came after it.
         seconds: of training so far.
         since_look: averages of the steps' terms since the last scheduled evaluation.
-        since_line: the same since the last line of the journal.
+        since_line: the same since the last line of the log.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -68,6 +68,6 @@ class Memory(BaseModel):
     best_step: _Count | None = None
     since_best: _Count = 0
     seconds: float = Field(0.0, ge=0)
-    watch: WatchMemory = Field(default_factory=WatchMemory)
+    watch: WatchBookkeeping = Field(default_factory=WatchBookkeeping)
     since_look: Averages = Field(default_factory=Averages)
     since_line: Averages = Field(default_factory=Averages)

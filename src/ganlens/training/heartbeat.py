@@ -35,7 +35,7 @@ class PeerLost(GANLensError):
     """Another process has ended, or hangs. The message says which."""
 
 
-class ToldElsewhere(UserError):
+class RefusedElsewhere(UserError):
     """What another process was refused, and says itself."""
 
 

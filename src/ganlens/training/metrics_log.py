@@ -14,17 +14,17 @@ from ganlens.errors import UserError
 from ganlens.printable import printable
 from ganlens.progress import Progress, Silent
 from ganlens.system_errors import disk_errors
-from ganlens.training.metrics import METRICS, Metrics, read_journal
+from ganlens.training.metrics import METRICS, Metrics, read_metrics_log
 
 UNREADABLE = "metrics.unreadable.jsonl"
 """Where lines of metrics.jsonl go that can't be read when a run is taken up again: nothing is thrown away."""
 
 
-class Journal:
+class MetricsLog:
     """Appends records to a run's `metrics.jsonl` and passes their numbers to the trackers.
 
     Args:
-        step: of the checkpoint that is gone on from; None in a new run, whose journal begins empty. Records that the
+        step: of the checkpoint that is gone on from; None in a new run, whose log begins empty. Records that the
             uninterrupted run would not have are dropped: of later steps, left by a run that went on past its last
             checkpoint, and what only stopping wrote (its end, and an evaluation that was not due).
         progress: told when lines can't be read.
@@ -34,7 +34,7 @@ class Journal:
         self, folder: Path, config: RunConfig, step: int | None, progress: Progress | None = None
     ) -> None:
         self._path = folder / METRICS
-        found = read_journal(folder) if step is not None else Metrics()
+        found = read_metrics_log(folder) if step is not None else Metrics()
         if found.unreadable:
             storage.append_text(folder / UNREADABLE, "".join(f"{line}\n" for line in found.unreadable))
             (progress or Silent()).warn(

@@ -15,7 +15,7 @@ from ganlens.networks import Generator
 from ganlens.randomness import torch_generator
 
 
-class Album:
+class SampleGrids:
     """Draws the averaged generator's samples for fixed latents into `<folder>/samples/`.
 
     Args:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganlens.config import RunConfig
 from ganlens.data import SampleArray
-from ganlens.data.epoch_order import Order
+from ganlens.data.epoch_order import EpochOrder
 from ganlens.randomness import derive_seed, seeded, torch_generator
 from ganlens.training import penalties
 from ganlens.training.augment import augment, is_active
@@ -45,7 +45,7 @@ class Stepper:
         self.state = state
         self._samples = samples
         self._processes = processes
-        self._order = Order(len(samples), derive_seed(config.seed, "order"))
+        self._order = EpochOrder(len(samples), derive_seed(config.seed, "order"))
         self._loss = losses[config.objective.loss]
         self._batch_norm = any(
             isinstance(m, nn.modules.batchnorm._BatchNorm) for m in state.discriminator.modules()
