@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.subject import Subject, randomised, space_named
+from ganlens.subject import Subject, randomised
 
 
 class Styled(nn.Module):
@@ -32,12 +32,12 @@ def latents() -> Tensor:
 
 def test_a_style_generator_has_a_space_w_and_its_samples_are_the_same(filled, latents) -> None:
     subject = Subject.wrap(filled(Styled()), range=(-1, 1))
-    w = space_named(subject, "w").of(latents, None)
+    w = subject.space("w").of(latents, None)
     assert list(subject.spaces) == ["z", "w"]
     assert subject.spaces["w"].shape == (5,) and subject.notes == []
     assert torch.equal(subject.spaces["w"].synthesize(w, None), subject.generator.synthesize(latents))
     with pytest.raises(UserError, match=r"no latent space 'v'\. There are: w, z\."):
-        space_named(subject, "v")
+        subject.space("v")
 
 
 @pytest.mark.parametrize("suffix", ["ts", "pt2"])

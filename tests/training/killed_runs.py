@@ -35,7 +35,7 @@ CALLS = ("rename", "replace", "rmdir")
 
 def blank(grids: SampleGrids, generator: object, images: int, device: object) -> None:
     """In place of a picture, which takes most of the time of so short a run."""
-    storage.write_bytes(album._folder / f"{images:010d}.png", b"")
+    storage.write_bytes(grids._folder / f"{images:010d}.png", b"")
 
 
 os.fsync = lambda file: None  # the kernel keeps what a killed process wrote

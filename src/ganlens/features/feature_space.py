@@ -1,4 +1,4 @@
-"""The contract of a feature space, and how one is found by its name.
+"""The contract of a feature space, and the table in which one is found by its name.
 
 A new feature space is one file below `ganlens/features/` (or, from another package, one entry point in the
 group `ganlens.features`):
@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from inspect import isabstract
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ganlens.errors import UserError
 from ganlens.modality import Modality
 from ganlens.registry import Registry
 
@@ -94,28 +92,3 @@ def _fault(name: str, component: Any) -> str | None:
 feature_spaces: Registry[type[NamedSpace]] = Registry(
     "feature space", "ganlens.features", group="ganlens.features", fault=_fault
 )
-
-
-def open_space(spec: str | nn.Module | FeatureSpace, instruments: Instruments) -> FeatureSpace:
-    """The feature space that `spec` asks for.
-
-    Args:
-        spec: a registered name, "name:argument", "python:module:name", FILE.ts, FILE.pt2, a module that maps
-            samples to vectors, or a feature space (which is returned as it is).
-
-    Raises:
-        UserError: there is no such space, or it can't be made of what there is.
-    """
-    from ganlens.features.module_features import ModuleSpace
-
-    if isinstance(spec, FeatureSpace):
-        return spec
-    if isinstance(spec, nn.Module):
-        return ModuleSpace(spec, type(spec).__name__, instruments.device)
-    name, colon, argument = spec.partition(":")
-    if name == "python" or Path(spec).suffix in (".ts", ".pt2"):
-        return ModuleSpace(instruments.resolve(spec), spec, instruments.device)
-    kind = feature_spaces[name]
-    if colon and not kind.takes_argument:
-        raise UserError(f"the feature space {name!r} takes nothing after its name, found {spec!r}")
-    return kind(instruments, argument)

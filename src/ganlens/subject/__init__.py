@@ -6,7 +6,7 @@ from ganlens.subject.context import Context
 from ganlens.subject.contract import Generator
 from ganlens.subject.evaluation_mode import evaluating
 from ganlens.subject.hooks import capture, edit
-from ganlens.subject.latent_spaces import LatentSpace, space_named
+from ganlens.subject.latent_spaces import LatentSpace
 from ganlens.subject.layers import layers_of
 from ganlens.subject.randomised import randomised, randomised_module
 from ganlens.subject.sample_bank import SampleBank
@@ -26,5 +26,4 @@ __all__ = [
     "layers_of",
     "randomised",
     "randomised_module",
-    "space_named",
 ]

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.randomness import torch_generator
-from ganlens.registry import nearest_names
 from ganlens.subject.adapted_generator import AdaptedGenerator, failure
 from ganlens.subject.output_layout import described, elements
 from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, output_copy
-
-if TYPE_CHECKING:
-    from ganlens.subject.subject import Subject
-
 
 TRIAL = 4
 """Rows that a space is tried on."""
@@ -42,19 +37,6 @@ class LatentSpace:
     shape: tuple[int, ...]
     of: Callable[[Tensor, Tensor | None], Tensor]
     synthesize: Callable[[Tensor, Tensor | None], Tensor]
-
-
-def space_named(subject: Subject, name: str) -> LatentSpace:
-    """A space of the subject by its name.
-
-    Raises:
-        UserError: it has none of that name; those it has are given.
-    """
-    if name not in subject.spaces:
-        raise UserError(
-            f"{subject.name} has no latent space {name!r}. {nearest_names(name, list(subject.spaces))}"
-        )
-    return subject.spaces[name]
 
 
 def find_spaces(source: Any, adapted: AdaptedGenerator, notes: list[str]) -> dict[str, LatentSpace]:
