@@ -99,11 +99,11 @@ def test_reals_are_shuffled_whole_and_keep_their_labels(subject):
 
 
 def test_samples_on_disk_are_the_same_samples(subject):
-    kept, spilled = bank_of(subject), bank_of(subject)
-    spilled._fakes = DiskRows(100, (1, 8, 8), in_memory_bytes=0)
-    assert spilled._fakes.on_disk and not kept._fakes.on_disk
-    assert torch.equal(kept.fakes()[:], spilled.fakes()[:])
-    assert torch.equal(torch.cat(list(spilled.fakes().chunks(30))), kept.fakes()[:])
+    kept, on_disk = bank_of(subject), bank_of(subject)
+    on_disk.draws._fakes = DiskRows(100, (1, 8, 8), in_memory_bytes=0)
+    assert on_disk.draws._fakes.on_disk and not kept.draws._fakes.on_disk
+    assert torch.equal(kept.fakes()[:], on_disk.fakes()[:])
+    assert torch.equal(torch.cat(list(on_disk.fakes().chunks(30))), kept.fakes()[:])
 
 
 def test_spaces_are_named_by_what_the_data_know(subject, tiny):
@@ -165,7 +165,7 @@ def test_a_conditional_generators_classes_come_in_the_datas_shares(tiny):
 
 def test_the_time_of_shared_work_is_kept_apart(subject, monkeypatch):
     clock = iter(range(100))
-    monkeypatch.setattr("ganlens.subject.sample_bank.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("ganlens.subject.first_rows.time.perf_counter", lambda: next(clock))
     bank = bank_of(subject)
     bank.features("raw", "fake")  # asks for samples inside: one span, not two
     assert bank.shared_seconds == 1

@@ -8,11 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganlens.data import Dataset
 from ganlens.errors import UserError
+from ganlens.modality import Modality
+from ganlens.subject.introspection import class_name
 from ganlens.subject.layers import layers_of
 from ganlens.subject.output_layout import described, elements
+from ganlens.subject.programs import loading
 from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, output_copy
-from ganlens.subject.value_range import checked_range, to_range
+from ganlens.subject.value_range import ValueRange, check_network_range, checked_range, to_range
 from ganlens.subject.wrapped_network import WrappedNetwork
 
 ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
@@ -155,6 +159,43 @@ class AdaptedClassifier(nn.Module):
         except FAILURES:  # any failure is the answer: it can't be differentiated
             return False
         return gradient is not None and bool(torch.isfinite(gradient).all())
+
+
+def open_classifier(
+    given: Any,
+    trial: Tensor,
+    data: Dataset | None,
+    device: torch.device,
+    *,
+    modality: Modality,
+    range: ValueRange | None,
+    notes: list[str],
+    trust: bool = False,
+) -> AdaptedClassifier | None:
+    """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
+
+    Args:
+        range: lowest and highest value that the classifier's inputs have; None for the modality's own.
+        trust: see `loading.resolve`.
+        notes: told what was noticed.
+
+    Raises:
+        UserError: it fails on the samples, or what it returns is no classification.
+    """
+    check_network_range(range, "classifier", given, modality)
+    if given is None:
+        return None
+    if isinstance(given, AdaptedClassifier):
+        if range is not None:
+            raise UserError("the classifier is wrapped already; give its range when wrapping it")
+        return given
+    found, name = (
+        loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
+    )
+    names = data.class_names if data is not None else ()
+    adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
+    notes += adapted.notes
+    return adapted
 
 
 def _check_decisions(numbers: Tensor, name: str) -> None:

@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganlens.errors import UserError
+from ganlens.modality import Modality
+from ganlens.subject.adapted_generator import AdaptedGenerator
 from ganlens.subject.discriminator_score import DiscriminatorScore, find_score
 from ganlens.subject.evaluation_mode import in_percent, relative_difference
+from ganlens.subject.introspection import class_name
 from ganlens.subject.output_layout import Layout
-from ganlens.subject.value_range import ValueRange, to_range
+from ganlens.subject.programs import loading
+from ganlens.subject.value_range import ValueRange, check_network_range, to_range
 from ganlens.subject.wrapped_network import WrappedNetwork
 
 BLOCK = 8
@@ -205,6 +209,66 @@ class AdaptedDiscriminator(nn.Module):
             f"(by {in_percent(self.sees_batch)} of the numbers' spread on average); it is shown {BLOCK} samples at a "
             "time, and what is read off its numbers is not of single samples"
         ]
+
+
+def open_discriminator(
+    given: nn.Module | str | None,
+    trial: Tensor,
+    generator: AdaptedGenerator,
+    *,
+    modality: Modality,
+    range: ValueRange | None,
+    output: int | str | None,
+    notes: list[str],
+    trust: bool = False,
+) -> AdaptedDiscriminator | None:
+    """The discriminator, or the one that a name leads to, behind one face, on the generator's device.
+
+    It is shown samples in the layout that the generator returns and, unless `range` says otherwise, in its range.
+
+    Args:
+        trial: a few samples [n, …] to try it on, of class 0 where the generator is conditional.
+        output: which of what it returns is the number to judge by; see `DiscriminatorScore`.
+        notes: told where what it is shown is not what the modality has, and what was noticed.
+        trust: see `loading.resolve`.
+
+    Raises:
+        UserError: it is no module, fails on the samples, or returns something that is no number a sample.
+    """
+    check_network_range(range, "discriminator", given, modality)
+    given = given.module if isinstance(given, AdaptedDiscriminator) else given  # of another subject
+    if given is None:
+        if output is not None:
+            raise UserError(f"discriminator_head={output!r} was given without a discriminator")
+        return None
+    found, name = (
+        loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
+    )
+    if not isinstance(found, nn.Module):
+        raise UserError(
+            f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
+            "samples"
+        )
+    shown = range if range is not None else generator.rescale
+    if shown == modality.range:
+        shown = None
+    if range is None and shown is not None:
+        notes.append(
+            f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
+            "(say discriminator_range=(-1, 1) if it wants others)"
+        )
+    adapted = AdaptedDiscriminator(
+        found,
+        name,
+        trial.to(generator.device),
+        layout=generator.layout,
+        range=shown,
+        output=output,
+        labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
+        num_classes=generator.num_classes,
+    )
+    notes += adapted.notes
+    return adapted
 
 
 def _filled_up(rows: Tensor) -> Tensor:

@@ -37,6 +37,11 @@ def unwrapped(source: Any) -> Any:
             return source
 
 
+def class_name(network: Any) -> str:
+    """What to call a network that was handed over: its class, not that of what is wrapped around it."""
+    return type(unwrapped(network)).__name__
+
+
 def checked_module(module: nn.Module, whose: str) -> nn.Module:
     """The module, whose weights have values.
 

@@ -1,24 +1,15 @@
-"""What stands beside a generator: real data of its shape, a modality, a discriminator, a classifier."""
+"""The real samples that a generator is compared with, in the form of its own, and what kind of samples they are."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.modality import Modality, modalities
 from ganlens.printable import printable
 from ganlens.progress import Progress
-from ganlens.subject.adapted_classifier import AdaptedClassifier
-from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
-from ganlens.subject.adapted_generator import AdaptedGenerator
-from ganlens.subject.introspection import unwrapped
-from ganlens.subject.programs import loading
-from ganlens.subject.value_range import ValueRange, checked_range
 
 
 def open_reference_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
@@ -125,113 +116,3 @@ def find_modality(
         f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
         "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
     )
-
-
-def open_discriminator(
-    given: nn.Module | str | None,
-    trial: Tensor,
-    generator: AdaptedGenerator,
-    *,
-    modality: Modality,
-    range: ValueRange | None,
-    output: int | str | None,
-    notes: list[str],
-    trust: bool = False,
-) -> AdaptedDiscriminator | None:
-    """The discriminator, or the one that a name leads to, behind one face, on the generator's device.
-
-    It is shown samples in the layout that the generator returns and, unless `range` says otherwise, in its range.
-
-    Args:
-        trial: a few samples [n, …] to try it on, of class 0 where the generator is conditional.
-        output: which of what it returns is the number to judge by; see `DiscriminatorScore`.
-        notes: told where what it is shown is not what the modality has, and what was noticed.
-        trust: see `loading.resolve`.
-
-    Raises:
-        UserError: it is no module, fails on the samples, or returns something that is no number a sample.
-    """
-    _check_declared(range, "discriminator", given, modality)
-    given = given.module if isinstance(given, AdaptedDiscriminator) else given  # of another subject
-    if given is None:
-        if output is not None:
-            raise UserError(f"discriminator_head={output!r} was given without a discriminator")
-        return None
-    found, name = loading.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
-    if not isinstance(found, nn.Module):
-        raise UserError(
-            f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
-            "samples"
-        )
-    shown = range if range is not None else generator.rescale
-    if shown == modality.range:
-        shown = None
-    if range is None and shown is not None:
-        notes.append(
-            f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
-            "(say discriminator_range=(-1, 1) if it wants others)"
-        )
-    adapted = AdaptedDiscriminator(
-        found,
-        name,
-        trial.to(generator.device),
-        layout=generator.layout,
-        range=shown,
-        output=output,
-        labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
-        num_classes=generator.num_classes,
-    )
-    notes += adapted.notes
-    return adapted
-
-
-def _check_declared(range: ValueRange | None, what: str, given: Any, modality: Modality) -> None:
-    """Whether a range that was declared for a discriminator or a classifier can mean anything."""
-    if range is None:
-        return
-    name = f"{what}_range"
-    if given is None:
-        raise UserError(f"{name}={range} was given without a {what}")
-    if modality.range is None:
-        raise UserError(f"{name}={range}: {modality.name} have no range to map from; leave it out")
-    checked_range(range, name)
-
-
-def open_classifier(
-    given: Any,
-    trial: Tensor,
-    data: Dataset | None,
-    device: torch.device,
-    *,
-    modality: Modality,
-    range: ValueRange | None,
-    notes: list[str],
-    trust: bool = False,
-) -> AdaptedClassifier | None:
-    """The classifier, or the one that a name leads to, behind one face and tried on a few samples.
-
-    Args:
-        range: lowest and highest value that the classifier's inputs have; None for the modality's own.
-        trust: see `loading.resolve`.
-        notes: told what was noticed.
-
-    Raises:
-        UserError: it fails on the samples, or what it returns is no classification.
-    """
-    _check_declared(range, "classifier", given, modality)
-    if given is None:
-        return None
-    if isinstance(given, AdaptedClassifier):
-        if range is not None:
-            raise UserError("the classifier is wrapped already; give its range when wrapping it")
-        return given
-    found, name = loading.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
-    names = data.class_names if data is not None else ()
-    adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
-    notes += adapted.notes
-    return adapted
-
-
-def _name_of(given: Any) -> str:
-    """What to call a network that was handed over: its class, not that of what is wrapped around it."""
-    return type(unwrapped(given)).__name__

@@ -20,8 +20,8 @@ from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
 from ganlens.storage import read_model
 from ganlens.subject import adapted_generator, generator_check
-from ganlens.subject.adapted_classifier import AdaptedClassifier
-from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
+from ganlens.subject.adapted_classifier import AdaptedClassifier, open_classifier
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator, open_discriminator
 from ganlens.subject.adapted_generator import AdaptedGenerator, first_line
 from ganlens.subject.introspection import unwrapped
 from ganlens.subject.latent_spaces import LatentSpace, find_spaces
@@ -32,8 +32,6 @@ from ganlens.subject.programs.program import Program
 from ganlens.subject.programs.torchscript import LayeredScript
 from ganlens.subject.reference_data import (
     find_modality,
-    open_classifier,
-    open_discriminator,
     open_reference_data,
     reference_data_of_shape,
 )

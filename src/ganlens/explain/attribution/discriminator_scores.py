@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.explain.attribution import Score
 from ganlens.subject import SampleBank
-from ganlens.subject.sample_bank import Of, Which
+from ganlens.subject.draws import Of, Which
 from ganlens.subject.tensor_transfer import LARGEST
 
 POOL = 1000

@@ -79,7 +79,7 @@ class Walk:
         if self.space.name == "z":
             return self.bank.synthesize(points, labels)
         batch = self.bank.batch
-        self.bank.generator_calls += len(points)
+        self.bank.count_generator_calls(len(points))
         with torch.no_grad():
             made = [
                 self.space.synthesize(part, None if labels is None else labels[start : start + batch]).cpu()

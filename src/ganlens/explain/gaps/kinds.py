@@ -22,7 +22,7 @@ from ganlens.measures import k_means
 from ganlens.measures.estimate import Estimate, difference_of_shares
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 
 TAIL = 0.05
 """Very little and very much: the outer 5 % of the data at each end."""

@@ -23,7 +23,7 @@ from ganlens.probes.quality.class_diversity import (
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32

@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlens.measures import Interval, replicate_interval
 from ganlens.subject import SampleBank
 from ganlens.subject.controls import Control
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 
 UNLIMITED = (-math.inf, math.inf)
 

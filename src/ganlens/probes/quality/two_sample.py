@@ -28,7 +28,7 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32

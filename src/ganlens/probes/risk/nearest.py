@@ -19,7 +19,7 @@ from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST, FEWEST_GENERATED = 40, 20

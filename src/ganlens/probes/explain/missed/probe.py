@@ -33,7 +33,7 @@ from ganlens.probes.preconditions import reconstruction_measurement, sentences, 
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 
 
 class MissedSettings(ProbeSettings):

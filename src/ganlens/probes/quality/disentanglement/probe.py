@@ -30,7 +30,7 @@ from ganlens.probes.quality.disentanglement.figures import (
 from ganlens.probes.quality.disentanglement.scores import MIG, D, Protocol
 from ganlens.probes.quality.disentanglement.sides import Side, code_side, latent_side
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.sample_bank import FEATURE_CHUNK
+from ganlens.subject.feature_table import FEATURE_CHUNK
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 200

@@ -14,7 +14,7 @@ from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.risk.memorisation.conclusion import Conclusion
 from ganlens.subject import SampleBank
-from ganlens.subject.sample_bank import Of
+from ganlens.subject.draws import Of
 
 TRAINING = "#009E73"
 """Okabe and Ito's green: training samples, where they stand beside unseen ones."""
