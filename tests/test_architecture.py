@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "measures": {"errors", "measurement"},
     "measurement": set(),
     "rules": set(),
+    "subject_options": FLOOR,
     "finding": {*FLOOR, "measurement", "rules", "figures"},
     "figures": FLOOR,
     "modality": {*FLOOR, "figures"},
@@ -67,10 +68,13 @@ ARROWS: dict[str, set[str]] = {
     },
     "instruments": {*FLOOR, "modality", "data", "networks", "measures"},
     "features": {*FLOOR, "modality", "networks", "instruments"},
-    "subject": {*BELOW_SUBJECT},
+    "subject": {*BELOW_SUBJECT, "subject_options"},
     "explain": {*BELOW_SUBJECT, "subject"},
     "report": {*FLOOR, "finding", "figures", "rules", "measurement"},
-    "probes": {*BELOW_SUBJECT, "subject", "explain", "measurement", "finding", "figures", "rules", "report"},
+    "probes": {
+        *(*BELOW_SUBJECT, "subject", "subject_options", "explain"),
+        *("measurement", "finding", "figures", "rules", "report"),
+    },
     "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}

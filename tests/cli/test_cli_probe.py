@@ -223,4 +223,4 @@ def test_the_options_of_all_probes_are_those_that_settings_keep_clear_of() -> No
         for parameter in probe_command("toy", Toy).params
         if not parameter.name.startswith("setting_")
     }
-    assert options - {"help"} == SHARED_OPTIONS
+    assert options - {"help", "num_classes"} == SHARED_OPTIONS - {"classes"}  # which `--classes` sets

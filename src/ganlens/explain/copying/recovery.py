@@ -205,7 +205,7 @@ def _descend(
             made = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
             errors = (made - wanted).square().mean(dim=1)
             gradient = torch.autograd.grad(errors.sum(), latents)[0] if step < steps else None
-        bank.generator_calls += len(latents)
+        bank.count_generator_calls(len(latents))
         latents.requires_grad_(False)
         better = errors.detach() < best
         best = torch.where(better, errors.detach(), best)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.measures import Estimate, difference_of_shares, share_estimate
 from ganlens.subject import SampleBank
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SURE = 0.95
 """The labeller's probability from which its word counts."""

@@ -19,7 +19,7 @@ from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
 from ganlens.progress import Task
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SCALES = ((4, 2), (8, 1))
 """Patches are a quarter of the picture's shorter side across, the next one half a patch on; and an eighth, side by

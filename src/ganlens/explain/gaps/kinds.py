@@ -20,7 +20,7 @@ from ganlens.explain.readings.statistics import Reader, Statistic
 from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 TAIL = 0.05
 """Very little and very much: the outer 5 % of the data at each end."""

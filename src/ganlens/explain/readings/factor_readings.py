@@ -13,7 +13,7 @@ from ganlens.measures import Estimate, subsample_interval
 from ganlens.measures.disentanglement.discretise import is_continuous
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Which
+from ganlens.subject.draws import Which
 
 READABLE, AGREEING = 0.5, 0.5
 """Least skill on held-out real samples, and least agreement on generated ones, at which a factor is read."""

@@ -82,11 +82,11 @@ class Convergence(Probe):
     Settings: ClassVar[type[ProbeSettings]] = ConvergenceSettings
 
     def examine(self, subject: Subject, settings: ConvergenceSettings, context: Context) -> Finding:
-        from ganlens.training.metrics import METRICS, read_journal
+        from ganlens.training.metrics import METRICS, read_metrics_log
 
         assert subject.run is not None
-        journal = read_journal(subject.run)
-        records = journal.records
+        log = read_metrics_log(subject.run)
+        records = log.records
         looks = [r for r in records if r["kind"] == "evaluation" and r.get("scheduled")]
         if len(looks) < 2:
             because = f"{len(looks)} scheduled evaluations don't make a curve; train longer, or set evaluation.every"
@@ -108,8 +108,8 @@ class Convergence(Probe):
             for name in ("images", *SHOWN)
         }
         finding.method = f"{self.described(settings)} {context.bank.describe(context.bank.spaces[0])}"
-        if journal.unreadable:
-            finding.method += f" {len(journal.unreadable)} lines of {METRICS} can't be read and are left out."
+        if log.unreadable:
+            finding.method += f" {len(log.unreadable)} lines of {METRICS} can't be read and are left out."
         _judge(finding, looks, best, trend, compared)
         return finding
 

@@ -24,8 +24,8 @@ from ganlens.probes.quality.class_diversity import (
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32

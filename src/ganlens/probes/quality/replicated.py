@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.measures import Estimate, Interval, replicate_interval
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import Control
+from ganlens.subject.draws import Of
 
 UNLIMITED = (-math.inf, math.inf)
 

@@ -29,8 +29,8 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32

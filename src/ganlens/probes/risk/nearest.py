@@ -20,7 +20,7 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST, FEWEST_GENERATED = 40, 20

@@ -15,7 +15,7 @@ from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SHOWN = 8
 RANKED = 10

@@ -8,7 +8,7 @@ from ganlens.explain.attribution.places import HOLDS, Place, place_of
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval
 from ganlens.rules import Verdict
-from ganlens.subject.modes import in_percent
+from ganlens.subject.evaluation_mode import in_percent
 
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""

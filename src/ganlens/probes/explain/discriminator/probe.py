@@ -48,8 +48,8 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.evaluation_mode import in_percent
 from ganlens.subject.hooks import layer_named
-from ganlens.subject.modes import in_percent
 from ganlens.subject.randomised import not_randomised, randomised_module
 
 FEWEST = 8

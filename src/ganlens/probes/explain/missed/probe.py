@@ -29,7 +29,7 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 
 class MissedSettings(ProbeSettings):

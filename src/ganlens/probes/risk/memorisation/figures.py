@@ -15,7 +15,7 @@ from ganlens.figures.palette import REAL, TRAINING
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.risk.memorisation.conclusion import Conclusion
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 FINDS = {
     AUTHENTIC: "nearest to a training sample for how far that one lies from its own neighbour (authenticity)",
