@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "measures": {"errors"},
     "finding": FLOOR,
-    "modality": FLOOR,
+    "modality": {*FLOOR, "finding"},
     "networks": FLOOR,
     "data": {*FLOOR, "modality"},
     "presets": set(),

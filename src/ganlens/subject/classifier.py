@@ -13,7 +13,7 @@ from ganlens.subject.beside import Beside
 from ganlens.subject.exchange import FAILURES, as_tensor, check_values, received
 from ganlens.subject.layers import layers_of
 from ganlens.subject.returned import described, elements
-from ganlens.subject.value_range import checked_range, to_range
+from ganlens.subject.value_range import PICTURES, ValueRange, checked_range, mapped
 
 ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
 """By how much a row of probabilities may miss 1 in float32, and in types of 16 bits."""
@@ -44,7 +44,8 @@ class AdaptedClassifier(nn.Module):
         trial: Tensor,
         *,
         class_names: Sequence[str] = (),
-        range: tuple[float, float] | None = None,
+        range: ValueRange | None = None,
+        sample_range: ValueRange | None = PICTURES,
         device: torch.device | None = None,
     ) -> None:
         """Wrap `source`, a callable of samples [n, …] that returns [n, k], [n, 1] or [n].
@@ -53,8 +54,9 @@ class AdaptedClassifier(nn.Module):
             trial: a few samples [n, …] to try it on.
             class_names: used where the source has no `class_names` or `classes` of its own, and there are as many
                 as classes; else the classes are numbered.
-            range: lowest and highest value of what it was trained on, if that is not −1…1; samples are mapped
-                to it.
+            range: lowest and highest value of what it was trained on, if that is not the samples' own; they are
+                mapped to it.
+            sample_range: lowest and highest value of the samples; None where they have none.
 
         Raises:
             UserError: it can't be called, fails on the samples, or returns something that is no classification.
@@ -66,6 +68,7 @@ class AdaptedClassifier(nn.Module):
                 "batch of samples"
             )
         self.name, self.range = name, None if range is None else checked_range(range, "classifier_range")
+        self._sample_range = sample_range
         self._beside = Beside(source, "classifier", name, device or torch.device("cpu"))
         self.module, self.device = self._beside.module, self._beside.device
         self.gives = "logits"
@@ -130,7 +133,7 @@ class AdaptedClassifier(nn.Module):
         )
 
     def _raw(self, samples: Tensor, *, as_handed_over: bool = False) -> Tensor:
-        result = self._beside(to_range(samples, self.range), as_handed_over=as_handed_over)
+        result = self._beside(mapped(samples, self._sample_range, self.range), as_handed_over=as_handed_over)
         result = result if isinstance(result, Tensor) else _as_tensor(result, len(samples), self.name)
         check_values(result, f"the classifier {self.name}")
         if result.ndim not in (1, 2) or len(result) != len(samples):
@@ -145,7 +148,7 @@ class AdaptedClassifier(nn.Module):
     def _layers(self, trial: Tensor) -> list[str]:
         if self.module is None:
             return []
-        return layers_of(self.module, self._beside.given(to_range(trial, self.range)))
+        return layers_of(self.module, self._beside.given(mapped(trial, self._sample_range, self.range)))
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:

@@ -108,7 +108,7 @@ def modality_of(
         UserError: samples of that shape can't be it, or are nothing that is known.
     """
     if isinstance(asked, str):
-        asked = modalities[asked]()
+        asked = _named(asked, data, shape, name)
     if isinstance(asked, Modality):
         if not asked.accepts(shape):
             raise UserError(
@@ -117,14 +117,24 @@ def modality_of(
         return asked
     if data is not None:
         return data.modality
-    for known in modalities:
-        kind = modalities[known]()
-        if kind.accepts(shape):
-            return kind
+    for name_of_kind in modalities:
+        if (recognised := modalities[name_of_kind].of_shape(shape)) is not None:
+            return recognised
     raise UserError(
         f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
         "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
     )
+
+
+def _named(kind: str, data: Dataset | None, shape: tuple[int, ...], name: str) -> Modality:
+    """The value of the kind of that name: the data's, or the one that the shape is enough to recognise."""
+    known = modalities[kind]
+    if data is not None and isinstance(data.modality, known):
+        return data.modality
+    recognised = known.of_shape(shape)
+    if recognised is None:
+        raise UserError(f"the generator {name} makes samples of shape {shape}, which can't be {kind}")
+    return recognised
 
 
 def discriminator_of(
@@ -166,10 +176,11 @@ def discriminator_of(
     shown = range if range is not None else generator.rescale
     if shown == modality.range:
         shown = None
-    if range is None and shown is not None:
+    if range is None and shown is not None and modality.range is not None:
+        low, high = modality.range
         notes.append(
             f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
-            "(say discriminator_range=(-1, 1) if it wants others)"
+            f"(say discriminator_range=({low:g}, {high:g}) if it wants others)"
         )
     adapted = AdaptedDiscriminator(
         found,
@@ -177,6 +188,7 @@ def discriminator_of(
         trial.to(generator.device),
         layout=generator.layout,
         range=shown,
+        sample_range=modality.range,
         output=output,
         labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
         num_classes=generator.num_classes,
@@ -227,7 +239,9 @@ def classifier_of(
         return given
     found, name = foreign.resolve(given, trust=trust) if isinstance(given, str) else (given, _name_of(given))
     names = data.class_names if data is not None else ()
-    adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
+    adapted = AdaptedClassifier(
+        found, name, trial, class_names=names, range=range, sample_range=modality.range, device=device
+    )
     notes += adapted.notes
     return adapted
 

@@ -13,7 +13,7 @@ from ganlens.errors import UserError
 from ganlens.subject.beside import Beside
 from ganlens.subject.modes import departure, in_percent
 from ganlens.subject.returned import Layout
-from ganlens.subject.value_range import ValueRange, to_range
+from ganlens.subject.value_range import PICTURES, ValueRange, mapped
 from ganlens.subject.verdicts import Verdicts, find_verdicts
 
 BLOCK = 8
@@ -47,6 +47,7 @@ class AdaptedDiscriminator(nn.Module):
         *,
         layout: Layout | None = None,
         range: ValueRange | None = None,
+        sample_range: ValueRange | None = PICTURES,
         output: int | str | None = None,
         labels: Tensor | None = None,
         num_classes: int = 0,
@@ -56,6 +57,7 @@ class AdaptedDiscriminator(nn.Module):
         Args:
             trial: a few samples [n, …] in the modality's layout and range, on its device.
             layout, range: of what it is shown; None for the modality's own.
+            sample_range: the modality's own.
             output: which of what it returns is the number to judge by; see `Verdicts`. None to look.
             labels: of the trial's samples, for one that wants them; None where there are none to be had.
             num_classes: how many labels there are: one that fails on whole numbers is given one-hot vectors.
@@ -75,6 +77,7 @@ class AdaptedDiscriminator(nn.Module):
         else:
             self._modules, self._parameters, self._buffers = parts._modules, parts._parameters, parts._buffers
         self.name, self._layout, self._range = name, layout or Layout(), range
+        self._sample_range = sample_range
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self._asked: int | None = None
@@ -159,7 +162,7 @@ class AdaptedDiscriminator(nn.Module):
 
     def _called(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Any:
         """Whatever it returns for samples in the modality's layout and range."""
-        shown = self._layout.undone(to_range(samples, self._range)).contiguous()
+        shown = self._layout.undone(mapped(samples, self._sample_range, self._range)).contiguous()
         if labels is None:
             return self._beside(shown, as_handed_over=as_handed_over)
         form = functional.one_hot(labels, self._classes).float() if self._one_hot else labels

@@ -18,7 +18,6 @@ from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
-from ganlens.storage import read_model
 from ganlens.subject import adapters, trial
 from ganlens.subject.adapters import AdaptedGenerator, first_line
 from ganlens.subject.classifier import AdaptedClassifier
@@ -117,7 +116,6 @@ class Subject:
                 be opened.
         """
         from ganlens.training import load_run
-        from ganlens.training.run_folder import RUN, RunFacts
 
         folder = Path(run_folder)
         trained = load_run(folder)
@@ -128,9 +126,9 @@ class Subject:
             discriminator=trained.discriminator if pack == 1 else None,
             classifier=classifier,
             classifier_range=classifier_range,
-            modality=read_model(folder / RUN, RunFacts).modality,
+            modality=trained.modality,
             name=folder.resolve().name,
-            range=(-1.0, 1.0),
+            range=trained.modality.range,
             device=device,
             trust=trust,
         )
@@ -432,6 +430,7 @@ def _fitted(
         notes.append(
             f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
         )
+    adapted.value_range = kind.range
     adapted.rescale, note = fit_range(made, kind, range)
     notes += [note] if note else []
     if adapted.num_classes and opened is not None and opened.num_classes not in (0, adapted.num_classes):
