@@ -17,6 +17,7 @@ from torch.nn import functional
 from ganlens.errors import UserError
 from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
+from ganlens.modality.picture_readings import picture_readings
 from ganlens.modality.places import Axis, Part
 from ganlens.modality.reading import Reading
 
@@ -40,6 +41,7 @@ class Images(Modality):
     name: ClassVar[str] = "images"
     raw_space: ClassVar[str] = "pixels"
     strength: ClassVar[str] = "brightness"
+    parts_title: ClassVar[str] = "the brightness of the picture's parts"
     changes: ClassVar[frozenset[Change]] = frozenset({"shift", "cut", "recolour"})
 
     @property
@@ -73,6 +75,9 @@ class Images(Modality):
             for i, row in enumerate(rows)
             for j, column in enumerate(columns)
         )
+
+    def readings(self, like: Tensor) -> tuple[Reading, ...]:
+        return picture_readings(like)
 
     def local_readings(self, sample_shape: tuple[int, ...]) -> tuple[Reading, ...]:
         """The brightness of each part."""

@@ -59,6 +59,7 @@ class Modality(ABC):
         name: short, as saved in files ("images", "points").
         raw_space: what `raw_features` are called where a number is shown ("pixels").
         strength: what the mean of a part's values is ("brightness").
+        parts_title: what `local_readings` are, all together.
         as_dots: whether a sample is one dot of a scatter, so that a few of them show nothing and many do.
         measured: whether its values are measurements, each with its own meaning: they are compared as they are, and two
             equal samples are equal by chance and no copies.
@@ -69,6 +70,7 @@ class Modality(ABC):
     name: ClassVar[str]
     raw_space: ClassVar[str] = "values"
     strength: ClassVar[str] = "mean value"
+    parts_title: ClassVar[str] = "the mean values of a sample's parts"
     as_dots: ClassVar[bool] = False
     measured: ClassVar[bool] = False
     changes: ClassVar[frozenset[Change]] = frozenset()

@@ -42,6 +42,7 @@ class Points(Modality):
 
     name: ClassVar[str] = "points"
     raw_space: ClassVar[str] = "coordinates"
+    parts_title: ClassVar[str] = "the samples' coordinates"
     as_dots: ClassVar[bool] = True
     measured: ClassVar[bool] = True
 

@@ -52,8 +52,8 @@ class Reading:
         return found if found.ndim == 1 else found[:, self.column]
 
 
-def read_all(readings: Sequence[Reading], samples: Tensor) -> Tensor:
-    """All readings [n, r] of samples [n, …], float64; what several share is computed once."""
+def columns_of(readings: Sequence[Reading], samples: Tensor) -> Tensor:
+    """All readings [n, r] of samples [n, …] in the precision of their sources; what several share is computed once."""
     known: dict[int, Tensor] = {}
     columns = []
     for reading in readings:
@@ -61,5 +61,10 @@ def read_all(readings: Sequence[Reading], samples: Tensor) -> Tensor:
         if source not in known:
             known[source] = reading.source(samples)
         found = known[source]
-        columns.append((found if found.ndim == 1 else found[:, reading.column]).double())
-    return torch.stack(columns, dim=1) if columns else torch.empty(len(samples), 0, dtype=torch.float64)
+        columns.append(found if found.ndim == 1 else found[:, reading.column])
+    return torch.stack(columns, dim=1) if columns else torch.empty(len(samples), 0)
+
+
+def read_all(readings: Sequence[Reading], samples: Tensor) -> Tensor:
+    """All readings [n, r] float64 of samples [n, …]."""
+    return columns_of(readings, samples).double()

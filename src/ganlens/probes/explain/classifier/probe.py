@@ -22,7 +22,7 @@ from ganlens.explain.decisions.attributes import (
 from ganlens.explain.decisions.confusions import FOREIGN, class_mix, confusion_tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import Panel, panel_of
+from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.finding import Figure, Finding
 from ganlens.probes.explain.classifier import figures
 from ganlens.probes.explain.classifier.conclusion import (

@@ -31,7 +31,7 @@ from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_s
 from ganlens.explain.counterfactuals.naming import with_names
 from ganlens.explain.counterfactuals.search_space import Answers, Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
-from ganlens.explain.readings.readings import panel_of
+from ganlens.explain.readings.panel import panel_of
 from ganlens.probes.explain.counterfactuals import figures
 from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
 from ganlens.randomness import torch_generator

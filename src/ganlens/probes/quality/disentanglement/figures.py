@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganlens.explain.readings.factor_readings import Reading
+from ganlens.explain.readings.factor_readings import ReadFactor
 from ganlens.finding import Picture, Plot, Table
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Scores
 from ganlens.probes.quality.disentanglement.sides import Side
@@ -88,7 +88,7 @@ def score_table(sides: list[Side]) -> Table:
     )
 
 
-def factor_table(readings: list[Reading], sides: list[Side]) -> Table:
+def factor_table(readings: list[ReadFactor], sides: list[Side]) -> Table:
     """What became of each factor: how it is read, and which number of each side tells most of it."""
     rows = []
     for reading in readings:
