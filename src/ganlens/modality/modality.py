@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.finding import Figure, Picture, Table
+from ganlens.figures.figure import Figure, Picture, Table
 from ganlens.modality import drawn
 from ganlens.modality.places import Axis, Part, slab
 from ganlens.modality.reading import Reading

@@ -15,11 +15,13 @@ from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
 from ganlens.explain.gaps.kinds import Kind, count
 from ganlens.explain.readings.users import users_readings
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
 from ganlens.modality import read_all
 from ganlens.modality.picture_readings import foreground_statistics, picture_readings, picture_statistics
 from ganlens.probes import probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
