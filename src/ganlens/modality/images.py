@@ -42,6 +42,7 @@ class Images(Modality):
     raw_space: ClassVar[str] = "pixels"
     strength: ClassVar[str] = "brightness"
     parts_title: ClassVar[str] = "the brightness of the picture's parts"
+    picture_like: ClassVar[bool] = True
     changes: ClassVar[frozenset[Change]] = frozenset({"shift", "cut", "recolour"})
 
     @property

@@ -61,6 +61,8 @@ class Modality(ABC):
         strength: what the mean of a part's values is ("brightness").
         parts_title: what `local_readings` are, all together.
         as_dots: whether a sample is one dot of a scatter, so that a few of them show nothing and many do.
+        picture_like: whether a sample is [channels, height, width] in −1…1, so that what is made for pictures (maps of
+            evidence, patches, outlines, Inception) can look at it.
         measured: whether its values are measurements, each with its own meaning: they are compared as they are, and two
             equal samples are equal by chance and no copies.
         changes: what may be done to a sample without changing what it means.
@@ -72,6 +74,7 @@ class Modality(ABC):
     strength: ClassVar[str] = "mean value"
     parts_title: ClassVar[str] = "the mean values of a sample's parts"
     as_dots: ClassVar[bool] = False
+    picture_like: ClassVar[bool] = False
     measured: ClassVar[bool] = False
     changes: ClassVar[frozenset[Change]] = frozenset()
 
@@ -145,6 +148,17 @@ class Modality(ABC):
             Part(f"{first.name} {step + 1}", slab(sample_shape, first.axis, [step]))
             for step in range(sample_shape[first.axis])
         )
+
+    def value_names(self, sample_shape: tuple[int, ...]) -> tuple[str, ...]:
+        """What each single number of a sample is called, after its part; empty where some belong to none."""
+        names = [""] * torch.Size(sample_shape).numel()
+        for part in self.parts(sample_shape):
+            places = part.mask.flatten().nonzero().flatten().tolist()
+            for number, place in enumerate(places):
+                names[place] = names[place] or part.name + (
+                    f", value {number + 1}" if len(places) > 1 else ""
+                )
+        return tuple(names) if all(names) else ()
 
     # ---- readings
 

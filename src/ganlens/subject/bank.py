@@ -350,7 +350,7 @@ class SampleBank:
     @property
     def _underfit(self) -> _Prefix:
         if self._underfits is None:
-            gaussian = Gaussian(self.reals("train"), self.modality.range, self.seed)
+            gaussian = Gaussian(self.reals("train"), self.modality.clipped, self.seed)
             self._underfits = _Prefix(self.size, FEATURE_CHUNK, gaussian.draw)
         return self._underfits
 

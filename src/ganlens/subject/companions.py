@@ -67,7 +67,7 @@ def in_shape(
     found = opened.sample_shape
     if found == shape:
         return opened
-    if source is not None and len(shape) == 3 and len(found) == 3:
+    if source is not None and opened.modality.picture_like and len(shape) == len(found):
         asked, said = _form_of(shape, found)
         with suppress(UserError):  # a source that can't do that
             fitted = open_dataset(source, progress=progress, **asked)
@@ -97,6 +97,13 @@ def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, 
     if "size" not in asked:  # a source whose own size was not asked for
         asked["size"] = shape[1]
     return asked, "was " + " and ".join(said)
+
+
+def may_be_pictures(asked: str | Modality | None, data: Dataset | None) -> bool:
+    """Whether what is made may be pictures, before its shape is looked at."""
+    if asked is None:
+        return data is None or data.modality.picture_like
+    return modalities[asked].picture_like if isinstance(asked, str) else asked.picture_like
 
 
 def modality_of(

@@ -140,6 +140,7 @@ def fit_layout(
     shape: tuple[int, ...],
     wanted: tuple[int, ...] | None,
     *,
+    pictures: bool,
     channels_last: bool | None,
     resizable: bool,
     name: str,
@@ -148,6 +149,7 @@ def fit_layout(
 
     Args:
         wanted: shape of the real samples, where there are any.
+        pictures: whether the samples are, or may be, pictures: only of these is another layout looked for.
         channels_last: as declared; None to look.
         resizable: whether the real samples can be had at another height and width.
 
@@ -161,7 +163,7 @@ def fit_layout(
                 "width, channels]"
             )
         return Layout(channels_last=channels_last), None
-    if shape == wanted:
+    if shape == wanted or not pictures:
         return Layout(), None
     if len(shape) == 3:
         turned = (shape[2], shape[0], shape[1])

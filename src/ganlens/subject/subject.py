@@ -25,6 +25,7 @@ from ganlens.subject.companions import (
     classifier_of,
     data_of_shape,
     discriminator_of,
+    may_be_pictures,
     modality_of,
     opened_data,
 )
@@ -417,6 +418,7 @@ def _fitted(
     adapted.layout, note = fit_layout(
         tuple(made.shape[1:]),
         opened.sample_shape if opened is not None else None,
+        pictures=may_be_pictures(modality, opened),
         channels_last=channels_last,
         resizable=isinstance(data, str),
         name=adapted.name,

@@ -22,7 +22,7 @@ from ganlens.explain.code.interventions import (
     random_directions,
 )
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Finding, Measurement
 from ganlens.measures import correlation
@@ -332,7 +332,7 @@ def _traversals(
     latents: Tensor,
     trial: _Trial,
     settings: AxesSettings,
-) -> list[Picture]:
+) -> list[Figure]:
     start = latents[:STRIP_LATENTS]
     labels = bank.conditions(STRIP_LATENTS)
     code = space.encode(bank.synthesize(start, labels))
@@ -348,8 +348,8 @@ def _traversals(
         ]
         believable = j in trial.survivors
         pictures.append(
-            Picture(
-                subject.modality.strips(torch.stack(rows)),
+            subject.modality.shown_walks(
+                torch.stack(rows),
                 f"Axis {j + 1}, {'believable' if believable else 'not believable'} (agreement "
                 f"{trial.agreements[j].value:.2f}, "
                 f"random {trial.on_random[j]:.2f}; {trial.leaks[j]:.0%} of the change falls on other axes): "
