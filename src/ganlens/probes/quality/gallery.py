@@ -22,6 +22,7 @@ from ganlens.subject import Context, SampleBank, Subject
 BLOCKS = 8
 STRAY_VALUE = 0.005
 """How far outside its bounds a value must be to count, as a share of the way between them: less is rounding."""
+OUTSIDE, BROKEN = "have values outside the range", "break a rule of what they should be"
 MANY_STRAY = 0.05
 MANY_REPEATS = 0.01
 
@@ -65,8 +66,8 @@ class Gallery(Probe):
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         _add_pictures(finding, subject, settings, bank, gaussian)
         repeats = _add_repeats(finding, bank, settings.compared)
-        stray = _add_values(finding, subject, bank, settings.compared)
-        _judge(finding, subject, repeats, stray)
+        stray, fault = _add_values(finding, subject, bank, settings.compared)
+        _judge(finding, subject, repeats, stray, fault)
         return finding
 
 
@@ -148,14 +149,15 @@ def _repeated(samples: Tensor, modality: Modality) -> float:
     return sum(count for count in counts.values() if count > 1) / len(rows)
 
 
-def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int) -> float:
-    """The share of samples with values outside their bounds, or that break a rule; 0 where there are neither."""
+def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int) -> tuple[float, str]:
+    """The share of samples with values outside their bounds or that break a rule, the larger one, and that in words;
+    0 where there are neither."""
     n = min(most, bank.size)
     samples = bank.fakes(n)[:]
     broken = _add_rules(finding, subject, bank, samples)
     bounds = subject.modality.bounds(subject.sample_shape)
     if bounds is None:
-        return broken
+        return broken, BROKEN
     low, high = (end.flatten() for end in bounds)
     samples = samples.flatten(1)
     slack = STRAY_VALUE * torch.where(low.isfinite() & high.isfinite(), high - low, 0.0)
@@ -174,7 +176,7 @@ def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int)
     )
     if subject.data is not None and ends is not None:
         finding.measurements.append(_clipped(samples, bank.reals("train", n)[:].flatten(1), *ends))
-    return max(outside / n, broken)
+    return max((outside / n, OUTSIDE), (broken, BROKEN), key=lambda fault: fault[0])
 
 
 def _add_rules(finding: Finding, subject: Subject, bank: SampleBank, samples: Tensor) -> float:
@@ -220,14 +222,14 @@ def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measureme
     )
 
 
-def _judge(finding: Finding, subject: Subject, repeats: float, stray: float) -> None:
+def _judge(finding: Finding, subject: Subject, repeats: float, stray: float, fault: str) -> None:
     if repeats > MANY_REPEATS:
         finding.verdict = Verdict.BAD
         more = f"{repeats:.0%} more of them are exact repeats than in the real data"
         finding.headline = f"Look at the samples with care: {more}."
     elif stray > MANY_STRAY:
         finding.verdict = Verdict.CAUTION
-        finding.headline = f"The samples are below; {stray:.0%} of them have values outside the range."
+        finding.headline = f"The samples are below; {stray:.0%} of them {fault}."
     elif subject.data is None:
         finding.verdict = Verdict.CAUTION
         finding.headline = (
