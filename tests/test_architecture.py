@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
     *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
+    "measurement",
 }
 BELOW_SUBJECT = {
     *FLOOR,
@@ -44,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "validation",
     },
     "measures": {"errors", "measurement"},
-    "measurement": FLOOR,
+    "measurement": set(),
     "rules": set(),
     "finding": {*FLOOR, "measurement", "rules", "figures"},
     "figures": FLOOR,

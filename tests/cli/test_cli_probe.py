@@ -15,7 +15,8 @@ from pydantic import Field
 
 from ganlens.cli.main import app
 from ganlens.cli.probe import probe_command
-from ganlens.finding import Baseline, Finding, Measurement, paragraphs_of
+from ganlens.finding import Finding, paragraphs_of
+from ganlens.measurement import Baseline, Measurement
 from ganlens.probes import Need, Probe, ProbeSettings, probes
 from ganlens.probes.description import SHARED_OPTIONS, examples_of, settings_of
 from ganlens.rules import Verdict

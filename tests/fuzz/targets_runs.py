@@ -12,8 +12,9 @@ from PIL import Image
 from ganlens.config import load_config
 from ganlens.data import open_dataset
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
 from ganlens.instruments import autoencoder, labeller
+from ganlens.measurement import Baseline, Measurement
 from ganlens.probes.audit import examine
 from ganlens.report.report import load_findings, write_report
 from ganlens.rules import Verdict

@@ -13,8 +13,7 @@ from torch import Tensor
 from ganlens.figures.charts import curves
 from ganlens.figures.figure import Figure, Table
 from ganlens.finding import Finding
-from ganlens.measures import Interval, frechet_distance, mean_interval
-from ganlens.probes.measured import measured
+from ganlens.measures import Estimate, Interval, frechet_distance, mean_interval
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
@@ -156,10 +155,8 @@ class _Checkpoints:
         for number, step in enumerate(self.steps):
             mark = ", the one examined" if number == self.examined else ""
             rows.append(
-                measured(
+                Estimate(self.mean(number), mean_interval(self.distances[number])).measurement(
                     f"Fréchet distance at step {step:,}{mark}, {title}",
-                    self.mean(number),
-                    mean_interval(self.distances[number]),
                     better="lower",
                     baseline=self.floor,
                     what=f"real training samples, n = {self.count:,}",
@@ -216,10 +213,10 @@ def _trend(values: Sequence[float]) -> _Trend:
 
 
 def _trend_measurement(trend: _Trend) -> Any:
-    return measured(
+    return Estimate(
+        trend.tau, f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations"
+    ).measurement(
         "Trend of the Fréchet distance at the end (Kendall's τ)",
-        trend.tau,
-        f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations",
         better="neither",
         baseline=0.0,
         what="no trend",

@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import binomial_interval, replicate_interval
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, binomial_interval, replicate_interval
 from ganlens.modality import Modality
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
@@ -125,10 +125,8 @@ def _add_repeats(finding: Finding, bank: SampleBank, most: int) -> float:
     share = _repeated(bank.fakes(n)[:], bank.modality)
     reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], bank.modality)
     finding.measurements.append(
-        measured(
+        Estimate(share, "none: repeats come in groups, so they are no independent trials").measurement(
             "Exact repeats",
-            share,
-            "none: repeats come in groups, so they are no independent trials",
             better="lower",
             baseline=reference,
             what="no repeats" if data is None else f"{n:,} real training samples",
@@ -164,10 +162,8 @@ def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int)
     outside = int(((samples < low - slack) | (samples > high + slack)).any(dim=1).sum())
     ends = subject.modality.range
     finding.measurements.append(
-        measured(
+        Estimate(outside / n, binomial_interval(outside, n)).measurement(
             "Samples with values outside " + ("their bounds" if ends is None else f"{ends[0]:g}…{ends[1]:g}"),
-            outside / n,
-            binomial_interval(outside, n),
             better="lower",
             baseline=0.0,
             what="real samples, by the way they are stored",
@@ -187,10 +183,8 @@ def _add_rules(finding: Finding, subject: Subject, bank: SampleBank, samples: Te
         reals = None if subject.data is None else ~rule.holds(bank.reals("train", len(samples))[:])
         usual = 0.0 if reals is None else float(reals.double().mean())
         finding.measurements.append(
-            measured(
+            Estimate(broken / len(samples), binomial_interval(broken, len(samples))).measurement(
                 f"Samples that break the rule: {rule.name}",
-                broken / len(samples),
-                binomial_interval(broken, len(samples)),
                 better="lower",
                 baseline=usual,
                 what="the rule itself" if reals is None else f"{len(reals):,} real training samples",
@@ -211,10 +205,10 @@ def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measureme
     per_sample = share(fakes)
     size = max(1, len(per_sample) // BLOCKS)
     blocks = [float(block.mean()) for block in per_sample.split(size)[:BLOCKS]]
-    return measured(
+    return Estimate(
+        float(per_sample.mean()), replicate_interval(blocks) if len(blocks) > 1 else "none: too few samples"
+    ).measurement(
         "Values at the ends of the range",
-        float(per_sample.mean()),
-        replicate_interval(blocks) if len(blocks) > 1 else "none: too few samples",
         better="neither",
         baseline=float(share(reals).mean()),
         what="real training samples",

@@ -23,7 +23,7 @@ from ganlens.explain.attribution.discriminator_scores import (
 from ganlens.explain.attribution.places import HOLDS, place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding
-from ganlens.measures.estimate import area_under_curve
+from ganlens.measures import area_under_curve
 from ganlens.probes.explain.discriminator.conclusion import (
     FEWEST_DIFFERENT,
     HALF,
