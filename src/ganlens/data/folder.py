@@ -68,8 +68,8 @@ def folder(argument: str | None, options: DataOptions, progress: Progress) -> Da
     spec = printable(f"folder:{root}")
     refuse_count("folder", options)
     if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"{spec} {what}; give a folder of pictures")
+        fault = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"{spec} {fault}; give a folder of pictures")
     found = _walk(root)
     files, notes = _classified(root, found.pictures)
     left_out = _left_out(root, found)

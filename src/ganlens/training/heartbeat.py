@@ -144,9 +144,9 @@ class Peers:
         return self._exchanges
 
     def _who_ended(self, error: RuntimeError) -> str:
-        said = str(error).strip().split("\n")[0]
-        closed = "Connection" in said or "Read error" in said or "closed" in said
-        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({said[:160]})")
+        reason = str(error).strip().split("\n")[0]
+        closed = "Connection" in reason or "Read error" in reason or "closed" in reason
+        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({reason[:160]})")
 
     def _talk(self) -> None:
         """Leave word and read that of the others, in a thread of its own: a store that hangs never lets go."""
