@@ -14,10 +14,12 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
     *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
+    "measurement",
 }
 BELOW_SUBJECT = {
     *FLOOR,
     *("modality", "data", "networks", "measures", "config", "training", "instruments", "features"),
+    "subject_options",
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -44,11 +46,12 @@ ARROWS: dict[str, set[str]] = {
         "validation",
     },
     "measures": {"errors", "measurement"},
-    "measurement": FLOOR,
+    "measurement": set(),
+    "rules": set(),
     "subject_options": FLOOR,
-    "finding": {*FLOOR, "measurement"},
-    "figures": {*FLOOR, "finding"},
-    "modality": FLOOR,
+    "finding": {*FLOOR, "measurement", "rules", "figures"},
+    "figures": FLOOR,
+    "modality": {*FLOOR, "figures"},
     "networks": FLOOR,
     "data": {*FLOOR, "modality"},
     "presets": set(),
@@ -68,17 +71,8 @@ ARROWS: dict[str, set[str]] = {
     "features": {*FLOOR, "modality", "networks", "instruments"},
     "subject": {*BELOW_SUBJECT, "subject_options"},
     "explain": {*BELOW_SUBJECT, "subject"},
-    "report": {*FLOOR, "finding"},
-    "probes": {
-        *BELOW_SUBJECT,
-        "subject",
-        "subject_options",
-        "explain",
-        "measurement",
-        "finding",
-        "figures",
-        "report",
-    },
+    "report": {*FLOOR, "finding", "figures", "rules", "measurement"},
+    "probes": {*BELOW_SUBJECT, "subject", "explain", "measurement", "finding", "figures", "rules", "report"},
     "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _SCALARS = (int, float, str, bool)
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
 _PANEL = "Settings of this probe"
+_THRESHOLDS = "Thresholds: what its verdicts hang on"
 
 
 class ProbeCommands(TyperGroup):
@@ -155,7 +156,7 @@ def _help(name: str, probe_class: type[Probe]) -> str:
 
     sections = {
         "Needs": needs_of(probe_class),
-        "How it works": probe_class.method,
+        "How it works": probe_class.described(),
         "How it can fail": probe_class.self_check,
         "Cost": probe_class.cost,
         "Source": probe_class.source,
@@ -199,11 +200,13 @@ def _option(flag: str, field: FieldInfo) -> tuple[Any, Any]:
 def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = None, shown: str = "") -> Any:
     from rich.markup import escape
 
+    from ganlens.probes.description import is_threshold
+
     return typer.Option(
         declaration,
         metavar=metavar,
         help=escape(printable(f"{field.description or ''}{shown}")),
-        rich_help_panel=_PANEL,
+        rich_help_panel=_THRESHOLDS if is_threshold(field) else _PANEL,
     )
 
 

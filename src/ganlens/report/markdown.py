@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Table, Verdict
+from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
 from ganlens.report.page import split_command
+from ganlens.rules import Verdict
 
 _SIGNS = {
     Verdict.GOOD: "✔",

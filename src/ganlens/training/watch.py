@@ -78,8 +78,10 @@ class Watch:
             self.bookkeeping.coverage > 0.1
             and evaluation.coverage < self.config.diversity * self.bookkeeping.coverage
         ):
-            symptom = f"they cover {evaluation.coverage:.0%} of the real samples "
+            symptom = (
+                f"they cover {evaluation.coverage:.0%} of the real samples "
                 f"({self.bookkeeping.coverage:.0%} at best)"
+            )
         else:
             return None
         return Alarm(

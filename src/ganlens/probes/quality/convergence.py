@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.charts import curves
-from ganlens.finding import Figure, Finding, Table, Verdict
-from ganlens.measures import Interval, frechet_distance, mean_interval
-from ganlens.probes.measured import measured
+from ganlens.figures.figure import Figure, Table
+from ganlens.finding import Finding
+from ganlens.measures import Estimate, Interval, frechet_distance, mean_interval
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST_LOOKS = 6
@@ -106,7 +107,7 @@ class Convergence(Probe):
             name: torch.tensor([float(look[name]) for look in looks], dtype=torch.float64)
             for name in ("images", *SHOWN)
         }
-        finding.method = f"{self.method} {context.bank.describe(context.bank.spaces[0])}"
+        finding.method = f"{self.described(settings)} {context.bank.describe(context.bank.spaces[0])}"
         if log.unreadable:
             finding.method += f" {len(log.unreadable)} lines of {METRICS} can't be read and are left out."
         _judge(finding, looks, best, trend, compared)
@@ -154,10 +155,8 @@ class _Checkpoints:
         for number, step in enumerate(self.steps):
             mark = ", the one examined" if number == self.examined else ""
             rows.append(
-                measured(
+                Estimate(self.mean(number), mean_interval(self.distances[number])).measurement(
                     f"Fréchet distance at step {step:,}{mark}, {title}",
-                    self.mean(number),
-                    mean_interval(self.distances[number]),
                     better="lower",
                     baseline=self.floor,
                     what=f"real training samples, n = {self.count:,}",
@@ -214,10 +213,10 @@ def _trend(values: Sequence[float]) -> _Trend:
 
 
 def _trend_measurement(trend: _Trend) -> Any:
-    return measured(
+    return Estimate(
+        trend.tau, f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations"
+    ).measurement(
         "Trend of the Fréchet distance at the end (Kendall's τ)",
-        trend.tau,
-        f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations",
         better="neither",
         baseline=0.0,
         what="no trend",

@@ -9,14 +9,15 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.finding import Finding, Plot, Verdict
-from ganlens.measures import kernel_distance, prdc
+from ganlens.figures.figure import Plot
+from ganlens.finding import Finding
+from ganlens.measures import Estimate, kernel_distance, prdc
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 from ganlens.measures.prdc import ball_radii
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.sample_counts import too_few
@@ -93,10 +94,8 @@ class Fidelity(Probe):
             by_space[space] = _compare(bank, space, n, settings)
             for compared in by_space[space].values():
                 finding.measurements.append(
-                    measured(
+                    Estimate(compared.value, compared.interval).measurement(
                         f"{compared.name}, {bank.title(space)}",
-                        compared.value,
-                        compared.interval,
                         better=BETTER[compared.name],
                         baseline=compared.reference,
                         what=f"real training samples, n = {n:,}",
@@ -106,7 +105,7 @@ class Fidelity(Probe):
                 )
         main = bank.spaces[0]
         finding.figures = [_shares_plot(by_space[main], bank.title(main))]
-        finding.method = f"{self.method} Here n = {n:,}. {bank.describe()}"
+        finding.method = f"{self.described(settings)} Here n = {n:,}. {bank.describe()}"
         _judge(finding, by_space[main], bank, main)
         return finding
 
