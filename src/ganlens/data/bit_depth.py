@@ -144,17 +144,17 @@ def _of_batch(sources: Sequence[PictureSource], rows: Sequence[int], examine: Ex
     depths: Depths = {}
     for row, source in zip(rows, sources, strict=True):
         try:
-            found = examine(source)
+            depth = examine(source)
         except Unreadable:  # decoding will name it
             continue
-        if found is not None:
-            kind, low, high = found
+        if depth is not None:
+            kind, low, high = depth
             _include(depths, {kind: Extremes(low, high, row, row, 1)})
     return depths
 
 
-def _include(depths: Depths, found: Depths) -> None:
-    for kind, extremes in found.items():
+def _include(depths: Depths, further: Depths) -> None:
+    for kind, extremes in further.items():
         depths[kind] = depths[kind].with_(extremes) if kind in depths else extremes
 
 

@@ -185,11 +185,11 @@ def _read_part(folder: Path, part: str) -> IdxPart | None:
     return IdxPart(images, labels)
 
 
-def _find(folder: Path, part: str, what: str, kind: str) -> Path | None:
+def _find(folder: Path, part: str, content: str, element: str) -> Path | None:
     for prefix in PREFIXES[part]:
         for joint in ("-", "."):  # some copies write train-images.idx3-ubyte
             for ending in ("", ".gz"):
-                path = folder / f"{prefix}-{what}{joint}{kind}-ubyte{ending}"
+                path = folder / f"{prefix}-{content}{joint}{element}-ubyte{ending}"
                 if path.is_file():
                     return path
     return None

@@ -100,9 +100,9 @@ class AdaptedDiscriminator(nn.Module):
     @property
     def module(self) -> nn.Module:
         """The wrapped discriminator."""
-        found = self._network.module
-        assert found is not None
-        return found
+        wrapped = self._network.module
+        assert wrapped is not None
+        return wrapped
 
     @property
     def repeatable(self) -> bool:

@@ -158,8 +158,8 @@ class Peers:
                 self._store.set(f"alive/{self.rank}", f"{beat} {self._exchanges} {self._busy}")
                 for rank in range(self.count):
                     if rank != self.rank and self._store.check([f"alive/{rank}"]):
-                        said = self._store.get(f"alive/{rank}").decode().split()
-                        self._heard[rank] = _Heard(int(said[0]), int(said[1]), said[2] != "0")
+                        words = self._store.get(f"alive/{rank}").decode().split()
+                        self._heard[rank] = _Heard(int(words[0]), int(words[1]), words[2] != "0")
             except (RuntimeError, dist.DistError):
                 return  # nobody is left to hear it, which shows by the silence
             self._answered = time.monotonic()

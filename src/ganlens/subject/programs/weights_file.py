@@ -139,8 +139,8 @@ def _described(held: Any) -> str:
             f"{_listed(_parts(held['state_dict']))}), not a program: {_BUILD}"
         )
     if weights:
-        found = _listed(f"{key} of {_tensors(count)}" for key, count in weights.items())
-        return f"holds a checkpoint (a dictionary of state_dicts: {found}), not a program: {_BUILD}"
+        listing = _listed(f"{key} of {_tensors(count)}" for key, count in weights.items())
+        return f"holds a checkpoint (a dictionary of state_dicts: {listing}), not a program: {_BUILD}"
     keys = _listed(str(key) for key in held) or "no keys"
     return f"holds a dictionary ({keys}), not a program: {_BUILD.replace('them', 'the weights')}"
 
