@@ -19,7 +19,6 @@ FLOOR = {
 BELOW_SUBJECT = {
     *FLOOR,
     *("modality", "data", "networks", "measures", "config", "training", "instruments", "features"),
-    "subject_options",
 }
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -72,7 +71,10 @@ ARROWS: dict[str, set[str]] = {
     "subject": {*BELOW_SUBJECT, "subject_options"},
     "explain": {*BELOW_SUBJECT, "subject"},
     "report": {*FLOOR, "finding", "figures", "rules", "measurement"},
-    "probes": {*BELOW_SUBJECT, "subject", "explain", "measurement", "finding", "figures", "rules", "report"},
+    "probes": {
+        *(*BELOW_SUBJECT, "subject", "subject_options", "explain"),
+        *("measurement", "finding", "figures", "rules", "report"),
+    },
     "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}

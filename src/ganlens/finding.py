@@ -110,7 +110,7 @@ class Finding:
             question=question,
             verdict=Verdict.NOT_APPLICABLE,
             claim=_without_answer(because, unanswered),
-            detail=f"There is no answer, because {because}.",
+            detail=f"Not applicable, because {because}.",
             section=section,
             not_applicable_because=because,
             unanswered=unanswered,
@@ -158,7 +158,9 @@ class Finding:
 
     def __str__(self) -> str:
         lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.claim, 100)]
-        lines += [textwrap.fill(text, 100) for text in (self.detail, self.advice) if text]
+        lines += [
+            textwrap.fill(text, 100) for text in (self.detail, self.advice) if text not in ("", self.claim)
+        ]
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(
