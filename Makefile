@@ -10,10 +10,10 @@ READY := .venv/.ready
 
 MINUTES ?= 10
 
-.PHONY: help setup demo test fuzz lint format types clean
+.PHONY: help setup demo test fuzz wheel try-wheel lint format types clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 17
 
 setup: $(READY) ## the virtual environment, in .venv
 
@@ -32,6 +32,13 @@ test: $(READY) ## all tests, a file at a time on every core
 
 fuzz: $(READY) ## damaged input for every reader, MINUTES=10 of it
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
+
+wheel: $(READY) ## sdist and wheel, in dist/
+	@rm -rf build dist && mkdir dist
+	$(BIN)/python -m build . >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+
+try-wheel: wheel ## the wheel in a bare environment: the demo at full length
+	PIP_ARGS="$(PIP_ARGS)" $(BIN)/python .ci/try_wheel.py
 
 lint: $(READY) ## style, without changing anything
 	$(BIN)/ruff check .
