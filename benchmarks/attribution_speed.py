@@ -16,8 +16,8 @@ import torch
 from captum.attr import IntegratedGradients
 from machine import write_record
 
+from ganlens.explain.attribution import attribute
 from ganlens.networks.dcgan import DCGAN, DCGANConfig
-from ganlens.probes.explain.attribution import attribute
 
 STEPS = 50
 

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from machine import write_record
 
 from ganlens import Subject
-from ganlens.probes.explain.counterfactuals.boundary import TOGETHER
-from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
-from ganlens.probes.explain.counterfactuals.search_space import Question, SearchSpace
+from ganlens.explain.counterfactuals.boundary import TOGETHER
+from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_search
+from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.subject import SampleBank
 
 

@@ -24,10 +24,10 @@ from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
 from ganlens import Subject
-from ganlens.probes.explain.directions.direction_set import DirectionSet, LeftOut
-from ganlens.probes.explain.directions.principal import SAMPLES, ganspace
-from ganlens.probes.explain.directions.sefa import sefa
-from ganlens.probes.explain.directions.walk import Walk
+from ganlens.explain.directions.direction_set import DirectionSet, LeftOut
+from ganlens.explain.directions.principal import SAMPLES, ganspace
+from ganlens.explain.directions.sefa import sefa
+from ganlens.explain.directions.walk import Walk
 from ganlens.subject import SampleBank
 
 GOAL = 5.0

@@ -23,10 +23,10 @@ from machine import write_record
 from torch import Tensor
 
 from ganlens import Subject
-from ganlens.probes.explain.units.concepts import Concepts, concepts_for
-from ganlens.probes.explain.units.dissection import dissect
-from ganlens.probes.explain.units.information import informative_thresholds, top_thresholds
-from ganlens.probes.explain.units.layers import layers_to_dissect
+from ganlens.explain.dissection.concepts import Concepts, concepts_for
+from ganlens.explain.dissection.dissection import dissect
+from ganlens.explain.dissection.information import informative_thresholds, top_thresholds
+from ganlens.explain.dissection.layers import layers_to_dissect
 from ganlens.probes.explain.units.probe import THRESHOLD_SAMPLES
 from ganlens.subject import SampleBank
 

@@ -15,6 +15,10 @@ FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
     *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
 }
+BELOW_SUBJECT = {
+    *FLOOR,
+    *("modality", "data", "networks", "measures", "config", "training", "instruments", "features"),
+}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
@@ -39,29 +43,32 @@ ARROWS: dict[str, set[str]] = {
         "json_text",
         "validation",
     },
-    "measures": {"errors"},
-    "finding": FLOOR,
+    "measures": {"errors", "measurement"},
+    "measurement": FLOOR,
+    "finding": {*FLOOR, "measurement"},
+    "figures": {*FLOOR, "finding"},
     "modality": FLOOR,
     "networks": FLOOR,
     "data": {*FLOOR, "modality"},
     "presets": set(),
     "training.losses": FLOOR,
     "config": {*FLOOR, "data", "networks", "training.losses"},
-    "training": {*FLOOR, "modality", "data", "networks", "measures", "config", "training.losses"},
-    "features": {*FLOOR, "modality", "networks", "training"},
-    "subject": {*FLOOR, "modality", "data", "networks", "measures", "config", "training", "features"},
-    "probes": {
+    "training": {
         *FLOOR,
         "modality",
         "data",
         "networks",
         "measures",
-        "training",
-        "features",
-        "subject",
-        "finding",
+        "config",
+        "training.losses",
+        "instruments",
     },
+    "instruments": {*FLOOR, "modality", "data", "networks", "measures"},
+    "features": {*FLOOR, "modality", "networks", "instruments"},
+    "subject": {*BELOW_SUBJECT},
+    "explain": {*BELOW_SUBJECT, "subject"},
     "report": {*FLOOR, "finding"},
+    "probes": {*BELOW_SUBJECT, "subject", "explain", "measurement", "finding", "figures", "report"},
     "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}
@@ -72,9 +79,6 @@ DEFERRED = {
         "subject",
         "probes",
     ): "`Subject.examine` and `Subject.audit` are a convenience over `ganlens.probes.audit`",
-    ("training", "subject"): "`Run.subject()` is a convenience over `Subject.load`",
-    ("probes", "report"): "an audit ends by writing the report",
-    ("probes", ""): "the report names the version",
 }
 """Arrows that point back: allowed inside a function alone, where no import order can depend on them."""
 
@@ -168,19 +172,33 @@ def test_the_arrows_have_no_cycle() -> None:
 
 
 def test_no_probe_imports_another_probe() -> None:
-    shared = {"probes", "probes.probe", "probes.audit"}
-    questions = [m for m in modules() if room(m) == "probes" and is_question(m)]
-    assert questions
-    for module in questions:
-        for found in imports(module):
-            assert found.imported in shared or not (
-                room(found.imported) == "probes" and is_question(found.imported)
-            ), f"{path_of(module)}:{found.line}: a probe imports the probe {found.imported}"
+    for module in modules():
+        own = question_of(module)
+        for found in imports(module) if own else ():
+            other = question_of(found.imported)
+            assert other in (None, own), (
+                f"{path_of(module)}:{found.line}: the probe {own} imports {found.imported}; what both need is a method "
+                "(explain/), a measure, or a file of its section"
+            )
 
 
-def is_question(module: str) -> bool:
-    """Whether the module registers a probe."""
+def question_of(module: str) -> str | None:
+    """The probe that a module belongs to by its path: `probes.<section>.<probe>`, a file or a package; or None."""
+    parts = module.split(".")
+    if parts[0] != "probes" or len(parts) < 3:
+        return None
+    question = ".".join(parts[:3])
+    return question if path_of(question).name == "__init__.py" or registers(question) else None
+
+
+def registers(module: str) -> bool:
     return "@probes.register(" in path_of(module).read_text(encoding="utf-8")
+
+
+def test_every_package_of_a_section_is_one_probe() -> None:
+    packages = {question_of(m) for m in modules() if m.count(".") > 2} - {None}
+    assert packages
+    assert [p for p in sorted(map(str, packages)) if not registers(f"{p}.probe")] == []
 
 
 def test_nothing_imports_the_command_line() -> None:

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.probes.explain.attribution import METHODS, SIGNED, Method, Score
-from ganlens.probes.explain.attribution.foretold import foretold
-from ganlens.probes.explain.attribution.methods import TITLES
-from ganlens.probes.explain.attribution.question import Question
+from ganlens.explain.attribution import METHODS, SIGNED, Method, Score
+from ganlens.explain.attribution.discriminator_scores import judge, least_real, most_fake
+from ganlens.explain.attribution.foretold import foretold
+from ganlens.explain.attribution.methods import TITLES
+from ganlens.explain.attribution.question import Question
 from ganlens.probes.explain.discriminator.probe import DiscriminatorSettings, question_about
-from ganlens.probes.explain.discriminator.scores import judge, least_real, most_fake
 from ganlens.randomness import torch_generator
 from ganlens.subject.randomised import randomised_module
 from planted.faults import corner_map

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
-from ganlens.probes.explain.interventions import LatentScale
-from ganlens.probes.explain.units.concepts import concepts_for
+from ganlens.explain.code.interventions import LatentScale
+from ganlens.explain.dissection.concepts import concepts_for
 from planted.attributions import attributions
 from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS
 from planted.generators import LATENT, MARK_UNIT, mark_map

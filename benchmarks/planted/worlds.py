@@ -14,11 +14,11 @@ from torch import nn
 from ganlens import Subject
 from ganlens.data import Dataset
 from ganlens.finding import Finding
+from ganlens.instruments.autoencoder import FittedAutoencoder, fit_autoencoder
+from ganlens.instruments.labeller import Labeller, fit_labeller
 from ganlens.probes import probes
 from ganlens.probes.audit import examine
 from ganlens.subject import SampleBank
-from ganlens.training.autoencoder import FittedAutoencoder, fit_autoencoder
-from ganlens.training.labeller import Labeller, fit_labeller
 from planted.data import planted_data
 from planted.faults import (
     CornerDiscriminator,

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from ganlens import measures
     from ganlens.data import Dataset, open_dataset
     from ganlens.errors import GANLensError, TrainingStopped, UserError
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from ganlens.subject import Subject
     from ganlens.training import Run, TrainedRun, load_run, train
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Audit",
@@ -64,6 +65,10 @@ def __getattr__(name: str) -> Any:
     # On demand (PEP 562): `import ganlens` and `ganlens --help` don't wait for torch.
     from importlib import import_module
 
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ganlens")
     if name == "measures":
         return import_module("ganlens.measures")
     if name in _HOME:

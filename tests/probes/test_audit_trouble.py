@@ -130,7 +130,7 @@ def test_an_instrument_that_fails_is_tried_once_and_said_in_each_probe(lab, monk
         tried.append(1)
         raise UserError("clouds: no labeller today")
 
-    monkeypatch.setattr("ganlens.training.labeller.fit_labeller", fails)
+    monkeypatch.setattr("ganlens.instruments.labeller.fit_labeller", fails)
     bank = SampleBank(Subject.wrap(lab.honest(), data=lab.data), samples=200)
     done = audit(bank.subject, names=["gallery", "modes", "fidelity", "nearest"], bank=bank)
     assert tried == [1]

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from ganlens.data import Dataset, SampleArray, Split
+from ganlens.explain.readings.factor_reader import FactorReader, Opinions
 from ganlens.finding import Picture, Plot, Table, Verdict
 from ganlens.measures.disentanglement import mutual_information_gap, shuffled_codes
 from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
-from ganlens.probes.quality.disentanglement_scores import MEASURES, Protocol, frequent_batch, live_codes
-from ganlens.probes.quality.disentanglement_sides import following
-from ganlens.probes.quality.factor_reader import FactorReader, Opinions
+from ganlens.probes.quality.disentanglement.scores import MEASURES, Protocol, frequent_batch, live_codes
+from ganlens.probes.quality.disentanglement.sides import following
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 

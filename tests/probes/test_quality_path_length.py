@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from ganlens.explain.paths.latent_paths import between, pair_up
+from ganlens.explain.paths.tears import FINEST, find_steepest
 from ganlens.finding import Picture, Plot, Verdict
 from ganlens.measures import perceptual_path_length
 from ganlens.probes.audit import examine
-from ganlens.probes.latent_paths import between, pair_up
-from ganlens.probes.quality.tears import FINEST, find_steepest
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 

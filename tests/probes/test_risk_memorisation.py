@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
+from ganlens.explain.copying.evidence import Evidence, Reading, Score
+from ganlens.explain.copying.recovery import exceedance_interval
 from ganlens.finding import Picture, Verdict
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.evidence import Evidence, Reading, Score
-from ganlens.probes.risk.recovery import exceedance_interval
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 

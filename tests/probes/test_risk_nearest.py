@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from ganlens.data import Dataset, Split
+from ganlens.explain.copying.medians import median_interval
 from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.medians import median_interval
 from ganlens.subject import SampleBank, Subject
 
 

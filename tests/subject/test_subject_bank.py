@@ -131,8 +131,8 @@ def test_an_instrument_is_trained_with_gradients_though_features_are_read_withou
         return record
 
     autoencoder = SimpleNamespace(network=SimpleNamespace(encode=lambda x: x.flatten(1)))
-    monkeypatch.setattr("ganlens.training.labeller.fit_labeller", fit("labeller", Brightness()))
-    monkeypatch.setattr("ganlens.training.autoencoder.fit_autoencoder", fit("autoencoder", autoencoder))
+    monkeypatch.setattr("ganlens.instruments.labeller.fit_labeller", fit("labeller", Brightness()))
+    monkeypatch.setattr("ganlens.instruments.autoencoder.fit_autoencoder", fit("autoencoder", autoencoder))
     bank = SampleBank(subject, samples=8)
     assert not bank.features("labeller", "train").requires_grad
     assert not bank.features("code", "train").requires_grad

@@ -49,7 +49,7 @@ def demo(
     if run.stopped_because == "interrupted":
         raise Ended(130)
     progress.say(f"Trained for {run.step:,} steps ({run.images:,} images). Now the questions.")
-    audit = run.subject().audit(folder, seed=seed, progress=progress)
+    audit = ganlens.Subject.load(run.folder).audit(folder, seed=seed, progress=progress)
     print_findings(audit.findings)
     print_line(f"Report: {audit.report}")
     if audit.interrupted:

@@ -10,7 +10,7 @@ from ganlens.errors import UserError
 from ganlens.features.space import NamedSpace, feature_spaces
 
 if TYPE_CHECKING:
-    from ganlens.training.labeller import Labeller
+    from ganlens.instruments.labeller import Labeller
 
 
 @feature_spaces.register("labeller")

@@ -23,8 +23,8 @@ from ganlens.modality import Modality
 from ganlens.registry import Registry
 
 if TYPE_CHECKING:
-    from ganlens.training.autoencoder import FittedAutoencoder
-    from ganlens.training.labeller import Labeller
+    from ganlens.instruments.autoencoder import FittedAutoencoder
+    from ganlens.instruments.labeller import Labeller
 
 
 class Instruments(Protocol):

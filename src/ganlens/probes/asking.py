@@ -11,8 +11,8 @@ import torch
 
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.finding import Finding, Unanswered
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings
-from ganlens.subject import Subject
+from ganlens.probes.probe import Need, Probe, ProbeSettings
+from ganlens.subject import Context, Subject
 from ganlens.subject.adapters import first_line
 
 _LIBRARIES = {

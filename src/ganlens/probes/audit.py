@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,10 @@ from ganlens.features import FeatureSpace
 from ganlens.finding import Finding, Unanswered
 from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
 from ganlens.probes.interruption import Interruption
-from ganlens.probes.probe import Context, Probe, ProbeSettings, in_order, probes
+from ganlens.probes.probe import Probe, ProbeSettings, in_order, probes
 from ganlens.progress import Progress, Silent
 from ganlens.registry import nearest_names
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.validation import first_fault
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _identity(subject: Subject, bank: SampleBank) -> dict[str, Any]:
         "seed": bank.seed,
         "samples": bank.size,
         "features": list(bank.spaces),
-        "version": _version(),
+        "version": version("ganlens"),
     }
 
 
@@ -351,14 +352,8 @@ def _facts(subject: Subject, bank: SampleBank, seconds: float) -> dict[str, str]
     facts["Samples"] = f"{bank.size:,} shared by all questions, {bank.generator_calls:,} in all"
     facts["Seed"] = str(bank.seed)
     facts["Time"] = f"{seconds:.0f} s, of which {bank.shared_seconds:.0f} s on what all questions share"
-    facts["Software"] = f"GANLens {_version()}, torch {torch.__version__}"
+    facts["Software"] = f"GANLens {version('ganlens')}, torch {torch.__version__}"
     notes = [*subject.notes, *(data.notes if data is not None else ())]
     if notes:
         facts["Noticed"] = "; ".join(notes)
     return facts
-
-
-def _version() -> str:
-    import ganlens
-
-    return ganlens.__version__

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,14 +20,11 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from ganlens.finding import Finding
 from ganlens.printable import printable
-from ganlens.progress import Progress, Silent
 from ganlens.registry import Registry
 from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 if TYPE_CHECKING:
-    import torch
-
-    from ganlens.subject import SampleBank, Subject
+    from ganlens.subject import Context, Subject
 
 
 class Need(StrEnum):
@@ -52,23 +48,6 @@ class ProbeSettings(BaseModel):
 
     _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
     _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
-
-
-@dataclass
-class Context:
-    """What an audit gives every probe.
-
-    Attributes:
-        seed: of every random draw: `torch_generator(context.seed, probe.name, …)`.
-        device: where to compute.
-        bank: samples, features and trained instruments (labeller, autoencoder), each made once and shared.
-        progress: who watches.
-    """
-
-    seed: int
-    device: torch.device
-    bank: SampleBank
-    progress: Progress = field(default_factory=Silent)
 
 
 class Probe(ABC):

@@ -3,6 +3,7 @@
 from ganlens.subject.adapters import AdaptedGenerator
 from ganlens.subject.bank import SampleBank
 from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.context import Context
 from ganlens.subject.contract import Generator
 from ganlens.subject.hooks import capture, edit
 from ganlens.subject.layers import layers_of
@@ -14,6 +15,7 @@ from ganlens.subject.subject import Subject
 __all__ = [
     "AdaptedClassifier",
     "AdaptedGenerator",
+    "Context",
     "Generator",
     "LatentSpace",
     "SampleBank",

@@ -23,9 +23,9 @@ from ganlens.subject.programs import foreign
 from ganlens.subject.spill import SpilledRows, refuse_more_than_fits
 
 if TYPE_CHECKING:
+    from ganlens.instruments.autoencoder import FittedAutoencoder
+    from ganlens.instruments.labeller import Labeller
     from ganlens.subject.subject import Subject
-    from ganlens.training.autoencoder import FittedAutoencoder
-    from ganlens.training.labeller import Labeller
 
 Which = Literal["train", "held_out"]
 Of = Literal["fake", "train", "held_out", "copycat", "underfit"]
@@ -242,7 +242,7 @@ class SampleBank:
     def labeller(self) -> Labeller | None:
         """The classifier trained on the data's labels (once, when first asked for); None without labels."""
         if self._labeller is None and self._has_labels():
-            from ganlens.training.labeller import fit_labeller
+            from ganlens.instruments.labeller import fit_labeller
 
             cache = self.cache / "labeller" if self.cache else None
             with self._fitted("labeller"):
@@ -255,7 +255,7 @@ class SampleBank:
     def autoencoder(self) -> FittedAutoencoder:
         """The autoencoder trained on the data (once, when first asked for)."""
         if self._autoencoder is None:
-            from ganlens.training.autoencoder import fit_autoencoder
+            from ganlens.instruments.autoencoder import fit_autoencoder
 
             cache = self.cache / "autoencoder" if self.cache else None
             with self._fitted("autoencoder"):

@@ -17,7 +17,7 @@ from ganlens.progress import Progress
 from ganlens.randomness import numpy_generator, torch_generator
 
 if TYPE_CHECKING:
-    from ganlens.training.labeller import Labeller
+    from ganlens.instruments.labeller import Labeller
 
 _CHUNK = 256
 _REFERENCES = 20_000
@@ -73,7 +73,7 @@ class Evaluator:
         self._labeller: Labeller | None = None
         wants = config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1)
         if wants:
-            from ganlens.training.labeller import fit_labeller
+            from ganlens.instruments.labeller import fit_labeller
 
             self._labeller = fit_labeller(
                 dataset, seed=seed, device=str(device), progress=progress, cache=instruments / "labeller"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,9 +21,6 @@ from ganlens.storage import read_model
 from ganlens.training.checkpoint import Progressed, checkpoints, load_weights, read_progress
 from ganlens.training.metrics import read_metrics
 from ganlens.training.state import packed_shape
-
-if TYPE_CHECKING:
-    from ganlens.subject import Subject
 
 CONFIG, RUN = "config.yaml", "run.json"
 _TRIES = 5
@@ -108,12 +105,6 @@ class Run:
     floor: dict[str, float] = field(default_factory=dict)
     best_step: int | None = None
     alarms: tuple[str, ...] = ()
-
-    def subject(self) -> Subject:
-        """The trained generator, ready to be examined."""
-        from ganlens.subject import Subject
-
-        return Subject.load(self.folder)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every record of `metrics.jsonl`, oldest first."""

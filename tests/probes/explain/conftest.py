@@ -18,8 +18,8 @@ from torch import Tensor
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.finding import Finding
 from ganlens.modality import Images
-from ganlens.probes import Context, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.probes import probes
+from ganlens.subject import Context, SampleBank, Subject
 
 SIDE = 8
 GRID = torch.arange(SIDE).float()

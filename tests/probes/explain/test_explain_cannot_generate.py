@@ -13,19 +13,19 @@ from torch import Tensor
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Table, Verdict
-from ganlens.probes import Context, probes
-from ganlens.probes.explain.cannot_generate.kinds import Kind, count
-from ganlens.probes.explain.cannot_generate.statistics import (
+from ganlens.explain.gaps.kinds import Kind, count
+from ganlens.explain.readings.picture_statistics import background
+from ganlens.explain.readings.statistics import (
     FOREGROUND,
     Reader,
     foreground_statistics,
     picture_reader,
     users_reader,
 )
-from ganlens.probes.explain.picture_statistics import background
+from ganlens.finding import Finding, Table, Verdict
+from ganlens.probes import probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
 

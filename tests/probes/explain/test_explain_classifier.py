@@ -6,18 +6,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlens.finding import Finding, Verdict
-from ganlens.probes import Context, probes
-from ganlens.probes.explain.classifier.attributes import AttributeEffects, ranked
-from ganlens.probes.explain.classifier.confusions import class_mix, confusion_tour
-from ganlens.probes.explain.classifier.patches import (
+from ganlens.explain.decisions.attributes import AttributeEffects, ranked
+from ganlens.explain.decisions.confusions import class_mix, confusion_tour
+from ganlens.explain.decisions.patches import (
     COVERS,
     PatchEffects,
     patch_effects,
     patch_places,
     strongest,
 )
-from ganlens.subject import SampleBank, Subject
+from ganlens.finding import Finding, Verdict
+from ganlens.probes import probes
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.classifier import AdaptedClassifier
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")

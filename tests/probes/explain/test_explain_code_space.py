@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ganlens.probes.explain.code_space import code_spaces, codes_of, reconstruction_errors
-from ganlens.probes.explain.contributions import contributions, deletion_curve, insertion_curve
+from ganlens.explain.code.code_space import code_spaces, codes_of, reconstruction_errors
+from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.subject import SampleBank, Subject
 
 

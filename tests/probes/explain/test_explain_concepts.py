@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Table, Verdict
-from ganlens.modality import Images
-from ganlens.probes.audit import examine
-from ganlens.probes.explain.concepts.vectors import (
+from ganlens.explain.concepts.vectors import (
     concept_vector,
     reduced,
     reduced_gradients,
     restored,
     share_rising,
 )
+from ganlens.finding import Finding, Table, Verdict
+from ganlens.modality import Images
+from ganlens.probes.audit import examine
 from ganlens.subject import SampleBank, Subject
 
 SIDE = 8

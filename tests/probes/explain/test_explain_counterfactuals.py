@@ -11,19 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.finding import Verdict
-from ganlens.probes import Context, probes
-from ganlens.probes.explain.counterfactuals.amortised import fit_amortised
-from ganlens.probes.explain.counterfactuals.attributes import (
+from ganlens.explain.counterfactuals.amortised import fit_amortised
+from ganlens.explain.counterfactuals.attributes import (
     Attributes,
     attribute_search,
     margin_changes,
 )
-from ganlens.probes.explain.counterfactuals.baselines import adversarial, towards_the_mean
-from ganlens.probes.explain.counterfactuals.boundary import nearest, orthonormal, shortened, without
-from ganlens.probes.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
-from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
-from ganlens.probes.explain.counterfactuals.search_space import (
+from ganlens.explain.counterfactuals.baselines import adversarial, towards_the_mean
+from ganlens.explain.counterfactuals.boundary import nearest, orthonormal, shortened, without
+from ganlens.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
+from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_search
+from ganlens.explain.counterfactuals.search_space import (
     Answers,
     NoneFound,
     Question,
@@ -31,7 +29,9 @@ from ganlens.probes.explain.counterfactuals.search_space import (
     margins,
     second_choice,
 )
-from ganlens.subject import SampleBank, Subject
+from ganlens.finding import Verdict
+from ganlens.probes import probes
+from ganlens.subject import Context, SampleBank, Subject
 
 LINE = 0.4
 """Pixels right of the middle: from here on the spot is "right"."""

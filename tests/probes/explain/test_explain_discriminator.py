@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
+from ganlens.explain.attribution import METHODS, SIGNED, Score
+from ganlens.explain.attribution.checks import check_method
+from ganlens.explain.attribution.places import place_of
+from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding, Table, Verdict
+from ganlens.measures.estimate import Estimate, area_under_curve
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.attribution import METHODS, SIGNED, Score
-from ganlens.probes.explain.attribution.checks import check_method
-from ganlens.probes.explain.attribution.places import place_of
-from ganlens.probes.explain.attribution.question import Question
 from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
-from ganlens.probes.explain.estimate import Estimate, area_under_curve
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3

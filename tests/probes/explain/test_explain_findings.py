@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ganlens.data import Dataset, SampleArray, Split
+from ganlens.explain.gaps.classes import Classes
+from ganlens.explain.gaps.regions import Comparison, Region
 from ganlens.finding import Finding, Plot, Verdict
 from ganlens.modality import Points
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.missed.classes import Classes
-from ganlens.probes.explain.regions import Comparison, Region
 from ganlens.subject import SampleBank, Subject
 
 PROBES = ("off-manifold", "missed", "axes", "latent-recovery", "why")

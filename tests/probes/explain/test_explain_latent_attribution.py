@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ganlens.finding import Finding, Picture, Verdict
-from ganlens.probes import Context, probes
+from ganlens.probes import probes
 from ganlens.probes.explain.latent_attribution.probe import is_gaussian
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 SIDE, LATENT = 9, 24
 CORNER, TOP = "brightness at the bottom right", "brightness at the top left"

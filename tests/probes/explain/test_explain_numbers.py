@@ -9,10 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlens.probes.explain.axes import _shuffled_banks, _Trial
-from ganlens.probes.explain.coverage import neighbour_coverage
-from ganlens.probes.explain.estimate import Estimate, bootstrap, difference_of_shares
-from ganlens.probes.explain.interventions import (
+from ganlens.explain.code.interventions import (
     AxisDirections,
     LatentScale,
     agreement,
@@ -21,9 +18,12 @@ from ganlens.probes.explain.interventions import (
     off_target_share,
     random_directions,
 )
+from ganlens.explain.gaps.coverage import neighbour_coverage
+from ganlens.explain.gaps.planted_gaps import classes_noticed, smallest_gap_noticed
+from ganlens.explain.gaps.regions import compare
+from ganlens.measures.estimate import Estimate, bootstrap, difference_of_shares
+from ganlens.probes.explain.axes import _shuffled_banks, _Trial
 from ganlens.probes.explain.off_manifold import share_above
-from ganlens.probes.explain.planted_gaps import classes_noticed, smallest_gap_noticed
-from ganlens.probes.explain.regions import compare
 from ganlens.subject import SampleBank, Subject
 
 

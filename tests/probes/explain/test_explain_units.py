@@ -9,23 +9,23 @@ from torch.nn import functional
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Picture, Verdict
-from ganlens.modality import Images
-from ganlens.probes import Context, probes
-from ganlens.probes.explain.units.claims import claims, matched_units
-from ganlens.probes.explain.units.concepts import Concepts, concepts_for, users_concepts
-from ganlens.probes.explain.units.dissection import dissect
-from ganlens.probes.explain.units.information import (
+from ganlens.explain.dissection.claims import claims, matched_units
+from ganlens.explain.dissection.concepts import Concepts, concepts_for, users_concepts
+from ganlens.explain.dissection.dissection import dissect
+from ganlens.explain.dissection.information import (
     cell_sums,
     top_thresholds,
 )
-from ganlens.probes.explain.units.interventions import Change, ablation, insertion, shifts, writing
-from ganlens.probes.explain.units.layer_editor import LayerEditor
-from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
-from ganlens.probes.explain.units.tail import StreamingTail
-from ganlens.probes.explain.units.trial import LayerTrial, Workshop
-from ganlens.probes.explain.units.unit_sets import enough, unit_set
-from ganlens.subject import SampleBank, Subject
+from ganlens.explain.dissection.interventions import Change, ablation, insertion, shifts, writing
+from ganlens.explain.dissection.layer_editor import LayerEditor
+from ganlens.explain.dissection.layers import Layer, layers_to_dissect
+from ganlens.explain.dissection.tail import StreamingTail
+from ganlens.explain.dissection.trial import LayerTrial, Workshop
+from ganlens.explain.dissection.unit_sets import enough, unit_set
+from ganlens.finding import Finding, Picture, Verdict
+from ganlens.modality import Images
+from ganlens.probes import probes
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.hooks import capture
 from ganlens.subject.onward import from_layer_on
 

@@ -9,11 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
-from ganlens.measures import correlation
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of
-from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.interventions import (
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
+from ganlens.explain.code.interventions import (
     AxisDirections,
     Interventions,
     LatentScale,
@@ -24,17 +21,16 @@ from ganlens.probes.explain.interventions import (
     off_target_share,
     random_directions,
 )
-from ganlens.probes.explain.plots import Series, bar_chart
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.explain.preconditions import unsuited
+from ganlens.figures.plots import Series, bar_chart
+from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.measures import correlation
+from ganlens.measures.estimate import Estimate
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import derive_seed, torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.randomised import not_randomised, randomised
 
 DISTANCES = (-2.0, -1.0, 1.0, 2.0)

@@ -9,21 +9,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.code.code_space import code_spaces, codes_of
+from ganlens.explain.code.interventions import LatentScale
+from ganlens.explain.preconditions import unsuited
+from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Finding, Measurement, Plot, Verdict
 from ganlens.measures import fit_ridge
-from ganlens.probes.explain.code_space import code_spaces, codes_of
-from ganlens.probes.explain.estimate import Estimate, bootstrap
-from ganlens.probes.explain.interventions import LatentScale
-from ganlens.probes.explain.plots import Series, bar_chart
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import Subject
+from ganlens.subject import Context, Subject
 
 TELLING = 0.01
 """Differences of R² below this are no reason to prefer one code to the other."""

@@ -11,21 +11,17 @@ from pydantic import Field
 from scipy import stats
 from torch import Tensor
 
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
+from ganlens.explain.preconditions import unsuited
+from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.plots import Series, line_chart
 from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Verdict
 from ganlens.measures import binomial_interval, mean_interval
-from ganlens.probes.charts import GENERATED, REAL
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, reconstruction_errors
-from ganlens.probes.explain.estimate import Estimate, area_under_curve
-from ganlens.probes.explain.plots import Series, line_chart
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.measures.estimate import Estimate, area_under_curve
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 MIXED_SAMPLES = 64
 """Real samples in each linear mixture of the control."""

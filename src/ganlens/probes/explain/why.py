@@ -9,21 +9,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
+from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
+from ganlens.explain.preconditions import unsuited
+from ganlens.figures.plots import Series, heat_map, line_chart
 from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
 from ganlens.measures import nearest_neighbours
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
-from ganlens.probes.explain.contributions import contributions, deletion_curve, insertion_curve
-from ganlens.probes.explain.estimate import Estimate, bootstrap
-from ganlens.probes.explain.plots import Series, heat_map, line_chart
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 NEUTRALISED = 3
 """Axes set to the data's mean in each row of pictures, one after another."""

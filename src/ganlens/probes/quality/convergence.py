@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.figures.charts import curves
 from ganlens.finding import Figure, Finding, Table, Verdict
 from ganlens.measures import Interval, frechet_distance, mean_interval
-from ganlens.probes.charts import curves
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST_LOOKS = 6
 FEWEST = 32

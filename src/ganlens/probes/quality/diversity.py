@@ -11,9 +11,8 @@ from torch import Tensor
 
 from ganlens.finding import Figure, Finding, Measurement, Picture, Verdict
 from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
-from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.class_diversity import (
     UNSEEN,
     ClassDiversity,
@@ -22,9 +21,10 @@ from ganlens.probes.quality.class_diversity import (
     poorest,
 )
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32
 """With fewer samples in a block it can't be said how many different ones there are."""

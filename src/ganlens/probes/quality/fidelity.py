@@ -8,18 +8,18 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.figures.charts import bars_with_reference
 from ganlens.finding import Finding, Plot, Verdict
 from ganlens.measures import kernel_distance, prdc
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 from ganlens.measures.prdc import ball_radii
-from ganlens.probes.charts import bars_with_reference
-from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32
 """With fewer held-out samples the distances say nothing."""

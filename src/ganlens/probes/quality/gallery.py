@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.paths.latent_paths import between, looks_gaussian
 from ganlens.finding import Finding, Measurement, Picture, Verdict
 from ganlens.measures import binomial_interval, replicate_interval
-from ganlens.probes.latent_paths import between, looks_gaussian
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.subject import Context, SampleBank, Subject
 
 BLOCKS = 8
 STRAY_VALUE = 0.01

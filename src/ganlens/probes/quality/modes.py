@@ -9,16 +9,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.figures.charts import bars_with_reference
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
 from ganlens.measures import Interval, binomial_interval, mode_coverage, replicate_interval, share_intervals
-from ganlens.probes.charts import bars_with_reference
-from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.sample_counts import too_few
 
 if TYPE_CHECKING:
-    from ganlens.training.labeller import Labeller
+    from ganlens.instruments.labeller import Labeller
 
 MISSING, SCARCE, ABUNDANT = 0.2, 0.5, 2.0
 UNSURE = 0.5

@@ -12,7 +12,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.explain.paths.latent_paths import Ways, between, pair_up
+from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
+from ganlens.figures.charts import GENERATED, SERIES, histogram_lines
 from ganlens.finding import Figure, Finding, Picture, Verdict
 from ganlens.measures import (
     Interval,
@@ -21,14 +24,11 @@ from ganlens.measures import (
     nearest_neighbours,
     perceptual_path_length,
 )
-from ganlens.probes.charts import GENERATED, SERIES, histogram_lines
-from ganlens.probes.latent_paths import Ways, between, pair_up
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
-from ganlens.probes.quality.tears import FINEST, STEPS, Steepest, Way, find_steepest
+from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST = 16
 PATHS_AT_ONCE = 64

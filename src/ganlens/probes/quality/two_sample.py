@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.figures.charts import bars_with_reference
 from ganlens.finding import Figure, Finding, Picture, Plot, Table, Verdict
 from ganlens.measures import (
     Interval,
@@ -22,14 +23,13 @@ from ganlens.measures import (
     classifier_two_sample_test,
 )
 from ganlens.measures.classifiers import Classifier
-from ganlens.probes.charts import bars_with_reference
-from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32
 """With fewer samples a classifier has too little to learn from, and too few to be tried on."""

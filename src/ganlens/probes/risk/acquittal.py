@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganlens.probes.risk.unseen import Unseen
+from ganlens.explain.copying.unseen import Unseen
 
 FEWEST_DIFFERENT = 20
 """Generated samples that differ, below which their nearness to training samples is the luck of a few places."""

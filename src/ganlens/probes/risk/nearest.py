@@ -9,18 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.copying.medians import median_interval
+from ganlens.explain.copying.pairs import beside_training
+from ganlens.explain.copying.unseen import Unseen
+from ganlens.figures.charts import GENERATED, REAL, histogram_lines
 from ganlens.finding import Figure, Finding, Picture, Table, Verdict
 from ganlens.measures import Interval, binomial_interval, nearest_neighbours
-from ganlens.probes.charts import GENERATED, REAL, histogram_lines
-from ganlens.probes.counts import too_few
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.acquittal import few_different, leak
-from ganlens.probes.risk.medians import median_interval
-from ganlens.probes.risk.pairs import beside_training
-from ganlens.probes.risk.unseen import Unseen
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
+from ganlens.subject.sample_counts import too_few
 
 FEWEST, FEWEST_GENERATED = 40, 20
 RARE = 0.01

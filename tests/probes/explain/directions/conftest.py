@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.finding import Finding
-from ganlens.probes import Context, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.probes import probes
+from ganlens.subject import Context, SampleBank, Subject
 
 SIDE = 12
 SCALES = torch.tensor([3.0, 2.0, 1.3, 0.8, 0.5, 0.3])

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from ganlens.errors import UserError
+from ganlens.explain.code.interventions import random_directions
+from ganlens.explain.directions.audit import baseline_of, claim_of, slopes_of
+from ganlens.explain.directions.examination import Plan, lay_out
+from ganlens.explain.directions.steepest import steepest
+from ganlens.explain.directions.walk import Walk
 from ganlens.finding import Finding, Picture, Plot, Table, Verdict
-from ganlens.probes import Context, probes
+from ganlens.probes import probes
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.directions.audit import baseline_of, claim_of, slopes_of
-from ganlens.probes.explain.directions.examination import Plan, lay_out
-from ganlens.probes.explain.directions.steepest import steepest
-from ganlens.probes.explain.directions.walk import Walk
-from ganlens.probes.explain.interventions import random_directions
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 CLOSED_FORM = ["random", "ganspace", "sefa", "jacobian", "readings"]
 
@@ -303,7 +303,7 @@ def test_a_conditional_generator_is_walked_with_its_labels(lamps):
 def test_in_a_space_too_wide_for_regressions_directions_are_still_held_against_random_ones(
     lamps, lamp, monkeypatch
 ):
-    monkeypatch.setattr("ganlens.probes.explain.directions.methods.WIDEST_REGRESSION", 5)
+    monkeypatch.setattr("ganlens.explain.directions.methods.WIDEST_REGRESSION", 5)
     found = lamps.ask(lamp, methods=["random", "sefa", "readings"], k=6)
     assert "too many to regress on" in found.method
     scores = found.arrays["self_score_sefa"]
@@ -328,8 +328,8 @@ def test_points_have_their_coordinates_read(lamps):
 
 
 def test_how_many_samples_go_through_the_generator_at_once_changes_nothing(lamps, lamp):
-    from ganlens.probes.explain.directions.follow import Course
-    from ganlens.probes.explain.readings import panel_of
+    from ganlens.explain.directions.follow import Course
+    from ganlens.explain.readings.readings import panel_of
 
     subject = Subject.wrap(lamp, range=(-1.0, 1.0))
     whole, parts = (SampleBank(subject, samples=300, batch=batch) for batch in (300, 7))

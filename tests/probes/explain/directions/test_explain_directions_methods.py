@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlens.probes.explain.directions.boundaries import boundaries, boundary
-from ganlens.probes.explain.directions.direction_set import DirectionSet, LeftOut, conditioned
-from ganlens.probes.explain.directions.latent_clr import contrast, contrasted_directions
-from ganlens.probes.explain.directions.principal import ganspace, jacobian
-from ganlens.probes.explain.directions.reconstructor import draw_shifts, learned_directions
-from ganlens.probes.explain.directions.sefa import first_layers, sefa, stretched, weight_matrix
-from ganlens.probes.explain.directions.walk import Walk
+from ganlens.explain.directions.boundaries import boundaries, boundary
+from ganlens.explain.directions.direction_set import DirectionSet, LeftOut, conditioned
+from ganlens.explain.directions.latent_clr import contrast, contrasted_directions
+from ganlens.explain.directions.principal import ganspace, jacobian
+from ganlens.explain.directions.reconstructor import draw_shifts, learned_directions
+from ganlens.explain.directions.sefa import first_layers, sefa, stretched, weight_matrix
+from ganlens.explain.directions.walk import Walk
 from ganlens.progress import Silent
 from ganlens.subject import SampleBank, Subject
 

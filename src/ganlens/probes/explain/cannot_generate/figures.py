@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ganlens.explain.gaps.kinds import Counted, StatisticsTable
+from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
+from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
-from ganlens.probes.explain.cannot_generate.evidence import Attempt, typical
-from ganlens.probes.explain.cannot_generate.kinds import Counted, StatisticsTable
-from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.subject import SampleBank
 
 BARS = 24

@@ -9,17 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.gaps.kinds import Counted, Fault, StatisticsTable, count
+from ganlens.explain.gaps.redrawn_kinds import KINDS, attempts, beyond_or_rare, errors_of
+from ganlens.explain.preconditions import unsuited
+from ganlens.explain.readings.statistics import readers_for, users_reader
 from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.measures import binomial_interval, frechet_distance, replicate_interval
-from ganlens.probes.counts import too_few
-from ganlens.probes.explain.cannot_generate.evidence import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.probes.explain.cannot_generate.figures import bars, pictures, table
-from ganlens.probes.explain.cannot_generate.kinds import Counted, Fault, StatisticsTable, count
-from ganlens.probes.explain.cannot_generate.statistics import readers_for, users_reader
-from ganlens.probes.explain.preconditions import sentences, unsuited
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
-from ganlens.subject import Subject
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.subject import Context, Subject
+from ganlens.subject.sample_counts import too_few
 
 BAD_SHARE = 0.02
 """Share of the data of a kind that is never made, from which the verdict is bad."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ganlens.explain.decisions.attributes import RankedAttribute
+from ganlens.explain.decisions.confusions import ClassMix, Tour
+from ganlens.explain.decisions.patches import PatchEffects, Shortcut
 from ganlens.finding import Measurement, Verdict
-from ganlens.probes.explain.classifier.attributes import RankedAttribute
-from ganlens.probes.explain.classifier.confusions import ClassMix, Tour
-from ganlens.probes.explain.classifier.patches import PatchEffects, Shortcut
 from ganlens.probes.measured import measured
 
 RANKED = 5

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.explain.counterfactuals.attributes import Attributes
+from ganlens.explain.counterfactuals.search_space import SearchSpace
+from ganlens.explain.decisions.attributes import RankedAttribute
+from ganlens.explain.decisions.confusions import SHOWN, Tour
+from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
+from ganlens.figures.plots import Series, bar_chart, heat_map
 from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
-from ganlens.probes.explain.classifier.attributes import RankedAttribute
 from ganlens.probes.explain.classifier.conclusion import Answer
-from ganlens.probes.explain.classifier.confusions import SHOWN, Tour
-from ganlens.probes.explain.classifier.patches import COVERS, PatchEffects, Shortcut
-from ganlens.probes.explain.counterfactuals.attributes import Attributes
-from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
-from ganlens.probes.explain.plots import Series, bar_chart, heat_map
 
 STEPS = 7
 TRAVERSED = 3

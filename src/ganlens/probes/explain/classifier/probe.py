@@ -8,14 +8,23 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Figure, Finding
-from ganlens.probes.explain.classifier import figures
-from ganlens.probes.explain.classifier.attributes import (
+from ganlens.explain.counterfactuals.attributes import Attributes, code_attributes, random_attributes
+from ganlens.explain.counterfactuals.baselines import logits_of
+from ganlens.explain.counterfactuals.judge import Judge
+from ganlens.explain.counterfactuals.search_space import SearchSpace
+from ganlens.explain.counterfactuals.starts import population_rows
+from ganlens.explain.decisions.attributes import (
     AttributeEffects,
     attribute_effects,
     best_random,
     ranked,
 )
+from ganlens.explain.decisions.confusions import FOREIGN, class_mix, confusion_tour
+from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
+from ganlens.explain.preconditions import unsuited
+from ganlens.explain.readings.readings import Panel, panel_of
+from ganlens.finding import Figure, Finding
+from ganlens.probes.explain.classifier import figures
 from ganlens.probes.explain.classifier.conclusion import (
     Answer,
     headline,
@@ -23,19 +32,10 @@ from ganlens.probes.explain.classifier.conclusion import (
     patch_arrays,
     verdict,
 )
-from ganlens.probes.explain.classifier.confusions import FOREIGN, class_mix, confusion_tour
-from ganlens.probes.explain.classifier.patches import COVERS, PatchEffects, patch_effects, strongest
-from ganlens.probes.explain.counterfactuals.attributes import Attributes, code_attributes, random_attributes
-from ganlens.probes.explain.counterfactuals.baselines import logits_of
-from ganlens.probes.explain.counterfactuals.judge import Judge
-from ganlens.probes.explain.counterfactuals.search_space import SearchSpace
-from ganlens.probes.explain.counterfactuals.starts import population_rows
-from ganlens.probes.explain.preconditions import unsuited
-from ganlens.probes.explain.readings import Panel, panel_of
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 POPULATION = 4000
 """Generated samples that define the ends of an attribute."""

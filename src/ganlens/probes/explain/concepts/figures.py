@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ganlens.explain.concepts.edits import ROWS, Edit
+from ganlens.explain.concepts.vectors import Tested, counts
+from ganlens.figures.plots import Series, bar_chart, heat_map
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.probes.explain.concepts.edits import ROWS, Edit
-from ganlens.probes.explain.concepts.vectors import Tested, counts
-from ganlens.probes.explain.plots import Series, bar_chart, heat_map
 from ganlens.subject import Subject
 from ganlens.subject.hooks import layer_in_words
 

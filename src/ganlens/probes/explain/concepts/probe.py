@@ -9,12 +9,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Finding, Measurement, Verdict
-from ganlens.probes.explain.concepts.edits import RANDOM_EDITS, Edit, put_in, shows
-from ganlens.probes.explain.concepts.figures import concept_figures
-from ganlens.probes.explain.concepts.networks import Network, left_out, networks_of
-from ganlens.probes.explain.concepts.sources import FEWEST, Concept, find_concepts, pool_of
-from ganlens.probes.explain.concepts.vectors import (
+from ganlens.explain.concepts.edits import RANDOM_EDITS, Edit, put_in, shows
+from ganlens.explain.concepts.networks import Network, left_out, networks_of
+from ganlens.explain.concepts.sources import FEWEST, Concept, find_concepts, pool_of
+from ganlens.explain.concepts.vectors import (
     AGAINST,
     LEVEL,
     TOLD_APART,
@@ -22,10 +20,12 @@ from ganlens.probes.explain.concepts.vectors import (
     Tested,
     counts,
 )
-from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.explain.regions import holm
-from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
-from ganlens.subject import SampleBank, Subject
+from ganlens.explain.gaps.regions import holm
+from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.probes.explain.concepts.figures import concept_figures
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.subject import Context, SampleBank, Subject
 
 LOOKED_AT, CLASSES = 1000, 10
 """Generated samples that a classifier names, and the most of its classes that are asked about."""

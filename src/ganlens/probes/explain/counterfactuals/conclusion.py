@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.explain.attribution.places import place_of
+from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
+from ganlens.explain.counterfactuals.judge import Judge
+from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
+from ganlens.explain.counterfactuals.starts import Starts
 from ganlens.finding import Measurement, Verdict
 from ganlens.measures import binomial_interval
-from ganlens.probes.explain.attribution.places import place_of
-from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores
-from ganlens.probes.explain.counterfactuals.judge import Judge
-from ganlens.probes.explain.counterfactuals.search_space import Question, SearchSpace
-from ganlens.probes.explain.counterfactuals.starts import Starts
-from ganlens.probes.explain.estimate import Estimate, bootstrap, share
+from ganlens.measures.estimate import Estimate, bootstrap, share
 from ganlens.probes.measured import measured
 
 FEWEST = 5

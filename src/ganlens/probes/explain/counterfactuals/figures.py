@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ganlens.explain.counterfactuals.attributes import AttributeAnswers, Attributes
+from ganlens.explain.counterfactuals.baselines import logits_of
+from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
+from ganlens.explain.counterfactuals.search_space import Question
+from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Picture, Plot, Table
 from ganlens.modality import Modality
-from ganlens.probes.explain.counterfactuals.attributes import AttributeAnswers, Attributes
-from ganlens.probes.explain.counterfactuals.baselines import logits_of
-from ganlens.probes.explain.counterfactuals.evaluation import Attempt, Scores
-from ganlens.probes.explain.counterfactuals.search_space import Question
-from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.subject.classifier import AdaptedClassifier
 
 SHOWN = 8

@@ -8,16 +8,27 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.finding import Figure, Finding
-from ganlens.probes.explain.counterfactuals import figures
-from ganlens.probes.explain.counterfactuals.baselines import (
+from ganlens.explain.counterfactuals.baselines import (
     RealSamples,
 )
-from ganlens.probes.explain.counterfactuals.channels import (
+from ganlens.explain.counterfactuals.channels import (
     RANKED_ON,
     STRENGTH,
     layer_of_channels,
 )
+from ganlens.explain.counterfactuals.evaluation import Scores, score
+from ganlens.explain.counterfactuals.judge import Judge
+from ganlens.explain.counterfactuals.latent_search import Pool
+from ganlens.explain.counterfactuals.search_space import Question, SearchSpace, second_choice
+from ganlens.explain.counterfactuals.starts import (
+    Starts,
+    generated_starts,
+    population_rows,
+    real_starts,
+)
+from ganlens.explain.preconditions import unsuited
+from ganlens.finding import Figure, Finding
+from ganlens.probes.explain.counterfactuals import figures
 from ganlens.probes.explain.counterfactuals.conclusion import (
     ENOUGH_FOUND,
     ENOUGH_REPRODUCED,
@@ -27,24 +38,13 @@ from ganlens.probes.explain.counterfactuals.conclusion import (
     measurements,
     verdict,
 )
-from ganlens.probes.explain.counterfactuals.evaluation import Scores, score
-from ganlens.probes.explain.counterfactuals.judge import Judge
-from ganlens.probes.explain.counterfactuals.latent_search import Pool
-from ganlens.probes.explain.counterfactuals.search_space import Question, SearchSpace, second_choice
 from ganlens.probes.explain.counterfactuals.settings import METHODS, CounterfactualSettings
-from ganlens.probes.explain.counterfactuals.starts import (
-    Starts,
-    generated_starts,
-    population_rows,
-    real_starts,
-)
 from ganlens.probes.explain.counterfactuals.trial import Trial, add_baselines, most_used, try_all
-from ganlens.probes.explain.preconditions import unsuited
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 POPULATION = 2000
 """Generated samples whose latents are the population of attributes, of the amortised map and of the pool."""

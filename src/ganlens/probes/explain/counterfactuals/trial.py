@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ganlens.probes.explain.counterfactuals import figures
-from ganlens.probes.explain.counterfactuals.amortised import fit_amortised
-from ganlens.probes.explain.counterfactuals.attributes import (
+from ganlens.explain.counterfactuals.amortised import fit_amortised
+from ganlens.explain.counterfactuals.attributes import (
     AttributeAnswers,
     Attributes,
     attribute_search,
@@ -19,23 +18,24 @@ from ganlens.probes.explain.counterfactuals.attributes import (
     code_attributes,
     coordinate_attributes,
 )
-from ganlens.probes.explain.counterfactuals.baselines import (
+from ganlens.explain.counterfactuals.baselines import (
     RealSamples,
     adversarial,
     nearest_real,
     random_ways,
     towards_the_mean,
 )
-from ganlens.probes.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
-from ganlens.probes.explain.counterfactuals.evaluation import Attempt
-from ganlens.probes.explain.counterfactuals.latent_search import Effort, Pool, latent_search
-from ganlens.probes.explain.counterfactuals.naming import with_names
-from ganlens.probes.explain.counterfactuals.search_space import Answers, Question, SearchSpace
+from ganlens.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
+from ganlens.explain.counterfactuals.evaluation import Attempt
+from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_search
+from ganlens.explain.counterfactuals.naming import with_names
+from ganlens.explain.counterfactuals.search_space import Answers, Question, SearchSpace
+from ganlens.explain.counterfactuals.starts import Starts
+from ganlens.explain.readings.readings import panel_of
+from ganlens.probes.explain.counterfactuals import figures
 from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
-from ganlens.probes.explain.counterfactuals.starts import Starts
-from ganlens.probes.explain.readings import panel_of
-from ganlens.probes.probe import Context
 from ganlens.randomness import torch_generator
+from ganlens.subject import Context
 
 COORDINATES = 32
 PANEL, NAMED_ON = 512, 32

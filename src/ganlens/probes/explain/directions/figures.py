@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.explain.directions.examination import Judged, Outcome, is_random
+from ganlens.explain.directions.methods import TITLES
+from ganlens.figures.charts import GENERATED, REAL
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.probes.charts import GENERATED, REAL
-from ganlens.probes.explain.directions.examination import Judged, Outcome, is_random
-from ganlens.probes.explain.directions.methods import TITLES
 from ganlens.subject import Subject
 
 STRIPS = 12

@@ -8,28 +8,28 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
-from ganlens.probes.explain.directions.audit import LEAST_SHIFT, QUANTILE
-from ganlens.probes.explain.directions.examination import (
+from ganlens.explain.directions.audit import LEAST_SHIFT, QUANTILE
+from ganlens.explain.directions.examination import (
     Judged,
     Outcome,
     Plan,
     examine_directions,
     lay_out,
 )
+from ganlens.explain.directions.likeness import SAME
+from ganlens.explain.directions.methods import TITLES, WIDEST_REGRESSION
+from ganlens.explain.directions.shuffled import Shuffled, check_on_shuffled
+from ganlens.explain.directions.steepest import ALIKE
+from ganlens.explain.directions.walk import Walk
+from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.measures.estimate import share
 from ganlens.probes.explain.directions.figures import figures_of
-from ganlens.probes.explain.directions.likeness import SAME
-from ganlens.probes.explain.directions.methods import TITLES, WIDEST_REGRESSION
-from ganlens.probes.explain.directions.shuffled import Shuffled, check_on_shuffled
-from ganlens.probes.explain.directions.steepest import ALIKE
-from ganlens.probes.explain.directions.walk import Walk
-from ganlens.probes.explain.estimate import share
-from ganlens.probes.explain.preconditions import sentences
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.registry import nearest_names
-from ganlens.subject import Subject
+from ganlens.subject import Context, Subject
 
 SEVERAL = 3
 """Things that clean directions do, from which the verdict is good."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ganlens.explain.attribution import GradientAlarm, Method
+from ganlens.explain.attribution.checks import MethodCheck
+from ganlens.explain.attribution.places import HOLDS, Place, place_of
 from ganlens.finding import Measurement, Verdict
-from ganlens.probes.explain.attribution import GradientAlarm, Method
-from ganlens.probes.explain.attribution.checks import MethodCheck
-from ganlens.probes.explain.attribution.places import HOLDS, Place, place_of
-from ganlens.probes.explain.estimate import Estimate
+from ganlens.measures.estimate import Estimate
 from ganlens.probes.measured import measured
 from ganlens.subject.modes import in_percent
 

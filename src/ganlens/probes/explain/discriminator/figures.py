@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.explain.attribution.checks import MethodCheck
+from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
+from ganlens.explain.attribution.methods import TITLES, Method
+from ganlens.explain.attribution.overlays import as_colours, overlay
+from ganlens.figures.charts import GENERATED, REAL, histogram_lines
+from ganlens.figures.plots import Series, line_chart
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.probes.charts import GENERATED, REAL, histogram_lines
-from ganlens.probes.explain.attribution.checks import MethodCheck
-from ganlens.probes.explain.attribution.methods import TITLES, Method
-from ganlens.probes.explain.attribution.overlays import as_colours, overlay
-from ganlens.probes.explain.discriminator.scores import Chosen, Judged
-from ganlens.probes.explain.plots import Series, line_chart
 from ganlens.subject import Subject
 
 SHOWN = 6

@@ -9,11 +9,21 @@ import torch
 from pydantic import Field
 
 from ganlens.errors import UserError
+from ganlens.explain.attribution import METHODS, GradientAlarm, Method, Score, gradient_alarms
+from ganlens.explain.attribution.checks import CRITERIA, MethodCheck, check_method
+from ganlens.explain.attribution.discriminator_scores import (
+    Chosen,
+    Judged,
+    judge,
+    labels_of,
+    least_real,
+    most_fake,
+    most_frequent,
+)
+from ganlens.explain.attribution.places import HOLDS, place_of
+from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding, Verdict
-from ganlens.probes.explain.attribution import METHODS, GradientAlarm, Method, Score, gradient_alarms
-from ganlens.probes.explain.attribution.checks import CRITERIA, MethodCheck, check_method
-from ganlens.probes.explain.attribution.places import HOLDS, place_of
-from ganlens.probes.explain.attribution.question import Question
+from ganlens.measures.estimate import area_under_curve
 from ganlens.probes.explain.discriminator.conclusion import (
     FEWEST_DIFFERENT,
     HALF,
@@ -33,20 +43,10 @@ from ganlens.probes.explain.discriminator.conclusion import (
     which_to_believe,
 )
 from ganlens.probes.explain.discriminator.figures import figures
-from ganlens.probes.explain.discriminator.scores import (
-    Chosen,
-    Judged,
-    judge,
-    labels_of,
-    least_real,
-    most_fake,
-    most_frequent,
-)
-from ganlens.probes.explain.estimate import area_under_curve
-from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.hooks import layer_named
 from ganlens.subject.modes import in_percent
 from ganlens.subject.randomised import not_randomised, randomised_module

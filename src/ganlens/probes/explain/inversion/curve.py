@@ -12,16 +12,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganlens.explain.inversion import Inversion, invert, invert_layer
+from ganlens.explain.inversion.inversion import layer_name
+from ganlens.explain.inversion.redrawing import Redrawn, data_variance, redraw, starting_points
 from ganlens.finding import Measurement
 from ganlens.measures import bootstrap_interval
-from ganlens.probes.explain.redrawing import Redrawn, data_variance, redraw, starting_points
 from ganlens.probes.measured import measured
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import layer_in_words, layer_named
-from ganlens.subject.inversion import Inversion, invert, invert_layer
-from ganlens.subject.inversion.inversion import layer_name
 
 LAYERS = 6
 """The most layers that are looked at unasked."""

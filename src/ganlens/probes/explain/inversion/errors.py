@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.finding import Baseline, Measurement, Verdict
 from ganlens.measures import Interval
-from ganlens.probes.explain.estimate import Estimate, bootstrap, share
-from ganlens.probes.explain.redrawing import Redrawn
+from ganlens.measures.estimate import Estimate, bootstrap, share
 from ganlens.probes.measured import measured
 from ganlens.randomness import torch_generator
 

@@ -6,12 +6,12 @@ import math
 
 import torch
 
+from ganlens.explain.inversion.redrawing import Redrawn
+from ganlens.figures.charts import GENERATED, REAL, bars_with_reference, histogram_lines
 from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
-from ganlens.probes.charts import GENERATED, REAL, bars_with_reference, histogram_lines
 from ganlens.probes.explain.inversion.curve import FromPlace
 from ganlens.probes.explain.inversion.groups import KindError
-from ganlens.probes.explain.redrawing import Redrawn
 
 SHOWN = 10
 STRIPS = 8

@@ -8,11 +8,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ganlens.explain.gaps.regions import holm, nearest_centre
+from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.finding import Measurement
 from ganlens.measures import Interval, bootstrap_interval, k_means
 from ganlens.probes.explain.inversion.errors import NOTHING
-from ganlens.probes.explain.redrawing import Redrawn
-from ganlens.probes.explain.regions import holm, nearest_centre
 from ganlens.probes.measured import measured
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank

@@ -7,6 +7,17 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.inversion import Weights
+from ganlens.explain.inversion.inversion import STEPS
+from ganlens.explain.inversion.redrawing import (
+    Redrawn,
+    cannot_be_searched,
+    features_in_words,
+    own_samples,
+    redraw,
+    some_reals,
+)
+from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding, Verdict
 from ganlens.probes.explain.inversion.curve import LAYERS, chosen_places, redraw_from, where_in_words
 from ganlens.probes.explain.inversion.errors import (
@@ -31,20 +42,10 @@ from ganlens.probes.explain.inversion.groups import (
     kinds_of,
     worse_in_words,
 )
-from ganlens.probes.explain.preconditions import sentences, unsuited
-from ganlens.probes.explain.redrawing import (
-    Redrawn,
-    cannot_be_searched,
-    features_in_words,
-    own_samples,
-    redraw,
-    some_reals,
-)
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
-from ganlens.subject import SampleBank, Subject, space_named
-from ganlens.subject.inversion import Weights
-from ganlens.subject.inversion.inversion import STEPS
+from ganlens.subject import Context, SampleBank, Subject, space_named
 
 
 class InversionSettings(ProbeSettings):

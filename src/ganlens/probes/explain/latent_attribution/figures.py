@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.probes.explain.latent_attribution.result import Result
-from ganlens.probes.explain.plots import Series, bar_chart
 from ganlens.subject import SampleBank, Subject
 
 BARS = 24

@@ -8,18 +8,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.dissection.concepts import Concepts, concepts_for
 from ganlens.finding import Finding, Measurement, Verdict
 from ganlens.measures.sobol import SobolIndices, sobol_indices
 from ganlens.probes.explain.latent_attribution.figures import claim_table, map_pictures, share_plot, walks
 from ganlens.probes.explain.latent_attribution.result import FAINT, LEVEL, Attribution, Result, lower_ends
-from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.explain.units.concepts import Concepts, concepts_for
 from ganlens.probes.measured import measured
-from ganlens.probes.probe import Context, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import sentences
+from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 
 MOST_BLOCKS = 128
 """Coordinates are grouped so that there are no more blocks than this."""

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import beta
 from torch import Tensor
 
+from ganlens.measures.estimate import Estimate
 from ganlens.measures.sobol import SobolIndices
-from ganlens.probes.explain.estimate import Estimate
 
 LEVEL = 0.05
 """Chance that any coordinate at all would be believed, where the axes are directions like any other."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganlens.explain.gaps.classes import Classes
+from ganlens.explain.gaps.coverage import Coverage
+from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
+from ganlens.explain.gaps.regions import KINDS, Comparison, Kind
 from ganlens.finding import Verdict
-from ganlens.probes.explain.coverage import Coverage
-from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.missed.classes import Classes
-from ganlens.probes.explain.planted_gaps import ClassGaps, PlantedGap
-from ganlens.probes.explain.regions import KINDS, Comparison, Kind
+from ganlens.measures.estimate import Estimate
 
 BAD_MASS = 0.1
 """Mass missed or invented, at the low end of its interval, from which the verdict is bad."""

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from ganlens.data import SampleArray
+from ganlens.explain.code.code_space import CodeSpace, codes_of
+from ganlens.explain.gaps.coverage import Coverage
+from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
+from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.plots import Series, bar_chart
 from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.measures.estimate import share
 from ganlens.modality import Modality
-from ganlens.probes.charts import GENERATED, REAL
-from ganlens.probes.explain.code_space import CodeSpace, codes_of
-from ganlens.probes.explain.coverage import Coverage
-from ganlens.probes.explain.estimate import share
 from ganlens.probes.explain.missed.conclusion import InCode
-from ganlens.probes.explain.plots import Series, bar_chart
-from ganlens.probes.explain.regions import KINDS, Comparison, Kind, Region
 from ganlens.subject import SampleBank
 
 REGIONS_SHOWN = 6

@@ -7,11 +7,19 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
+from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
+from ganlens.explain.gaps.classes import Classes
+from ganlens.explain.gaps.coverage import Coverage, neighbour_coverage
+from ganlens.explain.gaps.planted_gaps import (
+    ClassGaps,
+    PlantedGap,
+    classes_noticed,
+    smallest_gap_noticed,
+)
+from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
+from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Baseline, Finding, Measurement, Verdict
-from ganlens.probes.explain.code_space import CodeSpace, code_spaces, codes_of
-from ganlens.probes.explain.coverage import Coverage, neighbour_coverage
-from ganlens.probes.explain.estimate import Estimate, share
-from ganlens.probes.explain.missed.classes import Classes
+from ganlens.measures.estimate import Estimate, share
 from ganlens.probes.explain.missed.conclusion import (
     InCode,
     blindness,
@@ -21,22 +29,10 @@ from ganlens.probes.explain.missed.conclusion import (
     verdict,
 )
 from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
-from ganlens.probes.explain.planted_gaps import (
-    ClassGaps,
-    PlantedGap,
-    classes_noticed,
-    smallest_gap_noticed,
-)
-from ganlens.probes.explain.preconditions import (
-    reconstruction_measurement,
-    sentences,
-    unsuited,
-    why_not_believable,
-)
-from ganlens.probes.explain.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 
 

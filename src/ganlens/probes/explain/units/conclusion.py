@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.explain.dissection.artefacts import Suspect
+from ganlens.explain.dissection.claims import Claim
+from ganlens.explain.dissection.concepts import Concepts
+from ganlens.explain.dissection.trial import LayerTrial
+from ganlens.explain.dissection.unit_sets import UnitSet
 from ganlens.finding import Measurement, Verdict
-from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.preconditions import sentences
-from ganlens.probes.explain.units.artefacts import Suspect
-from ganlens.probes.explain.units.claims import Claim
-from ganlens.probes.explain.units.concepts import Concepts
-from ganlens.probes.explain.units.trial import LayerTrial
-from ganlens.probes.explain.units.unit_sets import UnitSet
+from ganlens.measures.estimate import Estimate
 from ganlens.probes.measured import measured
+from ganlens.probes.preconditions import sentences
 
 LISTED = 6
 OFTEN, FEWEST_BY_CHANCE = 0.5, 3

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganlens.explain.dissection.artefacts import Suspect
+from ganlens.explain.dissection.claims import Claim
+from ganlens.explain.dissection.interventions import ablation, writing
+from ganlens.explain.dissection.layers import as_maps
+from ganlens.explain.dissection.trial import LayerTrial, Workshop
+from ganlens.explain.dissection.unit_sets import UnitSet
+from ganlens.figures.plots import Series, bar_chart, line_chart
 from ganlens.finding import Figure, Picture, Plot, Table
-from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.plots import Series, bar_chart, line_chart
-from ganlens.probes.explain.units.artefacts import Suspect
-from ganlens.probes.explain.units.claims import Claim
-from ganlens.probes.explain.units.interventions import ablation, writing
-from ganlens.probes.explain.units.layers import as_maps
-from ganlens.probes.explain.units.trial import LayerTrial, Workshop
-from ganlens.probes.explain.units.unit_sets import UnitSet
+from ganlens.measures.estimate import Estimate
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import capture
 

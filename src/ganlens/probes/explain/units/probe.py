@@ -10,11 +10,15 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.explain.dissection.artefacts import Suspect, distance_to_reals, suspects
+from ganlens.explain.dissection.concepts import concepts_for
+from ganlens.explain.dissection.insertions import insert
+from ganlens.explain.dissection.layers import Layer, layers_to_dissect
+from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
+from ganlens.explain.dissection.unit_sets import UnitSet, most_promising, unit_set
+from ganlens.explain.preconditions import FEWEST
 from ganlens.finding import Figure, Finding
-from ganlens.probes.explain.estimate import Estimate
-from ganlens.probes.explain.preconditions import FEWEST
-from ganlens.probes.explain.units.artefacts import Suspect, distance_to_reals, suspects
-from ganlens.probes.explain.units.concepts import concepts_for
+from ganlens.measures.estimate import Estimate
 from ganlens.probes.explain.units.conclusion import Conclusion, arrays, headline, measurements, verdict
 from ganlens.probes.explain.units.figures import (
     artefact_table,
@@ -24,13 +28,9 @@ from ganlens.probes.explain.units.figures import (
     top_pictures,
     unit_table,
 )
-from ganlens.probes.explain.units.insertions import insert
-from ganlens.probes.explain.units.layers import Layer, layers_to_dissect
-from ganlens.probes.explain.units.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
-from ganlens.probes.explain.units.unit_sets import UnitSet, most_promising, unit_set
-from ganlens.probes.probe import Context, Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
-from ganlens.subject import SampleBank, Subject
+from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.randomised import randomised
 
 THRESHOLD_SAMPLES = 1000

@@ -1,0 +1,1 @@
+"""Signs that a generator remembers single training samples."""

@@ -1,0 +1,247 @@
+"""How exactly can a generator redraw training samples, and how exactly unseen ones? By search in its latents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from scipy import optimize
+from torch import Tensor
+
+from ganlens.explain.copying.evidence import Evidence, Score
+from ganlens.explain.copying.unseen import Unseen
+from ganlens.measures import Interval, nearest_neighbours
+from ganlens.measures.mann_whitney import mann_whitney_z
+from ganlens.progress import Progress, Task
+from ganlens.subject import SampleBank
+
+REDRAWN = "Training samples redrawn more exactly than unseen ones"
+FIRST_ROUND = 0.25
+"""The share of the steps in which all starts run; the best of each target alone goes on."""
+FOUND = 0.5
+"""Its own samples must be redrawn at less than this share of the distance between real neighbours."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How hard to look.
+
+    Attributes:
+        targets: samples of each kind to redraw.
+        among: generated samples, from the nearest of which the search starts.
+        starts: for each target.
+        steps: of Adam.
+        rate: of its steps, in standard deviations of the latents.
+    """
+
+    targets: int
+    among: int
+    starts: int
+    steps: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What the search found. Errors are mean squared differences in units of the data's variance.
+
+    Attributes:
+        train, held_out, own: [t] the errors of training samples, held-out ones, and new samples of its own.
+        neighbours: the typical error of taking a held-out sample's nearest training sample for it.
+        redrawn: [t, …] what the training samples became.
+        evidence: training against held-out, with both controls.
+    """
+
+    train: Tensor
+    held_out: Tensor
+    own: Tensor
+    neighbours: float
+    redrawn: Tensor
+    evidence: Evidence
+
+    @property
+    def finds_its_own(self) -> bool:
+        """Whether the search redraws what the generator can make for sure. If not, it says nothing."""
+        return float(self.own.median()) < FOUND * self.neighbours
+
+
+def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, progress: Progress) -> Recovery:
+    """Redraw training samples, held-out ones and the generator's own.
+
+    The controls have no latents. What they can make is a list: the copycat's all training samples, the
+    underfit control's its samples; the nearest in the list is what they redraw.
+
+    Args:
+        training: training samples at most among which neighbours are looked up.
+    """
+    real = bank.features("raw", "train", training)
+    variance = float(real.var(dim=0).mean()) or 1.0
+    held_out = unseen.features("raw", search.targets)
+    count = min(search.targets, len(real), len(held_out))
+    train, held_out = real[:count], held_out[:count]
+    own_latents = bank.sample_latents(count, "memorisation", "own targets")
+    labels = bank.conditions(count)
+    own_labels = None if labels is None else labels[torch.arange(count) % len(labels)]
+    own = bank.modality.raw_features(bank.synthesize(own_latents, own_labels))
+    errors, latents, conditions = _redraw(bank, torch.cat([train, held_out, own]), search, progress)
+    errors = errors / variance
+    width = real.shape[1]
+
+    def error_of_nearest(targets: Tensor, among: Tensor) -> Tensor:
+        return nearest_neighbours(targets, among).distances[:, 0].square() / (width * variance)
+
+    to_training = error_of_nearest(held_out, real)
+    gaussian = bank.features("raw", "underfit", search.among)
+    return Recovery(
+        train=errors[:count],
+        held_out=errors[count : 2 * count],
+        own=errors[2 * count :],
+        neighbours=float(to_training.median()),
+        redrawn=bank.synthesize(latents[:count], None if conditions is None else conditions[:count]),
+        evidence=Evidence(
+            REDRAWN,
+            "",
+            separates=True,
+            generated=_score(errors[:count], errors[count : 2 * count]),
+            copycat=_score(torch.zeros(count), to_training),
+            underfit=_score(error_of_nearest(train, gaussian), error_of_nearest(held_out, gaussian)),
+            reference=0.5,
+            what="exact for any generator that remembers nothing",
+            interval=exceedance_interval(
+                _exceedance(errors[:count], errors[count : 2 * count]), count, count
+            ),
+            better="lower",
+            unit="share of pairs",
+        ),
+    )
+
+
+def _score(train: Tensor, held_out: Tensor) -> Score:
+    return Score(_exceedance(train, held_out), mann_whitney_z(held_out.double(), train.double()))
+
+
+def _exceedance(smaller: Tensor, larger: Tensor) -> float:
+    """The share of pairs in which the second is larger, equal ones half: the area under the ROC curve."""
+    difference = larger.double()[:, None] - smaller.double()[None]
+    return float((difference.sign() + 1).mean() / 2)
+
+
+def exceedance_interval(share: float, n: int, m: int) -> Interval:
+    """Where does the probability lie that one of m values exceeds one of n others, seen in `share` of pairs?
+
+    The ends are the probabilities θ from which `share` is 1.96 standard deviations away, with the variance
+    that exponential distributions with that θ give. At ½ it is the variance of the rank test; it does not
+    collapse where the two are separated.
+
+    Source: Newcombe 2006 (Statistics in Medicine 25, 559–573), method 5.
+    """
+    z, more = 1.959964, (n + m) / 2 - 1
+
+    def beyond(theta: float) -> float:
+        spread = 1 + more * (1 - theta) / (2 - theta) + more * theta / (1 + theta)
+        return (share - theta) ** 2 - z * z * theta * (1 - theta) * spread / (n * m)
+
+    low = optimize.brentq(beyond, 0.0, share) if share > 0 else 0.0
+    high = optimize.brentq(beyond, share, 1.0) if share < 1 else 1.0
+    return Interval(float(low), float(high), f"95 %, Newcombe's method 5, {n:,} and {m:,} samples")
+
+
+def _redraw(
+    bank: SampleBank, targets: Tensor, search: Search, progress: Progress
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The least mean squared errors [t] found, with the latents and conditions that make them."""
+    near = nearest_neighbours(
+        targets, bank.features("raw", "fake", search.among), min(search.starts, search.among, bank.size)
+    ).indices
+    drawn, conditions = bank.latents(search.among), bank.conditions(search.among)
+    bounds = _Bounds(drawn)
+    first = max(1, round(FIRST_ROUND * search.steps))
+    starts = near.shape[1]
+    errors, latents, chosen = [], [], []
+    with progress.task(
+        "Redrawing real samples", len(targets) * (starts * first + search.steps - first)
+    ) as task:
+        for part in torch.arange(len(targets)).split(max(1, bank.batch // starts)):
+            rows = near[part].flatten()
+            labels = None if conditions is None else conditions[rows]
+            each = targets[part].repeat_interleave(starts, dim=0)
+            error, latent = _descend(bank, each, drawn[rows], labels, bounds, search.rate, first, task)
+            best = error.view(-1, starts).argmin(dim=1) + starts * torch.arange(len(part))
+            errors.append(error[best])
+            latents.append(latent[best])
+            chosen.append(rows[best])
+        found, best_latents, rows = torch.cat(errors), torch.cat(latents), torch.cat(chosen)
+        labels = None if conditions is None else conditions[rows]
+        for part in torch.arange(len(targets)).split(bank.batch):
+            error, latent = _descend(
+                bank,
+                targets[part],
+                best_latents[part],
+                None if labels is None else labels[part],
+                bounds,
+                search.rate,
+                search.steps - first,
+                task,
+            )
+            found[part], best_latents[part] = error, latent
+    return found, best_latents, labels
+
+
+class _Bounds:
+    """Keeps latents where the prior's lie: within the largest values and the greatest length of some draws.
+
+    Without them a search leaves for latents that were never drawn, where what it finds says nothing of the
+    generator's samples.
+    """
+
+    def __init__(self, drawn: Tensor) -> None:
+        flat = drawn.flatten(1)
+        self.low, self.high = drawn.min(dim=0).values, drawn.max(dim=0).values
+        self.longest = float(flat.norm(dim=1).max())
+        self.deviation = float(flat.std()) or 1.0
+
+    def keep(self, latents: Tensor) -> None:
+        latents.clamp_(self.low.to(latents.device), self.high.to(latents.device))
+        flat = latents.flatten(1)
+        flat.mul_((self.longest / flat.norm(dim=1, keepdim=True).clamp_min(1e-30)).clamp_max(1))
+
+
+def _descend(
+    bank: SampleBank,
+    targets: Tensor,
+    starts: Tensor,
+    labels: Tensor | None,
+    bounds: _Bounds,
+    rate: float,
+    steps: int,
+    task: Task,
+) -> tuple[Tensor, Tensor]:
+    """Adam on each latent by itself; the best it passed through is kept, the start included.
+
+    Returns:
+        The errors [t] and their latents [t, …], on the CPU.
+    """
+    device = bank.subject.device
+    latents = starts.to(device).clone().contiguous()
+    wanted = targets.to(device)
+    adam = torch.optim.Adam([latents], lr=rate * bounds.deviation)
+    best, kept = torch.full((len(latents),), torch.inf, device=device), latents.clone()
+    for step in range(steps + 1):
+        with torch.enable_grad():
+            latents.requires_grad_(True)
+            made = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
+            errors = (made - wanted).square().mean(dim=1)
+            gradient = torch.autograd.grad(errors.sum(), latents)[0] if step < steps else None
+        bank.generator_calls += len(latents)
+        latents.requires_grad_(False)
+        better = errors.detach() < best
+        best = torch.where(better, errors.detach(), best)
+        kept[better] = latents[better]
+        if gradient is not None:
+            adam.param_groups[0]["lr"] = rate * bounds.deviation * (1 + math.cos(math.pi * step / steps)) / 2
+            latents.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
+            adam.step()
+            bounds.keep(latents)
+            task.advance(len(latents))
+    return best.cpu(), kept.cpu()

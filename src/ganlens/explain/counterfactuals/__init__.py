@@ -1,0 +1,1 @@
+"""The nearest generated samples that change a classifier's mind."""

@@ -1,0 +1,1 @@
+"""What moves the decisions of a classifier: attributes, places, confusions."""

@@ -1,0 +1,113 @@
+"""The name a direction deserves: "moves right", "makes a 4 a 9", with the evidence for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlens.explain.directions.audit import Claim, halves
+from ganlens.explain.directions.follow import Followed
+from ganlens.explain.readings.readings import Panel, with_article
+from ganlens.measures.estimate import Estimate, share
+
+MOSTLY = 0.5
+"""Share of a class's newcomers that must come from one other class for the name to say so."""
+
+FEWEST_STARTS = 5
+"""Starts of a class below which a name does not mention it."""
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Starts that became another class: how many of how many, as an estimate, and how many by chance.
+
+    Attributes:
+        into: the class they become.
+        out_of: the class they come from, or None for all others.
+        share: of the measuring starts that were not that class (or were `out_of`).
+        by_random: the same share along random directions, turned to the side where that class's odds rise.
+    """
+
+    into: int
+    out_of: int | None
+    share: Estimate
+    by_random: float
+
+    @property
+    def beats_random(self) -> bool:
+        return self.share.low > self.by_random
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a direction does in a few words, what it does backwards, and the evidence."""
+
+    text: str
+    backwards: str
+    evidence: str
+    flips: Flips | None = None
+
+
+def name_of(claim: Claim, followed: Followed, randoms: list[Followed], panel: Panel) -> Name:
+    """The name of a direction that points to the side of its claim, where its main reading rises."""
+    reading = panel.readings[claim.reading]
+    up, down = reading.rises, reading.falls
+    evidence = f"{reading.name} {claim.shift.value:+.2f} sd per sd ({claim.shift.low:+.2f} to {claim.shift.high:+.2f})"
+    if reading.of_class is None:
+        return Name(up, down, evidence)
+    flips = flips_of(reading.of_class, claim, followed, randoms, panel)
+    if flips is None or not flips.beats_random:
+        return Name(up, down, evidence, flips)
+    into = panel.classes[flips.into]
+    origin = "others" if flips.out_of is None else panel.classes[flips.out_of]
+    text = f"makes {origin if flips.out_of is None else with_article(origin)} {with_article(into)}"
+    evidence = (
+        f"{flips.share.value:.0%} of {'the ' if flips.out_of is None else ''}{origin} became {into} "
+        f"({flips.share.low:.0%} to {flips.share.high:.0%}; random {flips.by_random:.0%}); {evidence}"
+    )
+    return Name(text, down, evidence, flips)
+
+
+def flips_of(
+    into: int, claim: Claim, followed: Followed, randoms: list[Followed], panel: Panel
+) -> Flips | None:
+    """How many starts became the class at the far end, and out of which class most of them came."""
+    choosing, measuring = halves(len(followed.readings))
+    before, after = _ends(followed, claim.side, panel)
+    new = (before != into) & (after == into)
+    out_of = _commonest(before[choosing][new[choosing]], before[measuring])
+    hits, of = _count(new[measuring], before[measuring], into, out_of)
+    if of < FEWEST_STARTS:
+        return None
+    shares = []
+    for other in randoms:
+        rises = float((other.readings[choosing, -1] - other.readings[choosing, 0])[:, claim.reading].mean())
+        other_before, other_after = _ends(other, 1.0 if rises >= 0 else -1.0, panel)
+        flipped = (other_before != into) & (other_after == into)
+        count, total = _count(flipped[measuring], other_before[measuring], into, out_of)
+        shares.append(count / total)
+    return Flips(into, out_of, share(hits, of), sum(shares) / len(shares))
+
+
+def _ends(followed: Followed, side: float, panel: Panel) -> tuple[Tensor, Tensor]:
+    """Classes [n] of the starts as they are and at the far end of the side."""
+    middle = followed.readings.shape[1] // 2
+    end = -1 if side > 0 else 0
+    return panel.classes_of(followed.readings[:, middle]), panel.classes_of(followed.readings[:, end])
+
+
+def _commonest(origins: Tensor, starts: Tensor) -> int | None:
+    """The class that most of the newcomers came from, where that is one and enough starts are of it."""
+    if len(origins) < 2:
+        return None
+    counts = torch.bincount(origins)
+    most = int(counts.argmax())
+    clear = float(counts[most]) / len(origins) >= MOSTLY
+    return most if clear and int((starts == most).sum()) >= FEWEST_STARTS else None
+
+
+def _count(new: Tensor, before: Tensor, into: int, out_of: int | None) -> tuple[int, int]:
+    asked = before != into if out_of is None else before == out_of
+    return int((new & asked).sum()), int(asked.sum())

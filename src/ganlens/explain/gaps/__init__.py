@@ -1,0 +1,1 @@
+"""What real samples there are that a generator makes too few of, and the other way round."""

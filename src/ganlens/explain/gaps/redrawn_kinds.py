@@ -1,0 +1,113 @@
+"""Is a missing kind beyond the generator, or only rare? Real samples of it, inverted, beside ordinary ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganlens.explain.gaps.kinds import Counted, StatisticsTable
+from ganlens.explain.inversion.redrawing import Redrawn, cannot_be_searched, own_samples, redraw
+from ganlens.progress import Progress
+from ganlens.subject import SampleBank
+from ganlens.subject.bank import Of
+
+KINDS = 4
+"""The most kinds whose samples are inverted: those that the data have most of."""
+MEMBERS = 8
+ORDINARY = 24
+"""Real samples in general, and own samples, that set the references."""
+WORSE = 2.0
+"""A kind can't be redrawn where its median error is so many times that of ordinary real samples, and beyond
+WORST_OWN of the errors of own samples."""
+WORST_OWN = 0.95
+OWN_AT_MOST = 0.1
+"""Mean error of own samples beyond which the search says nothing of anything."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Real samples of one kind and what became of them.
+
+    Attributes:
+        beyond: whether they can't be redrawn; None where the search can't tell.
+        error, ordinary, own: median errors of the kind's samples and of ordinary real ones, and the error that
+            WORST_OWN of own samples stay below, in shares of the data's variance.
+    """
+
+    counted: Counted
+    redrawn: Redrawn
+    beyond: bool | None
+    error: float
+    ordinary: float
+    own: float
+
+    @property
+    def in_words(self) -> str:
+        """What the attempt says of the kind."""
+        if self.beyond is None:
+            return "the search can't tell"
+        return "can't be redrawn" if self.beyond else "can be redrawn: a matter of frequency"
+
+
+def attempts(
+    bank: SampleBank,
+    table: StatisticsTable,
+    lacking: list[Counted],
+    *,
+    steps: int,
+    seed: int,
+    progress: Progress,
+) -> list[Attempt]:
+    """Invert real samples of the kinds that are made too rarely."""
+    if not lacking or not steps or cannot_be_searched(bank):
+        return []
+
+    def redrawn(samples: Tensor, labels: Tensor | None) -> Redrawn:
+        return redraw(bank, samples, labels, space="z", steps=steps, seed=seed, progress=progress)
+
+    own = redrawn(*own_samples(bank, ORDINARY, "cannot-generate"))
+    labels = bank.real_labels("held_out", ORDINARY)
+    ordinary = redrawn(bank.reals("held_out", ORDINARY).tensor(), labels)
+    limit, usual = float(own.errors.quantile(WORST_OWN)), float(ordinary.errors.median())
+    all_labels = bank.real_labels("train")
+    found = []
+    for counted in sorted(lacking, key=lambda c: c.other_share - c.real_share)[:KINDS]:
+        rows = typical(table, counted, "train", MEMBERS)
+        tried = redrawn(bank.reals("train")[rows], None if all_labels is None else all_labels[rows])
+        error = float(tried.errors.median())
+        beyond = error > limit and error > WORSE * usual
+        sure = float(own.errors.mean()) <= OWN_AT_MOST
+        found.append(Attempt(counted, tried, beyond if sure else None, error, usual, limit))
+    return found
+
+
+def typical(table: StatisticsTable, counted: Counted, of: Of, most: int) -> Tensor:
+    """Rows of the kind's medoid among the samples of `of` and its nearest, at most `most`."""
+    members = counted.kind.belongs(table.rows(of)[:, counted.kind.column]).nonzero().flatten()
+    features = table.features(of)[members].double()
+    distance = (features - features.mean(dim=0)).square().sum(dim=1)
+    chosen: Tensor = members[distance.argsort(stable=True)[:most]]
+    return chosen
+
+
+def beyond_or_rare(tried: list[Attempt]) -> str:
+    """One sentence on which of the lacking kinds are beyond it."""
+    parts = []
+    for beyond, said in (
+        (True, "can't be redrawn from any latent"),
+        (False, "can be redrawn, a matter of frequency"),
+    ):
+        names = [attempt.counted.kind.name for attempt in tried if attempt.beyond is beyond]
+        if names:
+            parts.append(f"{' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)} {said}")
+    if not parts:
+        return ""
+    text = "; ".join(parts)
+    return f"Of what it lacks, {text}."
+
+
+def errors_of(tried: list[Attempt]) -> Tensor:
+    """Median error of each kind tried: [k]."""
+    return torch.tensor([attempt.error for attempt in tried])

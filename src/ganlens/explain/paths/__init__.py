@@ -1,0 +1,1 @@
+"""Ways through a latent space, and where they tear."""

@@ -1,0 +1,1 @@
+"""Numbers that a person would read off a sample, by name."""

@@ -1,0 +1,1 @@
+"""Charts for all probes, in one look."""

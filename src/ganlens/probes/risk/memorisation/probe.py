@@ -1,0 +1,225 @@
+"""What the generator memorised: five measures, each beside a generator that copies and one that only fails."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from ganlens.explain.copying.closeness import NEARER, Closeness, Sizes, look
+from ganlens.explain.copying.medians import median_interval
+from ganlens.explain.copying.recovery import FOUND, Recovery, Search, recover
+from ganlens.explain.copying.unseen import Unseen
+from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.measures import nearest_neighbours
+from ganlens.probes.measured import measured
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.probes.repetition import without_repetition
+from ganlens.probes.risk.acquittal import few_different, leak
+from ganlens.probes.risk.memorisation.conclusion import COPYING, LEVEL, Conclusion, conclude
+from ganlens.probes.risk.memorisation.figures import figures
+from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.controls import CONTROLS
+from ganlens.subject.sample_counts import too_few
+
+FEWEST = 40
+"""Generated, training and held-out samples; of fewer nothing would be noticed."""
+
+
+class MemorisationSettings(ProbeSettings):
+    compared: int = Field(2000, ge=FEWEST, description="Generated samples to look at, and of each control")
+    training: int = Field(10_000, ge=FEWEST, description="Most training samples to look among")
+    likelihood: int = Field(500, ge=FEWEST, description="Samples of each kind that the likelihood looks at")
+    exchanges: int = Field(
+        16, ge=8, le=200, description="Exchanges of training with held-out samples that set its scatter"
+    )
+    targets: int = Field(
+        64, ge=20, le=2000, description="Training samples, and as many unseen ones, to redraw"
+    )
+    starts: int = Field(2, ge=1, le=32, description="Latents from which the search for each begins")
+    steps: int = Field(40, ge=4, le=5000, description="Steps of each search")
+    rate: float = Field(
+        0.1, gt=0, description="Size of the search's steps, in standard deviations of the latents"
+    )
+    shown: int = Field(8, ge=1, le=16, description="Pairs in each picture")
+
+
+@probes.register("memorisation", summary="What did it memorise, and what can be concluded about that?")
+class Memorisation(Probe):
+    """Closeness to training samples and power to redraw them, each measured on both controls as well."""
+
+    name: ClassVar[str] = "memorisation"
+    question: ClassVar[str] = "What did it memorise, and what can be concluded about that?"
+    section: ClassVar[str] = "risk"
+    order: ClassVar[int] = 20
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    method: ClassVar[str] = (
+        "In each feature space: the share of authentic samples (Alaa et al. 2022), the copying statistic C_T "
+        "(Meehan et al. 2020), the share of samples nearer to training than to as many unseen samples, and by "
+        "how much training samples are likelier than unseen ones (Jiralerspong et al. 2023), less what the fit "
+        "alone makes. And over all: whether a search in the latents (Adam, from the nearest generated samples, "
+        "within the latents' range) redraws training samples more exactly than unseen ones. Each is compared "
+        "with real held-out samples in the generator's place or with its exact value without copying, and "
+        "computed on a copycat and on one Gaussian with the data's covariance as well. "
+        "The first two measures can't tell copies from samples that crowd where the data are dense, nor see "
+        "copies among samples that keep away from the data; for the other three a generator that copies "
+        "nothing scores the same however bad it is, so these decide. A sign is a deviation that all measures "
+        f"together show by chance for {LEVEL:.0%} of the generators that copy nothing (Bonferroni). A measure "
+        "in which the copycat gives no sign is not believable; a sign that the Gaussian gives too is not "
+        "counted; the search is not believable unless it redraws the generator's own new samples at less than "
+        f"{FOUND:g}× the typical squared distance from an unseen to a training sample. Bad: the share nearer to "
+        f"training samples gives a sign, surely more than {COPYING:.0%} of copies are needed to explain it, and "
+        "samples come nearer than real ones. Caution: any other sign of the three. Where there is none, copies "
+        "are planted among the samples to see how many would have shown. All this asks for held-out samples "
+        "that differ from training samples by chance alone."
+    )
+    self_check: ClassVar[str] = (
+        "A measure in which a copycat gives no sign is not believable, and a sign that one Gaussian gives "
+        "too is not counted; planted copies say what its silence is worth."
+    )
+    cost: ClassVar[str] = (
+        "2,000 samples and both controls in each feature space, and a search of 40 steps for 128 samples "
+        "from two starts each; tens of seconds."
+    )
+    source: ClassVar[str] = (
+        "Alaa et al. 2022 (arXiv 2102.08921); Meehan, Chaudhuri & Dasgupta 2020 (arXiv 2004.05675); "
+        "Jiralerspong et al. 2023 (arXiv 2302.04440); Stein et al. 2023 (arXiv 2306.04675)"
+    )
+    Settings: ClassVar[type[ProbeSettings]] = MemorisationSettings
+
+    def examine(self, subject: Subject, settings: MemorisationSettings, context: Context) -> Finding:
+        bank = context.bank
+        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
+            return Finding.not_applicable(self.name, self.question, because)
+        unseen = Unseen.of(bank)
+        if len(unseen) < FEWEST:
+            headline = (
+                f"Not believable, whatever it makes: {unseen.known:,} of {unseen.held_out:,} held-out samples are "
+                f"training samples too, and the other {len(unseen):,} are too few (at least {FEWEST} are needed)."
+            )
+            return Finding(self.name, self.question, headline, Verdict.NOT_BELIEVABLE)
+        sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
+        spaces = []
+        with context.progress.task("Comparing with training samples", len(bank.spaces)) as task:
+            for space in bank.spaces:
+                spaces.append(look(bank, space, unseen, sizes))
+                task.advance()
+        recovery, unasked = (
+            None,
+            "whether it can redraw training samples was not asked: no gradients pass through it",
+        )
+        if because := without_repetition(subject):
+            unasked = f"whether it can redraw training samples was not asked: {because}"
+        elif subject.has_gradients:
+            search = Search(
+                settings.targets, settings.compared, settings.starts, settings.steps, settings.rate
+            )
+            recovery = recover(bank, unseen, search, settings.training, context.progress)
+            unasked = _search_failed(recovery)
+        found = conclude(spaces, recovery, sizes)
+        left_out = f" {unasked[:1].upper()}{unasked[1:]}." if unasked else ""
+        doubt = _doubt(found, unseen)
+        return Finding(
+            self.name,
+            self.question,
+            f"{doubt}{found.headline.removeprefix('Not believable: ') if doubt else found.headline}{left_out}",
+            Verdict.NOT_BELIEVABLE if doubt else found.verdict,
+            measurements=_measurements(spaces, recovery),
+            method=(
+                f"{self.method} Here a sign is {found.threshold:.2f} standard deviations; "
+                f"{len(spaces[0].sets.fakes['fake']):,} generated, {len(spaces[0].sets.train):,} training and "
+                f"{len(spaces[0].sets.held_out):,} held-out samples.{left_out} "
+                f"{unseen.note}{'. ' if unseen.note else ''}{bank.describe()}"
+            ),
+            figures=figures(bank, unseen, recovery, found, settings.shown),
+            arrays=_arrays(bank, found.lead, recovery),
+        )
+
+
+def _doubt(found: Conclusion, unseen: Unseen) -> str:
+    """What must stand before an acquittal that is worth nothing; empty where it is worth something, or is none."""
+    if found.verdict in (Verdict.GOOD, Verdict.NOT_BELIEVABLE) and (leaked := leak(unseen)):
+        return leaked
+    if found.verdict is not Verdict.GOOD or found.lead is None:
+        return ""
+    return few_different(found.lead.sets.fakes["fake"])
+
+
+def _search_failed(recovery: Recovery) -> str:
+    if recovery.finds_its_own:
+        return ""
+    return (
+        "whether it can redraw training samples is not known: the search does not even find its own samples"
+    )
+
+
+def _measurements(spaces: list[Closeness], recovery: Recovery | None) -> list[Measurement]:
+    lines: list[Measurement] = []
+    for space in spaces:
+        lines += [piece.measurement() for piece in space.evidence.values()]
+        if space.evidence:
+            lines += _of_the_ratio(space)
+    if recovery is not None:
+        lines += [recovery.evidence.measurement(), _own_samples(recovery)]
+    return lines
+
+
+def _of_the_ratio(space: Closeness) -> list[Measurement]:
+    evidence, title = space.evidence[NEARER], space.sets.title
+    scores = {"generated": evidence.generated, "copycat": evidence.copycat, "underfit": evidence.underfit}
+    copies = {who: space.copied(score.value) for who, score in scores.items()}
+    return [
+        measured(
+            f"Distance ratio in standard deviations, {title}",
+            evidence.generated.deviations,
+            "none: it is a test; 95 % of generators that copy nothing score below 1.64",
+            better="lower",
+            baseline=0.0,
+            what=evidence.what,
+            controls={what: scores[who].deviations for who, what in CONTROLS.items()},
+        ),
+        measured(
+            f"Share of copies, near or exact, that would explain it, {title}",
+            copies["generated"],
+            space.copied_interval() or "none: exactly as many are nearer to training as to unseen samples",
+            better="lower",
+            baseline=0.0,
+            what=evidence.what,
+            unit="share",
+            controls={what: copies[who] for who, what in CONTROLS.items()},
+        ),
+    ]
+
+
+def _own_samples(recovery: Recovery) -> Measurement:
+    interval = median_interval(recovery.own)
+    return measured(
+        "Error of redrawing new samples of its own (median)",
+        float(recovery.own.median()),
+        interval,
+        better="lower",
+        baseline=recovery.neighbours,
+        what="typical error of taking the nearest training sample for an unseen one",
+        unit="of the data's variance",
+    )
+
+
+def _arrays(bank: SampleBank, main: Closeness | None, recovery: Recovery | None) -> dict[str, torch.Tensor]:
+    arrays = {}
+    if main is not None and main.ratio is not None:
+        fakes = main.sets.fakes["fake"]
+        nearest = nearest_neighbours(fakes, main.sets.train).indices[:, 0]
+        arrays = {
+            "distance_ratio": main.ratio.ratio,
+            "nearest_training_row": bank.real_rows("train")[nearest],
+            **{f"most_suspicious_{number}": rows for number, rows in enumerate(main.suspects.values(), 1)},
+        }
+    if recovery is not None:
+        arrays |= {
+            "training_error": recovery.train,
+            "unseen_error": recovery.held_out,
+            "own_error": recovery.own,
+            "redrawn_training_row": bank.real_rows("train", len(recovery.train)),
+        }
+    return arrays

@@ -1,7 +1,0 @@
-"""The point that a generator would have made a given sample from, as near as it can be had."""
-
-from ganlens.subject.inversion.inversion import Inversion, invert, invert_layer
-from ganlens.subject.inversion.objective import Weights
-from ganlens.subject.inversion.starts import StartingPoints
-
-__all__ = ["Inversion", "StartingPoints", "Weights", "invert", "invert_layer"]
