@@ -10,7 +10,7 @@ READY := .venv/.ready
 
 MINUTES ?= 10
 
-.PHONY: help setup demo test fuzz wheel try-wheel lint format types clean
+.PHONY: help setup demo test test-slow fuzz wheel try-wheel lint format types clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 17
@@ -27,8 +27,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train on bundled digits, examine, report: runs/demo/report.html
 	@$(BIN)/ganlens demo
 
-test: $(READY) ## all tests, a file at a time on every core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+test: $(READY) ## the tests of every change, a file at a time on every core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
+
+test-slow: $(READY) ## the tests that are marked slow: notebooks, simulations, kills
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist load -m slow
 
 fuzz: $(READY) ## damaged input for every reader, MINUTES=10 of it
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
