@@ -85,7 +85,7 @@ class Bare:
         self.work.mkdir()
         self.bin = folder / "environment" / ("Scripts" if os.name == "nt" else "bin")
         venv.create(folder / "environment", with_pip=True)
-        stranger = ("PYTHON", "VIRTUAL_ENV", "GANLENS", "OMP_", "PYTEST")
+        stranger = ("PYTHON", "VIRTUAL_ENV", "GANLENS", "PYTEST")
         self.variables = {name: text for name, text in os.environ.items() if not name.startswith(stranger)}
         self.variables["PATH"] = os.pathsep.join([str(self.bin), self.variables.get("PATH", os.defpath)])
 
