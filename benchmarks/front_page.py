@@ -42,7 +42,8 @@ LARGEST = 3_000_000
 """Bytes that a report in the repository may have."""
 AUDIT = (
     "audit", "python:networks.py:generator", "--data", "idx:mnist",
-    "--discriminator", "python:networks.py:discriminator", "--classifier", "python:networks.py:classifier", "--classifier-range", "0,1",
+    "--discriminator", "python:networks.py:discriminator",
+    "--classifier", "python:networks.py:classifier", "--classifier-range", "0,1",
 )  # fmt: skip
 
 READ = """

@@ -78,7 +78,13 @@ def test_a_batch_of_one_is_refused_where_a_network_normalises_over_it(tmp_path):
             train("digits", out=tmp_path / "run", preset="small", steps=1, overrides=overrides)
         advised = str(error.value).partition("--set ")[2].split()[0]
         rest = [o for o in overrides if not o.startswith("batch=")]
-        train("digits", out=tmp_path / advised, preset="small", steps=1, overrides=[*rest, advised, *CHEAPLY_JUDGED])
+        train(
+            "digits",
+            out=tmp_path / advised,
+            preset="small",
+            steps=1,
+            overrides=[*rest, advised, *CHEAPLY_JUDGED],
+        )
     train("digits", out=tmp_path / "run", preset="small", steps=1, overrides=["batch=1", *QUICK[1:]])
 
 
