@@ -11,7 +11,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from ganlens.errors import UserError
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.rules import Verdict
 
 NUMBER = {"name": "recall", "value": 0.7, "interval": "95 %, exact binomial", "better": "higher"}
 BASELINE = Baseline(value=0.9, what="real training half vs held-out")

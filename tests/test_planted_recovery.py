@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
+from ganlens.rules import Verdict
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")

@@ -14,7 +14,7 @@ import pytest
 
 from ganlens.cli.main import run
 from ganlens.data import open_dataset
-from ganlens.finding import Verdict
+from ganlens.rules import Verdict
 
 FOLDER = Path(__file__).parents[1] / "examples" / "someone_elses_gan"
 

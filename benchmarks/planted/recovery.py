@@ -12,7 +12,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ganlens.finding import Finding, Table
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
 
 FOUND = 0.9
 """Cosine or rank correlation from which a factor counts as found."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ganlens import measures
     from ganlens.data import Dataset, open_dataset
     from ganlens.errors import GANLensError, TrainingStopped, UserError
-    from ganlens.finding import Finding, Measurement, Verdict
+    from ganlens.finding import Finding, Measurement
     from ganlens.probes.audit import Audit
+    from ganlens.rules import Verdict
     from ganlens.subject import Subject
     from ganlens.training import Run, TrainedRun, load_run, train
 
@@ -54,7 +55,7 @@ _HOME = {
     "TrainedRun": "ganlens.training",
     "TrainingStopped": "ganlens.errors",
     "UserError": "ganlens.errors",
-    "Verdict": "ganlens.finding",
+    "Verdict": "ganlens.rules",
     "load_run": "ganlens.training",
     "open_dataset": "ganlens.data",
     "train": "ganlens.training",

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from ganlens.errors import UserError
-from ganlens.files import read_bytes
-from ganlens.limits import ARRAY_BYTES, PICTURE_PIXELS
-from ganlens.printable import file_name, plot_text, printable, shortened
+from ganlens.figures.figure import (
+    Figure,
+    SavedFigure,
+    figure_entry,
+    load_figure,
+    printable_line,
+    save_figure,
+    shown_figure,
+    tamed,
+)
+from ganlens.printable import file_name, printable
+from ganlens.rules import Conclusion, Verdict, claim_faults
 from ganlens.validation import first_fault
 
 _TURNS = {
@@ -26,18 +34,6 @@ _TURNS = {
     "reference": r"(Intervals?|References?)\b",
 }
 """What a sentence begins with where a method text turns to another of its subjects."""
-
-
-class Verdict(StrEnum):
-    """What to make of a finding."""
-
-    GOOD = "good"
-    CAUTION = "caution"
-    BAD = "bad"
-    NOT_BELIEVABLE = "not believable"
-    """The explanation failed its own self-check: it does not beat its baseline."""
-    NOT_APPLICABLE = "not applicable"
-    """The subject lacks something the probe needs; `not_applicable_because` says what."""
 
 
 class Unanswered(StrEnum):
@@ -104,43 +100,18 @@ class Measurement(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A bitmap with a caption that says what to look for. A `crisp` one is never smoothed when enlarged."""
-
-    image: Any  # PIL.Image.Image; Any keeps this module importable without Pillow
-    caption: str
-    crisp: bool = True
-
-
-@dataclass(frozen=True)
-class Plot:
-    """An interactive Plotly figure, as the JSON-able dictionary of `figure.to_dict()`, with a caption."""
-
-    figure: Mapping[str, Any]
-    caption: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text and numbers under column names, with a caption. A cell without a value is None (or NaN)."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int | None, ...], ...]
-    caption: str
-
-
-Figure = Picture | Plot | Table
-
-
 @dataclass
 class Finding:
     """The answer of one probe about one subject.
 
     Attributes:
         probe, question: who asked what.
-        headline: one sentence a manager can read: the result and whether to believe it.
         verdict: see `Verdict`.
+        claim: what a busy person takes away: at most 12 words and one number, no brackets (`claim_faults`).
+        detail: one sentence: the two or three numbers behind the claim, the reference among them.
+        advice: what to do about it, with the command or the line of Python; empty where nothing is to be done.
+        remarks: further sentences for a careful reader: what must not be read out of the numbers.
+        rule: the name of the rule that held (see `ganlens.rules`); empty where none was asked.
         measurements: the numbers, each with its baseline.
         method: how the numbers were computed, for someone who wants to check (feature space, counts, k, …).
         figures: pictures, plots and tables, in the order they should be read.
@@ -152,8 +123,13 @@ class Finding:
 
     probe: str
     question: str
-    headline: str
-    verdict: Verdict
+    headline: str = ""  # of probes whose rules are still to be written
+    verdict: Verdict = Verdict.GOOD
+    claim: str = ""
+    detail: str = ""
+    advice: str = ""
+    remarks: list[str] = field(default_factory=list)
+    rule: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     method: str = ""
     figures: list[Figure] = field(default_factory=list)
@@ -164,6 +140,10 @@ class Finding:
     section: str = ""
     not_applicable_because: str | None = None
     unanswered: Unanswered | None = None
+
+    def __post_init__(self) -> None:
+        self.claim, self.detail = self.claim or self.headline, self.detail or self.headline
+        self.headline = self.headline or self.detail
 
     @classmethod
     def not_applicable(
@@ -179,11 +159,39 @@ class Finding:
         return cls(
             probe=probe,
             question=question,
-            headline=f"Not applicable, because {because}.",
             verdict=Verdict.NOT_APPLICABLE,
+            claim=_without_answer(because, unanswered),
+            detail=f"There is no answer, because {because}.",
             section=section,
             not_applicable_because=because,
             unanswered=unanswered,
+        )
+
+    @classmethod
+    def concluded(
+        cls,
+        conclusion: Conclusion,
+        *,
+        measurements: Sequence[Measurement] = (),
+        figures: Sequence[Figure] = (),
+        arrays: Mapping[str, Any] | None = None,
+        remarks: Sequence[str] = (),
+        method: str = "",
+    ) -> Finding:
+        """The finding of a probe whose rules came to a conclusion; who asked is filled in by who asked it."""
+        return cls(
+            probe="",
+            question="",
+            verdict=conclusion.verdict,
+            claim=conclusion.claim,
+            detail=conclusion.detail,
+            advice=conclusion.advice,
+            rule=conclusion.rule,
+            remarks=[remark for remark in remarks if remark],
+            measurements=list(measurements),
+            figures=list(figures),
+            arrays=dict(arrays or {}),
+            method=method,
         )
 
     def measurement(self, name: str) -> Measurement:
@@ -200,7 +208,8 @@ class Finding:
         return close[0]
 
     def __str__(self) -> str:
-        lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.headline, 100)]
+        lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.claim, 100)]
+        lines += [textwrap.fill(text, 100) for text in (self.detail, self.advice) if text]
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(
@@ -222,14 +231,14 @@ class Finding:
         Texts are printable; texts of plots hold no mark-up but plain tags; numbers that JSON has none for are
         None. What is so already comes back as it is.
         """
-        texts = ("probe", "question", "headline", "method", "section", "not_applicable_because")
+        texts = ("probe", "question", "claim", "detail", "advice", "remarks", "rule", "method", "section")
         return replace(
             self,
-            **{name: _tame(getattr(self, name)) for name in texts},
-            measurements=[Measurement(**_tame(m.model_dump())) for m in self.measurements],
-            figures=[_shown_figure(figure) for figure in self.figures],
-            arrays={_line(name): array for name, array in self.arrays.items()},
-            settings=_tame(self.settings),
+            **{name: tamed(getattr(self, name)) for name in (*texts, "not_applicable_because")},
+            measurements=[Measurement(**tamed(m.model_dump())) for m in self.measurements],
+            figures=[shown_figure(figure) for figure in self.figures],
+            arrays={printable_line(name): array for name, array in self.arrays.items()},
+            settings=tamed(self.settings),
         )
 
     def save(self, folder: Path) -> Path:
@@ -240,7 +249,7 @@ class Finding:
         with storage.replacing(folder / self.stem) as partial:
             partial.mkdir(parents=True)
             for number, figure in enumerate(shown.figures, start=1):
-                _save_figure(figure, partial, f"figure-{number}")
+                save_figure(figure, partial, f"figure-{number}")
             if self.arrays:
                 storage.write_tensors(partial / "arrays.safetensors", shown.arrays)
         path = folder / f"{self.stem}.json"
@@ -256,12 +265,16 @@ class Finding:
             "probe": self.probe,
             "question": self.question,
             "section": self.section,
-            "headline": self.headline,
+            "claim": self.claim,
+            "detail": self.detail,
+            "advice": self.advice,
             "verdict": self.verdict.value,
+            "rule": self.rule,
+            "remarks": self.remarks,
             "measurements": [m.model_dump(mode="json") for m in self.measurements],
             "method": self.method,
             "figures": [
-                _figure_entry(figure, f"figure-{i}") for i, figure in enumerate(self.figures, start=1)
+                figure_entry(figure, f"figure-{i}") for i, figure in enumerate(self.figures, start=1)
             ],
             "arrays": sorted(self.arrays),
             "settings": self.settings,
@@ -292,7 +305,7 @@ class Finding:
             ) from None
         folder = path.with_suffix("")
         fields = {name: getattr(record, name) for name in _Saved.model_fields}
-        fields["figures"] = [_load_figure(entry, folder) for entry in record.figures]
+        fields["figures"] = [load_figure(entry, folder) for entry in record.figures]
         fields["arrays"] = storage.read_tensors(folder / "arrays.safetensors") if record.arrays else {}
         return cls(**fields)
 
@@ -317,74 +330,6 @@ def paragraphs_of(method: str, shortest: int = 220) -> list[str]:
     return parts
 
 
-def _shown_figure(figure: Figure) -> Figure:
-    if isinstance(figure, Plot):
-        return Plot(_tame(figure.figure, plot_text), _line(figure.caption))
-    if isinstance(figure, Table):
-        return Table(
-            tuple(_tame(figure.columns)), tuple(map(tuple, _tame(figure.rows))), _line(figure.caption)
-        )
-    return replace(figure, caption=_line(figure.caption))
-
-
-def _line(text: str) -> str:
-    """Printable, on one line."""
-    return printable(re.sub(r"[\n\r\t]+", " ", text))
-
-
-def _tame(value: Any, text: Callable[[str], str] = _line) -> Any:
-    """JSON-able values with every text, names included, as `text` makes it, and None for NaN and infinities."""
-    if isinstance(value, str):
-        return text(str(value))
-    if isinstance(value, Mapping):
-        return {text(str(name)): _tame(held, text) for name, held in value.items()}
-    if hasattr(value, "tolist"):  # arrays and numbers of numpy and torch
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_tame(held, text) for held in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _save_figure(figure: Figure, folder: Path, name: str) -> None:
-    from ganlens import storage
-
-    if isinstance(figure, Picture):
-        figure.image.save(folder / f"{name}.png", optimize=True)
-    elif isinstance(figure, Plot):
-        storage.write_json(folder / f"{name}.json", figure.figure)
-
-
-def _figure_entry(figure: Figure, name: str) -> dict[str, Any]:
-    if isinstance(figure, Picture):
-        return {"kind": "picture", "file": f"{name}.png", "caption": figure.caption, "crisp": figure.crisp}
-    if isinstance(figure, Plot):
-        return {"kind": "plot", "file": f"{name}.json", "caption": figure.caption}
-    return {"kind": "table", "columns": figure.columns, "rows": figure.rows, "caption": figure.caption}
-
-
-class _SavedPicture(BaseModel):
-    kind: Literal["picture"]
-    file: str = Field(pattern=r"^figure-[0-9]+\.png$")  # a plain name: nothing outside the folder is read
-    caption: str
-    crisp: bool
-
-
-class _SavedPlot(BaseModel):
-    kind: Literal["plot"]
-    file: str = Field(pattern=r"^figure-[0-9]+\.json$")
-    caption: str
-
-
-class _SavedTable(BaseModel):
-    kind: Literal["table"]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str | float | int | None, ...], ...]
-    caption: str
-
-
-_SavedFigure = Annotated[_SavedPicture | _SavedPlot | _SavedTable, Field(discriminator="kind")]
-
-
 class _Saved(BaseModel):
     """A finding's JSON."""
 
@@ -393,11 +338,15 @@ class _Saved(BaseModel):
     probe: str
     question: str
     section: str
-    headline: str
+    claim: str
+    detail: str
+    advice: str
     verdict: Verdict
+    rule: str
+    remarks: list[str]
     measurements: list[Measurement]
     method: str
-    figures: list[_SavedFigure]
+    figures: list[SavedFigure]
     arrays: list[str]
     settings: dict[str, Any]
     seed: int
@@ -406,33 +355,14 @@ class _Saved(BaseModel):
     unanswered: Unanswered | None = None
 
 
-def _load_figure(entry: _SavedFigure, folder: Path) -> Figure:
-    from ganlens import storage
-
-    if isinstance(entry, _SavedPicture):
-        return Picture(_load_picture(folder / entry.file), entry.caption, entry.crisp)
-    if isinstance(entry, _SavedPlot):
-        figure = storage.read_json(folder / entry.file)
-        if not isinstance(figure, dict):
-            raise UserError(f"{printable(str(folder / entry.file))} is not a plot; run the probe again")
-        return Plot(figure, entry.caption)
-    return Table(entry.columns, entry.rows, entry.caption)
-
-
-def _load_picture(path: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    shown = printable(str(path))
-    try:
-        content = io.BytesIO(read_bytes(path, ARRAY_BYTES))
-        with Image.open(content, formats=["PNG"]) as image:
-            PICTURE_PIXELS.check(image.width * image.height, shown)
-            image.load()
-            return image
-    except UserError:
-        raise
-    except UnidentifiedImageError as error:
-        raise UserError(f"{shown} is no PNG picture; run the probe again") from error
-    except Exception as error:  # Pillow reports a damaged file by errors of many kinds
-        reason = shortened(" ".join(str(error).split()), 200)
-        raise UserError(f"{shown} is not a whole picture ({reason}); run the probe again") from error
+def _without_answer(because: str, unanswered: Unanswered) -> str:
+    """The claim of a question without an answer: its reason where that is short enough, else whose it is."""
+    short = f"Not applicable: {because}."
+    if unanswered is Unanswered.NEED and not claim_faults(short):
+        return short
+    return {
+        Unanswered.NEED: "Not applicable: something that it needs is missing.",
+        Unanswered.TROUBLE: "No answer: something that was given failed.",
+        Unanswered.DEFECT: "No answer: GANLens itself failed.",
+        Unanswered.INTERRUPTED: "No answer: the audit was stopped before.",
+    }[unanswered]

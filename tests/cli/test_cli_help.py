@@ -64,7 +64,7 @@ def test_every_probe_shows_its_question_method_needs_and_settings(ganlens: Run, 
     shown = plain(result.out)
     assert result.code == 0
     assert plain(kind.question) in shown
-    assert plain(kind.method) in shown
+    assert plain(kind.described()) in shown
     for need in kind.needs:
         assert need.value in shown
     for key, field in kind.Settings.model_fields.items():

@@ -15,9 +15,10 @@ from pydantic import Field
 
 from ganlens.cli.main import app
 from ganlens.cli.probe import probe_command
-from ganlens.finding import Baseline, Finding, Measurement, Verdict, paragraphs_of
+from ganlens.finding import Baseline, Finding, Measurement, paragraphs_of
 from ganlens.probes import Need, Probe, ProbeSettings, probes
 from ganlens.probes.description import SHARED_OPTIONS, examples_of, settings_of
+from ganlens.rules import Verdict
 
 
 class ToySettings(ProbeSettings):
@@ -187,7 +188,7 @@ def test_the_help_of_every_probe_teaches_and_fits_the_terminal(
     out = help_of(kind, capsys)
     shown = plain(out)
     assert max(map(len, out.splitlines())) <= width
-    first, *others = paragraphs_of(kind.method)
+    first, *others = paragraphs_of(kind.described())
     for part in (
         kind.question,
         f"How it works: {plain(first)}",

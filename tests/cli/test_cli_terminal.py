@@ -8,7 +8,8 @@ import pytest
 from ganlens.cli.subject import short_name, words_of
 from ganlens.cli.terminal import STYLES, print_finding, print_findings, print_line, print_next, program
 from ganlens.cli.train import _free_folder
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
+from ganlens.rules import Verdict
 
 
 def test_the_table_says_probe_verdict_and_headline_in_words(capsys: pytest.CaptureFixture[str]) -> None:

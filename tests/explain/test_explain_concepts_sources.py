@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
 from ganlens.explain.concepts.sources import find_concepts, pool_of
-from ganlens.finding import Finding, Plot, Table, Verdict
+from ganlens.figures.figure import Plot, Table
+from ganlens.finding import Finding
 from ganlens.modality import Images
 from ganlens.probes.explain.concepts.probe import Concepts
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 SIDE = 8

@@ -6,8 +6,8 @@ import torch
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.data.copies import digests_of_both
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 QUICK = {

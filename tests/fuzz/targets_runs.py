@@ -11,10 +11,12 @@ from PIL import Image
 
 from ganlens.config import load_config
 from ganlens.data import open_dataset
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.instruments import autoencoder, labeller
 from ganlens.probes.audit import examine
 from ganlens.report.report import load_findings, write_report
+from ganlens.rules import Verdict
 from ganlens.storage import read_model
 from ganlens.subject import Subject
 from ganlens.training import load_run, train

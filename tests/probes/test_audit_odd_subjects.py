@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.finding import Finding, Unanswered, Verdict
+from ganlens.finding import Finding, Unanswered
 from ganlens.modality import Images
 from ganlens.probes import probes
 from ganlens.probes.audit import audit
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 SIDE = 6

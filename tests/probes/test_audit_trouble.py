@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from ganlens.errors import TrainingStopped, UserError
-from ganlens.finding import Finding, Unanswered, Verdict
+from ganlens.finding import Finding, Unanswered
 from ganlens.owner import machine_mark, start_of
 from ganlens.probes import Probe, probes
 from ganlens.probes.audit import audit, examine
 from ganlens.report import audit_folder, load_findings, replacement
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 

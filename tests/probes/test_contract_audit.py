@@ -10,9 +10,10 @@ from torch import nn
 
 from ganlens.data import Dataset, Split
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
 from ganlens.probes import Need, Probe, ProbeSettings, probes
 from ganlens.probes.audit import audit, examine, unmet_need
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 QUICK = ["gallery", "fidelity", "modes", "nearest"]

@@ -153,7 +153,7 @@ def test_a_long_method_is_parted_where_it_turns_and_loses_no_word():
 
 @by_name
 def test_paragraphs_hold_the_method_word_for_word(kind: type[Probe]):
-    assert " ".join(paragraphs_of(kind.method)) == " ".join(kind.method.split())
+    assert " ".join(paragraphs_of(kind.described())) == " ".join(kind.described().split())
 
 
 @by_name

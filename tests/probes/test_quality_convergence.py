@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ganlens import Subject
-from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.training import train
 from ganlens.training.checkpoint import checkpoints, read_progress
 

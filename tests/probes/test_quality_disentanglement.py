@@ -10,13 +10,14 @@ import torch
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.explain.readings.factor_reader import FactorReader, Opinions
-from ganlens.finding import Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.measures.disentanglement import mutual_information_gap, shuffled_codes
 from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Protocol, frequent_batch, live_codes
 from ganlens.probes.quality.disentanglement.sides import following
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 NAMES = ("kind", "across", "up", "shade")

@@ -4,10 +4,11 @@ import torch
 from scipy import stats
 
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.finding import Picture, Plot, Verdict
+from ganlens.figures.figure import Picture, Plot
 from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 VENDI, DISTANCE, NEAREST = MEASURES = (

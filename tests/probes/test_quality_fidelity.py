@@ -1,8 +1,8 @@
 import pytest
 
-from ganlens.finding import Verdict
 from ganlens.measures import frechet_distance
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 
 
 @pytest.fixture(scope="module")

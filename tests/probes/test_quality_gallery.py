@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from ganlens.finding import Picture, Verdict
+from ganlens.figures.figure import Picture
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 

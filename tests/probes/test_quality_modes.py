@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from ganlens.finding import Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 

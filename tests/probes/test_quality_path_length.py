@@ -6,10 +6,11 @@ from torch import nn
 
 from ganlens.explain.paths.latent_paths import between, pair_up
 from ganlens.explain.paths.tears import FINEST, find_steepest
-from ganlens.finding import Picture, Plot, Verdict
+from ganlens.figures.figure import Picture, Plot
 from ganlens.measures import perceptual_path_length
 from ganlens.probes.audit import examine
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 WIDTH = 8

@@ -4,11 +4,12 @@ import torch
 from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.finding import Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.measures import QuadraticClassifier, classifier_two_sample_test
 from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 ACCURACY = "Accuracy of a classifier, labeller features"

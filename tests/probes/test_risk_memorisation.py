@@ -7,9 +7,10 @@ from torch import nn
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
 from ganlens.explain.copying.evidence import Evidence, Reading, Score
 from ganlens.explain.copying.recovery import exceedance_interval
-from ganlens.finding import Picture, Verdict
+from ganlens.figures.figure import Picture
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 

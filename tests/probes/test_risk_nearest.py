@@ -3,8 +3,8 @@ import torch
 
 from ganlens.data import Dataset, Split
 from ganlens.explain.copying.medians import median_interval
-from ganlens.finding import Verdict
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.rules import Verdict
 
 DRAWS = "fresh draws of 1,000 samples, 8 replicates, 95 % t-interval"
 BINOMIAL = "95 %, exact binomial"

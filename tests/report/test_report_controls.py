@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.report.markdown import _measurements
 from ganlens.report.numerals import write_measurement
+from ganlens.rules import Verdict
 
 
 def distance() -> Measurement:

@@ -10,8 +10,10 @@ import re
 import pytest
 
 from ganlens.errors import UserError
-from ganlens.finding import Finding, Picture, Verdict
+from ganlens.figures.figure import Picture
+from ganlens.finding import Finding
 from ganlens.report import load_findings, write_report
+from ganlens.rules import Verdict
 
 
 def test_it_returns_the_page_and_writes_all_three(tmp_path, findings, facts):

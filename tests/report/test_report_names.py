@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.report import load_findings, write_report
+from ganlens.rules import Verdict
 
 LINK = '<a href="javascript:alert(1)">cat</a>'
 ESCAPE = "\x1b[31mred\udce9"

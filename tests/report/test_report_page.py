@@ -14,8 +14,10 @@ from importlib.resources import files
 import pytest
 from PIL import Image
 
-from ganlens.finding import Baseline, Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.report.page import picture_width, render_page
+from ganlens.rules import Verdict
 
 VOID = {"meta", "link", "img", "br", "input"}
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _SCALARS = (int, float, str, bool)
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
 _PANEL = "Settings of this probe"
+_THRESHOLDS = "Thresholds: what its verdicts hang on"
 
 
 class ProbeCommands(TyperGroup):
@@ -178,7 +179,7 @@ def _help(name: str, kind: type[Probe]) -> str:
 
     said = {
         "Needs": needs_of(kind),
-        "How it works": kind.method,
+        "How it works": kind.described(),
         "How it can fail": kind.self_check,
         "Cost": kind.cost,
         "Source": kind.source,
@@ -222,11 +223,13 @@ def _option(flag: str, field: FieldInfo) -> tuple[Any, Any]:
 def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = None, shown: str = "") -> Any:
     from rich.markup import escape
 
+    from ganlens.probes.description import is_threshold
+
     return typer.Option(
         declaration,
         metavar=metavar,
         help=escape(printable(f"{field.description or ''}{shown}")),
-        rich_help_panel=_PANEL,
+        rich_help_panel=_THRESHOLDS if is_threshold(field) else _PANEL,
     )
 
 

@@ -21,7 +21,8 @@ from rich.text import Text
 from ganlens.printable import printable
 
 if TYPE_CHECKING:
-    from ganlens.finding import Finding, Verdict
+    from ganlens.finding import Finding
+    from ganlens.rules import Verdict
 
 STYLES = {
     "good": "bold green",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
-from ganlens.finding import Plot
+from ganlens.figures.figure import Plot
 
 GENERATED = "#0072B2"
 REAL = "#D55E00"

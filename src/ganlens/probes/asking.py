@@ -77,7 +77,7 @@ def ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: 
             raise TypeError(f"the probe {probe.name} returned a {type(finding).__name__}; expected a Finding")
     # What all probes share is not charged to the one that happened to ask first.
     seconds = max(0.0, time.perf_counter() - began - (context.bank.shared_seconds - shared))
-    finding.method = finding.method or probe.method
+    finding.method = finding.method or probe.described(settings)
     return signed(finding, probe, settings, context.seed, seconds)
 
 

@@ -109,7 +109,7 @@ def _entry(kind: type[Probe]) -> str:
     lines = [f"### {kind.name}", "", f"**{kind.question}**", ""]
     said = {
         "Needs": needs_of(kind),
-        "Method": kind.method,
+        "Method": kind.described(),
         "How it can fail": kind.self_check,
         "Cost": kind.cost,
         "Source": _linked(kind.source),
@@ -121,9 +121,14 @@ def _entry(kind: type[Probe]) -> str:
     ]
     lines += ["", f"```sh\n{examples_of(kind)[-1]}\n```", ""]
     settings = settings_of(kind)
-    if settings:
-        rows = [(f"`{s.name}`", s.default, s.allowed, s.description) for s in settings]
-        lines.append(_table(("setting", "default", "allowed", "what it is"), rows))
+    for title, thresholds in (("setting", False), ("threshold", True)):
+        rows = [
+            (f"`{s.name}`", s.default, s.allowed, s.description)
+            for s in settings
+            if s.threshold is thresholds
+        ]
+        if rows:
+            lines.append(_table((title, "default", "allowed", "what it is"), rows))
     return "\n".join(lines)
 
 

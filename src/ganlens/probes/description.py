@@ -33,20 +33,33 @@ class Setting:
         default: as a reader would write it; "none" for None and for what is empty.
         allowed: the values it takes ("1 … 50", "linear, trees", "yes or no").
         description: what it is.
+        threshold: whether a verdict hangs on it.
     """
 
     name: str
     default: str
     allowed: str
     description: str
+    threshold: bool
 
 
 def settings_of(kind: type[Probe]) -> list[Setting]:
     """The probe's settings, in the order of its own file."""
     return [
-        Setting(name, _written(default_of(field)), allowed_values(field), field.description or "")
+        Setting(
+            name,
+            _written(default_of(field)),
+            allowed_values(field),
+            field.description or "",
+            is_threshold(field),
+        )
         for name, field in kind.Settings.model_fields.items()
     ]
+
+
+def is_threshold(field: FieldInfo) -> bool:
+    """Whether a verdict hangs on the setting (see `ganlens.probes.probe.threshold`)."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("threshold"))
 
 
 def needs_of(kind: type[Probe]) -> str:

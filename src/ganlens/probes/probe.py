@@ -16,11 +16,12 @@ from enum import StrEnum
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ganlens.finding import Finding
 from ganlens.printable import printable
 from ganlens.registry import Registry
+from ganlens.rules import Rules
 from ganlens.validation import refuse_out_of_reach, refuse_switch_for_number
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ class ProbeSettings(BaseModel):
     _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
 
 
+def threshold(default: Any, because: str, **bounds: Any) -> Any:
+    """A setting that a verdict hangs on: its default, and what it decides and why that much.
+
+    It stands under "Thresholds" in `--help` and in docs/probes.md, and method texts name it as `{its_name}`.
+    """
+    return Field(default, description=because, json_schema_extra={"threshold": True}, **bounds)
+
+
 class Probe(ABC):
     """One question about a generator.
 
@@ -59,8 +68,9 @@ class Probe(ABC):
         section: the part of the report it belongs to: "quality", "explain" or "risk".
         order: where in its section it is asked and read; equal ones go by name.
         needs: what the subject must have; otherwise the audit reports *not applicable* and why.
-        method: how it works and what the self-check is, in two or three sentences for `--help` and the
-        report.
+        method: how it works and what the self-check is, in two or three sentences for `--help` and the report.
+            `{name}` and `{name:.0%}` stand for a setting's value, so that no number stands in two places.
+        rules: what it may conclude, in order; or None, where it finds its words otherwise.
         self_check: how the answer can fail and what the finding then says, in one sentence.
         cost: what an answer takes, in samples, passes and instruments ("2,000 samples and a labeller; seconds").
         source: the papers behind it with their arXiv ids, or "ours"; "; " between several.
@@ -73,10 +83,16 @@ class Probe(ABC):
     order: ClassVar[int] = 50
     needs: ClassVar[frozenset[Need]] = frozenset()
     method: ClassVar[str]
+    rules: ClassVar[Rules[Any] | None] = None
     self_check: ClassVar[str] = ""
     cost: ClassVar[str] = ""
     source: ClassVar[str] = ""
     Settings: ClassVar[type[ProbeSettings]] = ProbeSettings
+
+    @classmethod
+    def described(cls, settings: BaseModel | None = None) -> str:
+        """The method with the values of these settings, or of the defaults."""
+        return cls.method.format_map(dict(settings if settings is not None else cls.Settings()))
 
     @abstractmethod
     def examine(self, subject: Subject, settings: Any, context: Context) -> Finding:
@@ -98,6 +114,12 @@ def _fault(name: str, component: Any) -> str | None:
             return f"its attribute {attribute} is {text!r}; expected a text"
         if printable(text.replace("\n", " ")) != text.replace("\n", " "):
             return f"its {attribute} holds characters that can't be shown: {printable(text)}"
+    try:
+        component.described()
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as error:
+        return f"its method text can't be filled in with its settings ({type(error).__name__}: {error})"
+    if component.rules is not None and not isinstance(component.rules, Rules):
+        return f"its rules are {component.rules!r}; expected None or ganlens.rules.Rules"
     if not all(isinstance(need, Need) for need in component.needs) or not isinstance(
         component.order, (int, float)
     ):

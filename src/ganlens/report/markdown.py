@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Table, Verdict
+from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.finding import Finding, Measurement
 from ganlens.report import numerals, outline
 from ganlens.report.page import split_command
+from ganlens.rules import Verdict
 
 _SIGNS = {
     Verdict.GOOD: "✔",

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
+from ganlens.rules import Verdict
 
 SECTIONS = {
     "quality": (

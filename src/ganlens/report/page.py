@@ -14,8 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Table, Verdict, paragraphs_of
+from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.finding import Finding, Measurement, paragraphs_of
 from ganlens.report import comparison, numerals, outline
+from ganlens.rules import Verdict
 
 _PICTURE_ROOM = (840, 412)  # CSS pixels, width and height, that a small picture is enlarged to fill
 _PICTURE_ROOM_DOUBLED = (840, 640)  # and that one too large for this may fill when only doubled

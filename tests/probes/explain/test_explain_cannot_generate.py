@@ -22,9 +22,11 @@ from ganlens.explain.readings.statistics import (
     picture_reader,
     users_reader,
 )
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")

@@ -15,8 +15,9 @@ from ganlens.explain.decisions.patches import (
     patch_places,
     strongest,
 )
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
 from ganlens.probes import probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.classifier import AdaptedClassifier
 

@@ -16,9 +16,11 @@ from ganlens.explain.concepts.vectors import (
     restored,
     share_rising,
 )
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 SIDE = 8

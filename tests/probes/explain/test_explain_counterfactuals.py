@@ -29,8 +29,8 @@ from ganlens.explain.counterfactuals.search_space import (
     margins,
     second_choice,
 )
-from ganlens.finding import Verdict
 from ganlens.probes import probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 LINE = 0.4

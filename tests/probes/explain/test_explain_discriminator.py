@@ -16,11 +16,13 @@ from ganlens.explain.attribution import METHODS, SIGNED, Score
 from ganlens.explain.attribution.checks import check_method
 from ganlens.explain.attribution.places import place_of
 from ganlens.explain.attribution.question import Question
-from ganlens.finding import Finding, Table, Verdict
+from ganlens.figures.figure import Table
+from ganlens.finding import Finding
 from ganlens.measures.estimate import Estimate, area_under_curve
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
 from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3

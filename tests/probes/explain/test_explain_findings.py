@@ -10,9 +10,11 @@ import torch
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.regions import Comparison, Region
-from ganlens.finding import Finding, Plot, Verdict
+from ganlens.figures.figure import Plot
+from ganlens.finding import Finding
 from ganlens.modality import Points
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
 PROBES = ("off-manifold", "missed", "axes", "latent-recovery", "why")

@@ -14,11 +14,13 @@ from ganlens.data import Dataset
 from ganlens.errors import UserError
 from ganlens.explain.inversion import Inversion
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.finding import Finding, Plot, Table, Verdict
+from ganlens.figures.figure import Plot, Table
+from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.probes.explain.inversion.curve import Places, chosen_places
 from ganlens.probes.explain.inversion.groups import kind_errors, worse_in_words
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 QUICK = {"count": 40, "steps": 50, "places": "none"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganlens.finding import Finding, Picture, Verdict
+from ganlens.figures.figure import Picture
+from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.probes.explain.latent_attribution.probe import is_gaussian
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 SIDE, LATENT = 9, 24

@@ -22,9 +22,11 @@ from ganlens.explain.dissection.layers import Layer, layers_to_dissect
 from ganlens.explain.dissection.tail import StreamingTail
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
 from ganlens.explain.dissection.unit_sets import enough, unit_set
-from ganlens.finding import Finding, Picture, Verdict
+from ganlens.figures.figure import Picture
+from ganlens.finding import Finding
 from ganlens.modality import Images
 from ganlens.probes import probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.hooks import capture
 from ganlens.subject.onward import from_layer_on

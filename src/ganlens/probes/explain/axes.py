@@ -22,14 +22,16 @@ from ganlens.explain.code.interventions import (
     random_directions,
 )
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import correlation
 from ganlens.measures.estimate import Estimate
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import derive_seed, torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.randomised import not_randomised, randomised
 
@@ -187,7 +189,7 @@ class Axes(Probe):
             headline=sentences(gate, _result(ours, theirs), unchecked),
             verdict=Verdict.NOT_BELIEVABLE if gate else _verdict(ours),
             measurements=[*_measurements(ours, theirs), reconstruction_measurement(bank.autoencoder)],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 _agreement_plot(ours, theirs),
                 *_traversals(subject, bank, spaces.autoencoder, scale, latents, ours, settings),

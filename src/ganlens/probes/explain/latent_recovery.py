@@ -12,13 +12,15 @@ from torch import Tensor
 from ganlens.explain.code.code_space import code_spaces, codes_of
 from ganlens.explain.code.interventions import LatentScale
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.figure import Plot
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Finding, Measurement, Plot, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import fit_ridge
 from ganlens.measures.estimate import Estimate, bootstrap
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 
 TELLING = 0.01
@@ -129,7 +131,7 @@ class LatentRecovery(Probe):
             headline=sentences(gate, _result(ours, width), _beside_pca(ours, theirs, gain)),
             verdict=_verdict(gain, believable=not gate),
             measurements=[*_measurements(ours, theirs, gain), reconstruction_measurement(bank.autoencoder)],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[_bars(ours, theirs, varying)],
             arrays={
                 "r2": torch.tensor([r2.value for r2 in ours.each]),

@@ -14,13 +14,15 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.figure import Figure, Picture, Plot
 from ganlens.figures.plots import Series, line_chart
-from ganlens.finding import Figure, Finding, Measurement, Picture, Plot, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import binomial_interval, mean_interval
 from ganlens.measures.estimate import Estimate, area_under_curve
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 MIXED_SAMPLES = 64
@@ -118,7 +120,7 @@ class OffManifold(Probe):
                 ),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 _histogram(errors, settings.share),
                 *_pictures(subject, bank, autoencoder, pca, errors.fake, settings.pictures),

@@ -12,13 +12,15 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
 from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.figures.plots import Series, heat_map, line_chart
-from ganlens.finding import Finding, Measurement, Picture, Plot, Table, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import nearest_neighbours
 from ganlens.measures.estimate import Estimate, bootstrap
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 NEUTRALISED = 3
@@ -149,7 +151,7 @@ class Why(Probe):
                 *_measurements(ratio, explained, saved, test),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 _rows(subject, bank, autoencoder, examples),
                 _heat_map(examples),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.finding import Plot
+from ganlens.figures.figure import Plot
 from ganlens.measures import Interval, pairwise_diversity, replicate_interval
 from ganlens.subject import SampleBank
 from ganlens.subject.bank import Of

@@ -11,10 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.charts import curves
-from ganlens.finding import Figure, Finding, Table, Verdict
+from ganlens.figures.figure import Figure, Table
+from ganlens.finding import Finding
 from ganlens.measures import Interval, frechet_distance, mean_interval
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST_LOOKS = 6
@@ -106,7 +108,7 @@ class Convergence(Probe):
             name: torch.tensor([float(look[name]) for look in looks], dtype=torch.float64)
             for name in ("images", *SHOWN)
         }
-        finding.method = f"{self.method} {context.bank.describe(context.bank.spaces[0])}"
+        finding.method = f"{self.described(settings)} {context.bank.describe(context.bank.spaces[0])}"
         if journal.unreadable:
             finding.method += f" {len(journal.unreadable)} lines of {METRICS} can't be read and are left out."
         _judge(finding, looks, best, trend, compared)

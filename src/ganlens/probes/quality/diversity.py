@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.finding import Figure, Finding, Measurement, Picture, Verdict
+from ganlens.figures.figure import Figure, Picture
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
@@ -21,6 +22,7 @@ from ganlens.probes.quality.class_diversity import (
     poorest,
 )
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
@@ -101,7 +103,7 @@ class Diversity(Probe):
             _measure_poorest(finding, classes)
         finding.figures = _figures(bank, main, classes, n, settings.shown)
         finding.arrays = _arrays([c for c in classes if c.space == main])
-        finding.method = f"{self.method} Here n = {n:,}.{unjudged} {bank.describe()}"
+        finding.method = f"{self.described(settings)} Here n = {n:,}.{unjudged} {bank.describe()}"
         _judge(finding, by_space[main], classes, bank, main)
         return finding
 

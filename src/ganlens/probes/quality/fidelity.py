@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.finding import Finding, Plot, Verdict
+from ganlens.figures.figure import Plot
+from ganlens.finding import Finding
 from ganlens.measures import kernel_distance, prdc
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 from ganlens.measures.prdc import ball_radii
@@ -17,6 +18,7 @@ from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.sample_counts import too_few
@@ -106,7 +108,7 @@ class Fidelity(Probe):
                 )
         main = bank.spaces[0]
         finding.figures = [_shares_plot(by_space[main], bank.title(main))]
-        finding.method = f"{self.method} Here n = {n:,}. {bank.describe()}"
+        finding.method = f"{self.described(settings)} Here n = {n:,}. {bank.describe()}"
         _judge(finding, by_space[main], bank, main)
         return finding
 

@@ -11,10 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
-from ganlens.finding import Finding, Measurement, Picture, Verdict
+from ganlens.figures.figure import Picture
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import binomial_interval, replicate_interval
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 BLOCKS = 8

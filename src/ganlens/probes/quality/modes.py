@@ -10,10 +10,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Finding
 from ganlens.measures import Interval, binomial_interval, mode_coverage, replicate_interval, share_intervals
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.sample_counts import too_few
 
@@ -115,7 +117,7 @@ class Modes(Probe):
         _measure_labeller(finding, labeller)
         finding.figures = _figures(bank, shares, labels, data.class_names, settings.shown)
         finding.arrays = {"shares": shares.generated, "real_shares": real, "labels": labels}
-        finding.method = f"{self.method} The labeller: {labeller.protocol}"
+        finding.method = f"{self.described(settings)} The labeller: {labeller.protocol}"
         _judge(finding, shares, data.class_names, labeller, unclear)
         return finding
 

@@ -16,7 +16,8 @@ from ganlens.explain.paths.latent_paths import Ways, between, pair_up
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
 from ganlens.figures.charts import GENERATED, SERIES, histogram_lines
-from ganlens.finding import Figure, Finding, Picture, Verdict
+from ganlens.figures.figure import Figure, Picture
+from ganlens.finding import Finding
 from ganlens.measures import (
     Interval,
     binomial_interval,
@@ -28,6 +29,7 @@ from ganlens.probes.measured import measured
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 FEWEST = 16
@@ -149,7 +151,7 @@ class PathLengthProbe(Probe):
             finding.arrays["lengths"] = lengths[0].lengths
         kind = "spherical" if ways.spherical else "straight"
         finding.method = (
-            f"{self.method} Here: {len(ways)} {kind} ways, {len(torn['made'])} of them walked, a step of "
+            f"{self.described(settings)} Here: {len(ways)} {kind} ways, {len(torn['made'])} of them walked, a step of "
             f"{settings.epsilon:g}.{f' No path length: {refused}.' if refused else ''} "
             f"{bank.describe(*_spaces(bank))}"
         )

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.figures.charts import bars_with_reference
-from ganlens.finding import Figure, Finding, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.finding import Finding
 from ganlens.measures import (
     Interval,
     LinearClassifier,
@@ -26,6 +27,7 @@ from ganlens.measures.classifiers import Classifier
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
@@ -156,7 +158,9 @@ class TwoSample(Probe):
         for space in spaces:
             if space.fake.weights is not None:
                 finding.arrays[f"weights_{space.name}"] = space.fake.weights
-        finding.method = f"{self.method} Here n = {n:,}, with {main.fake.classifier}. {bank.describe()}"
+        finding.method = (
+            f"{self.described(settings)} Here n = {n:,}, with {main.fake.classifier}. {bank.describe()}"
+        )
         _judge(finding, spaces, classes, n)
         return finding
 

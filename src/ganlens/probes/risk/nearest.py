@@ -13,11 +13,13 @@ from ganlens.explain.copying.medians import median_interval
 from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import GENERATED, REAL, histogram_lines
-from ganlens.finding import Figure, Finding, Picture, Table, Verdict
+from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.finding import Finding
 from ganlens.measures import Interval, binomial_interval, nearest_neighbours
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.acquittal import few_different, leak
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 from ganlens.subject.sample_counts import too_few
@@ -185,7 +187,7 @@ class Nearest(Probe):
             "nearest_training_row": bank.real_rows("train")[main.fake.train_row],
         }
         finding.method = (
-            f"{self.method} Here: {len(main.fake.ratio):,} generated samples, "
+            f"{self.described(settings)} Here: {len(main.fake.ratio):,} generated samples, "
             f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
             f"{len(main.first.ratio):,}. {unseen.note}{'. ' if unseen.note else ''}{bank.describe(*names)}"
         )

@@ -14,9 +14,11 @@ from ganlens.explain.directions.audit import baseline_of, claim_of, slopes_of
 from ganlens.explain.directions.examination import Plan, lay_out
 from ganlens.explain.directions.steepest import steepest
 from ganlens.explain.directions.walk import Walk
-from ganlens.finding import Finding, Picture, Plot, Table, Verdict
+from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.probes.audit import examine
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 CLOSED_FORM = ["random", "ganspace", "sefa", "jacobian", "readings"]

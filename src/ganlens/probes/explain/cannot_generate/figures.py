@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.subject import SampleBank
 

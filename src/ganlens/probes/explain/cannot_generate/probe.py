@@ -13,12 +13,13 @@ from ganlens.explain.gaps.kinds import Counted, Fault, StatisticsTable, count
 from ganlens.explain.gaps.redrawn_kinds import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.statistics import readers_for, users_reader
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import binomial_interval, frechet_distance, replicate_interval
 from ganlens.probes.explain.cannot_generate.figures import bars, pictures, table
 from ganlens.probes.measured import measured
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 from ganlens.subject.sample_counts import too_few
 
@@ -139,8 +140,8 @@ class CannotGenerate(Probe):
             verdict=Verdict.NOT_BELIEVABLE if gate else _verdict(counted),
             measurements=_measurements(counted, control, _distance(found)),
             method=(
-                f"{self.method} Here {len(kinds)} kinds, counted on {len(real):,} training, {len(fake):,} generated "
-                f"and {len(found.rows('held_out')):,} held-out samples."
+                f"{self.described(settings)} Here {len(kinds)} kinds, counted on {len(real):,} training, "
+                f"{len(fake):,} generated and {len(found.rows('held_out')):,} held-out samples."
             ),
             figures=[
                 bars(counted),

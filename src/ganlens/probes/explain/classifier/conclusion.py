@@ -9,8 +9,9 @@ from torch import Tensor
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
-from ganlens.finding import Measurement, Verdict
+from ganlens.finding import Measurement
 from ganlens.probes.measured import measured
+from ganlens.rules import Verdict
 
 RANKED = 5
 """Attributes whose numbers are told."""

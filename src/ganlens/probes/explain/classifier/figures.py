@@ -10,8 +10,8 @@ from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import SHOWN, Tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart, heat_map
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.probes.explain.classifier.conclusion import Answer
 

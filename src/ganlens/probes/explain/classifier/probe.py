@@ -23,7 +23,8 @@ from ganlens.explain.decisions.confusions import FOREIGN, class_mix, confusion_t
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.readings import Panel, panel_of
-from ganlens.finding import Figure, Finding
+from ganlens.figures.figure import Figure
+from ganlens.finding import Finding
 from ganlens.probes.explain.classifier import figures
 from ganlens.probes.explain.classifier.conclusion import (
     Answer,
@@ -147,7 +148,7 @@ class Classifier(Probe):
             headline=headline(answer),
             verdict=verdict(answer),
             measurements=measurements(answer),
-            method=self.method,
+            method=self.described(settings),
             figures=_figures(subject, bank, space, attributes, answer, rows, labels, covered, settings),
             arrays={
                 **patch_arrays(patches),

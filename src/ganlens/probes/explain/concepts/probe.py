@@ -21,10 +21,11 @@ from ganlens.explain.concepts.vectors import (
     counts,
 )
 from ganlens.explain.gaps.regions import holm
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.probes.explain.concepts.figures import concept_figures
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 LOOKED_AT, CLASSES = 1000, 10
@@ -122,7 +123,7 @@ class Concepts(Probe):
             headline=sentences(_headline(found, edits), left_out(subject), *broken),
             verdict=_verdict(found, edits),
             measurements=[*map(_measurement, found), *map(_edit_measurement, edits)],
-            method=self.method,
+            method=self.described(settings),
             figures=concept_figures(subject, found, edits),
             arrays={f"vector_{t.network}_{t.layer}_{t.concept}": t.vector for t in found},
         )

@@ -13,10 +13,11 @@ from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
-from ganlens.finding import Measurement, Verdict
+from ganlens.finding import Measurement
 from ganlens.measures import binomial_interval
 from ganlens.measures.estimate import Estimate, bootstrap, share
 from ganlens.probes.measured import measured
+from ganlens.rules import Verdict
 
 FEWEST = 5
 """Samples below which nothing is claimed."""

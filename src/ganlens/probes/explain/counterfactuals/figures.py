@@ -11,8 +11,8 @@ from ganlens.explain.counterfactuals.attributes import AttributeAnswers, Attribu
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.search_space import Question
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.subject.classifier import AdaptedClassifier
 

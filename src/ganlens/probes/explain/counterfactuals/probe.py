@@ -27,7 +27,8 @@ from ganlens.explain.counterfactuals.starts import (
     real_starts,
 )
 from ganlens.explain.preconditions import unsuited
-from ganlens.finding import Figure, Finding
+from ganlens.figures.figure import Figure
+from ganlens.finding import Finding
 from ganlens.probes.explain.counterfactuals import figures
 from ganlens.probes.explain.counterfactuals.conclusion import (
     ENOUGH_FOUND,
@@ -171,7 +172,8 @@ class Counterfactuals(Probe):
             headline=headline(evidence),
             verdict=verdict(evidence),
             measurements=measurements(evidence),
-            method=f"{self.method} {_told(space, judge, trial, confidence)} {bank.describe(bank.spaces[0])}",
+            method=f"{self.described(settings)} {_told(space, judge, trial, confidence)} "
+            f"{bank.describe(bank.spaces[0])}",
             figures=_figures(subject, space, trial, question, starts.those(asked), scores, judge),
             arrays=_arrays(trial, scores, question),
         )

@@ -8,7 +8,7 @@ from torch import Tensor
 from ganlens.explain.directions.examination import Judged, Outcome, is_random
 from ganlens.explain.directions.methods import TITLES
 from ganlens.figures.charts import GENERATED, REAL
-from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.subject import Subject
 
 STRIPS = 12

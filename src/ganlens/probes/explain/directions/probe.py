@@ -21,7 +21,7 @@ from ganlens.explain.directions.methods import TITLES, WIDEST_REGRESSION
 from ganlens.explain.directions.shuffled import Shuffled, check_on_shuffled
 from ganlens.explain.directions.steepest import ALIKE
 from ganlens.explain.directions.walk import Walk
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.measures.estimate import share
 from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.measured import measured
@@ -29,6 +29,7 @@ from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.registry import nearest_names
+from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 
 SEVERAL = 3
@@ -156,7 +157,7 @@ class Directions(Probe):
             headline=headline(outcome, shuffled),
             verdict=verdict_of(outcome, shuffled),
             measurements=measurements_of(outcome, shuffled),
-            method=_how(self.method, outcome, shuffled),
+            method=_how(self.described(settings), outcome, shuffled),
             figures=figures_of(subject, outcome, settings.show),
             arrays=_arrays(outcome),
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ganlens.explain.attribution import GradientAlarm, Method
 from ganlens.explain.attribution.checks import MethodCheck
 from ganlens.explain.attribution.places import HOLDS, Place, place_of
-from ganlens.finding import Measurement, Verdict
+from ganlens.finding import Measurement
 from ganlens.measures.estimate import Estimate
 from ganlens.probes.measured import measured
+from ganlens.rules import Verdict
 from ganlens.subject.modes import in_percent
 
 NARROW = 0.1

@@ -10,8 +10,8 @@ from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
 from ganlens.explain.attribution.methods import TITLES, Method
 from ganlens.explain.attribution.overlays import as_colours, overlay
 from ganlens.figures.charts import GENERATED, REAL, histogram_lines
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.plots import Series, line_chart
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.subject import Subject
 
 SHOWN = 6

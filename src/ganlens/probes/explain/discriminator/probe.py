@@ -22,7 +22,7 @@ from ganlens.explain.attribution.discriminator_scores import (
 )
 from ganlens.explain.attribution.places import HOLDS, place_of
 from ganlens.explain.attribution.question import Question
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
 from ganlens.measures.estimate import area_under_curve
 from ganlens.probes.explain.discriminator.conclusion import (
     FEWEST_DIFFERENT,
@@ -46,6 +46,7 @@ from ganlens.probes.explain.discriminator.figures import figures
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.hooks import layer_named
 from ganlens.subject.modes import in_percent
@@ -186,7 +187,6 @@ class Discriminator(Probe):
             ),
             verdict=Verdict.NOT_BELIEVABLE,
             measurements=[],
-            method=self.method,
         )
 
     def _unfit(self, what: str) -> Finding:
@@ -200,7 +200,6 @@ class Discriminator(Probe):
             ),
             verdict=Verdict.NOT_BELIEVABLE,
             measurements=[],
-            method=self.method,
         )
 
 

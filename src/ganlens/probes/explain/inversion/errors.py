@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.finding import Baseline, Measurement, Verdict
+from ganlens.finding import Baseline, Measurement
 from ganlens.measures import Interval
 from ganlens.measures.estimate import Estimate, bootstrap, share
 from ganlens.probes.measured import measured
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 
 OWN_AT_MOST = 0.1
 """Mean error of own samples, in shares of the data's variance, above which the search is not good enough."""

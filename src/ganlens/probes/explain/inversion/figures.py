@@ -8,7 +8,7 @@ import torch
 
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.figures.charts import GENERATED, REAL, bars_with_reference, histogram_lines
-from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.modality import Modality
 from ganlens.probes.explain.inversion.curve import FromPlace
 from ganlens.probes.explain.inversion.groups import KindError

@@ -18,7 +18,7 @@ from ganlens.explain.inversion.redrawing import (
     some_reals,
 )
 from ganlens.explain.preconditions import unsuited
-from ganlens.finding import Finding, Verdict
+from ganlens.finding import Finding
 from ganlens.probes.explain.inversion.curve import LAYERS, chosen_places, redraw_from, where_in_words
 from ganlens.probes.explain.inversion.errors import (
     FINE,
@@ -45,6 +45,7 @@ from ganlens.probes.explain.inversion.groups import (
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject, space_named
 
 
@@ -149,7 +150,7 @@ class InversionProbe(Probe):
                 *(kind.measurement() for kind in named),
                 *(place.measurement(context.seed) for place in curve if place.name != settings.space),
             ],
-            method=f"{self.method} Here the search was by {route}; features: {features_in_words(bank)}.",
+            method=f"{self.described(settings)} Here the search was by {route}; features: {features_in_words(bank)}.",
             figures=[
                 worst,
                 *of_kinds[:1],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.probes.explain.latent_attribution.result import Result
 from ganlens.subject import SampleBank, Subject
 

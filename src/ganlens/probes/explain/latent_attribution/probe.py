@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.dissection.concepts import Concepts, concepts_for
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures.sobol import SobolIndices, sobol_indices
 from ganlens.probes.explain.latent_attribution.figures import claim_table, map_pictures, share_plot, walks
 from ganlens.probes.explain.latent_attribution.result import FAINT, LEVEL, Attribution, Result, lower_ends
@@ -19,6 +19,7 @@ from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 MOST_BLOCKS = 128
@@ -100,7 +101,7 @@ class LatentAttribution(Probe):
             headline=_headline(result),
             verdict=_verdict(result),
             measurements=_measurements(result),
-            method=f"{self.method} Parts: {concepts.title}. {n} base samples, {len(blocks)} blocks.",
+            method=f"{self.described(settings)} Parts: {concepts.title}. {n} base samples, {len(blocks)} blocks.",
             figures=[
                 share_plot(result),
                 *map_pictures(result, subject, settings.maps),

@@ -9,8 +9,8 @@ from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.coverage import Coverage
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind
-from ganlens.finding import Verdict
 from ganlens.measures.estimate import Estimate
+from ganlens.rules import Verdict
 
 BAD_MASS = 0.1
 """Mass missed or invented, at the low end of its interval, from which the verdict is bad."""

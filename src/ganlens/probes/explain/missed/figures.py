@@ -10,8 +10,8 @@ from ganlens.explain.code.code_space import CodeSpace, codes_of
 from ganlens.explain.gaps.coverage import Coverage
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
 from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Figure, Picture, Plot, Table
 from ganlens.measures.estimate import share
 from ganlens.modality import Modality
 from ganlens.probes.explain.missed.conclusion import InCode

@@ -18,7 +18,7 @@ from ganlens.explain.gaps.planted_gaps import (
 )
 from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
 from ganlens.explain.preconditions import unsuited
-from ganlens.finding import Baseline, Finding, Measurement, Verdict
+from ganlens.finding import Baseline, Finding, Measurement
 from ganlens.measures.estimate import Estimate, share
 from ganlens.probes.explain.missed.conclusion import (
     InCode,
@@ -32,6 +32,7 @@ from ganlens.probes.explain.missed.figures import comparison_table, pictures, sh
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import Of
 
@@ -130,7 +131,7 @@ class Missed(Probe):
                 *_measurements(found, by_pca, gap, gaps, covered, reference),
                 reconstruction_measurement(bank.autoencoder),
             ],
-            method=f"{self.method} {bank.autoencoder.protocol}",
+            method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
                 shares_plot(found.generator, names),
                 *pictures(bank, autoencoder, found.generator, names, settings.compared),

@@ -12,10 +12,11 @@ from ganlens.explain.dissection.claims import Claim
 from ganlens.explain.dissection.concepts import Concepts
 from ganlens.explain.dissection.trial import LayerTrial
 from ganlens.explain.dissection.unit_sets import UnitSet
-from ganlens.finding import Measurement, Verdict
+from ganlens.finding import Measurement
 from ganlens.measures.estimate import Estimate
 from ganlens.probes.measured import measured
 from ganlens.probes.preconditions import sentences
+from ganlens.rules import Verdict
 
 LISTED = 6
 OFTEN, FEWEST_BY_CHANCE = 0.5, 3

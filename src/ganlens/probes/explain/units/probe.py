@@ -17,7 +17,8 @@ from ganlens.explain.dissection.layers import Layer, layers_to_dissect
 from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
 from ganlens.explain.dissection.unit_sets import UnitSet, most_promising, unit_set
 from ganlens.explain.preconditions import FEWEST
-from ganlens.finding import Figure, Finding
+from ganlens.figures.figure import Figure
+from ganlens.finding import Finding
 from ganlens.measures.estimate import Estimate
 from ganlens.probes.explain.units.conclusion import Conclusion, arrays, headline, measurements, verdict
 from ganlens.probes.explain.units.figures import (
@@ -161,7 +162,7 @@ class Units(Probe):
             headline=headline(result),
             verdict=verdict(result),
             measurements=measurements(result),
-            method=f"{self.method} Concepts: {concepts.title}. {_counts(draws, trials)}",
+            method=f"{self.described(settings)} Concepts: {concepts.title}. {_counts(draws, trials)}",
             figures=_figures(workshop, subject, bank, result),
             arrays=arrays(result),
         )

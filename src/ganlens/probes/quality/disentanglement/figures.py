@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.readings.factor_readings import Reading
-from ganlens.finding import Picture, Plot, Table
+from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Scores
 from ganlens.probes.quality.disentanglement.sides import Side
 from ganlens.subject import SampleBank

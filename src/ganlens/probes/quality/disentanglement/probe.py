@@ -18,7 +18,8 @@ from ganlens.explain.readings.factor_readings import (
     known_factors,
     read_factors,
 )
-from ganlens.finding import Figure, Finding, Verdict
+from ganlens.figures.figure import Figure
+from ganlens.finding import Finding
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.disentanglement.figures import (
     code_traversal,
@@ -29,6 +30,7 @@ from ganlens.probes.quality.disentanglement.figures import (
 )
 from ganlens.probes.quality.disentanglement.scores import MIG, D, Protocol
 from ganlens.probes.quality.disentanglement.sides import Side, code_side, latent_side
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.bank import FEATURE_CHUNK
 from ganlens.subject.sample_counts import too_few
@@ -131,7 +133,7 @@ class Disentanglement(Probe):
                 finding.arrays[f"told_by_{side.title.split()[-1]}"] = side.scores.told
         finding.measurements += [m for reading in readings for m in reading.measurements]
         finding.figures = _figures(bank, code, latent, readings, settings.steps)
-        finding.method = f"{self.method} Here n = {n:,}. {bank.autoencoder.protocol}"
+        finding.method = f"{self.described(settings)} Here n = {n:,}. {bank.autoencoder.protocol}"
         _judge(finding, code, latent, readings, constant)
         return finding
 

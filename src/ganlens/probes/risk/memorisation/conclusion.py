@@ -10,7 +10,7 @@ from scipy import stats
 from ganlens.explain.copying.closeness import AUTHENTIC, COPYING_STATISTIC, LIKELIER, NEARER, Closeness, Sizes
 from ganlens.explain.copying.evidence import Evidence, Reading
 from ganlens.explain.copying.recovery import REDRAWN, Recovery
-from ganlens.finding import Verdict
+from ganlens.rules import Verdict
 
 LEVEL = 0.01
 """The share of generators that copy nothing which may be accused, over all measures and spaces together."""

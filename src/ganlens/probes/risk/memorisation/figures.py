@@ -10,7 +10,7 @@ from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.recovery import Recovery
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import REAL, bars_with_reference, histogram_lines
-from ganlens.finding import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.risk.memorisation.conclusion import Conclusion
 from ganlens.subject import SampleBank

@@ -11,7 +11,7 @@ from ganlens.explain.copying.closeness import NEARER, Closeness, Sizes, look
 from ganlens.explain.copying.medians import median_interval
 from ganlens.explain.copying.recovery import FOUND, Recovery, Search, recover
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.finding import Finding, Measurement, Verdict
+from ganlens.finding import Finding, Measurement
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
@@ -19,6 +19,7 @@ from ganlens.probes.repetition import without_repetition
 from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.probes.risk.memorisation.conclusion import COPYING, LEVEL, Conclusion, conclude
 from ganlens.probes.risk.memorisation.figures import figures
+from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.sample_counts import too_few
@@ -127,7 +128,7 @@ class Memorisation(Probe):
             Verdict.NOT_BELIEVABLE if doubt else found.verdict,
             measurements=_measurements(spaces, recovery),
             method=(
-                f"{self.method} Here a sign is {found.threshold:.2f} standard deviations; "
+                f"{self.described(settings)} Here a sign is {found.threshold:.2f} standard deviations; "
                 f"{len(spaces[0].sets.fakes['fake']):,} generated, {len(spaces[0].sets.train):,} training and "
                 f"{len(spaces[0].sets.held_out):,} held-out samples.{left_out} "
                 f"{unseen.note}{'. ' if unseen.note else ''}{bank.describe()}"
