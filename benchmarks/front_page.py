@@ -115,8 +115,8 @@ def publish(audit: Path, report: str, height: int, temporary: Path) -> None:
         {
             "probe": f.probe,
             "verdict": f.verdict.value,
-            "claim": f.headline,
-            "in_picture": squeezed(f.headline) in read,
+            "claim": f.claim,
+            "in_picture": squeezed(f.claim) in read,
         }
         for f in findings
     ]

@@ -77,7 +77,7 @@ def test_the_example_of_training_runs(
     assert scope["samples"].shape == (64, 1, 8, 8)
     assert scope["finding"].verdict in set(type(scope["finding"].verdict))
     said = capsys.readouterr().out
-    assert scope["finding"].headline in said
+    assert scope["finding"].claim in said
     assert all(m.baseline.what in said for m in scope["finding"].measurements)
     assert (tmp_path / "runs" / "first" / "report.html").stat().st_size > 10_000
 
