@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+export PIP_ARGS
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -41,7 +42,7 @@ wheel: $(READY) ## sdist and wheel, in dist/
 	$(BIN)/python -m build . >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
 
 try-wheel: wheel ## the wheel in a bare environment: the demo at full length
-	PIP_ARGS="$(PIP_ARGS)" $(BIN)/python .ci/try_wheel.py
+	$(BIN)/python .ci/try_wheel.py
 
 lint: $(READY) ## style, without changing anything
 	$(BIN)/ruff check .
