@@ -31,9 +31,8 @@ MISSING_EXTRAS = {
     "hub": ["train", "hub:anyone/anything", "--out", "runs/hub", "--steps", "1"],
     "track": ["train", "digits", "--out", "runs/track", "--steps", "1", "--set", "trackers=[tensorboard]"],
     "export": ["audit", "black_box.onnx", "--data", "digits", "--out", "audits/onnx"],
-    "inception": ["audit", "runs/demo", "--features", "inception:hub:anyone/anything/weights.pth"],
 }
-"""Extra → a command that can't be done without it."""
+"""Extra → a command that can't be done without it. (What `inception` asks for comes with accelerate.)"""
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
     python benchmarks/interval_coverage.py                                       some minutes on one core
     python benchmarks/interval_coverage.py --simulations 100 --truth-draws 500   a trial
     python benchmarks/interval_coverage.py --only prdc                           some measures, not recorded
+    python benchmarks/interval_coverage.py --only a_measure --add                and recorded beside the others
 
 Every case of `coverage_cases.py` is simulated many times: data are drawn, the interval is found as a user would find
 it, and it is counted whether the truth lies inside. A 95 % interval *holds* where that is so 93 to 97 times in a
@@ -13,18 +14,21 @@ with an error where a verdict differs from what ganlens claims.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
 import zlib
+from operator import itemgetter
 from typing import Any
 
 import torch
 from coverage_cases import cases
 from coverage_counterexamples import counterexamples
+from coverage_estimates import estimates
 from coverage_trials import Case, Trial
 from coverage_truths import normal
-from machine import write_record
+from machine import describe_machine, record_path, write_record
 
 from ganlens.measures import binomial_interval, frechet_distance
 
@@ -73,6 +77,18 @@ def counted(case: Case, measure: str, trials: list[Trial]) -> dict[str, Any]:
     }
 
 
+def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record with these entries, each with its machine, in place of earlier ones of the same case.
+
+    The others stay what they were: each case has its own seed.
+    """
+    record: dict[str, Any] = json.loads(record_path("interval_coverage").read_text(encoding="utf-8"))
+    case = itemgetter("measure", "interval", "truth")
+    found = {case(row): {**row, "machine": describe_machine()} for row in rows}
+    kept = [found.pop(case(row), row) for row in record["cases"]]
+    return {**record, "cases": [*kept, *found.values()]}
+
+
 def bootstrap_of_one_distance(resamples: int = 10) -> dict[str, Any]:
     """The Fréchet distance of 2,000 rows from 20,000 of the same distribution, and of resamples of the 2,000."""
     rng = torch.Generator().manual_seed(0)
@@ -95,14 +111,17 @@ def main() -> None:
     )
     parser.add_argument("--simulations", type=int, default=1000, help="of each case; fewer of slow ones")
     parser.add_argument("--truth-draws", type=int, default=4000, help="for truths without a closed form")
-    parser.add_argument("--only", default="", help="part of a measure's name")
+    parser.add_argument("--only", default="", help="part of a measure's name, or several with commas")
+    parser.add_argument(
+        "--add", action="store_true", help="record them in place of their own earlier entries"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     start = time.perf_counter()
     print(f"{'measure':44}{'interval':33}{'truth':>9}{'coverage':>10}{'of that':>12}{'width':>9}  verdict")
     rows, surprises = [], 0
-    for case in (*cases(), *counterexamples()):
-        if not any(args.only in measure for measure in case.measures):
+    for case in (*cases(), *estimates(), *counterexamples()):
+        if not any(part in measure for part in args.only.split(",") for measure in case.measures):
             continue
         for row in simulate(case, args.simulations, args.truth_draws):
             low, high = row["coverage_interval"]
@@ -116,10 +135,18 @@ def main() -> None:
             )
             rows.append(row)
     seconds = time.perf_counter() - start
-    if args.only:
+    if args.only and not args.add:
         return
-    record = {"simulations": args.simulations, "seconds": seconds, "cases": rows}
-    record["bootstrap_of_one_distance"] = bootstrap_of_one_distance()
+    record = (
+        added(rows)
+        if args.only
+        else {
+            "simulations": args.simulations,
+            "seconds": seconds,
+            "cases": rows,
+            "bootstrap_of_one_distance": bootstrap_of_one_distance(),
+        }
+    )
     print(f"{seconds:.0f} s; recorded in {write_record('interval_coverage', record)}")
     if surprises:
         sys.exit(f"{surprises} intervals do not do what is claimed of them")

@@ -150,7 +150,7 @@ def trained(out: Path) -> Any:
 
 
 def all_read(out: Path) -> None:
-    """Read every file of ours that has its own name (the journal's last line may be cut: it is dropped)."""
+    """Read every file of ours that has its own name (the log's last line may be cut: it is dropped)."""
     for path in out.rglob("*"):
         if path.is_dir() or any(part.startswith(".") for part in path.relative_to(out).parts):
             continue

@@ -16,8 +16,8 @@ import argparse
 
 from machine import write_record
 
-from ganlens.bench.duel import compete
-from ganlens.bench.measures import works
+from ganlens.bench.measure_workloads import works
+from ganlens.bench.timed_comparison import compete
 from ganlens.cli.bench import print_outcomes
 from ganlens.cli.progress import RichProgress
 

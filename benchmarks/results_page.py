@@ -11,7 +11,8 @@ from pathlib import Path
 
 from machine import describe_machine
 
-from ganlens.finding import Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
 from ganlens.report import load_findings
 from ganlens.training.metrics import read_metrics
 from ganlens.training.run_folder import load_config

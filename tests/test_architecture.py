@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "ganlens"
 FLOOR = {
     *("errors", "registry", "randomness", "progress", "storage", "limits", "printable"),
     *("system_errors", "owner", "partials", "files", "json_text", "yaml_text", "validation"),
+    "measurement",
 }
 BELOW_SUBJECT = {
     *FLOOR,
@@ -44,8 +45,9 @@ ARROWS: dict[str, set[str]] = {
         "validation",
     },
     "measures": {"errors", "measurement"},
-    "measurement": FLOOR,
+    "measurement": set(),
     "rules": set(),
+    "subject_options": FLOOR,
     "finding": {*FLOOR, "measurement", "rules", "figures"},
     "figures": FLOOR,
     "modality": {*FLOOR, "figures"},
@@ -66,10 +68,13 @@ ARROWS: dict[str, set[str]] = {
     },
     "instruments": {*FLOOR, "modality", "data", "networks", "measures"},
     "features": {*FLOOR, "modality", "networks", "instruments"},
-    "subject": {*BELOW_SUBJECT},
+    "subject": {*BELOW_SUBJECT, "subject_options"},
     "explain": {*BELOW_SUBJECT, "subject"},
     "report": {*FLOOR, "finding", "figures", "rules", "measurement"},
-    "probes": {*BELOW_SUBJECT, "subject", "explain", "measurement", "finding", "figures", "rules", "report"},
+    "probes": {
+        *(*BELOW_SUBJECT, "subject", "subject_options", "explain"),
+        *("measurement", "finding", "figures", "rules", "report"),
+    },
     "bench": {*FLOOR, "measures"},
 }
 ARROWS["cli"] = {*ARROWS, ""}

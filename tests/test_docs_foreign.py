@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ganlens.cli.main import run
+from ganlens.subject_options import as_table
 
 PAGE = (Path(__file__).parents[1] / "docs" / "foreign_generators.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,3 +46,7 @@ def test_the_page_does_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyP
             sys.modules.pop(name, None)
     assert commands == 6
     assert {path.name for path in tmp_path.glob("*.png")} == {"style.png", "ts.png", "pt2.png", "onnx.png"}
+
+
+def test_the_page_lists_every_option_as_it_is_told_elsewhere() -> None:
+    assert PAGE.endswith(f"\n\n{as_table()}\n")

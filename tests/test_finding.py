@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from ganlens.errors import UserError
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Baseline, Measurement
 from ganlens.rules import Verdict
 
 NUMBER = {"name": "recall", "value": 0.7, "interval": "95 %, exact binomial", "better": "higher"}

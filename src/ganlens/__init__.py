@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ganlens import measures
     from ganlens.data import Dataset, open_dataset
     from ganlens.errors import GANLensError, TrainingStopped, UserError
-    from ganlens.finding import Finding, Measurement
+    from ganlens.finding import Finding
+    from ganlens.measurement import Measurement
     from ganlens.probes.audit import Audit
     from ganlens.rules import Verdict
     from ganlens.subject import Subject

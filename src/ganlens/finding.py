@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ganlens.errors import UserError
 from ganlens.figures.figure import (
@@ -24,6 +23,7 @@ from ganlens.figures.figure import (
     shown_figure,
     tamed,
 )
+from ganlens.measurement import Measurement
 from ganlens.printable import file_name, printable
 from ganlens.rules import Conclusion, Verdict, claim_faults
 from ganlens.validation import first_fault
@@ -47,57 +47,6 @@ class Unanswered(StrEnum):
     """GANLens failed; nothing the user gave is to blame."""
     INTERRUPTED = "interrupted"
     """The audit was stopped before the answer was there."""
-
-
-class Baseline(BaseModel):
-    """The same measure on something whose answer is known: what the number has to be read against."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    value: float
-    what: str
-
-
-class Measurement(BaseModel):
-    """One number, its uncertainty and its reference. There is no number here without a baseline.
-
-    Attributes:
-        name: what was measured, with its feature space ("Fréchet distance, labeller features").
-        low, high: ends of the interval, or both None where no valid interval is known.
-        interval: how the interval was computed ("95 %, exact binomial") or, without one, why there is none.
-        unit: of `value`, `low`, `high` and the baseline; empty for pure numbers.
-        better: which way is better; "neither" for numbers that describe.
-        controls: what it would be for generators that cheat or fail, in the same place.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    interval: str
-    unit: str = ""
-    better: Literal["higher", "lower", "neither"]
-    baseline: Baseline
-    controls: tuple[Baseline, ...] = ()
-
-    @field_validator("value", "low", "high")
-    @classmethod
-    def _finite(cls, value: float | None) -> float | None:
-        if value is not None and not math.isfinite(value):
-            raise ValueError("a measurement must be a finite number")
-        return value
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if (self.low is None) != (self.high is None):
-            raise ValueError(f"{self.name}: an interval has two ends or none")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(
-                f"{self.name}: the interval's low end {self.low} is above its high end {self.high}"
-            )
-        return self
 
 
 @dataclass
@@ -161,7 +110,7 @@ class Finding:
             question=question,
             verdict=Verdict.NOT_APPLICABLE,
             claim=_without_answer(because, unanswered),
-            detail=f"There is no answer, because {because}.",
+            detail=f"Not applicable, because {because}.",
             section=section,
             not_applicable_because=because,
             unanswered=unanswered,
@@ -209,7 +158,7 @@ class Finding:
 
     def __str__(self) -> str:
         lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.claim, 100)]
-        lines += [textwrap.fill(text, 100) for text in (self.detail, self.advice) if text]
+        lines += [textwrap.fill(text, 100) for text in (self.detail, self.advice) if text not in ("", self.claim)]
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(
@@ -235,7 +184,7 @@ class Finding:
         return replace(
             self,
             **{name: tamed(getattr(self, name)) for name in (*texts, "not_applicable_because")},
-            measurements=[Measurement(**tamed(m.model_dump())) for m in self.measurements],
+            measurements=[Measurement.model_validate(tamed(m.model_dump())) for m in self.measurements],
             figures=[shown_figure(figure) for figure in self.figures],
             arrays={printable_line(name): array for name, array in self.arrays.items()},
             settings=tamed(self.settings),

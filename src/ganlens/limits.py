@@ -88,7 +88,7 @@ NETWORK_NUMBERS = Limit(
     "if you trust its description",
 )
 TEXT_BYTES = Limit("GANLENS_MAX_TEXT_BYTES", 16 * 2**20, "bytes", "a text file")
-JOURNAL_BYTES = Limit("GANLENS_MAX_JOURNAL_BYTES", 64 * 2**20, "bytes", "the journal of a run")
+METRICS_LOG_BYTES = Limit("GANLENS_MAX_METRICS_BYTES", 64 * 2**20, "bytes", "the metrics of a run")
 SETTINGS_BYTES = Limit("GANLENS_MAX_SETTINGS_BYTES", 2**20, "bytes", "a settings file")
 SETTINGS_VALUES = Limit("GANLENS_MAX_SETTINGS_VALUES", 10_000, "values", "settings, with what they repeat,")
 SAMPLE_BYTES = Limit(

@@ -149,7 +149,7 @@ def test_where_nothing_can_be_written_is_said_before_anything_slow(
         "ganlens.cli.audit.open_subject",
         "ganlens.cli.probe.open_subject",
         "ganlens.cli.sample.open_subject",
-        "ganlens.bench.duel.compete",
+        "ganlens.bench.timed_comparison.compare_with_peer",
         "ganlens.training.setup.open_dataset",
     ):
         monkeypatch.setattr(slow, begun)

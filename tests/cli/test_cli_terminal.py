@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganlens.cli.subject import short_name, words_of
+from ganlens.cli.subject_options import short_name, words_of
 from ganlens.cli.terminal import STYLES, print_finding, print_findings, print_line, print_next, program
 from ganlens.cli.train import _free_folder
 from ganlens.finding import Finding
@@ -83,7 +83,7 @@ def test_a_subject_has_a_name_that_can_be_a_folders(subject: str, name: str) -> 
 
 
 def test_a_subject_is_named_again_with_what_was_given_alone() -> None:
-    words = words_of("python:nets:faces", latent="16,1,1", range=None, classes=10)
+    words = words_of("python:nets:faces", latent="16,1,1", range=None, num_classes=10)
     assert words == ["python:nets:faces", "--latent", "16,1,1", "--classes", "10"]
     words = words_of("g.onnx", output="images", channels_last=False, classifier_range="0,1")
     assert words == ["g.onnx", "--output", "images", "--channels-first", "--classifier-range", "0,1"]

@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlens.data import cache, open_dataset
+from ganlens.data import open_dataset
+from ganlens.data.picture_cache import cache_folder, decode_picture
 from ganlens.errors import UserError
 from ganlens.progress import Silent, Task
 
@@ -39,13 +40,13 @@ def values(samples: torch.Tensor) -> list[int]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were decoded since."""
     seen: list[str] = []
-    honest = cache.decode_picture
+    honest = decode_picture
 
     def watched(source: Path, size: int) -> tuple[np.ndarray, bool]:
         seen.append(source.name)
         return honest(source, size)
 
-    monkeypatch.setattr(cache, "decode_picture", watched)
+    monkeypatch.setattr("ganlens.data.picture_cache.decode_picture", watched)
     return seen
 
 
@@ -218,8 +219,8 @@ class StopsAfter(Silent):
 def test_an_interrupted_decode_goes_on_where_it_stopped(
     tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch, picture_cache: Path
 ) -> None:
-    monkeypatch.setattr(cache, "BATCH", 4)
-    monkeypatch.setattr(cache, "_workers", lambda: 1)
+    monkeypatch.setattr("ganlens.data.picture_cache.BATCH", 4)
+    monkeypatch.setattr("ganlens.data.picture_cache._workers", lambda: 1)
     root = tmp_path / "pictures"
     for number in range(40):
         picture(root / f"{number:02d}.png", number)
@@ -374,6 +375,6 @@ def test_the_cache_lies_where_the_system_keeps_caches(
 ) -> None:
     monkeypatch.delenv("GANLENS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.cache_folder() == tmp_path / "ganlens"
+    assert cache_folder() == tmp_path / "ganlens"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.cache_folder() == Path.home() / ".cache" / "ganlens"
+    assert cache_folder() == Path.home() / ".cache" / "ganlens"

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.data.copies import digests_of_both
+from ganlens.data.duplicates import digests_of_both
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.probes.audit import examine
 from ganlens.rules import Verdict

@@ -24,8 +24,8 @@ from torch.nn import functional
 from ganlens import Subject
 from ganlens.data import open_dataset
 from ganlens.errors import UserError
-from ganlens.features import feature_spaces, inception, inception_weights, open_space
-from ganlens.features.inception import InceptionFeatures, clean_pixels
+from ganlens.features import feature_spaces, inception_features, inception_weights, open_space
+from ganlens.features.inception_features import InceptionFeatures, clean_pixels
 from ganlens.features.inception_weights import (
     PUBLISHED,
     SAME_FILE,
@@ -262,7 +262,7 @@ def test_a_picture_goes_through_resize_and_network(space, network):
 
 def test_features_of_a_picture_do_not_depend_on_the_others(space, monkeypatch):
     samples = as_samples(planted_pixels(3, 24)[..., :20])
-    monkeypatch.setattr(inception, "CPU_CHUNK", 2)
+    monkeypatch.setattr(inception_features, "CPU_CHUNK", 2)
     together = extract(space, samples)
     assert together.shape == (3, 2048)
     assert torch.allclose(extract(space, samples[2:]), together[2:], rtol=1e-4, atol=1e-4)

@@ -12,8 +12,9 @@ from PIL import Image
 from ganlens.config import load_config
 from ganlens.data import open_dataset
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
 from ganlens.instruments import autoencoder, labeller
+from ganlens.measurement import Baseline, Measurement
 from ganlens.probes.audit import examine
 from ganlens.report.report import load_findings, write_report
 from ganlens.rules import Verdict
@@ -21,8 +22,8 @@ from ganlens.storage import read_model
 from ganlens.subject import Subject
 from ganlens.training import load_run, train
 from ganlens.training.checkpoint import checkpoints, load_checkpoint
-from ganlens.training.journal import Journal
-from ganlens.training.metrics import read_journal
+from ganlens.training.metrics import read_metrics_log
+from ganlens.training.metrics_log import MetricsLog
 from ganlens.training.run_folder import RUN, RunFacts
 from ganlens.training.state import initial_state
 
@@ -63,11 +64,11 @@ def _take_up(path: Path) -> None:
 
 def _journal(path: Path) -> None:
     folder = _run_of(path)
-    before = read_journal(folder)
+    before = read_metrics_log(folder)
     subject = Subject.load(folder)
     examine(subject, "convergence", samples=64, settings={"block": 32, "replicates": 2}, features=["raw"])
-    Journal(folder, load_config(folder / "config.yaml"), 3).close()
-    after = read_journal(folder)
+    MetricsLog(folder, load_config(folder / "config.yaml"), 3).close()
+    after = read_metrics_log(folder)
     assert after.unreadable == [] and after.records == [r for r in before.records if _lasts(r)]
 
 

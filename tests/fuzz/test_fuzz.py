@@ -38,7 +38,7 @@ def test_what_is_not_damaged_is_read(tmp_path: Path) -> None:
 
 
 def test_a_seed_is_the_same_damage_everywhere() -> None:
-    content = b'{"step": 3, "memory": {"best": 0.5}}'
+    content = b'{"step": 3, "bookkeeping": {"best": 0.5}}'
     assert damaged(content, "state.json", 7) == damaged(content, "state.json", 7)
     assert len({damaged(content, "state.json", seed) for seed in range(40)}) > 30
 

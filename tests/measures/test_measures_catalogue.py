@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 
 from ganlens import measures
-from ganlens.measures import catalogue, disentanglement
-from ganlens.measures.catalogue import CATALOGUE, TOOLS, CataloguedMeasure, Group, page
+from ganlens.measures import Interval, catalogue, disentanglement, facts
+from ganlens.measures.catalogue import CATALOGUE, READING_ORDER, page
+from ganlens.measures.facts import Group, MeasureFacts
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = {name: getattr(room, name) for room in (measures, disentanglement) for name in room.__all__}
 FUNCTIONS = {name for name, thing in PUBLIC.items() if inspect.isfunction(thing)}
+TOOLS = {
+    *("binomial_interval", "bootstrap_interval", "exceedance_interval", "mean_interval", "median_interval"),
+    *("paired_bootstrap_interval", "replicate_interval", "subsample_interval", "bootstrap_estimates"),
+    *("dci_from_importances", "discretise", "draw_from_table", "entropies", "fit_ridge", "holm", "k_means"),
+    *("frechet_distance_of_moments", "medoids", "moments", "nearest_centre", "shuffled_codes"),
+    *("swap_patches", "swapped_in_order"),
+}
+"""Public functions that are no measures: intervals, and parts that measures are made of."""
 by_name = pytest.mark.parametrize("measure", CATALOGUE, ids=lambda measure: measure.name)
 
 
@@ -38,7 +47,7 @@ def test_every_public_function_is_a_measure_of_the_catalogue_or_a_tool():
 
 
 @by_name
-def test_a_catalogued_measure_is_the_public_one(measure: CataloguedMeasure):
+def test_a_catalogued_measure_is_the_public_one(measure: MeasureFacts):
     assert PUBLIC[measure.name] is measure.function
 
 
@@ -63,26 +72,26 @@ def test_sources_are_read_from_docstrings_as_they_stand_there():
 
 
 @by_name
-def test_a_question_is_one_line(measure: CataloguedMeasure):
+def test_a_question_is_one_line(measure: MeasureFacts):
     assert "\n" not in measure.question
     assert measure.question[-1] in "?.)"
     assert 20 < len(measure.question) < 130
 
 
 @by_name
-def test_an_interval_is_made_by_something_that_exists(measure: CataloguedMeasure):
+def test_an_interval_is_made_by_something_that_exists(measure: MeasureFacts):
     returned = inspect.get_annotations(measure.function, eval_str=True)["return"]
     for valid in measure.intervals:
         if valid.by.startswith("."):
             field = valid.by.removeprefix(".").split()[0]
             assert field in {*returned.__dataclass_fields__, *vars(returned)}
         else:
-            assert PUBLIC[valid.by] is getattr(measures.intervals, valid.by)
+            assert inspect.get_annotations(PUBLIC[valid.by], eval_str=True)["return"] is Interval
 
 
 @by_name
 def test_every_interval_was_simulated_and_contains_what_it_says(
-    measure: CataloguedMeasure, simulated: list[dict[str, Any]]
+    measure: MeasureFacts, simulated: list[dict[str, Any]]
 ):
     for valid in measure.intervals:
         verdicts = [
@@ -126,6 +135,15 @@ def test_the_page_names_every_measure_once_under_its_group():
         assert cells == {len(catalogue.COLUMNS) + 1}
 
 
+def test_what_is_said_of_a_measure_stands_beside_it():
+    """The page names no measure by itself but to put the best known first."""
+    names = [measure.name for measure in CATALOGUE]
+    assert {*READING_ORDER} <= {*names}
+    assert len({*READING_ORDER}) == len(READING_ORDER)
+    for measure in CATALOGUE:
+        assert inspect.getsource(measure.function).startswith("@measure("), measure.name
+
+
 def test_a_measure_without_an_interval_says_why():
     with pytest.raises(ValueError, match="prdc: give the valid intervals, or why there are none"):
-        CataloguedMeasure(measures.prdc, Group.QUALITY, "", "", "", "")
+        facts.measure(Group.QUALITY, applied_to="", range="", better="", bias="")(measures.prdc)

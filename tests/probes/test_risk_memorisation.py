@@ -1,14 +1,10 @@
-import math
-
 import pytest
 import torch
 from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
 from ganlens.explain.copying.evidence import Evidence, Reading, Score
-from ganlens.explain.copying.recovery import exceedance_interval
 from ganlens.figures.figure import Picture
-from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.probes.audit import examine
 from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
@@ -377,30 +373,3 @@ def test_the_same_seed_gives_the_same_finding_and_shows_the_pairs(lab):
     source = torch.cdist(fakes, train).argmin(dim=1)
     # The nearest in labeller features is nearly always the nearest in coordinates.
     assert (first.arrays["nearest_training_row"] == source).double().mean() > 0.8
-
-
-def test_the_interval_of_an_exceedance_holds_it_as_often_as_it_says():
-    rng = torch.Generator().manual_seed(0)
-    for shift in (0.0, 1.0, 2.5):
-        truth = 0.5 * (1 + math.erf(shift / 2))
-        held = 0
-        for _ in range(1000):
-            small, large = torch.randn(30, generator=rng), torch.randn(30, generator=rng) + shift
-            share = float((large[:, None] > small).double().mean())
-            interval = exceedance_interval(share, 30, 30)
-            held += interval.low <= truth <= interval.high
-        assert 0.93 < held / 1000 < 0.985, (shift, held)
-
-
-def test_the_interval_of_an_exceedance_is_the_rank_tests_at_one_half():
-    # The ends lie where ½ is 1.96 standard deviations away; so ½ is an end where the rank test says 1.96.
-    small, large = torch.arange(20.0), torch.arange(20.0) + 7.5
-    share = float((large[:, None] > small).double().mean())
-    z = mann_whitney_z(large, small)
-    found = exceedance_interval(share, 20, 20)
-    assert (found.low > 0.5) == (z > 1.959964)
-    edge = 0.5 + 1.959964 * math.sqrt(41 / (12 * 400))
-    assert exceedance_interval(edge, 20, 20).low == pytest.approx(0.5, abs=1e-9)
-    assert exceedance_interval(1.0, 20, 20).high == 1 and exceedance_interval(1.0, 20, 20).low > 0.85
-    mirrored = exceedance_interval(1 - share, 20, 20)
-    assert (mirrored.low, mirrored.high) == pytest.approx((1 - found.high, 1 - found.low))

@@ -9,7 +9,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Baseline, Measurement
 from ganlens.rules import Verdict
 
 DRAWS = "fresh draws of 1,000 samples, 8 replicates, 95 % t-interval"

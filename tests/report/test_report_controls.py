@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report.markdown import _measurements
 from ganlens.report.numerals import write_measurement
 from ganlens.rules import Verdict

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report import load_findings, write_report
 from ganlens.rules import Verdict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganlens.finding import Baseline, Measurement
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report.comparison import compare
 from ganlens.report.numerals import write_cell, write_measurement, write_number, write_seconds
 

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.finding import Baseline, Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Baseline, Measurement
 from ganlens.report.page import picture_width, render_page
 from ganlens.rules import Verdict
 

@@ -20,8 +20,8 @@ from torch.nn import functional
 from ganlens.cli.main import run
 from ganlens.errors import UserError
 from ganlens.subject import Subject
+from ganlens.subject.output_layout import same
 from ganlens.subject.programs.exported_program import open_exported
-from ganlens.subject.returned import same
 
 MODEL, WEIGHTS = "models/model.json", "data/weights/model_weights_config.json"
 CONSTANTS, INPUTS = "data/constants/model_constants_config.json", "data/sample_inputs/model.pt"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.subject import Subject
-from ganlens.subject.programs import trial_reading
+from ganlens.subject.programs import crash_check
 from ganlens.subject.programs.torchscript import open_torchscript
 
 
@@ -131,7 +131,7 @@ def test_ordinary_code_is_opened(tmp_path):
 
 @pytest.mark.parametrize("interpreter", ["", "/no/such/python", "/bin/false"])
 def test_where_no_other_process_can_be_started_files_are_opened_all_the_same(plain, monkeypatch, interpreter):
-    monkeypatch.setattr(trial_reading, "_reader", None)
+    monkeypatch.setattr(crash_check, "_reader", None)
     monkeypatch.setattr(sys, "executable", interpreter)
     assert open_torchscript(plain)(torch.ones(1)).tolist() == [2.0]
 

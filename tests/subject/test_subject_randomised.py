@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens import Subject
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 from ganlens.subject.randomised import not_randomised, randomised, randomised_module
 
 

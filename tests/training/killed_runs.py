@@ -17,8 +17,8 @@ import torch
 from ganlens import storage
 from ganlens.errors import UserError
 from ganlens.training import train
-from ganlens.training.album import Album
 from ganlens.training.checkpoint import checkpoints
+from ganlens.training.sample_grids import SampleGrids
 
 TINY = """
 data: {count: 64}
@@ -33,14 +33,14 @@ STEPS = 3
 CALLS = ("rename", "replace", "rmdir")
 
 
-def blank(album: Album, generator: object, images: int, device: object) -> None:
+def blank(grids: SampleGrids, generator: object, images: int, device: object) -> None:
     """In place of a picture, which takes most of the time of so short a run."""
-    storage.write_bytes(album._folder / f"{images:010d}.png", b"")
+    storage.write_bytes(grids._folder / f"{images:010d}.png", b"")
 
 
 os.fsync = lambda file: None  # the kernel keeps what a killed process wrote
-Album.draw = blank
-Album.animate = lambda album: None
+SampleGrids.draw = blank
+SampleGrids.animate = lambda grids: None
 
 
 def forked(work) -> int:
@@ -93,13 +93,13 @@ def again(out: Path) -> None:
 
 
 def record(out: Path) -> list:
-    """Everything that an uninterrupted run leaves in the same form: the weights, the optimisers, the journal."""
+    """Everything that an uninterrupted run leaves in the same form: the weights, the optimisers, the log."""
     last = checkpoints(out / "checkpoints")[-1]
     files = sorted(last.glob("*.safetensors"))
     tensors = {f"{p.name}/{k}": v.tolist() for p in files for k, v in storage.read_tensors(p).items()}
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     state = json.loads((last / "state.json").read_text())
-    for each in (*lines, state["memory"]):
+    for each in (*lines, state["bookkeeping"]):
         each.pop("seconds")
     return [last.name, tensors, state, lines]
 

@@ -11,7 +11,7 @@ import pytest
 
 from ganlens.errors import UserError
 from ganlens.training import lock
-from ganlens.training.lock import LOCK, Holder, holder_of, training_alone
+from ganlens.training.lock import LOCK, Holder, training_alone
 
 HOLD = """
 import sys, time
@@ -41,14 +41,12 @@ def test_a_second_training_is_refused_in_one_line_that_names_the_first(tmp_path,
     said = str(error.value)
     assert f"process {other.pid} on {Holder.this().host}, since 20" in said
     assert "\n" not in said
-    assert holder_of(tmp_path / "run").process == other.pid
 
 
 def test_the_lock_of_a_killed_training_is_taken_over(tmp_path, other):
     other.kill()
     other.wait()
     assert (tmp_path / "run" / LOCK).exists()
-    assert holder_of(tmp_path / "run") is None
     with training_alone(tmp_path / "run"):
         assert json.loads((tmp_path / "run" / LOCK).read_text())["process"] == os.getpid()
     assert list((tmp_path / "run").iterdir()) == []

@@ -171,7 +171,7 @@ def test_a_full_disk_is_said_plainly_and_leaves_whole_checkpoints(tmp_path, monk
 
 
 def test_a_tracker_that_is_not_installed_is_said_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganlens.training.journal.find_spec", lambda name: None)
+    monkeypatch.setattr("ganlens.training.metrics_log.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'ganlens\[track\]'"):
         train("digits", out=tmp_path / "run", preset="small", steps=1, overrides=[*QUICK, "trackers=[wandb]"])
     assert not (tmp_path / "run").exists()

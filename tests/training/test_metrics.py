@@ -8,8 +8,8 @@ import pytest
 
 from ganlens import UserError
 from ganlens.config import resolve_config
-from ganlens.training.journal import UNREADABLE, Journal
-from ganlens.training.metrics import METRICS, read_journal, read_metrics
+from ganlens.training.metrics import METRICS, read_metrics, read_metrics_log
+from ganlens.training.metrics_log import UNREADABLE, MetricsLog
 
 
 def record(step: int, kind: str = "step", **values: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_whole_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     ]
     write(tmp_path, *map(json.dumps, records), "")
     assert read_metrics(tmp_path) == records
-    assert read_journal(tmp_path).unreadable == []
+    assert read_metrics_log(tmp_path).unreadable == []
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_whole_records_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_a_line_that_is_no_record_is_left_out_and_counted(tmp_path: Path, line: str | bytes) -> None:
     first, last = record(1), record(2)
     write(tmp_path, json.dumps(first), line, json.dumps(last), "")
-    found = read_journal(tmp_path)
+    found = read_metrics_log(tmp_path)
     assert (found.records, len(found.unreadable)) == ([first, last], 1)
 
 
 def test_a_last_line_that_was_cut_is_no_damage(tmp_path: Path) -> None:
     write(tmp_path, json.dumps(record(1)), '{"kind": "st')
-    found = read_journal(tmp_path)
+    found = read_metrics_log(tmp_path)
     assert (found.records, found.unreadable) == ([record(1)], [])
 
 
@@ -76,14 +76,14 @@ def test_a_resume_keeps_what_it_can_not_read_in_another_file_and_says_so(tmp_pat
 
     watcher = Watcher()
     write(tmp_path, json.dumps(record(1)), "[1]", b"\xff damaged", json.dumps(record(9)), "")
-    Journal(tmp_path, resolve_config("ring", "points"), 5, watcher).close()  # type: ignore[arg-type]
+    MetricsLog(tmp_path, resolve_config("ring", "points"), 5, watcher).close()  # type: ignore[arg-type]
     assert (tmp_path / METRICS).read_text() == json.dumps(record(1)) + "\n"
     assert (tmp_path / UNREADABLE).read_text() == "[1]\n\\xff damaged\n"
     assert len(watcher.said) == 1 and "2 lines of" in watcher.said[0] and UNREADABLE in watcher.said[0]
 
 
-def test_a_journal_larger_than_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_larger_than_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, json.dumps(record(1)), "")
-    monkeypatch.setenv("GANLENS_MAX_JOURNAL_BYTES", "5")
-    with pytest.raises(UserError, match="the journal of a run would take"):
+    monkeypatch.setenv("GANLENS_MAX_METRICS_BYTES", "5")
+    with pytest.raises(UserError, match="the metrics of a run would take"):
         read_metrics(tmp_path)

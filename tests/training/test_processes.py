@@ -11,7 +11,7 @@ import torch
 
 from ganlens.errors import UserError
 from ganlens.storage import read_tensors
-from ganlens.training import peers, train
+from ganlens.training import heartbeat, train
 from ganlens.training.checkpoint import checkpoints
 from ganlens.training.processes import find_processes
 
@@ -90,7 +90,7 @@ def test_a_process_that_dies_ends_the_rest_with_a_sentence(tmp_path):
     assert not (out / "train.lock").exists()
 
 
-class Told(peers.Peers):
+class Told(heartbeat.Peers):
     """Peers that hear what a test says, by a clock of its own."""
 
     def __init__(self, clock: dict[str, float], heard: dict[int, tuple[int, int, bool]]) -> None:
@@ -98,8 +98,8 @@ class Told(peers.Peers):
         self._exchanges, self._longest = 10, 0.1
         self._clock, self._told = clock, heard
 
-    def heard(self, rank: int) -> peers._Heard:
-        return peers._Heard(*self._told[rank])
+    def heard(self, rank: int) -> heartbeat._Heard:
+        return heartbeat._Heard(*self._told[rank])
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_who_is_lost_is_noticed_within_two_minutes_and_who_is_busy_is_not(
     clock = {"now": 0.0}
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
     heard = {1: (0, exchanges, busy)}
-    watch = peers._Watch(Told(clock, heard), [1])
+    watch = heartbeat._Watch(Told(clock, heard), [1])
     for second in range(3600):
         clock["now"] = float(second)
         if beats:
             heard[1] = (second, exchanges, busy)
         try:
             watch.look()
-        except peers.PeerLost:
+        except heartbeat.PeerLost:
             assert lost_after is not None
             assert lost_after <= second <= lost_after + 2
             return

@@ -54,7 +54,7 @@ def test_resumed_is_uninterrupted(tmp_path, overrides):
         for f in ("whole", "parts")
     ]
     for record in state:
-        record["memory"].pop("seconds")
+        record["bookkeeping"].pop("seconds")
     assert state[0] == state[1]
 
 
@@ -169,7 +169,7 @@ def test_where_the_best_checkpoint_is_damaged_the_latest_is_read_with_a_note(tmp
     shutil.copytree(trained, out)
     first, last = checkpoints(out / "checkpoints")
     state = json.loads((last / "state.json").read_text())
-    state["memory"]["best_step"] = int(first.name)
+    state["bookkeeping"]["best_step"] = int(first.name)
     (last / "state.json").write_text(json.dumps(state))
     assert (load_run(out).step, load_run(out).notes) == (0, ())
     damage_cut(first / "generator_ema.safetensors")

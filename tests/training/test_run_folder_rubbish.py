@@ -70,8 +70,11 @@ def test_the_shape_of_samples(run: Path, shape: object, said: str) -> None:
         ({"step": -1}, "state.json: step: expected greater than or equal to 0"),
         ({"step": 7}, "says step 7, and its folder is of step 2"),
         ({"adapted": None}, "state.json: adapted: expected a valid number"),
-        ({"memory": {"since_look": {"sums": {"a": 1.0}, "counts": {}}}}, "expected a count from 1 on for every sum"),
-        ({"memory": {"best_step": "x" * 10_000}}, "state.json: memory.best_step: expected a valid integer"),
+        (
+            {"bookkeeping": {"since_look": {"sums": {"a": 1.0}, "counts": {}}}},
+            "expected a count from 1 on for every sum",
+        ),
+        ({"bookkeeping": {"best_step": "x" * 10_000}}, "state.json: bookkeeping.best_step: expected a valid integer"),
     ],
 )  # fmt: skip
 def test_what_a_checkpoint_remembers(run: Path, state: dict[str, Any], said: str) -> None:

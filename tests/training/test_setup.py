@@ -131,7 +131,7 @@ def test_nothing_of_value_is_started_over(tmp_path):
         storage.remove(out)
 
 
-def test_a_journal_of_a_run_whose_checkpoints_are_gone_is_kept(tmp_path):
+def test_the_log_of_a_run_whose_checkpoints_are_gone_is_kept(tmp_path):
     out = tmp_path / "run"
     train("digits", out=out, preset="small", steps=20, overrides=QUICK)
     storage.remove(out / "checkpoints")
@@ -145,7 +145,7 @@ def without_clock(out: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("stops", [[3], [20], [25, 33], [10, 40]])
-def test_the_journal_of_a_resumed_run_is_the_uninterrupted_ones_line_for_line(tmp_path, stops):
+def test_the_log_of_a_resumed_run_is_the_uninterrupted_ones_line_for_line(tmp_path, stops):
     more = [*QUICK, "evaluation.every=160", "watch.logits=1e-6"]
     train("digits", out=tmp_path / "whole", preset="small", steps=40, overrides=more)
     train("digits", out=tmp_path / "parts", preset="small", steps=stops[0], overrides=more)

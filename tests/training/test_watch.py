@@ -72,5 +72,5 @@ def test_the_first_look_has_nothing_to_compare_with():
 
 def test_alarms_already_raised_survive_a_resume(watch):
     assert kinds(watch, evaluation(diversity=0.3), CALM) == ["collapse"]
-    resumed = Watch(WatchConfig(), watch.memory.model_copy(deep=True))
+    resumed = Watch(WatchConfig(), watch.bookkeeping.model_copy(deep=True))
     assert kinds(resumed, evaluation(diversity=0.3), CALM, 2) == []

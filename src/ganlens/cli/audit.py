@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganlens.cli.subject import (
-    ChannelsLast,
-    ClassCount,
-    ClassifierName,
-    ClassifierRange,
-    DataName,
-    Device,
-    DiscriminatorHead,
-    DiscriminatorName,
-    DiscriminatorRange,
+from ganlens.cli.subject_options import (
     FeatureNames,
-    LatentShape,
-    OutputKey,
     SampleCount,
     Seed,
     SubjectName,
-    Trust,
-    ValueRange,
     open_subject,
     short_name,
     split_names,
+    takes_subject,
     words_of,
 )
 from ganlens.errors import GANLensError, UserError
+from ganlens.subject_options import (
+    ClassifierOptions,
+    DataOptions,
+    DiscriminatorOptions,
+    GeneratorOptions,
+    OpeningOptions,
+    SubjectOptions,
+)
 
 if TYPE_CHECKING:
     from ganlens.probes.audit import Audit
 
 
+@takes_subject(SubjectOptions)
 def audit(
     subject: SubjectName,
     probes: Annotated[
@@ -55,20 +52,8 @@ def audit(
     ] = None,
     samples: SampleCount = 10_000,
     seed: Seed = 0,
-    data: DataName = None,
-    discriminator: DiscriminatorName = None,
-    discriminator_range: DiscriminatorRange = None,
-    discriminator_head: DiscriminatorHead = None,
-    classifier: ClassifierName = None,
-    classifier_range: ClassifierRange = None,
-    latent: LatentShape = None,
-    range: ValueRange = None,
-    output: OutputKey = None,
-    channels_last: ChannelsLast = None,
-    classes: ClassCount = None,
     features: FeatureNames = None,
-    device: Device = None,
-    trust: Trust = False,
+    **options: Any,
 ) -> None:
     """Ask every question about a generator (its own or anyone's) and write report.html.
 
@@ -98,26 +83,10 @@ def audit(
     names = _names(probes)
     folder = out or (Path(subject) if is_folder(subject) else Path("runs") / f"audit-{short_name(subject)}")
     refuse_unusable_folder(folder)
-    opened = open_subject(
-        subject,
-        data=data,
-        discriminator=discriminator,
-        discriminator_range=discriminator_range,
-        discriminator_head=discriminator_head,
-        classifier=classifier,
-        classifier_range=classifier_range,
-        latent=latent,
-        range=range,
-        output=output,
-        channels_last=channels_last,
-        classes=classes,
-        device=device,
-        trust=trust,
-        progress=progress,
-    )
+    opened = open_subject(subject, progress=progress, **options)
     for note in opened.notes:
         progress.say(note)
-    found = opened.audit(
+    answers = opened.audit(
         folder,
         probes=names,
         samples=samples,
@@ -125,49 +94,31 @@ def audit(
         progress=progress,
         features=split_names(features),
     )
-    made = words_of(
-        subject,
-        latent=latent,
-        range=range,
-        output=output,
-        channels_last=channels_last,
-        classes=classes,
-        trust=trust or None,
-    )
-    known = words_of(
-        subject,
-        data=data,
-        discriminator=discriminator,
-        discriminator_range=discriminator_range,
-        discriminator_head=discriminator_head,
-        classifier=classifier,
-        classifier_range=classifier_range,
-    )[1:]
-    _report(found, made, known, has_data=opened.data is not None)
-    if found.interrupted:
-        typer.echo(_how_to_go_on(found, out, samples, seed, features, device, made, known), err=True)
+    generator = words_of(subject, GeneratorOptions, OpeningOptions, **options)
+    compared = words_of(subject, DataOptions, DiscriminatorOptions, ClassifierOptions, **options)[1:]
+    _report(answers, generator, compared, has_data=opened.data is not None)
+    if answers.interrupted:
+        rest = _how_to_go_on(answers, [*generator, *compared], out, samples, seed, features)
+        typer.echo(rest, err=True)
         raise typer.Exit(130)
-    if (failure := found.failure()) is not None:
-        said = f"no question has an answer: {failure.probe}, because {failure.not_applicable_because}"
-        raise UserError(said) if failure.unanswered is Unanswered.TROUBLE else GANLensError(said)
+    if (failure := answers.failure()) is not None:
+        sentence = f"no question has an answer: {failure.probe}, because {failure.not_applicable_because}"
+        raise UserError(sentence) if failure.unanswered is Unanswered.TROUBLE else GANLensError(sentence)
 
 
 def _how_to_go_on(
-    audit: Audit,
-    out: Path | None,
-    samples: int,
-    seed: int,
-    features: str | None,
-    device: str | None,
-    made: list[str],
-    known: list[str],
+    audit: Audit, subject: list[str], out: Path | None, samples: int, seed: int, features: str | None
 ) -> str:
-    """The command that asks what was not answered, and leaves what was."""
+    """The command that asks what was not answered, and leaves what was.
+
+    Args:
+        subject: the words that name it.
+    """
     from ganlens.cli.terminal import program
     from ganlens.printable import printable
 
-    given = {"--out": out, "--features": features, "--device": device}
-    words = ["audit", *made, *known, "--probes", ",".join(audit.unasked())]
+    given = {"--out": out, "--features": features}
+    words = ["audit", *subject, "--probes", ",".join(audit.unasked())]
     words += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     words += ["--samples", str(samples)] if samples != 10_000 else []
     words += ["--seed", str(seed)] if seed else []
@@ -184,7 +135,13 @@ def _names(text: str | None) -> list[str] | None:
     return names
 
 
-def _report(audit: Audit, made: list[str], known: list[str], *, has_data: bool) -> None:
+def _report(audit: Audit, generator: list[str], compared: list[str], *, has_data: bool) -> None:
+    """Print the findings and what to type next.
+
+    Args:
+        generator: the words that name the generator and how it is opened.
+        compared: the words that name its data, discriminator and classifier.
+    """
     from ganlens.cli.terminal import print_findings, print_line, print_next
 
     print_findings(audit.findings)
@@ -196,7 +153,7 @@ def _report(audit: Audit, made: list[str], known: list[str], *, has_data: bool) 
         )
     first = next((f.probe for f in audit.findings if f.not_applicable_because is None), "gallery")
     print_next(
-        (["probe", first, *made, *known], "one question alone"),
+        (["probe", first, *generator, *compared], "one question alone"),
         (["probe", first, "--help"], "what it measures, and its settings"),
-        (["sample", *made, "--out", "samples.png"], "a picture of what it makes"),
+        (["sample", *generator, "--out", "samples.png"], "a picture of what it makes"),
     )

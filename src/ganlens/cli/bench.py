@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganlens.cli.ending import Ended
+from ganlens.cli.exit_codes import Ended
 from ganlens.errors import UserError
 
 if TYPE_CHECKING:
-    from ganlens.bench.duel import Outcome
+    from ganlens.bench.timed_comparison import TimedComparison
 
 app = typer.Typer(rich_markup_mode="rich", subcommand_metavar="WHAT")
 
@@ -47,24 +47,24 @@ def measures(
     A peer that is not installed is left out (pip install prdc torchmetrics). Results are compared as well: a
     faster number that is another number would be worth nothing.
     """
-    from ganlens.bench.duel import compete
     from ganlens.bench.machine import describe_machine
-    from ganlens.bench.measures import works
+    from ganlens.bench.measure_workloads import workloads
+    from ganlens.bench.timed_comparison import compare_with_peer
     from ganlens.cli.progress import RichProgress
-    from ganlens.cli.subject import split_names
+    from ganlens.cli.subject_options import split_names
     from ganlens.cli.terminal import print_line
     from ganlens.registry import nearest_names
     from ganlens.storage import refuse_unwritable, write_json
 
     if out is not None:
         refuse_unwritable(out, folder=False)
-    known = works(scale=scale)
+    known = workloads(scale=scale)
     names = split_names(only) or list(known)
     for name in names:
         if name not in known:
             raise UserError(f"--only: there is no work named {name!r}. {nearest_names(name, list(known))}")
     progress = RichProgress()
-    outcomes = {name: compete(known[name], rounds=rounds, progress=progress) for name in names}
+    outcomes = {name: compare_with_peer(known[name], rounds=rounds, progress=progress) for name in names}
     print_outcomes(list(outcomes.values()))
     if out is not None:
         record = {name: outcome.record() for name, outcome in outcomes.items()}
@@ -76,7 +76,7 @@ def measures(
         raise Ended(1)
 
 
-def print_outcomes(outcomes: list[Outcome]) -> None:
+def print_outcomes(outcomes: list[TimedComparison]) -> None:
     """Each piece of work in a few lines."""
     from ganlens.cli.terminal import print_line
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ganlens.cli.ending import Ended
+from ganlens.cli.exit_codes import Ended
 from ganlens.errors import UserError
 
 DATA, PRESET = "digits", "small"

@@ -16,7 +16,7 @@ import typer
 
 from ganlens.cli import audit, bench, demo, probe, sample, train
 from ganlens.cli import list as listing
-from ganlens.cli.ending import BROKEN_PIPE, HOW_TO_DEBUG, Ended, ending, is_broken_pipe, one_line
+from ganlens.cli.exit_codes import BROKEN_PIPE, HOW_TO_DEBUG, Ended, ending, is_broken_pipe, one_line
 from ganlens.printable import printable
 from ganlens.registry import PlugInWarning
 

@@ -9,29 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 import typer
 from typer.core import TyperGroup
 
-from ganlens.cli.subject import (
-    ChannelsLast,
-    ClassCount,
-    ClassifierName,
-    ClassifierRange,
-    DataName,
-    Device,
-    DiscriminatorHead,
-    DiscriminatorName,
-    DiscriminatorRange,
+from ganlens.cli.subject_options import (
     FeatureNames,
-    LatentShape,
-    OutputKey,
     SampleCount,
     Seed,
     SubjectName,
-    Trust,
-    ValueRange,
     open_subject,
+    option_parameters,
     split_names,
 )
 from ganlens.limits import SETTINGS_BYTES
 from ganlens.printable import printable, shortened
+from ganlens.subject_options import SubjectOptions
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -106,20 +95,8 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
         _parameter("out", Annotated[Path | None, typer.Option("--out", metavar="DIR", help=_OUT)], None),
         _parameter("samples", SampleCount, 10_000),
         _parameter("seed", Seed, 0),
-        _parameter("data", DataName, None),
-        _parameter("discriminator", DiscriminatorName, None),
-        _parameter("discriminator_range", DiscriminatorRange, None),
-        _parameter("discriminator_head", DiscriminatorHead, None),
-        _parameter("classifier", ClassifierName, None),
-        _parameter("classifier_range", ClassifierRange, None),
-        _parameter("latent", LatentShape, None),
-        _parameter("range", ValueRange, None),
-        _parameter("output", OutputKey, None),
-        _parameter("channels_last", ChannelsLast, None),
-        _parameter("classes", ClassCount, None),
         _parameter("features", FeatureNames, None),
-        _parameter("device", Device, None),
-        _parameter("trust", Trust, False),
+        *option_parameters(SubjectOptions),
     ]
     own = [_parameter(_OWN + key, *_option(flag_of(name, key), field)) for key, field in fields.items()]
     parameters = [

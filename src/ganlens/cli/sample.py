@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ganlens.cli.subject import (
+from ganlens.cli.subject_options import (
     MOST_SAMPLES,
-    ChannelsLast,
-    ClassCount,
-    Device,
-    LatentShape,
-    OutputKey,
     Seed,
     SubjectName,
-    Trust,
-    ValueRange,
     open_subject,
+    takes_subject,
     words_of,
 )
 from ganlens.errors import UserError
+from ganlens.subject_options import GeneratorOptions, OpeningOptions
 
 
+@takes_subject(GeneratorOptions, OpeningOptions)
 def sample(
     subject: SubjectName,
     number: Annotated[
@@ -39,13 +35,7 @@ def sample(
             "--truncation", min=0, help="What latents are multiplied by: below 1 more typical, less varied."
         ),
     ] = 1.0,
-    latent: LatentShape = None,
-    range: ValueRange = None,
-    output: OutputKey = None,
-    channels_last: ChannelsLast = None,
-    classes: ClassCount = None,
-    device: Device = None,
-    trust: Trust = False,
+    **options: Any,
 ) -> None:
     """Draw samples from a generator as one picture.
 
@@ -65,18 +55,7 @@ def sample(
 
     refuse_unwritable(out, folder=False)
     progress = RichProgress()
-    opened = open_subject(
-        subject,
-        latent=latent,
-        range=range,
-        output=output,
-        channels_last=channels_last,
-        classes=classes,
-        device=device,
-        trust=trust,
-        with_data=False,
-        progress=progress,
-    )
+    opened = open_subject(subject, with_data=False, progress=progress, **options)
     opened.refuse_too_many(number)
     if truncation == 1:
         samples = opened.sample(number, seed=seed)
@@ -95,13 +74,4 @@ def sample(
     with replacing(out) as partial:
         opened.modality.picture(samples).save(partial, format="PNG", optimize=True)
     print_line(f"{number:,} samples of {opened.name}: {out}")
-    made = words_of(
-        subject,
-        latent=latent,
-        range=range,
-        output=output,
-        channels_last=channels_last,
-        classes=classes,
-        trust=trust or None,
-    )
-    print_next((["audit", *made], "ask every question about it, write report.html"))
+    print_next((["audit", *words_of(subject, **options)], "ask every question about it, write report.html"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganlens.cli.ending import Ended
-from ganlens.cli.subject import Device
+from ganlens.cli.exit_codes import Ended
+from ganlens.cli.subject_options import Device
 from ganlens.errors import UserError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def train(
     from ganlens import training
     from ganlens.cli.launch import start_all_processes
     from ganlens.cli.progress import RichProgress
-    from ganlens.training.peers import ToldElsewhere
+    from ganlens.training.heartbeat import RefusedElsewhere
     from ganlens.training.processes import is_main_process
 
     if data is None and not resume:
@@ -136,7 +136,7 @@ def train(
             device=device,
             progress=RichProgress(),
         )
-    except ToldElsewhere:
+    except RefusedElsewhere:
         raise SystemExit(2) from None  # another process says why
     if is_main_process():  # of several processes one talks
         _report(run)

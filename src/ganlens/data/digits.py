@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_argument, refuse_count
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.resize import fit_images
+from ganlens.data.source_arguments import refuse_argument, refuse_count
 from ganlens.data.sources import sources
 from ganlens.modality import Images
 from ganlens.progress import Progress

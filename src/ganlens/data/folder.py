@@ -10,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganlens.data.arguments import refuse_count, require_argument
-from ganlens.data.cache import cache_folder
-from ganlens.data.classes import class_order
-from ganlens.data.collection import Collection, open_collection
+from ganlens.data.class_labels import class_order
 from ganlens.data.dataset import DataOptions, Dataset
-from ganlens.data.kinds import (
+from ganlens.data.file_types import (
     BESIDE_ENDINGS,
     READ_ENDINGS,
     UNREAD_ENDINGS,
@@ -24,6 +21,9 @@ from ganlens.data.kinds import (
     nothing_read,
     unread_note,
 )
+from ganlens.data.picture_cache import cache_folder
+from ganlens.data.picture_collection import Collection, open_collection
+from ganlens.data.source_arguments import refuse_count, require_argument
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.printable import printable

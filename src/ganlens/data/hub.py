@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_count, require_argument
-from ganlens.data.classes import Unusable, class_order, label_values, numbered
-from ganlens.data.collection import Collection, open_collection
+from ganlens.data.class_labels import Unusable, class_order, label_values, numbered
 from ganlens.data.dataset import DataOptions, Dataset
+from ganlens.data.picture_collection import Collection, open_collection
 from ganlens.data.pictures import PictureSource
+from ganlens.data.source_arguments import refuse_count, require_argument
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.printable import printable

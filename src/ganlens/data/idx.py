@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_count, require_argument
-from ganlens.data.copies import first_equals, sample_digests, shared_note
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
-from ganlens.data.levels import spread_masks
+from ganlens.data.duplicates import first_equals, sample_digests, shared_note
+from ganlens.data.grey_levels import spread_masks
 from ganlens.data.resize import fit_images
+from ganlens.data.source_arguments import refuse_count, require_argument
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.limits import ARRAY_BYTES

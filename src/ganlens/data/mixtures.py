@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_argument, refuse_large, refuse_size
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
+from ganlens.data.source_arguments import refuse_argument, refuse_large, refuse_size
 from ganlens.data.sources import sources
 from ganlens.modality import Points
 from ganlens.progress import Progress

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlens.data.archive import Archive, open_archive
-from ganlens.data.arguments import refuse_count, refuse_size, require_argument
-from ganlens.data.classes import Unusable, Values, label_values, numbered
-from ganlens.data.copies import first_equals, sample_digests, shared_note
+from ganlens.data.class_labels import Unusable, Values, label_values, numbered
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
-from ganlens.data.levels import dark_note
+from ganlens.data.duplicates import first_equals, sample_digests, shared_note
+from ganlens.data.grey_levels import dark_note
+from ganlens.data.npz_archive import Archive, open_archive
 from ganlens.data.resize import fit_images
+from ganlens.data.source_arguments import refuse_count, refuse_size, require_argument
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.modality import Images, Modality, Points

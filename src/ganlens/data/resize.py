@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ganlens.data.arguments import refuse_large
 from ganlens.data.dataset import DataOptions
+from ganlens.data.source_arguments import refuse_large
 from ganlens.errors import UserError
 
 CHUNK_PIXELS = 2**24

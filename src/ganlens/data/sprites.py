@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlens.data.arguments import refuse_argument, refuse_aspect, refuse_large
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
 from ganlens.data.resize import in_channels
+from ganlens.data.source_arguments import refuse_argument, refuse_aspect, refuse_large
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.modality import Images

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganlens.data.arguments import refuse_aspect, refuse_large, require_argument
-from ganlens.data.copies import first_equals, sample_digests
 from ganlens.data.dataset import DataOptions, Dataset, SampleArray, Split, split_rows
+from ganlens.data.duplicates import first_equals, sample_digests
 from ganlens.data.idx import IdxPart, read_idx_folder
 from ganlens.data.resize import resize_images
+from ganlens.data.source_arguments import refuse_aspect, refuse_large, require_argument
 from ganlens.data.sources import sources
 from ganlens.errors import UserError
 from ganlens.modality import Images

@@ -1,13 +1,15 @@
 """Pure functions: tensors in, numbers out. No models, no files, no printing, no seeds of their own."""
 
+from ganlens.measures.area_under_curve import area_under_curve, exceedance_interval
 from ganlens.measures.authenticity import Authenticity, authenticity
+from ganlens.measures.bootstrap import bootstrap_estimates, mean_estimate
 from ganlens.measures.classifiers import (
     LinearClassifier,
     NearestClassifier,
     QuadraticClassifier,
     TreeClassifier,
 )
-from ganlens.measures.clusters import Clusters, k_means, medoids
+from ganlens.measures.clusters import Clusters, k_means, medoids, nearest_centre
 from ganlens.measures.copying_statistic import CopyingStatistic, copying_statistic
 from ganlens.measures.counterfactual import (
     Proximity,
@@ -42,6 +44,7 @@ from ganlens.measures.disentanglement import (
 )
 from ganlens.measures.distance_ratio import DistanceRatio, distance_ratio
 from ganlens.measures.diversity import pairwise_diversity
+from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.extrapolation import ExtrapolatedDistance, frechet_distance_extrapolated
 from ganlens.measures.faithfulness import (
     InsertionDeletion,
@@ -65,7 +68,6 @@ from ganlens.measures.frechet import Moments, frechet_distance, frechet_distance
 from ganlens.measures.gaussian_kernel import clip_style_mmd
 from ganlens.measures.inception_score import inception_score
 from ganlens.measures.intervals import (
-    Interval,
     binomial_interval,
     bootstrap_interval,
     mean_interval,
@@ -75,10 +77,14 @@ from ganlens.measures.intervals import (
 )
 from ganlens.measures.kernel import kernel_distance
 from ganlens.measures.modes import ModeCoverage, mode_coverage, reverse_kl, share_intervals
+from ganlens.measures.multiple_tests import holm
+from ganlens.measures.neighbour_coverage import NeighbourCoverage, neighbour_coverage
 from ganlens.measures.neighbours import Neighbours, nearest_neighbours
 from ganlens.measures.path_length import PathLength, perceptual_path_length
 from ganlens.measures.prdc import PRDC, BallMembership, ball_membership, prdc
+from ganlens.measures.quantiles import median_interval, share_above_quantile
 from ganlens.measures.regression import LinearMap, correlation, fit_ridge, r_squared, ridge_r2
+from ganlens.measures.shares import difference_of_shares, share_estimate
 from ganlens.measures.sliced_wasserstein import sliced_wasserstein
 from ganlens.measures.two_sample import TwoSampleTest, classifier_two_sample_test
 from ganlens.measures.vendi import vendi_score
@@ -92,6 +98,7 @@ __all__ = [
     "Clusters",
     "CopyingStatistic",
     "DistanceRatio",
+    "Estimate",
     "Explicitness",
     "ExtrapolatedDistance",
     "FactorVAEScore",
@@ -107,6 +114,7 @@ __all__ = [
     "Moments",
     "MutualInformationGap",
     "NearestClassifier",
+    "NeighbourCoverage",
     "Neighbours",
     "PathLength",
     "Proximity",
@@ -116,10 +124,12 @@ __all__ = [
     "Swaps",
     "TreeClassifier",
     "TwoSampleTest",
+    "area_under_curve",
     "authenticity",
     "ball_membership",
     "beta_vae_score",
     "binomial_interval",
+    "bootstrap_estimates",
     "bootstrap_interval",
     "classifier_two_sample_test",
     "clip_style_mmd",
@@ -134,7 +144,9 @@ __all__ = [
     "counterfactual_transition",
     "counterfactual_validity",
     "dci",
+    "difference_of_shares",
     "distance_ratio",
+    "exceedance_interval",
     "explicitness",
     "factor_vae_score",
     "feature_likelihood_gap",
@@ -142,6 +154,7 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_extrapolated",
     "frechet_distance_of_moments",
+    "holm",
     "inception_score",
     "infidelity",
     "insertion_deletion_auc",
@@ -149,7 +162,9 @@ __all__ = [
     "k_means",
     "kernel_distance",
     "max_sensitivity",
+    "mean_estimate",
     "mean_interval",
+    "median_interval",
     "medoids",
     "mode_coverage",
     "model_randomisation",
@@ -157,7 +172,9 @@ __all__ = [
     "moments",
     "mutual_information",
     "mutual_information_gap",
+    "nearest_centre",
     "nearest_neighbours",
+    "neighbour_coverage",
     "paired_bootstrap_interval",
     "pairwise_diversity",
     "perceptual_path_length",
@@ -169,6 +186,8 @@ __all__ = [
     "reverse_kl",
     "ridge_r2",
     "sap_score",
+    "share_above_quantile",
+    "share_estimate",
     "share_intervals",
     "shuffled_codes",
     "sliced_wasserstein",

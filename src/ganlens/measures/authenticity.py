@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.estimate import Interval
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
-from ganlens.measures.intervals import Interval, binomial_interval
+from ganlens.measures.intervals import binomial_interval
 from ganlens.measures.neighbours import nearest_neighbours
 from ganlens.measures.prdc import ON_THE_SPHERE
 
@@ -34,6 +36,16 @@ class Authenticity:
     nearest: Tensor
 
 
+@measure(
+    Group.MEMORISATION,
+    applied_to="training and generated features in one space",
+    range="0…1",
+    better="near held-out data's, about ½; not 1",
+    bias="none against held-out data's own value",
+    intervals=(
+        ValidInterval(".interval", "the share over the generator's draws, *given this training set*"),
+    ),
+)
 def authenticity(train: Tensor, fake: Tensor, *, level: float = 0.95) -> Authenticity:
     """What share of the fakes are no noisy copies of a training point?
 

@@ -86,6 +86,18 @@ def medoids(points: Tensor, clusters: Clusters) -> Tensor:
     return torch.stack(rows)
 
 
+def nearest_centre(points: Tensor, centres: Tensor) -> Tensor:
+    """Which of the centres is nearest to each point? Int64 [n].
+
+    Args:
+        points: [n, d].
+        centres: [k, d], at least one.
+    """
+    return torch.cat(
+        [torch.cdist(part.double(), centres.double()).argmin(dim=1) for part in points.split(8192)]
+    )
+
+
 class _Assignment(NamedTuple):
     """Each point's nearest centre [n] and squared distance to it; each centre's points summed and counted."""
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.clusters import k_means
+from ganlens.measures.facts import THREE_SETS, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.measures.neighbours import nearest_neighbours
@@ -59,6 +60,14 @@ class CopyingStatistic:
         return counted / sum(cell.held_out for cell in self.cells)
 
 
+@measure(
+    Group.MEMORISATION,
+    applied_to=THREE_SETS,
+    range="any number; far below 0 is copying",
+    better="near 0",
+    bias="none",
+    intervals=(ValidInterval(".z ± 1.96", "0, for a generator that draws from the truth"),),
+)
 def copying_statistic(
     train: Tensor,
     held_out: Tensor,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import EACH_SAMPLE, ORIGINALS, Group, measure
 from ganlens.measures.feature_matrix import feature_matrix, feature_pair
 from ganlens.measures.frechet import frechet_distance
 
@@ -51,6 +52,14 @@ class Realism:
     count: int
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to="a classifier's scores of counterfactuals, and the classes wanted",
+    range="0…1",
+    better="higher",
+    bias="none, but searches that stop when they succeed push it to 1",
+    none_because="a search chose the samples; over independent originals `binomial_interval` suits",
+)
 def counterfactual_validity(logits: Tensor, targets: Tensor) -> float:
     """Which share of the counterfactuals does the classifier put into the class that was wanted?
 
@@ -76,6 +85,14 @@ def counterfactual_validity(logits: Tensor, targets: Tensor) -> float:
     return float((logits.argmax(dim=1) == targets.to(logits.device)).double().mean())
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to=ORIGINALS,
+    range="`l1`, `l2` 0 and up, for each sample",
+    better="lower",
+    bias="none; only valid ones can be compared",
+    none_because=EACH_SAMPLE,
+)
 def counterfactual_proximity(originals: Tensor, counterfactuals: Tensor) -> Proximity:
     """How far is each counterfactual from its original, in the units of what is given?
 
@@ -96,6 +113,14 @@ def counterfactual_proximity(originals: Tensor, counterfactuals: Tensor) -> Prox
     return Proximity(change.abs().mean(dim=1), change.norm(dim=1))
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to=ORIGINALS,
+    range="0…1, for each sample",
+    better="lower",
+    bias="none; depends on the tolerance",
+    none_because=EACH_SAMPLE,
+)
 def counterfactual_sparsity(
     originals: Tensor, counterfactuals: Tensor, *, tolerance: float = CHANGED
 ) -> Tensor:
@@ -120,6 +145,14 @@ def counterfactual_sparsity(
     return (_change(originals, counterfactuals).abs() > tolerance).double().mean(dim=1)
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to="features of counterfactuals and of real samples of their class",
+    range="`distance`, `reference` 0 and up",
+    better="`distance` near `reference`",
+    bias="both overstate, as 1/n, equally",
+    none_because="the two share a half of the real samples; repeat it with other halves",
+)
 def counterfactual_realism(counterfactuals: Tensor, real: Tensor, *, rng: torch.Generator) -> Realism:
     """How far are counterfactuals from real samples of their class, beside real samples from each other?
 
@@ -158,6 +191,14 @@ def counterfactual_realism(counterfactuals: Tensor, real: Tensor, *, rng: torch.
     )
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to="class probabilities while the change is put in, the largest part first",
+    range="−1…1, for each sample",
+    better="higher",
+    bias="none, but from the number of steps",
+    none_because=EACH_SAMPLE,
+)
 def counterfactual_transition(source_scores: Tensor, target_scores: Tensor) -> Tensor:
     """How early does the classifier change its mind as the change is put in, the largest part first? (COUT)
 
@@ -224,6 +265,14 @@ def swapped_in_order(
     return torch.stack(kept, dim=1)
 
 
+@measure(
+    Group.COUNTERFACTUALS,
+    applied_to="several answers for each sample",
+    range="0 and up, for each sample",
+    better="higher, among valid ones",
+    bias="none",
+    none_because=EACH_SAMPLE,
+)
 def counterfactual_diversity(answers: Tensor, found: Tensor) -> Tensor:
     """How far apart are the several answers that one sample got?
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlens.measures.facts import THREE_SETS, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
 from ganlens.measures.neighbours import nearest_neighbours
 
@@ -29,6 +30,14 @@ class DistanceRatio:
     rows: int
 
 
+@measure(
+    Group.MEMORISATION,
+    applied_to=THREE_SETS,
+    range="`nearer_to_train` 0…1, any `z`; far above 0 is copying",
+    better="½, and `z` near 0",
+    bias="none",
+    intervals=(ValidInterval(".z ± 1.96", "0, for any generator that did not copy"),),
+)
 def distance_ratio(train: Tensor, held_out: Tensor, fake: Tensor, *, rng: torch.Generator) -> DistanceRatio:
     """Are fakes nearer to training rows than to as many rows that the generator never saw?
 

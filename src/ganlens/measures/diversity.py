@@ -6,11 +6,20 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, Group, measure
 from ganlens.measures.feature_matrix import VALUES_AT_ONCE, feature_matrix, float64_chunks, float64_mean
 
 TILE = 1024
 
 
+@measure(
+    Group.DIVERSITY,
+    applied_to="one set of features",
+    range="0 and up",
+    better="near the real data's",
+    bias="none",
+    intervals=(FRESH, FIXED),
+)
 def pairwise_diversity(
     features: Tensor,
     *,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FRESH, REAL_AND_FAKE, Group, measure
 from ganlens.measures.feature_matrix import feature_pair
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 
@@ -29,6 +30,14 @@ class ExtrapolatedDistance:
     distances: tuple[float, ...]
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=REAL_AND_FAKE,
+    range="about 0 and up",
+    better="lower",
+    bias="that of the number of real samples stays; a little too low",
+    intervals=(FRESH,),
+)
 def frechet_distance_extrapolated(
     real: Tensor, fake: Tensor, *, rng: torch.Generator, sizes: int = 15, smallest: int | None = None
 ) -> ExtrapolatedDistance:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FRESH, THREE_SETS, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair, float64_chunks, float64_mean
 from ganlens.measures.neighbours import nearest_neighbours
 
@@ -54,6 +55,14 @@ class LikelihoodGap:
         return self.gap - self.reference
 
 
+@measure(
+    Group.MEMORISATION,
+    applied_to=THREE_SETS,
+    range="`excess`: any number; above 0 is copying",
+    better="`excess` near 0",
+    bias="none in `excess`; `gap` is above 0 for all",
+    intervals=(ValidInterval(FRESH.by, f"`excess`: {FRESH.contains}, against these real rows; not 0"),),
+)
 def feature_likelihood_gap(
     train: Tensor,
     held_out: Tensor,

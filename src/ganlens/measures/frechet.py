@@ -11,6 +11,7 @@ from scipy.linalg import lapack
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, PAIR, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_matrix, feature_pair, float64_chunks, float64_mean
 from ganlens.measures.products import add_gram, mirrored, product_of_triangles
 
@@ -51,6 +52,14 @@ def moments(features: Tensor) -> Moments:
     return Moments(mean, mirrored(covariance) / (len(features) - 1))
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=PAIR,
+    range="0 and up",
+    better="lower",
+    bias="overstates, as 1/n",
+    intervals=(FRESH, ValidInterval(FIXED.by, f"{FIXED.contains}; too wide where the sets are nearly alike")),
+)
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     """How far apart are the Gaussians with the means and covariances of two sets of features?
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, PAIR, Group, measure
 from ganlens.measures.feature_matrix import chunks, feature_pair, float64_mean, product_dtype
 
 TILE = 2048
@@ -15,6 +16,14 @@ TOO_FAR_FOR_FLOAT32 = 1.0
 """A squared distance from the mean, in units of 2σ², beyond which float32 would cost the kernel its digits."""
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=f"{PAIR}; CMMD's are CLIP embeddings of length 1",
+    range="0 to 2 × scale",
+    better="lower",
+    bias="overstates, as 1/n",
+    intervals=(FRESH, FIXED),
+)
 def clip_style_mmd(a: Tensor, b: Tensor, *, sigma: float = 10.0, scale: float = 1000.0) -> float:
     """How far apart are two sets of features to a Gaussian kernel, as CMMD asks of CLIP's embeddings?
 

@@ -6,9 +6,18 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FRESH, Group, measure
 from ganlens.measures.feature_matrix import feature_matrix, float64_chunks
 
 
+@measure(
+    Group.QUALITY,
+    applied_to="class probabilities of generated samples",
+    range="1 to the number of classes",
+    better="higher",
+    bias="understates, as 1/n",
+    intervals=(FRESH,),
+)
 def inception_score(probabilities: Tensor, *, splits: int = 1) -> float:
     """As how many classes does a classifier surely and evenly see the samples?
 

@@ -18,7 +18,7 @@ None of these covers *bias*: the Fréchet distance of n samples overstates the d
 and its interval says how far the value at that n would move, no more. What each contains is the measure's
 *expectation at that n*.
 
-Which of them is valid for which measure stands in `ganlens.measures.catalogue`; that they contain what they
+Which of them is valid for which measure stands beside the measure; that they contain what they
 promise is simulated by `benchmarks/interval_coverage.py`, on distributions with known answers.
 """
 
@@ -26,24 +26,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from scipy import special
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.estimate import Interval
 
 RESAMPLED_VALUES_AT_ONCE = 1 << 21
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Two ends, low ≤ high, and in words how they were found and at what level."""
-
-    low: float
-    high: float
-    method: str
 
 
 def binomial_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
@@ -88,7 +79,7 @@ def replicate_interval(values: Sequence[float] | Tensor, level: float = 0.95) ->
 
     Source: Student 1908.
     """
-    values = _checked_values(values)
+    values = checked_values(values)
     low, high = _student(values, level)
     return Interval(low, high, f"{_percent(level)}, Student's t over {len(values)} independent replicates")
 
@@ -102,7 +93,7 @@ def mean_interval(values: Sequence[float] | Tensor, level: float = 0.95) -> Inte
     Raises:
         UserError: fewer than two values, or one that is not finite.
     """
-    values = _checked_values(values)
+    values = checked_values(values)
     low, high = _student(values, level)
     return Interval(low, high, f"{_percent(level)}, Student's t over {len(values):,} independent values")
 
@@ -124,7 +115,7 @@ def bootstrap_interval(
 
     Source: Efron 1979; Efron & Tibshirani 1993, chapter 13.
     """
-    values = _checked_values(values)
+    values = checked_values(values)
     low, high = _percentiles_of_means(values, rng, resamples, level)
     return Interval(low, high, f"{_percent(level)}, percentile bootstrap of a mean, {resamples:,} resamples")
 
@@ -149,7 +140,7 @@ def paired_bootstrap_interval(
     Raises:
         UserError: as `bootstrap_interval`, or different lengths.
     """
-    first, second = _checked_values(first), _checked_values(second)
+    first, second = checked_values(first), checked_values(second)
     if len(first) != len(second):
         raise UserError(
             f"paired values must come from the same samples, found {len(first)} and {len(second)} of them"
@@ -216,7 +207,7 @@ def subsample_interval(
     for _ in range(repeats):
         rows = (torch.randperm(n, generator=rng)[:m] for n, m in zip(sizes, taken, strict=True))
         found.append(float(statistic(*rows)))
-    deviation = float(_checked_values(found).std()) * math.sqrt(fraction / (1 - fraction))
+    deviation = float(checked_values(found).std()) * math.sqrt(fraction / (1 - fraction))
     reach = float(special.stdtrit(repeats - 1, (1 + level) / 2)) * deviation
     method = f"{_percent(level)}, {repeats} subsamples of {_percent(fraction)} drawn without replacement"
     return Interval(float(estimate) - reach, float(estimate) + reach, method)
@@ -243,12 +234,23 @@ def _percentiles_of_means(
     return float(ends[0]), float(ends[1])
 
 
-def _checked_values(values: Sequence[float] | Tensor) -> Tensor:
+def checked_values(values: Sequence[float] | Tensor, *, fewest: int = 2, infinite: bool = False) -> Tensor:
+    """Values [n] as float64 on the CPU, once it is known that an interval can be made of them.
+
+    Args:
+        fewest: values that there must be.
+        infinite: whether they may be so: order and ranks don't mind.
+
+    Raises:
+        UserError: not a row, too few, or one that is NaN or infinite (which).
+    """
     checked = torch.as_tensor(values).detach().cpu().double()
-    if checked.ndim != 1 or len(checked) < 2:
-        raise UserError(f"expected at least two values in one row, found shape {tuple(checked.shape)}")
-    if not torch.isfinite(checked).all():
-        position = int((~torch.isfinite(checked)).nonzero()[0])
+    if checked.ndim != 1 or len(checked) < fewest:
+        least = "two values" if fewest == 2 else f"{fewest} value{'s' * (fewest != 1)}"
+        raise UserError(f"expected at least {least} in one row, found shape {tuple(checked.shape)}")
+    faulty = checked.isnan() if infinite else ~torch.isfinite(checked)
+    if faulty.any():
+        position = int(faulty.nonzero()[0])
         raise UserError(f"value {position} is {checked[position].item()}; an interval needs finite values")
     return checked
 

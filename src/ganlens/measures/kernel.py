@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, PAIR, Group, measure
 from ganlens.measures.feature_matrix import feature_pair, product_dtype
 from ganlens.measures.products import linear
 
@@ -17,6 +18,14 @@ CUBES_OVERFLOW = 1e5
 """Features beyond which cubes of products may leave float32: the kernel is computed in float64 there."""
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=PAIR,
+    range="about 0 and up",
+    better="lower",
+    bias="none; may be negative",
+    intervals=(FRESH, FIXED),
+)
 def kernel_distance(
     a: Tensor, b: Tensor, *, rng: torch.Generator, subsets: int = 100, subset_size: int = 1000
 ) -> float:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.measures.intervals import Interval, binomial_interval
+from ganlens.measures.estimate import Interval
+from ganlens.measures.facts import FRESH, Group, ValidInterval, measure
+from ganlens.measures.intervals import binomial_interval
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class ModeCoverage:
     counts: Tensor
 
 
+@measure(
+    Group.DIVERSITY,
+    applied_to="the class of each generated sample, by a labeller",
+    range="`modes` 0 to all; `kl` 0 and up, in nats",
+    better="more modes, lower `kl`",
+    bias="`modes` understates; `kl` overstates, by about (modes − 1)/2n",
+    intervals=(ValidInterval(FRESH.by, f"`kl`: {FRESH.contains}"),),
+)
 def mode_coverage(labels: Tensor, num_modes: int, *, reference_shares: Tensor | None = None) -> ModeCoverage:
     """How many of the known modes are generated, and how far are their shares from those expected?
 
@@ -52,6 +62,14 @@ def mode_coverage(labels: Tensor, num_modes: int, *, reference_shares: Tensor | 
     return ModeCoverage(int((counts > 0).sum()), reverse_kl(shares, reference_shares), shares, counts)
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to="two lists of class shares",
+    range="0 and up, in nats",
+    better="lower",
+    bias="none for known shares; for counted ones as `mode_coverage`",
+    none_because="shares don't say how many samples they were counted from; see `mode_coverage`",
+)
 def reverse_kl(shares: Tensor, reference_shares: Tensor) -> float:
     """How far are the generated shares p from the reference shares q, in nats: Σ p ln(p/q)?
 
@@ -78,6 +96,14 @@ def reverse_kl(shares: Tensor, reference_shares: Tensor) -> float:
     return max(0.0, float(terms.sum()))
 
 
+@measure(
+    Group.DIVERSITY,
+    applied_to="the class of each sample, by a labeller",
+    range="0…1 for each class",
+    better="near the share in the real data",
+    bias="none, but for the labeller's own errors",
+    intervals=(ValidInterval("binomial_interval", "the true share of each class"),),
+)
 def share_intervals(
     labels: Tensor, num_modes: int, *, level: float = 0.95, simultaneous: bool = False
 ) -> list[Interval]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.distances import TILE, PairwiseDistances, Rows
+from ganlens.measures.facts import PAIR, Group, measure
 from ganlens.measures.feature_matrix import feature_pair
 
 SPARE = 4
@@ -26,6 +27,14 @@ class Neighbours(NamedTuple):
     indices: Tensor
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to=PAIR,
+    range="distances 0 and up, and rows",
+    better="neither",
+    bias="a nearest distance falls as rows are added",
+    none_because="it describes these rows exactly and estimates nothing",
+)
 def nearest_neighbours(
     queries: Tensor, references: Tensor, k: int = 1, *, exclude_self: bool = False
 ) -> Neighbours:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
 
 Interpolation = Literal["spherical", "linear"]
@@ -32,6 +33,18 @@ class PathLength:
     lengths: Tensor
 
 
+@measure(
+    Group.QUALITY,
+    applied_to="a generator, pairs of latents, a distance of samples",
+    range="0 and up",
+    better="lower, but 0 is collapsed",
+    bias="none from the number of paths",
+    intervals=(
+        ValidInterval("mean_interval", "the mean of `lengths`, untrimmed"),
+        ValidInterval("bootstrap_interval", "the same, where lengths are skewed"),
+        ValidInterval("replicate_interval", "the expectation of the trimmed mean"),
+    ),
+)
 def perceptual_path_length(
     synthesize: Callable[[Tensor], Tensor],
     latents_from: Tensor,

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.distances import PairwiseDistances
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, REAL_AND_FAKE, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair
 from ganlens.measures.neighbours import nearest_neighbours
 
 ON_THE_SPHERE = 1e-12
-"""A distance this close to a radius, relatively, equals it but for rounding, and is not inside."""
+"""A distance this close to a radius, relatively, equals it but for rounding, and is not inside. (A ball's own
+k-th neighbour lies on it, and so does a fake that copies that neighbour.)"""
 ROWS_AT_ONCE = 512
 """Rows of a tile that are compared together: what is written then stays in the processor's cache."""
 TOO_MANY_DOUBTS = 1 / 64
@@ -47,6 +49,18 @@ class BallMembership:
     k: int
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=REAL_AND_FAKE,
+    range="precision, recall, coverage 0…1; density 0 and up",
+    better="higher; density about 1",
+    bias="all depend on n, k and dimension",
+    intervals=(
+        FRESH,
+        FIXED_TOO_WIDE,
+        ValidInterval("binomial_interval", "precision alone, over fresh fakes, *given these real rows*"),
+    ),
+)
 def prdc(real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None) -> PRDC:
     """How many fakes are believable, and how much of the real data can the generator make?
 
@@ -90,6 +104,14 @@ def ball_radii(points: Tensor, k: int = 5) -> Tensor:
     return nearest_neighbours(points, points, k, exclude_self=True).distances[:, -1]
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to=REAL_AND_FAKE,
+    range="yes or no for each row; counts",
+    better="neither",
+    bias="as `prdc`",
+    none_because="it is said of each row; for the shares see `prdc`",
+)
 def ball_membership(
     real: Tensor, fake: Tensor, k: int = 5, *, real_radii: Tensor | None = None
 ) -> BallMembership:
@@ -112,6 +134,8 @@ def ball_membership(
     real_balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
     reached = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     holding = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    # All three questions are asked of each tile while it is there: the product that makes it is what costs, and
+    # an [n_fake, n_real] matrix of distances would not fit.
     for some in pairs.rows():
         for columns in pairs.columns():
             tile = pairs.lower(some, columns)
@@ -121,6 +145,7 @@ def ball_membership(
                 inside, held = part.in_reference_balls(real_radii[columns])
                 real_balls[here] += inside
                 holding[columns] |= held
+                # One ball is enough to be reached: what an earlier tile settled isn't looked at again.
                 reached[columns] |= part.in_query_balls(fake_radii[here], reached[columns])
     return BallMembership(real_balls, reached, holding, k)
 
@@ -141,10 +166,11 @@ class _Part:
 
         `radii` is [c].
         """
+        # The bounds are never above a distance: a column whose smallest is not below its radius has nothing inside.
         columns = (self._nearest < self._reach(radii)).nonzero().squeeze(1)
         inside = self._inside(columns, radii[None, columns])
         held = torch.zeros(len(radii), dtype=torch.bool, device=radii.device)
-        held[columns] = inside.amax(dim=0) > 0 if len(columns) else False
+        held[columns] = inside.amax(dim=0) > 0 if len(columns) else False  # no maximum of no columns
         return inside.sum(dim=1).long(), held
 
     def in_query_balls(self, radii: Tensor, known: Tensor) -> Tensor:
@@ -153,12 +179,14 @@ class _Part:
         `radii` is [r].
         """
         held = known.clone()
+        # The balls are the queries' here, and each has its own radius: the largest can rule a column out for all.
         columns = ((self._nearest < self._reach(radii.max())) & ~known).nonzero().squeeze(1)
         if len(columns):
             held[columns] = self._inside(columns, radii[:, None]).amax(dim=0) > 0
         return held
 
     def _reach(self, radii: Tensor) -> Tensor:
+        """Radii as squared distances in the tile's unit."""
         return (radii / self._pairs.unit).square()
 
     def _inside(self, columns: Tensor, radii: Tensor) -> Tensor:
@@ -168,19 +196,25 @@ class _Part:
         """
         bounds = self._bounds if len(columns) == self._bounds.shape[1] else self._bounds[:, columns]
         reach = self._reach(radii)
+        # A true squared distance lies between its bound and `slack` above it. So a bound beyond the radius says
+        # no, one below it by more than the slack says yes, and only what lies between is in doubt. (3, not 2, times
+        # the relative tolerance, because the radius is squared and that is rounded as well.)
         possible = torch.lt(bounds, reach.to(bounds.dtype), out=torch.empty_like(bounds))
         sure = (reach * (1 - 3 * ON_THE_SPHERE) - self._slack).to(bounds.dtype)
         certain = torch.lt(bounds, sure, out=torch.empty_like(bounds))
         doubtful = possible.sum(dim=1) - certain.sum(dim=1)
-        doubts = float(doubtful.sum(dtype=torch.float64))
+        doubts = float(doubtful.sum(dtype=torch.float64))  # float32 can't count beyond 2^24
         if doubts == 0:
             return possible
+        # Many doubts come of clusters that are tight beside their distance from the mean: a float64 tile has next to
+        # no slack there, and costs less than as many pairs one by one.
         if doubts > TOO_MANY_DOUBTS * self._bounds.numel() and bounds.dtype != torch.float64:
             exact = self._pairs.lower(self._rows, self._columns, torch.float64)
             return _Part(self._pairs, self._rows, self._columns, exact)._inside(columns, radii)
         row = doubtful.nonzero().squeeze(1)
         place, column = (possible[row] - certain[row]).nonzero(as_tuple=True)
         row = row[place]
+        # The few that are left are settled by their differences, as the radii were.
         distances = self._pairs.exact(row + self._rows.start, columns[column] + self._columns.start)
         within = distances < radii.expand(bounds.shape)[row, column] * (1 - ON_THE_SPHERE)
         possible[row, column] = within.to(bounds.dtype)

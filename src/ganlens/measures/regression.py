@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import Group, measure
 from ganlens.measures.feature_matrix import chunks, feature_matrix, feature_pair, float64_chunks, float64_mean
 
 
@@ -57,6 +58,14 @@ def fit_ridge(x: Tensor, y: Tensor, alpha: float = 1.0) -> LinearMap:
     return LinearMap(weight, mean_y - mean_x @ weight)
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to="predictions and what they were to be",
+    range="up to 1",
+    better="higher",
+    bias="none on rows that were not fitted to",
+    none_because="it is a ratio of two sums over the same rows; see `paired_bootstrap_interval` for errors",
+)
 def r_squared(predicted: Tensor, target: Tensor, reference_mean: Tensor) -> float:
     """What share of the variation of `target` does a prediction account for, all columns together?
 
@@ -88,6 +97,14 @@ def r_squared(predicted: Tensor, target: Tensor, reference_mean: Tensor) -> floa
     return 1 - missed / varied if varied > 0 else 0.0
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to="paired features, to fit and to judge",
+    range="up to 1",
+    better="higher",
+    bias="none upward; understates with few training rows",
+    none_because="the test rows share one fitted map and one denominator; repeat it on fresh samples",
+)
 def ridge_r2(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, alpha: float = 1.0) -> float:
     """How much of `y` can be told from `x` by a linear map, on samples it was not fitted to?
 
@@ -109,6 +126,14 @@ def ridge_r2(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, a
     return r_squared(line(test_x.detach()), test_y, float64_mean(train_y.detach()))
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to="paired numbers",
+    range="−1…1",
+    better="neither",
+    bias="towards 0, as 1/n",
+    none_because="its scatter depends on how the pairs are distributed; repeat it on fresh samples",
+)
 def correlation(a: Tensor, b: Tensor) -> float:
     """How well do two sets of numbers follow one straight line, and does it rise or fall? (Pearson's r.)
 

@@ -8,12 +8,21 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, PAIR, Group, measure
 from ganlens.measures.feature_matrix import feature_pair, float64_chunks
 
 VALUES_AT_ONCE = 1 << 22
 """Values of projections, or of directions where they are longer, held together: 32 MiB for each of a few."""
 
 
+@measure(
+    Group.QUALITY,
+    applied_to=PAIR,
+    range="0 and up",
+    better="lower",
+    bias="overstates, as 1/√n at worst",
+    intervals=(FRESH, FIXED),
+)
 def sliced_wasserstein(
     a: Tensor, b: Tensor, *, rng: torch.Generator, projections: int = 1000, order: Literal[1, 2] = 2
 ) -> float:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.measures.classifiers import Classifier, Judge, QuadraticClassifier
+from ganlens.measures.estimate import Interval
+from ganlens.measures.facts import PAIR, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import feature_pair, float64_mean
-from ganlens.measures.intervals import Interval
 
 MOST_COPIES = 10
 """A value that more rows share is no copy but one that the data often take."""
@@ -44,6 +45,16 @@ class TwoSampleTest:
     classifier: str
 
 
+@measure(
+    Group.TWO_SAMPLE,
+    applied_to=PAIR,
+    range="`accuracy` 0…1",
+    better="lower, down to ½",
+    bias="understates what the best classifier could tell",
+    intervals=(
+        ValidInterval(".interval", "the accuracy of this classifier at this n, more often than it says"),
+    ),
+)
 def classifier_two_sample_test(
     a: Tensor,
     b: Tensor,

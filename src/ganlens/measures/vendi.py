@@ -10,12 +10,24 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import FIXED, FRESH, Group, ValidInterval, measure
 from ganlens.measures.feature_matrix import VALUES_AT_ONCE, feature_matrix, float64_chunks
 
 MOST_RBF_ROWS = 4096
 """The RBF kernel has no small dual: 128 MiB for the matrix of so many rows, and seconds for its eigenvalues."""
 
 
+@measure(
+    Group.DIVERSITY,
+    applied_to="one set of features",
+    range="1 to n; for the cosine to the number of features at most",
+    better="near the real data's; noise is higher",
+    bias="understates",
+    intervals=(
+        FRESH,
+        ValidInterval(FIXED.by, f"{FIXED.contains}; too wide near the largest score there can be"),
+    ),
+)
 def vendi_score(
     features: Tensor, *, kernel: Literal["cosine", "rbf"] = "cosine", sigma: float | None = None
 ) -> float:

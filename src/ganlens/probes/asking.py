@@ -13,7 +13,7 @@ from ganlens.errors import TrainingStopped, UserError
 from ganlens.finding import Finding, Unanswered
 from ganlens.probes.probe import Need, Probe, ProbeSettings
 from ganlens.subject import Context, Subject
-from ganlens.subject.adapters import first_line
+from ganlens.subject.adapted_generator import first_line
 
 _LIBRARIES = {
     *sys.stdlib_module_names,

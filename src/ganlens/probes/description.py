@@ -9,13 +9,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from ganlens.probes.probe import Need, Probe
+from ganlens.subject_options import OPTIONS
 
 NO_NEEDS = "nothing but the generator"
 SHARED_OPTIONS = frozenset(
     (
-        *("subject", "out", "samples", "seed", "data", "features", "device", "trust"),
-        *("discriminator", "discriminator_range", "discriminator_head", "classifier", "classifier_range"),
-        *("latent", "range", "output", "channels_last", "classes"),
+        *("subject", "out", "samples", "seed", "features"),
+        *(option.flag or name for name, option in OPTIONS.items() if option.flag != ""),
     )
 )
 """The options that every `ganlens probe NAME` has; a setting of one of these names goes by the probe's as well."""

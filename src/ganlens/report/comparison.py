@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ganlens.finding import Measurement
+from ganlens.measurement import Measurement
 from ganlens.report.numerals import write_measurement, write_number
 
 

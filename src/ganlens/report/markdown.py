@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from ganlens.figures.figure import Figure, Picture, Table
-from ganlens.finding import Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
 from ganlens.report.page import split_command
 from ganlens.rules import Verdict

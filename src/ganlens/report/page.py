@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.finding import Finding, Measurement, paragraphs_of
+from ganlens.finding import Finding, paragraphs_of
+from ganlens.measurement import Measurement
 from ganlens.report import comparison, numerals, outline
 from ganlens.rules import Verdict
 

@@ -1,15 +1,15 @@
 """A generator under examination, and the samples and features that all probes share."""
 
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.bank import SampleBank
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.adapted_generator import AdaptedGenerator
 from ganlens.subject.context import Context
 from ganlens.subject.contract import Generator
+from ganlens.subject.evaluation_mode import evaluating
 from ganlens.subject.hooks import capture, edit
+from ganlens.subject.latent_spaces import LatentSpace
 from ganlens.subject.layers import layers_of
-from ganlens.subject.modes import evaluating
 from ganlens.subject.randomised import randomised, randomised_module
-from ganlens.subject.spaces import LatentSpace, space_named
+from ganlens.subject.sample_bank import SampleBank
 from ganlens.subject.subject import Subject
 
 __all__ = [
@@ -26,5 +26,4 @@ __all__ = [
     "layers_of",
     "randomised",
     "randomised_module",
-    "space_named",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ganlens.progress import Progress, Silent
-from ganlens.subject.bank import SampleBank
+from ganlens.subject.sample_bank import SampleBank
 
 
 @dataclass

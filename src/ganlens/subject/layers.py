@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.exchange import FAILURES, given
-from ganlens.subject.modes import evaluating
+from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.evaluation_mode import evaluating
+from ganlens.subject.tensor_transfer import FAILURES, input_copy
 
 TRIAL = 3
 """Rows that are run. A layer whose output has another number of rows is none that a probe can use."""
@@ -31,7 +31,7 @@ def layers_of(module: nn.Module, trial: Tensor, *more: Tensor) -> list[str]:
     device = trial.device
     with evaluating(module):
         return _ran(
-            module, len(trial), lambda: module(*(given(each, device=device) for each in (trial, *more)))
+            module, len(trial), lambda: module(*(input_copy(each, device=device) for each in (trial, *more)))
         )
 
 

@@ -17,9 +17,9 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import failure
+from ganlens.subject.adapted_generator import failure
+from ganlens.subject.latent_spaces import LatentSpace
 from ganlens.subject.layers import reachable_layers
-from ganlens.subject.spaces import LatentSpace
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganlens.data import Dataset
 from ganlens.errors import UserError
@@ -18,25 +17,25 @@ from ganlens.limits import SAMPLE_BYTES
 from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
+from ganlens.registry import nearest_names
 from ganlens.storage import read_model
-from ganlens.subject import adapters, trial
-from ganlens.subject.adapters import AdaptedGenerator, first_line
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.companions import (
-    classifier_of,
-    data_of_shape,
-    discriminator_of,
-    modality_of,
-    opened_data,
-)
-from ganlens.subject.declared import unwrapped
-from ganlens.subject.discriminator import AdaptedDiscriminator
+from ganlens.subject import adapted_generator, generator_check
+from ganlens.subject.adapted_classifier import AdaptedClassifier, open_classifier
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator, open_discriminator
+from ganlens.subject.adapted_generator import AdaptedGenerator, first_line
+from ganlens.subject.introspection import unwrapped
+from ganlens.subject.latent_spaces import LatentSpace, find_spaces
 from ganlens.subject.layers import reachable_layers
-from ganlens.subject.programs import foreign
+from ganlens.subject.output_layout import fit_layout, fit_range
+from ganlens.subject.programs import loading
 from ganlens.subject.programs.program import Program
 from ganlens.subject.programs.torchscript import LayeredScript
-from ganlens.subject.returned import fit_layout, fit_range
-from ganlens.subject.spaces import LatentSpace, find_spaces
+from ganlens.subject.reference_data import (
+    find_modality,
+    open_reference_data,
+    reference_data_of_shape,
+)
+from ganlens.subject_options import RunFolderOptions, SubjectOptions, run_folder_options, takes_options
 
 if TYPE_CHECKING:
     from ganlens.finding import Finding
@@ -91,26 +90,16 @@ class Subject:
         return self.generator.repeatable
 
     @classmethod
+    @takes_options(RunFolderOptions)
     def load(
-        cls,
-        run_folder: str | Path,
-        *,
-        data: str | Dataset | None = None,
-        classifier: Any = None,
-        classifier_range: tuple[float, float] | None = None,
-        device: str | torch.device = "cpu",
-        trust: bool = False,
-        with_data: bool = True,
+        cls, run_folder: str | Path, *, with_data: bool = True, **options: Unpack[RunFolderOptions]
     ) -> Subject:
         """The trained generator of a GANLens run folder, with its discriminator and data.
 
         Args:
-            data: other data to compare with; default: what it was trained on.
-            classifier, classifier_range: what the generator should explain; see `wrap`.
-            trust: whether files named beside it (a classifier, feature spaces) may run code when they are opened. The
-                folder itself never does.
             with_data: False to do without real data where none are given: nothing but the folder is read, and the
                 subject can be sampled.
+            {options}
 
         Raises:
             UserError: the folder is no run folder, something in it is damaged, or the data it was trained on can't
@@ -122,17 +111,16 @@ class Subject:
         folder = Path(run_folder)
         trained = load_run(folder)
         pack = trained.config.objective.pack
+        options["device"] = options.get("device") or "cpu"
+        if options.get("data") is None and with_data:
+            options["data"] = _data_of(trained)
         subject = cls.wrap(
             trained.generator,
-            data=_data_of(trained) if data is None and with_data else data,
+            **options,
             discriminator=trained.discriminator if pack == 1 else None,
-            classifier=classifier,
-            classifier_range=classifier_range,
             modality=read_model(folder / RUN, RunFacts).modality,
             name=folder.resolve().name,
             range=(-1.0, 1.0),
-            device=device,
-            trust=trust,
         )
         subject.notes += trained.notes
         if pack > 1:
@@ -143,131 +131,91 @@ class Subject:
         return subject
 
     @classmethod
+    @takes_options(SubjectOptions)
     def wrap(
-        cls,
-        source: Any,
-        *,
-        latent: int | Sequence[int] | None = None,
-        data: str | Dataset | None = None,
-        discriminator: nn.Module | str | None = None,
-        discriminator_range: tuple[float, float] | None = None,
-        discriminator_head: int | str | None = None,
-        classifier: Any = None,
-        classifier_range: tuple[float, float] | None = None,
-        modality: str | Modality | None = None,
-        range: tuple[float, float] | None = None,
-        output: int | str | None = None,
-        channels_last: bool | None = None,
-        num_classes: int | None = None,
-        name: str | None = None,
-        device: str | torch.device | None = None,
-        trust: bool = False,
-        progress: Progress | None = None,
+        cls, source: Any, *, progress: Progress | None = None, **options: Unpack[SubjectOptions]
     ) -> Subject:
         """Anyone's generator. It is tried on a few latents, and what it returns is checked first.
 
         Args:
             source: an object that meets `Generator`, an `nn.Module` or function of latents, a run folder,
                 "python:package.module:name", "python:file.py:name", FILE.pt2, FILE.ts or FILE.onnx.
-            latent: the latent's shape, where the source doesn't say; drawn from N(0, I), in the type of the
-                source's first weight.
-            data: real samples to compare with: a data set or its short name. A name that opens at another
-                size is opened again at the generator's.
-            discriminator: a module of a batch of samples, or the name of one. It is shown them in the layout
-                that the generator returns.
-            discriminator_range: lowest and highest value of what the discriminator was trained on, if that
-                is not what the generator returns; samples are mapped to it.
-            discriminator_head: which of what the discriminator returns is the number to judge by: a position or
-                name in a tuple or mapping, a column of [n, k] as it is (3), or the class that means real or fake
-                ("real:0", "fake:10", "logits,fake:10"); default: the only one number a sample.
-            classifier: a module or function of a batch of samples that returns logits, probabilities, or one
-                number a sample; or the name of one ("python:…", FILE.ts, FILE.pt2, FILE.onnx).
-            classifier_range: lowest and highest value of what the classifier was trained on, if that is not
-                the modality's own −1…1; samples are mapped to it.
-            modality: what the samples are; default: the data's, or recognised by shape.
-            range: lowest and highest value that the generator means to return; default: looked at.
-            output: position or name of the samples where it returns a tuple, list or mapping; default: the
-                only pictures in it.
-            channels_last: whether it returns [n, height, width, channels]; default: looked at.
-            num_classes: for a conditional generator, called as generator(latent, labels); default: its
-                attribute num_classes, n_classes, c_dim or label_dim.
-            device: where to move the modules; default: where the generator is.
-            trust: open files that can run code when they are opened, as if they were programs that you install:
-                they can do all that you can (docs/security.md).
+            {options}
 
         Raises:
             UserError: the source can't be used; one sentence says why and what was expected.
         """
+        trust, name, latent = options.get("trust", False), options.get("name"), options.get("latent")
         if isinstance(source, (str, Path)):
             if is_folder(source):
-                return cls.load(
-                    source,
-                    data=data,
-                    classifier=classifier,
-                    classifier_range=classifier_range,
-                    device=device or "cpu",
-                    trust=trust,
-                )
-            source, found_name = foreign.resolve(str(source), trust=trust)
-            name = name or found_name
+                return cls.load(source, **run_folder_options(options))
+            source, short_name = loading.resolve(str(source), trust=trust)
+            name = name or short_name
         if isinstance(source, tuple) and len(source) == 2:
             source, latent = source[0], latent if latent is not None else source[1]
         source = unwrapped(source)
         name = name or getattr(source, "__name__", None) or type(source).__name__
-        adapted = adapters.adapt(
+        adapted = adapted_generator.adapt(
             source,
             name,
             latent=latent,
-            num_classes=num_classes,
-            device=_device(device),
+            num_classes=options.get("num_classes"),
+            device=_device(options.get("device")),
         )
-        adapted, made, notes = trial.try_out(adapted, output=output, classes_declared=num_classes is not None)
-        notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
-        kind, opened = _fitted(
+        adapted, returned, notes = generator_check.check_generator(
             adapted,
-            made,
-            data,
-            modality=modality,
-            range=range,
-            channels_last=channels_last,
-            notes=notes,
-            progress=progress,
+            output=options.get("output"),
+            classes_declared=options.get("num_classes") is not None,
         )
-        samples = adapted.finished(made)
+        notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
+        modality, data = _fit_to_data(adapted, returned, options, notes=notes, progress=progress)
+        samples = adapted.finished(returned)
         return cls(
             name=name,
             generator=adapted,
-            modality=kind,
+            modality=modality,
             sample_shape=tuple(samples.shape[1:]),
             latent_shape=adapted.latent_shape,
-            data=opened,
-            discriminator=discriminator_of(
-                discriminator,
+            data=data,
+            discriminator=open_discriminator(
+                options.get("discriminator"),
                 samples,
                 adapted,
-                modality=kind,
-                range=discriminator_range,
-                output=discriminator_head,
+                modality=modality,
+                range=options.get("discriminator_range"),
+                output=options.get("discriminator_head"),
                 notes=notes,
                 trust=trust,
             ),
-            classifier=classifier_of(
-                classifier,
+            classifier=open_classifier(
+                options.get("classifier"),
                 samples,
-                opened,
+                data,
                 adapted.device,
-                modality=kind,
-                range=classifier_range,
+                modality=modality,
+                range=options.get("classifier_range"),
                 trust=trust,
                 notes=notes,
             ),
             device=adapted.device,
             spaces=find_spaces(source, adapted, notes),
             layers=reachable_layers(adapted),
-            has_gradients=trial.lets_gradients_through(adapted),
+            has_gradients=generator_check.lets_gradients_through(adapted),
             notes=notes,
             trust=trust,
         )
+
+    def space(self, name: str) -> LatentSpace:
+        """A latent space by its name.
+
+        Raises:
+            UserError: it has none of that name; those it has are given.
+        """
+        if name not in self.spaces:
+            raise UserError(
+                f"{self.name} has no latent space {name!r}. {nearest_names(name, list(self.spaces))}"
+            )
+        return self.spaces[name]
 
     def sample(self, n: int, *, seed: int = 0) -> Tensor:
         """n samples [n, *sample_shape] on the CPU; the same for the same seed.
@@ -403,37 +351,45 @@ def _data_of(trained: TrainedRun) -> Dataset:
         ) from error
 
 
-def _fitted(
+def _fit_to_data(
     adapted: AdaptedGenerator,
-    made: Tensor,
-    data: str | Dataset | None,
+    returned: Tensor,
+    options: SubjectOptions,
     *,
-    modality: str | Modality | None,
-    range: tuple[float, float] | None,
-    channels_last: bool | None,
     notes: list[str],
     progress: Progress | None,
 ) -> tuple[Modality, Dataset | None]:
-    """What the generator's samples are and the real ones of their shape; sets its layout and its range."""
-    opened = opened_data(data, progress)
+    """What the generator's samples are and the real ones of their shape; sets its layout and its range.
+
+    Args:
+        returned: a few samples as the generator returns them.
+    """
+    named = options.get("data")
+    data = open_reference_data(named, progress)
     adapted.layout, note = fit_layout(
-        tuple(made.shape[1:]),
-        opened.sample_shape if opened is not None else None,
-        channels_last=channels_last,
-        resizable=isinstance(data, str),
+        tuple(returned.shape[1:]),
+        data.sample_shape if data is not None else None,
+        channels_last=options.get("channels_last"),
+        resizable=isinstance(named, str),
         name=adapted.name,
     )
     notes += [note] if note else []
-    shape = tuple(adapted.layout(made).shape[1:])
-    source = data if isinstance(data, str) else None
-    opened = data_of_shape(opened, shape, adapted.name, source=source, notes=notes, progress=progress)
-    kind = modality_of(modality, opened, shape, adapted.name)
-    if modality is None and opened is None and len(shape) == 1 and shape[0] > 16:
+    shape = tuple(adapted.layout(returned).shape[1:])
+    data = reference_data_of_shape(
+        data,
+        shape,
+        adapted.name,
+        source=named if isinstance(named, str) else None,
+        notes=notes,
+        progress=progress,
+    )
+    modality = find_modality(options.get("modality"), data, shape, adapted.name)
+    if options.get("modality") is None and data is None and len(shape) == 1 and shape[0] > 16:
         notes.append(
             f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
         )
-    adapted.rescale, note = fit_range(made, kind, range)
+    adapted.rescale, note = fit_range(returned, modality, options.get("range"))
     notes += [note] if note else []
-    if adapted.num_classes and opened is not None and opened.num_classes not in (0, adapted.num_classes):
-        notes.append(f"the generator knows {adapted.num_classes} classes and the data {opened.num_classes}")
-    return kind, opened
+    if adapted.num_classes and data is not None and data.num_classes not in (0, adapted.num_classes):
+        notes.append(f"the generator knows {adapted.num_classes} classes and the data {data.num_classes}")
+    return modality, data

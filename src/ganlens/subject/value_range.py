@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.modality import Modality
 
 ValueRange = tuple[float, float]
 
@@ -18,6 +21,26 @@ def checked_range(range: ValueRange, name: str) -> ValueRange:
     if not range[0] < range[1]:
         raise UserError(f"{name}={range}: give the lowest value first, e.g. {name}=(0, 1)")
     return range
+
+
+def check_network_range(range: ValueRange | None, role: str, network: Any, modality: Modality) -> None:
+    """See that a range that was declared for a discriminator or a classifier can mean something.
+
+    Args:
+        role: "discriminator" or "classifier".
+        network: the one that was given, or None.
+
+    Raises:
+        UserError: there is no such network, the samples have no range to map from, or the range is none.
+    """
+    if range is None:
+        return
+    name = f"{role}_range"
+    if network is None:
+        raise UserError(f"{name}={range} was given without a {role}")
+    if modality.range is None:
+        raise UserError(f"{name}={range}: {modality.name} have no range to map from; leave it out")
+    checked_range(range, name)
 
 
 def to_range(samples: Tensor, range: ValueRange | None) -> Tensor:

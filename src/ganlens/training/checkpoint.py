@@ -17,7 +17,7 @@ from ganlens.partials import discard
 from ganlens.printable import printable, shortened
 from ganlens.progress import Progress
 from ganlens.system_errors import disk_errors, said_of
-from ganlens.training.memory import Memory
+from ganlens.training.bookkeeping import Bookkeeping
 from ganlens.training.state import TrainingState
 
 STATE = "state.json"
@@ -33,10 +33,10 @@ class Progressed(BaseModel):
     step: int = Field(ge=0, lt=2**63, strict=True)
     images: int = Field(ge=0, lt=2**63, strict=True)
     adapted: float
-    memory: Memory
+    bookkeeping: Bookkeeping
 
 
-def save_checkpoint(folder: Path, state: TrainingState, memory: Memory) -> Path:
+def save_checkpoint(folder: Path, state: TrainingState, bookkeeping: Bookkeeping) -> Path:
     """Write `<folder>/<step, 8 digits>/`, unless it is there already. Returns it.
 
     A step is a function of the run, so what is there is the same; and what isn't replaced can't be lost on the way.
@@ -50,12 +50,14 @@ def save_checkpoint(folder: Path, state: TrainingState, memory: Memory) -> Path:
             storage.write_tensors(partial / f"{name}.safetensors", module.state_dict())
         for name, optimiser in state.optimisers().items():
             storage.write_tensors(partial / f"{name}.safetensors", _optimiser_tensors(optimiser))
-        progressed = Progressed(step=state.step, images=state.images, adapted=state.adapted, memory=memory)
+        progressed = Progressed(
+            step=state.step, images=state.images, adapted=state.adapted, bookkeeping=bookkeeping
+        )
         storage.write_json(partial / STATE, progressed.model_dump(mode="json"))
     return path
 
 
-def load_checkpoint(path: Path, state: TrainingState) -> Memory:
+def load_checkpoint(path: Path, state: TrainingState) -> Bookkeeping:
     """Read a checkpoint into freshly built players. Returns what the run remembered.
 
     Raises:
@@ -67,10 +69,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> Memory:
     for name, optimiser in state.optimisers().items():
         _load_optimiser(path / f"{name}.safetensors", optimiser)
     state.step, state.images, state.adapted = progressed.step, progressed.images, progressed.adapted
-    return progressed.memory
+    return progressed.bookkeeping
 
 
-def load_latest(folder: Path, state: TrainingState) -> tuple[Memory, dict[Path, str]]:
+def load_latest(folder: Path, state: TrainingState) -> tuple[Bookkeeping, dict[Path, str]]:
     """Read the latest whole checkpoint below a run's `checkpoints/` into freshly built players.
 
     Returns:

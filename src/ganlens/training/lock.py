@@ -81,7 +81,7 @@ def training_alone(out: Path) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out: {out} is a file; name a folder")
-    made = [p for p in (out, *out.parents) if not p.exists()]
+    missing = [p for p in (out, *out.parents) if not p.exists()]
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     try:
@@ -99,22 +99,9 @@ def training_alone(out: Path) -> Iterator[None]:
                 )  # before it is let go, so that nobody takes a name that goes
             os.close(lock)
     finally:
-        for folder in made:
+        for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
-
-
-def holder_of(out: Path) -> Holder | None:
-    """Who trains in a run folder now; None when nobody does. Takes nothing."""
-    path = out / LOCK
-    try:
-        file = os.open(path, os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        return _living(path, file, _flock(file))
-    finally:
-        os.close(file)
 
 
 def _take(path: Path) -> int:

@@ -15,11 +15,11 @@ from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.progress import Progress, Silent, Task
+from ganlens.training.bookkeeping import Bookkeeping
 from ganlens.training.checkpoint import checkpoints, load_latest, set_aside
 from ganlens.training.goal import Goal
+from ganlens.training.heartbeat import PeerLost
 from ganlens.training.lock import training_alone
-from ganlens.training.memory import Memory
-from ganlens.training.peers import PeerLost
 from ganlens.training.processes import Processes, find_processes
 from ganlens.training.recorder import LOG_STEPS, Bystander, Recorder, Recording
 from ganlens.training.run_folder import Run
@@ -85,12 +85,15 @@ def train(
                     config, dataset = resumed_run(out, data, preset, seed, overrides, processes, progress)
                 else:
                     config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
-                state, memory = initial_state(config, dataset.sample_shape, processes.device), Memory()
+                state, bookkeeping = (
+                    initial_state(config, dataset.sample_shape, processes.device),
+                    Bookkeeping(),
+                )
                 damaged: dict[Path, str] = {}
                 refuse_lonely_batch(config, state)
                 if resume:
                     warning = refuse_other_conditions(out, dataset, processes)
-                    memory, damaged = load_latest(out / "checkpoints", state)
+                    bookkeeping, damaged = load_latest(out / "checkpoints", state)
                     if warning is not None:
                         progress.warn(warning)
             for module in state.modules().values():
@@ -101,7 +104,7 @@ def train(
                 if processes.is_main:  # and all have read them
                     set_aside(damaged, state.step, progress)
                 recording: Recording = (
-                    Recorder(out, config, dataset, state, memory, processes, progress, resumed=resume)
+                    Recorder(out, config, dataset, state, bookkeeping, processes, progress, resumed=resume)
                     if processes.is_main
                     else Bystander()
                 )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganlens.files import is_file, read_bytes
 from ganlens.json_text import parse_json
-from ganlens.limits import JOURNAL_BYTES
+from ganlens.limits import METRICS_LOG_BYTES
 
 METRICS = "metrics.jsonl"
 
@@ -44,7 +44,7 @@ _KINDS: dict[str, type[_Record]] = {"start": _Start, "evaluation": _Evaluation}
 
 @dataclass
 class Metrics:
-    """What a run's journal holds.
+    """What a run's metrics hold.
 
     Attributes:
         records: every whole record, oldest first. `kind`, `step` and `images` are there, and what an evaluation has.
@@ -57,7 +57,7 @@ class Metrics:
     unreadable: list[str] = field(default_factory=list)
 
 
-def read_journal(folder: Path) -> Metrics:
+def read_metrics_log(folder: Path) -> Metrics:
     """A run's `metrics.jsonl`; empty where there is none.
 
     The last line is passed over if it was cut, as it is when a run is killed while it writes.
@@ -69,7 +69,7 @@ def read_journal(folder: Path) -> Metrics:
     found = Metrics()
     if not is_file(path):
         return found
-    lines = read_bytes(path, JOURNAL_BYTES).split(b"\n")
+    lines = read_bytes(path, METRICS_LOG_BYTES).split(b"\n")
     for number, line in enumerate(lines, start=1):
         text = line.decode("utf-8", errors="backslashreplace").rstrip("\r")
         record = _record(line)
@@ -83,7 +83,7 @@ def read_journal(folder: Path) -> Metrics:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Every whole record of a run's `metrics.jsonl`, oldest first; lines that can't be read are left out."""
-    return read_journal(folder).records
+    return read_metrics_log(folder).records
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
 from ganlens.errors import UserError
-from ganlens.training.peers import PeerLost, Peers, ToldElsewhere
+from ganlens.training.heartbeat import PeerLost, Peers, RefusedElsewhere
 
 _COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
@@ -109,7 +109,7 @@ class Processes:
 
         Raises:
             Exception: in the first process that was refused something, what the block raised there.
-            ToldElsewhere: in the others, with the same message.
+            RefusedElsewhere: in the others, with the same message.
         """
         error: Exception | None = None
         with self.busy():
@@ -125,7 +125,7 @@ class Processes:
         if first == self.count:
             return
         message = self._said_by(first, "" if error is None else str(error))
-        raise error if error is not None and first == self.rank else ToldElsewhere(message)
+        raise error if error is not None and first == self.rank else RefusedElsewhere(message)
 
     def as_main_has_it(self, text: str) -> str:
         """The main process's text, in all."""

@@ -11,13 +11,13 @@ from ganlens import storage
 from ganlens.config import RunConfig
 from ganlens.data import Dataset
 from ganlens.progress import Progress
-from ganlens.training.album import Album
+from ganlens.training.bookkeeping import Bookkeeping
 from ganlens.training.checkpoint import forget_old, save_checkpoint
 from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
-from ganlens.training.journal import Journal
-from ganlens.training.memory import Memory
+from ganlens.training.metrics_log import MetricsLog
 from ganlens.training.processes import Processes
 from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by
+from ganlens.training.sample_grids import SampleGrids
 from ganlens.training.state import TrainingState
 from ganlens.training.watch import Signals, Watch
 
@@ -93,13 +93,13 @@ class Recorder:
         config: RunConfig,
         dataset: Dataset,
         state: TrainingState,
-        memory: Memory,
+        bookkeeping: Bookkeeping,
         processes: Processes,
         progress: Progress,
         *,
         resumed: bool,
     ) -> None:
-        self._out, self._config, self._state, self._memory = out, config, state, memory
+        self._out, self._config, self._state, self._bookkeeping = out, config, state, bookkeeping
         self._device, self._progress = processes.device, progress
         self._evaluator = Evaluator(
             dataset,
@@ -119,75 +119,75 @@ class Recorder:
             )
             storage.write_json(out / RUN, facts.model_dump(mode="json"))
         storage.write_text(out / CONFIG, config.to_yaml())
-        self._journal = Journal(out, config, state.step if resumed else None, progress)
-        self._album = Album(out, dataset.modality, config.evaluation.grid, config.seed)
-        self._watch = Watch(config.watch, memory.watch)
+        self._metrics_log = MetricsLog(out, config, state.step if resumed else None, progress)
+        self._sample_grids = SampleGrids(out, dataset.modality, config.evaluation.grid, config.seed)
+        self._watch = Watch(config.watch, bookkeeping.watch)
         self._alarms: list[str] = []
         self._last: Evaluation | None = None
         self._started = time.perf_counter()
-        self._spent_before = memory.seconds
+        self._spent_before = bookkeeping.seconds
 
     def begin(self) -> None:
         """A run that is stopped at once can go on, and its pictures begin with noise."""
-        if not self._journal.has("start"):
+        if not self._metrics_log.has("start"):
             self.note("start", floor=as_record(self._evaluator.floor), space=self._evaluator.space)
         if self._state.step == 0:
             self.save()
-            self._album.draw(self._state.average, 0, self._device)
+            self._sample_grids.draw(self._state.average, 0, self._device)
 
     def terms(self, step: int, values: Mapping[str, float]) -> None:
         """One step's terms, all finite; writes a line when one is due."""
-        self._memory.since_look.add(values)
-        self._memory.since_line.add(values)
+        self._bookkeeping.since_look.add(values)
+        self._bookkeeping.since_line.add(values)
         if step % LOG_STEPS:
             return
         rates = {
             "generator": self._state.generator_optimiser.param_groups[0]["lr"],
             "discriminator": self._state.discriminator_optimiser.param_groups[0]["lr"],
         }
-        means = {name: round(value, 6) for name, value in self._memory.since_line.means().items()}
-        self._memory.since_line.clear()
+        means = {name: round(value, 6) for name, value in self._bookkeeping.since_line.means().items()}
+        self._bookkeeping.since_line.clear()
         self.note("step", terms=means, learning_rate=rates)
 
     def note(self, kind: str, **values: Any) -> None:
-        """One record in the journal."""
-        self._journal.write(
+        """One record in the log."""
+        self._metrics_log.write(
             kind, self._state.step, self._state.images, seconds=round(self._spent(), 2), **values
         )
 
     def look(self, *, scheduled: bool) -> None:
         """Evaluate, draw, warn. Only scheduled looks are remembered, so that where a run stops changes nothing."""
         self._last = self._evaluator.evaluate(self._state.average)
-        self._album.draw(self._state.average, self._state.images, self._device)
-        if scheduled or not self._journal.has("evaluation", self._state.step):
+        self._sample_grids.draw(self._state.average, self._state.images, self._device)
+        if scheduled or not self._metrics_log.has("evaluation", self._state.step):
             self.note("evaluation", scheduled=scheduled, **as_record(self._last), space=self._evaluator.space)
         if scheduled:
             self._warn(self._last)
-            self._memory.evaluations += 1
-            self._memory.since_look.clear()
+            self._bookkeeping.evaluations += 1
+            self._bookkeeping.since_look.clear()
             self._keep_best(self._last)
 
     def save(self) -> None:
         """A checkpoint; older ones that nobody needs go."""
-        self._memory.seconds = self._spent()
-        self._journal.settle()  # no checkpoint is on the disk before the lines that lead to it
-        save_checkpoint(self._out / "checkpoints", self._state, self._memory)
-        forget_old(self._out / "checkpoints", self._config.checkpoint.keep, self._memory.best_step)
+        self._bookkeeping.seconds = self._spent()
+        self._metrics_log.settle()  # no checkpoint is on the disk before the lines that lead to it
+        save_checkpoint(self._out / "checkpoints", self._state, self._bookkeeping)
+        forget_old(self._out / "checkpoints", self._config.checkpoint.keep, self._bookkeeping.best_step)
 
     def end(self, reason: str) -> None:
         """The last record, and the pictures in motion."""
         self.note("end", reason=reason)
-        self._album.animate()
+        self._sample_grids.animate()
 
     def close(self) -> None:
         """Let go of the trackers."""
-        self._journal.close()
+        self._metrics_log.close()
 
     @property
     def out_of_patience(self) -> bool:
         """Whether the evaluations have not got better for as long as the configuration allows."""
         patience = self._config.evaluation.patience
-        return bool(patience) and self._memory.since_best >= patience
+        return bool(patience) and self._bookkeeping.since_best >= patience
 
     @property
     def one_line(self) -> str:
@@ -206,33 +206,33 @@ class Recorder:
         return {
             "evaluation": as_record(self._last) if self._last else {},
             "floor": as_record(self._evaluator.floor),
-            "best_step": self._memory.best_step,
+            "best_step": self._bookkeeping.best_step,
             "alarms": tuple(self._alarms),
         }
 
     def _warn(self, evaluation: Evaluation) -> None:
-        mean = self._memory.since_look.means()
+        mean = self._bookkeeping.since_look.means()
         signals = Signals(
             mean["discriminator: real logits"],
             mean["discriminator: fake logits"],
             mean["discriminator: advantage"],
             mean["generator: gradient"],
         )
-        for alarm in self._watch.look(evaluation, signals, self._memory.evaluations):
+        for alarm in self._watch.look(evaluation, signals, self._bookkeeping.evaluations):
             self._alarms.append(alarm.message)
             self._progress.warn(alarm.message)
             self.note("warning", alarm=alarm.kind, message=alarm.message)
 
     def _keep_best(self, evaluation: Evaluation) -> None:
-        metric, memory = self._config.evaluation.metric, self._memory
+        metric, bookkeeping = self._config.evaluation.metric, self._bookkeeping
         value = getattr(evaluation, metric)
-        better = memory.best is None or (
-            value > memory.best if metric in BETTER_HIGHER else value < memory.best
+        better = bookkeeping.best is None or (
+            value > bookkeeping.best if metric in BETTER_HIGHER else value < bookkeeping.best
         )
         if not better:
-            memory.since_best += 1
+            bookkeeping.since_best += 1
             return
-        memory.best, memory.best_step, memory.since_best = value, self._state.step, 0
+        bookkeeping.best, bookkeeping.best_step, bookkeeping.since_best = value, self._state.step, 0
         self.save()
 
     def _spent(self) -> float:

@@ -215,7 +215,7 @@ def _choose(folder: Path, latest: Path, step: int | None) -> Path:
     if step is not None and step not in there:
         raise UserError(f"{folder} has no checkpoint of step {step}; it has {', '.join(map(str, there))}")
     if step is None:
-        step = read_progress(latest).memory.best_step
+        step = read_progress(latest).bookkeeping.best_step
     return there.get(step, latest) if step is not None else latest
 
 

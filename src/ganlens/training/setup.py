@@ -25,9 +25,9 @@ from ganlens.partials import is_partial
 from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.training.checkpoint import checkpoints
-from ganlens.training.journal import require_trackers
 from ganlens.training.lock import LOCK
 from ganlens.training.metrics import METRICS, read_metrics
+from ganlens.training.metrics_log import require_trackers
 from ganlens.training.processes import Processes, native_precision
 from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by, open_data
 from ganlens.training.state import TrainingState

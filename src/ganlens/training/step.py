@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganlens.config import RunConfig
 from ganlens.data import SampleArray
-from ganlens.data.order import Order
+from ganlens.data.epoch_order import EpochOrder
 from ganlens.randomness import derive_seed, seeded, torch_generator
 from ganlens.training import penalties
 from ganlens.training.augment import augment, is_active
@@ -45,7 +45,7 @@ class Stepper:
         self.state = state
         self._samples = samples
         self._processes = processes
-        self._order = Order(len(samples), derive_seed(config.seed, "order"))
+        self._order = EpochOrder(len(samples), derive_seed(config.seed, "order"))
         self._loss = losses[config.objective.loss]
         self._batch_norm = any(
             isinstance(m, nn.modules.batchnorm._BatchNorm) for m in state.discriminator.modules()
@@ -75,10 +75,14 @@ class Stepper:
         for turn in range(config.objective.discriminator_steps):
             terms |= self._discriminator_phase(turn)
         terms |= self._generator_phase()
+        # Counted before the average, whose decay is that of the images seen with this step. Real images count once a
+        # step however many turns the discriminator takes, so that schedules in images mean generator steps.
         state.step += 1
         state.images += self.images_per_step
         update_ema(state.average, state.generator, ema_decay(config.ema, state.images, self.images_per_step))
         if config.schedule.adapt:
+            # Of all processes, or their learning rates would drift apart. A copy: `average` works in place, and the
+            # caller's terms are of this process alone.
             advantage = float(self._processes.average(terms["discriminator: advantage"].clone()))
             state.adapted = adapted_factor(config.schedule, state.adapted, advantage, self.images_per_step)
         return terms
@@ -87,6 +91,7 @@ class Stepper:
 
     def _discriminator_phase(self, turn: int) -> Terms:
         state, objective = self.state, self.config.objective
+        # Counted over turns, not steps: a lazy penalty falls due every so many updates of the discriminator.
         count = state.step * objective.discriminator_steps + turn
         penalise = self._penalised and count % objective.penalty_every == 0
         totals: Terms = {}
@@ -94,11 +99,14 @@ class Stepper:
         for piece, real in self._real_pieces(turn):
             # Double backward through half precision is slow on CPUs and coarse everywhere: penalised steps are float32.
             with self._randomness("discriminator", turn, piece), self._precision(full=penalise):
-                with torch.no_grad():
+                with (
+                    torch.no_grad()
+                ):  # the generator stays as it is in this phase, so no graph through it is kept
                     fake = self._generate(self._latents(f"discriminator {turn}", piece))
                 real, fake = self._seen(real, "real", turn, piece), self._seen(fake, "fake", turn, piece)
                 terms = self._discriminator_terms(real, fake, penalise, turn, piece)
             loss = terms["discriminator: adversarial"] + self._weighted_penalties(terms)
+            # Piece by piece, so that one piece's graph is in memory at a time; their gradients add up to the batch's.
             (loss / self.config.accumulate).backward()
             _accumulate(totals, terms, self.config.accumulate)
         totals["discriminator: gradient"] = self._update(state.discriminator, state.discriminator_optimiser)
@@ -110,6 +118,7 @@ class Stepper:
         objective = self.config.objective
         at_real, at_fake = penalise and objective.r1 > 0, penalise and objective.r2 > 0
         if at_real or at_fake:
+            # Leaves of their own: the penalty is on the gradient at what D saw, augmentation and noise included.
             real, fake = real.detach(), fake.detach()
         if self._batch_norm:  # the two batches must not share statistics
             real, fake = real.requires_grad_(at_real), fake.requires_grad_(at_fake)
@@ -118,7 +127,9 @@ class Stepper:
                 "r1": penalties.squared_gradient_norms(real_logits, real) if at_real else None,
                 "r2": penalties.squared_gradient_norms(fake_logits, fake) if at_fake else None,
             }
-        else:  # one pass, and one double backward, for both
+        else:
+            # One pass, and one double backward, for both: each logit depends on its own sample alone, so the gradient
+            # of their sum holds every sample's own gradient in its row.
             both = torch.cat([real, fake]).requires_grad_(at_real or at_fake)
             logits = self._judge(both).float()
             real_logits, fake_logits = logits.chunk(2)
@@ -142,8 +153,9 @@ class Stepper:
         with torch.no_grad():
             terms["discriminator: real logits"] = real_logits.mean()
             terms["discriminator: fake logits"] = fake_logits.mean()
+            # Pairs of one real and one generated sample, in the order they came: +1 where D ranks them rightly.
             terms["discriminator: advantage"] = (real_logits - fake_logits).sign().mean()
-        if objective.flip_labels:
+        if objective.flip_labels:  # after the terms above, which tell what D thinks, not what it is told
             real_logits, fake_logits = self._flipped(real_logits, fake_logits, turn, piece)
         loss = self._loss.discriminator(real_logits, fake_logits, objective.real_label)
         return {
@@ -153,6 +165,7 @@ class Stepper:
 
     def _weighted_penalties(self, terms: Terms) -> Tensor | float:
         objective = self.config.objective
+        # γ/2 for R1 and R2, as in Mescheder et al. 2018; λ for WGAN-GP.
         weights = {
             "r1": objective.r1 / 2,
             "r2": objective.r2 / 2,
@@ -161,6 +174,7 @@ class Stepper:
         present = [
             terms[f"discriminator: {k}"] * w for k, w in weights.items() if f"discriminator: {k}" in terms
         ]
+        # A penalty that is due every k-th time weighs k times as much then (StyleGAN2's lazy regularisation).
         return sum(present) * objective.penalty_every if present else 0.0
 
     def _generator_phase(self) -> Terms:
@@ -173,6 +187,7 @@ class Stepper:
         try:
             for piece, real in self._real_pieces(turn, needed=self._loss.generator_needs_real):
                 with self._randomness("generator", turn, piece), self._precision():
+                    # Latents of its own, not the discriminator's: those samples D has just been taught about.
                     fake = self._seen(self._generate(self._latents("generator", piece)), "fake", turn, piece)
                     if self._loss.generator_needs_real:
                         with torch.no_grad():
@@ -188,6 +203,7 @@ class Stepper:
         return totals
 
     def _update(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tensor:
+        # The norm is that of the averaged gradient, along which the optimiser steps.
         self._processes.average_gradients(module.parameters())
         norm = torch.nn.utils.get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
         optimiser.step()
@@ -198,6 +214,8 @@ class Stepper:
     def _real_pieces(self, turn: int, *, needed: bool = True) -> Iterator[tuple[int, Tensor]]:
         """This process's rows of the next real batch, in `accumulate` pieces (empty ones when no real is needed)."""
         config = self.config
+        # Each turn takes the next batch of one endless order. A relativistic generator phase takes one as well. All
+        # processes share the batch, each its own rows, as one process with the whole batch would read them.
         turns = config.objective.discriminator_steps + self._loss.generator_needs_real
         start = (self.state.step * turns + turn) * self.images_per_step + self._processes.rank * config.batch
         size = config.batch // config.accumulate
@@ -224,9 +242,12 @@ class Stepper:
         config = self.config
         key = (which, self.state.step, turn, piece, self._processes.rank)
         if samples.ndim == 4:
-            samples = samples.contiguous(memory_format=torch.channels_last)
+            samples = samples.contiguous(
+                memory_format=torch.channels_last
+            )  # as D's convolutions are laid out
         if is_active(config.augment):
             samples = augment(samples, config.augment, torch_generator(config.seed, "augment", *key))
+        # Fades out linearly: it is there for the first images, when real and generated samples hardly overlap.
         noise = config.objective.instance_noise * max(
             0.0, 1 - self.state.images / config.objective.instance_noise_images
         )
@@ -236,6 +257,7 @@ class Stepper:
             samples = samples + noise * drawn
         if config.objective.pack > 1:
             shape = packed_shape(tuple(samples.shape[1:]), config.objective.pack)
+            # Neighbours in the batch become one sample with more channels, which channels-last memory forbids.
             samples = samples.contiguous().view(-1, *shape)
         return samples
 
@@ -246,6 +268,7 @@ class Stepper:
         flip = (torch.rand(len(real_logits), generator=rng) < self.config.objective.flip_labels).to(
             real_logits.device
         )
+        # The pair changes places, which is both labels flipped, whatever the loss does with them.
         return torch.where(flip, fake_logits, real_logits), torch.where(flip, real_logits, fake_logits)
 
     # How it is computed -------------------------------------------------------------------------------------------

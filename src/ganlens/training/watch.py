@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field
 
 from ganlens.config import WatchConfig
+from ganlens.training.bookkeeping import WatchBookkeeping
 from ganlens.training.evaluate import Evaluation
-from ganlens.training.memory import WatchMemory
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Signals:
 
 @dataclass
 class Watch:
-    """Compares each look with the best so far, which it notes in `memory` for the next look and for a resume."""
+    """Compares each look with the best so far, which it notes in `bookkeeping` for the next look and for a resume."""
 
     config: WatchConfig
-    memory: WatchMemory = field(default_factory=WatchMemory)
+    bookkeeping: WatchBookkeeping = field(default_factory=WatchBookkeeping)
 
     def look(self, evaluation: Evaluation, signals: Signals, evaluations: int) -> list[Alarm]:
         """The alarms that go off now and have not before.
@@ -57,27 +57,28 @@ class Watch:
                 self._collapse(evaluation) if evaluations > 0 else None,
                 self._copying(evaluation),
             )
-            if alarm is not None and alarm.kind not in self.memory.raised
+            if alarm is not None and alarm.kind not in self.bookkeeping.raised
         ]
-        self.memory.raised += [alarm.kind for alarm in found]
-        self.memory.diversity = max(self.memory.diversity, evaluation.diversity)
-        self.memory.coverage = max(self.memory.coverage, evaluation.coverage)
+        self.bookkeeping.raised += [alarm.kind for alarm in found]
+        self.bookkeeping.diversity = max(self.bookkeeping.diversity, evaluation.diversity)
+        self.bookkeeping.coverage = max(self.bookkeeping.coverage, evaluation.coverage)
         if math.isfinite(signals.generator_gradient):
-            self.memory.gradient = max(self.memory.gradient, signals.generator_gradient)
+            self.bookkeeping.gradient = max(self.bookkeeping.gradient, signals.generator_gradient)
         return found
 
     def _collapse(self, evaluation: Evaluation) -> Alarm | None:
         # A ratio above the real data's own (1) is noise, and falling from it is no collapse.
-        best = min(self.memory.diversity, 1.0)
+        best = min(self.bookkeeping.diversity, 1.0)
         if evaluation.diversity < self.config.diversity * best:
             what = (
                 f"generated samples differ from each other {evaluation.diversity:.0%} as much as real ones do "
                 f"({best:.0%} at best)"
             )
         elif (
-            self.memory.coverage > 0.1 and evaluation.coverage < self.config.diversity * self.memory.coverage
+            self.bookkeeping.coverage > 0.1
+            and evaluation.coverage < self.config.diversity * self.bookkeeping.coverage
         ):
-            what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.memory.coverage:.0%} at best)"
+            what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.bookkeeping.coverage:.0%} at best)"
         else:
             return None
         return Alarm(
@@ -99,13 +100,13 @@ class Watch:
         )
 
     def _saturation(self, signals: Signals) -> Alarm | None:
-        vanished = signals.generator_gradient < self.config.gradient * self.memory.gradient
+        vanished = signals.generator_gradient < self.config.gradient * self.bookkeeping.gradient
         if signals.advantage <= self.config.advantage or not vanished:
             return None
         return Alarm(
             "saturation",
             f"saturation: the discriminator is right {(1 + signals.advantage) / 2:.1%} of the time and the generator's "
-            f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.memory.gradient:.2g}). "
+            f"gradient has fallen to {signals.generator_gradient:.2g} (it was {self.bookkeeping.gradient:.2g}). "
             "Try the relativistic or non-saturating loss, instance noise (objective.instance_noise=0.1), "
             "schedule.adapt=true, or fewer discriminator steps.",
         )

@@ -19,7 +19,7 @@ from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
 

@@ -18,7 +18,7 @@ from ganlens.explain.attribution.places import place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
-from ganlens.measures.estimate import Estimate, area_under_curve
+from ganlens.measures import Estimate, Interval
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
 from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
@@ -156,7 +156,7 @@ def test_where_even_the_best_map_foretells_little_it_says_so():
     samples[..., :CORNER, :CORNER] += 2
     question = Question(Score(Corner(), sign=-1), None, samples, baseline, {}, seed=0)
     good = check_method(question, "integrated_gradients")
-    faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, 0.1, 0.5, "")))
+    faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, Interval(0.1, 0.5, ""))))
     assert which_to_believe([good], [good]) == "Believe integrated gradients."
     assert which_to_believe([faint], [faint]) == (
         "Believe integrated gradients; but even the best foretells little of what the discriminator does (self-score "
@@ -370,16 +370,6 @@ def test_one_that_judges_samples_with_labels_is_explained_for_one_class(data):
 
 
 # ---- the parts
-
-
-def test_area_under_curve_by_hand():
-    found = area_under_curve(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 2.0]))
-    # 1 of 2, 1½ of 2, 2 of 2
-    assert found.value == pytest.approx(4.5 / 6)
-    assert found.low < 0.5 < found.value < found.high
-    apart = area_under_curve(torch.arange(10.0) + 20, torch.arange(10.0))
-    assert (apart.value, apart.high) == (1.0, 1.0)
-    assert apart.low == pytest.approx(0.025 ** (1 / 10))
 
 
 @pytest.mark.parametrize(

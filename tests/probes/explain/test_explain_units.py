@@ -28,8 +28,8 @@ from ganlens.modality import Images
 from ganlens.probes import probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.after_layer import from_layer_on
 from ganlens.subject.hooks import capture
-from ganlens.subject.onward import from_layer_on
 
 UNITS, SIDE = 16, 8
 MARK, STRIPE, DEAD = 5, 9, 3

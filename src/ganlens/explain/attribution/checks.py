@@ -12,8 +12,14 @@ from ganlens.errors import UserError
 from ganlens.explain.attribution.foretold import Foretold, foretold
 from ganlens.explain.attribution.methods import SIGNED, TITLES, Method
 from ganlens.explain.attribution.question import DRAWS, Question
-from ganlens.measures import InsertionDeletion, completeness_gap, max_sensitivity, rank_agreement
-from ganlens.measures.estimate import Estimate, mean_estimate
+from ganlens.measures import (
+    Estimate,
+    InsertionDeletion,
+    completeness_gap,
+    max_sensitivity,
+    mean_estimate,
+    rank_agreement,
+)
 from ganlens.randomness import torch_generator
 
 SAME_AS_RANDOMISED = 0.5

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganlens.explain.attribution import Score
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of, Which
-from ganlens.subject.exchange import LARGEST
+from ganlens.subject.draws import Of, Which
+from ganlens.subject.tensor_transfer import LARGEST
 
 POOL = 1000
 """The most samples among which baselines are looked for."""

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.attribution.question import Question
-from ganlens.measures import swap_infidelity
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates, swap_infidelity
 
 SHUFFLED = "the same method's map of the model with shuffled weights"
 FORETOLD_BY_ANYTHING = 1e-9
@@ -53,5 +52,5 @@ def foretold(question: Question, evidence: Tensor, shuffled: Tensor | None, rng:
         done_away = torch.where(of > FORETOLD_BY_ANYTHING, 1 - left / of.clamp_min(FORETOLD_BY_ANYTHING), 0.0)
         return torch.stack([left / weights.sum(dim=1), done_away], dim=1)
 
-    infidelity, done_away = bootstrap(statistic, len(own), rng=rng, of="samples")
+    infidelity, done_away = bootstrap_estimates(statistic, len(own), rng=rng, of="samples")
     return Foretold(infidelity, reference, float(best.mean()), done_away)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import failure
-from ganlens.subject.exchange import FAILURES
-from ganlens.subject.modes import evaluating
+from ganlens.subject.adapted_generator import failure
+from ganlens.subject.evaluation_mode import evaluating
+from ganlens.subject.tensor_transfer import FAILURES
 
 CHUNK = 128
 """Samples scored at once: a convolution's maps of more don't stay in a processor's cache (twice the time at 512)."""

@@ -28,7 +28,7 @@ from ganlens.errors import UserError
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
-    from ganlens.subject.bank import Of
+    from ganlens.subject.draws import Of
 
 SAMPLES_AT_ONCE = 512
 NUMBERS_AT_ONCE = 1 << 23

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace
-from ganlens.measures import fit_ridge
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates, fit_ridge
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
@@ -171,7 +170,7 @@ def agreement(slopes: Tensor, on_axis: Tensor, distances: Tensor, rng: torch.Gen
         each = measure(weights)
         return torch.cat([each, each.mean(dim=1, keepdim=True)], dim=1)
 
-    return bootstrap(statistic, len(on_axis), rng=rng, of="held-out latents")
+    return bootstrap_estimates(statistic, len(on_axis), rng=rng, of="held-out latents")
 
 
 def off_target_share(shifts: Tensor, axis: int, effect: Tensor) -> float:

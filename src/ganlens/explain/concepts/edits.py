@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlens.explain.concepts.networks import Network
 from ganlens.explain.concepts.sources import Concept
 from ganlens.explain.concepts.vectors import Tested, counts, restored
-from ganlens.measures.estimate import Estimate, mean_estimate
+from ganlens.measures import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.hooks import edit

@@ -14,8 +14,8 @@ from ganlens.explain.concepts.sources import Concept
 from ganlens.explain.concepts.vectors import reduced, reduced_gradients
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.discriminator import AdaptedDiscriminator
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
 from ganlens.subject.hooks import capture
 
 CHUNK = 64

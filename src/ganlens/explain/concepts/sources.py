@@ -12,8 +12,8 @@ from ganlens.data import open_dataset
 from ganlens.errors import UserError
 from ganlens.explain.dissection.concepts import users_concepts
 from ganlens.subject import SampleBank
-from ganlens.subject.companions import in_shape
-from ganlens.subject.programs import foreign
+from ganlens.subject.programs import loading
+from ganlens.subject.reference_data import reopened_in_shape
 
 FEWEST = 12
 """Examples below which a concept is left out."""
@@ -105,7 +105,7 @@ def _of_factors(bank: SampleBank, pool: Tensor, most: int) -> list[Concept]:
 def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Concept]:
     """Examples that the user has: one concept for each of their classes, or one of them all."""
     opened = open_dataset(spec)
-    given = in_shape(opened, bank.sample_shape, spec)
+    given = reopened_in_shape(opened, bank.sample_shape, spec)
     if given is None:
         raise UserError(
             f"the concept {spec} has samples of shape {opened.sample_shape}, the generator makes "
@@ -129,7 +129,7 @@ def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Conc
 
 
 def _of_function(spec: str, pool: Tensor, most: int) -> list[Concept]:
-    function, name = foreign.resolve(spec)
+    function, name = loading.resolve(spec)
     known = users_concepts(function, name, pool[:4])
     with torch.no_grad():
         shown = torch.cat([known.scores(part) for part in pool.split(512)])

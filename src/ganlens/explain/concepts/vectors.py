@@ -14,8 +14,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional
 
-from ganlens.measures import replicate_interval
-from ganlens.measures.estimate import Estimate
+from ganlens.measures import Estimate, Interval, replicate_interval
 from ganlens.randomness import torch_generator
 
 LEVEL = 0.05
@@ -192,13 +191,9 @@ class Found:
             of(gradients, random).unflatten(0, self.by_chance.shape[:2]).mean(dim=1)
             for of in (share_rising, pull)
         )
-        interval = replicate_interval(scores)
-        estimate = Estimate(
-            float(scores.mean()),
-            max(0.0, interval.low),
-            min(1.0, interval.high),
-            f"{interval.method}, which share the concept's examples",
-        )
+        interval = replicate_interval(scores).within(0.0, 1.0)
+        shared = f"{interval.method}, which share the concept's examples"
+        estimate = Estimate(float(scores.mean()), Interval(interval.low, interval.high, shared))
         own_pull = float(pull(gradients, own).mean())
         mean = own.mean(dim=0)
         return Tested(

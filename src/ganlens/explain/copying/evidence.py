@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from ganlens.finding import Measurement
-from ganlens.measures import Interval
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval
 from ganlens.subject.controls import CONTROLS
 
 
@@ -80,10 +79,8 @@ class Evidence:
 
     def measurement(self) -> Measurement:
         """The value beside its reference and both controls."""
-        return measured(
+        return Estimate(self.generated.value, self.interval).measurement(
             self.name,
-            self.generated.value,
-            self.interval,
             better=self.better,
             baseline=self.reference,
             what=self.what,

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 
 def beside_training(bank: SampleBank, of: Of, rows: Tensor, training_rows: Tensor) -> Any:

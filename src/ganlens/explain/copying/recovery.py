@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy import optimize
 from torch import Tensor
 
 from ganlens.explain.copying.evidence import Evidence, Score
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.measures import Interval, nearest_neighbours
+from ganlens.measures import area_under_curve, exceedance_interval, nearest_neighbours
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.progress import Progress, Task
 from ganlens.subject import SampleBank
@@ -92,6 +91,7 @@ def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, pro
         return nearest_neighbours(targets, among).distances[:, 0].square() / (width * variance)
 
     to_training = error_of_nearest(held_out, real)
+    remembered = _score(errors[:count], errors[count : 2 * count])
     gaussian = bank.features("raw", "underfit", search.among)
     return Recovery(
         train=errors[:count],
@@ -103,14 +103,12 @@ def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, pro
             REDRAWN,
             "",
             separates=True,
-            generated=_score(errors[:count], errors[count : 2 * count]),
+            generated=remembered,
             copycat=_score(torch.zeros(count), to_training),
             underfit=_score(error_of_nearest(train, gaussian), error_of_nearest(held_out, gaussian)),
             reference=0.5,
             what="exact for any generator that remembers nothing",
-            interval=exceedance_interval(
-                _exceedance(errors[:count], errors[count : 2 * count]), count, count
-            ),
+            interval=exceedance_interval(remembered.value, count, count),
             better="lower",
             unit="share of pairs",
         ),
@@ -118,33 +116,7 @@ def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, pro
 
 
 def _score(train: Tensor, held_out: Tensor) -> Score:
-    return Score(_exceedance(train, held_out), mann_whitney_z(held_out.double(), train.double()))
-
-
-def _exceedance(smaller: Tensor, larger: Tensor) -> float:
-    """The share of pairs in which the second is larger, equal ones half: the area under the ROC curve."""
-    difference = larger.double()[:, None] - smaller.double()[None]
-    return float((difference.sign() + 1).mean() / 2)
-
-
-def exceedance_interval(share: float, n: int, m: int) -> Interval:
-    """Where does the probability lie that one of m values exceeds one of n others, seen in `share` of pairs?
-
-    The ends are the probabilities θ from which `share` is 1.96 standard deviations away, with the variance
-    that exponential distributions with that θ give. At ½ it is the variance of the rank test; it does not
-    collapse where the two are separated.
-
-    Source: Newcombe 2006 (Statistics in Medicine 25, 559–573), method 5.
-    """
-    z, more = 1.959964, (n + m) / 2 - 1
-
-    def beyond(theta: float) -> float:
-        spread = 1 + more * (1 - theta) / (2 - theta) + more * theta / (1 + theta)
-        return (share - theta) ** 2 - z * z * theta * (1 - theta) * spread / (n * m)
-
-    low = optimize.brentq(beyond, 0.0, share) if share > 0 else 0.0
-    high = optimize.brentq(beyond, share, 1.0) if share < 1 else 1.0
-    return Interval(float(low), float(high), f"95 %, Newcombe's method 5, {n:,} and {m:,} samples")
+    return Score(area_under_curve(held_out, train).value, mann_whitney_z(held_out.double(), train.double()))
 
 
 def _redraw(
@@ -233,7 +205,7 @@ def _descend(
             made = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
             errors = (made - wanted).square().mean(dim=1)
             gradient = torch.autograd.grad(errors.sum(), latents)[0] if step < steps else None
-        bank.generator_calls += len(latents)
+        bank.count_generator_calls(len(latents))
         latents.requires_grad_(False)
         better = errors.detach() < best
         best = torch.where(better, errors.detach(), best)

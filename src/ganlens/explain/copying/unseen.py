@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganlens.data.copies import digests_of_both
+from ganlens.data.duplicates import digests_of_both
 from ganlens.subject import SampleBank
 
 LEAKED = 0.05

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.data import SampleArray
 from ganlens.explain.counterfactuals.search_space import TOGETHER, Question, SearchSpace, margins
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 ASCENTS = 20
 """Steps of the adversarial change of pixels."""

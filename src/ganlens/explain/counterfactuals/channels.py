@@ -20,7 +20,7 @@ from ganlens.explain.dissection.layers import layers_to_dissect
 from ganlens.registry import nearest_names
 from ganlens.subject import Subject
 from ganlens.subject.hooks import capture, edit, layer_in_words
-from ganlens.subject.spaces import LatentSpace
+from ganlens.subject.latent_spaces import LatentSpace
 
 STRENGTH = 3.0
 """Standard deviations by which a channel is lowered or raised."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.subject import SampleBank
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 TRIAL = 64
 SAME = 1e-4

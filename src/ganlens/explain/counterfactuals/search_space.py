@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.subject import Subject
-from ganlens.subject.classifier import AdaptedClassifier
-from ganlens.subject.spaces import LatentSpace, space_named
+from ganlens.subject.adapted_classifier import AdaptedClassifier
+from ganlens.subject.latent_spaces import LatentSpace
 
 TOGETHER = 256
 """Points that are synthesised and classified at once."""
@@ -63,7 +63,7 @@ class SearchSpace:
             raise UserError(
                 f"{subject.name} came without a classifier; give one with classifier=… or --classifier"
             )
-        space = space_named(subject, name)
+        space = subject.space(name)
         with torch.no_grad():
             rows = space.of(latents.to(subject.device), labels).flatten(1).float()
         deviation = rows.std(dim=0, correction=0)

@@ -18,7 +18,7 @@ from ganlens.explain.counterfactuals.naming import named
 from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.decisions.patches import AT_MOST, GAP
 from ganlens.explain.readings.readings import Panel
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.progress import Task
 
 
@@ -110,7 +110,7 @@ def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator
     def statistic(weights: Tensor) -> Tensor:
         return weights @ values / weights.sum(dim=1, keepdim=True)
 
-    found = bootstrap(statistic, count, rng=rng, of="generated samples")
+    found = bootstrap_estimates(statistic, count, rng=rng, of="generated samples")
     chance = best_random(random)
     ranking = []
     for place, name in enumerate(own.names):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.counterfactuals.baselines import logits_of
-from ganlens.measures.estimate import Estimate, difference_of_shares, share
+from ganlens.measures import Estimate, difference_of_shares, share_estimate
 from ganlens.subject import SampleBank
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SURE = 0.95
 """The labeller's probability from which its word counts."""
@@ -131,7 +131,7 @@ def confusion_tour(bank: SampleBank, classifier: AdaptedClassifier, count: int) 
                 labelled,
                 called,
                 rows,
-                share(number, total),
+                share_estimate(number, total),
                 real_number / real_total,
                 difference_of_shares(number, total, real_number, real_total),
             )
@@ -139,8 +139,8 @@ def confusion_tour(bank: SampleBank, classifier: AdaptedClassifier, count: int) 
     bad, real_bad = int(wrong.sum()), int(real_wrong.sum())
     return Tour(
         pairs,
-        share(bad, total),
-        share(real_bad, real_total),
+        share_estimate(bad, total),
+        share_estimate(real_bad, real_total),
         difference_of_shares(bad, total, real_bad, real_total),
         total,
         real_total,

@@ -17,9 +17,9 @@ from torch.nn import functional
 from ganlens.explain.attribution.places import place_of
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.judge import Judge
-from ganlens.measures.estimate import Estimate, bootstrap, share
+from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
 from ganlens.progress import Task
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SCALES = ((4, 2), (8, 1))
 """Patches are a quarter of the picture's shorter side across, the next one half a patch on; and an eighth, side by
@@ -188,8 +188,8 @@ def _measured(effects: PatchEffects, cover: int, patch: int, rng: torch.Generato
     if effects.judge_changed is not None:
         theirs = effects.judge_changed[rest, cover, patch].double()
     gap = _mean(mine if theirs is None else mine - theirs, rng)
-    classifier = share(int(mine.sum()), len(mine))
-    labeller = None if theirs is None else share(int(theirs.sum()), len(theirs))
+    classifier = share_estimate(int(mine.sum()), len(mine))
+    labeller = None if theirs is None else share_estimate(int(theirs.sum()), len(theirs))
     proven = (
         labeller is not None
         and gap.low > GAP
@@ -234,4 +234,4 @@ def _mean(values: Tensor, rng: torch.Generator) -> Estimate:
     def statistic(weights: Tensor) -> Tensor:
         return (weights @ values.double() / weights.sum(dim=1))[:, None]
 
-    return bootstrap(statistic, len(values), rng=rng, of="samples")[0]
+    return bootstrap_estimates(statistic, len(values), rng=rng, of="samples")[0]

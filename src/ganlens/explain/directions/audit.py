@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.directions.follow import Followed
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 
 QUANTILE = 0.95
 """A direction is believable where the interval of its score lies above this quantile of random directions'."""
@@ -161,9 +161,11 @@ def claim_of(slopes: Slopes, baseline: Baseline, rng: torch.Generator | None) ->
 
     if rng is None:
         parts = statistic(torch.ones(1, len(measuring), dtype=torch.float64))[0].tolist()
-        score, shift = (Estimate(parts[i], parts[i], parts[i], "none") for i in (0, 1))
+        score, shift = (Estimate(parts[i], "none: not asked for") for i in (0, 1))
         return Claim(reading, side, score, shift, parts[2], parts[3], parts[4])
-    score, shift, purity, evenness, steepness = bootstrap(statistic, len(measuring), rng=rng, of="starts")
+    score, shift, purity, evenness, steepness = bootstrap_estimates(
+        statistic, len(measuring), rng=rng, of="starts"
+    )
     return Claim(reading, side, score, shift, purity.value, evenness.value, steepness.value)
 
 

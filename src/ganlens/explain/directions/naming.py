@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.explain.directions.audit import Claim, halves
 from ganlens.explain.directions.follow import Followed
 from ganlens.explain.readings.readings import Panel, with_article
-from ganlens.measures.estimate import Estimate, share
+from ganlens.measures import Estimate, share_estimate
 
 MOSTLY = 0.5
 """Share of a class's newcomers that must come from one other class for the name to say so."""
@@ -88,7 +88,7 @@ def flips_of(
         flipped = (other_before != into) & (other_after == into)
         count, total = _count(flipped[measuring], other_before[measuring], into, out_of)
         shares.append(count / total)
-    return Flips(into, out_of, share(hits, of), sum(shares) / len(shares))
+    return Flips(into, out_of, share_estimate(hits, of), sum(shares) / len(shares))
 
 
 def _ends(followed: Followed, side: float, panel: Panel) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.explain.code.interventions import LatentScale
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.spaces import LatentSpace, space_named
+from ganlens.subject.latent_spaces import LatentSpace
 
 NUMBERS_AT_ONCE = 1 << 25
 """Numbers in the reference points together: spaces of many numbers get by with fewer points."""
@@ -44,7 +44,7 @@ class Walk:
         """
         if name == "auto":
             name = "w" if "w" in subject.spaces else "z"
-        space = space_named(subject, name)
+        space = subject.space(name)
         size = torch.Size(space.shape).numel()
         count = min(bank.size, max(FEWEST_POINTS, NUMBERS_AT_ONCE // size))
         points = points_of(space, bank, bank.latents(count), bank.conditions(count))
@@ -79,7 +79,7 @@ class Walk:
         if self.space.name == "z":
             return self.bank.synthesize(points, labels)
         batch = self.bank.batch
-        self.bank.generator_calls += len(points)
+        self.bank.count_generator_calls(len(points))
         with torch.no_grad():
             made = [
                 self.space.synthesize(part, None if labels is None else labels[start : start + batch]).cpu()

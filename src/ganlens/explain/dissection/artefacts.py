@@ -12,8 +12,7 @@ from ganlens.explain.dissection.claims import matched_units
 from ganlens.explain.dissection.interventions import ablation, writing
 from ganlens.explain.dissection.layers import Layer
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
-from ganlens.measures import frechet_distance, replicate_interval
-from ganlens.measures.estimate import Estimate
+from ganlens.measures import Estimate, Interval, frechet_distance, replicate_interval
 from ganlens.subject import SampleBank
 
 REALS = 1000
@@ -110,7 +109,8 @@ def suspects(
         lowest = min((float(changes[other].mean()) for other in others), default=0.0)
         ends = replicate_interval(own)
         change = Estimate(
-            float(own.mean()), ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"
+            float(own.mean()),
+            Interval(ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"),
         )
         found.append(Suspect(trial.layer, unit, change, lowest, bank.title(space)))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 
 FAINT_AGREEMENT, FAINT_IOU = 0.1, 0.05
 """Correlation, or IoU with masks, below which a unit is not said to fire on a concept."""
@@ -98,7 +98,7 @@ def claims(
     sign = -side[each, concept]
     own = tests[each, :, concept] * sign[:, None]
     on_concept = tests.mean(dim=1).abs()[others, concept[:, None]]
-    estimates = bootstrap(
+    estimates = bootstrap_estimates(
         lambda weights: (weights @ own.T) / weights.sum(dim=1, keepdim=True),
         own.shape[1],
         rng=rng,
@@ -115,4 +115,4 @@ def claims(
 
 
 def _nothing(unit: int) -> Claim:
-    return Claim(unit, -1, 0.0, Estimate(0.0, 0.0, 0.0, "none: nothing is claimed"), 0.0)
+    return Claim(unit, -1, 0.0, Estimate(0.0, "none: nothing is claimed"), 0.0)

@@ -16,8 +16,8 @@ from ganlens.explain.code.code_space import code_spaces
 from ganlens.explain.preconditions import too_few_samples
 from ganlens.explain.readings.factor_reader import FactorReader
 from ganlens.explain.readings.factor_readings import READ_FROM, factors_of, known_factors
-from ganlens.subject.adapters import first_line
-from ganlens.subject.programs import foreign
+from ganlens.subject.adapted_generator import first_line
+from ganlens.subject.programs import loading
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
@@ -65,7 +65,7 @@ def concepts_for(bank: SampleBank, wanted: str) -> Concepts:
         UserError: there is no such source, or the data lack what it needs.
     """
     if wanted.startswith("python:"):
-        found, name = foreign.resolve(wanted)
+        found, name = loading.resolve(wanted)
         return users_concepts(found, name, bank.fakes(4)[:4])
     if wanted not in SOURCES:
         raise UserError(

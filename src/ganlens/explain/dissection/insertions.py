@@ -9,7 +9,7 @@ import torch
 from ganlens.explain.dissection.claims import Claim, matched_units
 from ganlens.explain.dissection.interventions import insertion, shifts
 from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, in_deviations
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.randomness import torch_generator
 
 
@@ -44,7 +44,7 @@ def insert(
     for claim in wanted:
         own = moved[units.index(claim.unit), :, claim.concept].double() * (1 if claim.agreement > 0 else -1)
         rivals = [units.index(int(u)) for u in others[place[claim.unit]]]
-        (estimate,) = bootstrap(
+        (estimate,) = bootstrap_estimates(
             lambda weights, own=own: (weights @ own[:, None]) / weights.sum(dim=1, keepdim=True),  # type: ignore[misc]
             len(own),
             rng=torch_generator(workshop.seed, "units", "insertion", trial.layer.name, claim.unit),

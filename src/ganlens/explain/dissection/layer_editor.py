@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.explain.dissection.information import Make
+from ganlens.subject.after_layer import SamplesOfLayer, cloned
 from ganlens.subject.hooks import edit
-from ganlens.subject.onward import Onward, cloned
 
 
 class LayerEditor:
@@ -32,7 +32,7 @@ class LayerEditor:
         latents: Tensor,
         labels: Tensor | None,
         *,
-        onward: Onward | None = None,
+        onward: SamplesOfLayer | None = None,
     ) -> None:
         self._make, self._module, self._layer = make, module, layer
         self._latents, self._labels, self._onward = latents, labels, onward

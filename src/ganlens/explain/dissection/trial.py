@@ -20,8 +20,8 @@ from ganlens.explain.dissection.layer_editor import LayerEditor
 from ganlens.explain.dissection.layers import Layer
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
-from ganlens.subject.adapters import AdaptedGenerator
-from ganlens.subject.onward import Onward, from_layer_on
+from ganlens.subject.adapted_generator import AdaptedGenerator
+from ganlens.subject.after_layer import SamplesOfLayer, from_layer_on
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Workshop:
     distance: Callable[[Tensor], Tensor] | None = None
     informative: bool = False
     generator: AdaptedGenerator | None = None
-    _onward: dict[str, Onward | None] = field(default_factory=dict, repr=False, compare=False)
+    _onward: dict[str, SamplesOfLayer | None] = field(default_factory=dict, repr=False, compare=False)
 
     def editor(self, layer: Layer, latents: Tensor, labels: Tensor | None) -> LayerEditor:
         """For samples of these latents with the layer's units changed."""

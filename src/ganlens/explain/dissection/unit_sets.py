@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlens.explain.dissection.interventions import scaling, set_shift
 from ganlens.explain.dissection.layers import Layer
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.randomness import torch_generator
 from ganlens.subject import Subject
 
@@ -115,7 +115,7 @@ def unit_set(
         return -set_shift(tester, layer, units, workshop.concepts)[:, concept].double() / deviation
 
     chosen = torch.stack([fall(order[:size]) for size in sizes], dim=1)
-    estimates = bootstrap(
+    estimates = bootstrap_estimates(
         lambda weights: (weights @ chosen) / weights.sum(dim=1, keepdim=True),
         len(chosen),
         rng=torch_generator(workshop.seed, "units", "sets", layer.name, concept),

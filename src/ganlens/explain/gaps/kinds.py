@@ -16,13 +16,11 @@ from scipy import stats
 from torch import Tensor
 
 from ganlens.explain.code.code_space import code_spaces, codes_of
-from ganlens.explain.gaps.regions import holm, nearest_centre
 from ganlens.explain.readings.statistics import Reader, Statistic
-from ganlens.measures import k_means
-from ganlens.measures.estimate import Estimate, difference_of_shares
+from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 TAIL = 0.05
 """Very little and very much: the outer 5 % of the data at each end."""
@@ -96,9 +94,7 @@ class Counted:
         scale = max(self.real_share, 0.5 / self.of_real)
         return Estimate(
             difference.value / scale,
-            max(-1.0, difference.low / scale),
-            difference.high / scale,
-            difference.method,
+            Interval(max(-1.0, difference.low / scale), difference.high / scale, difference.method),
         )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.gaps.regions import compare, nearest_centre
-from ganlens.measures import k_means
+from ganlens.explain.gaps.regions import compare
+from ganlens.measures import k_means, nearest_centre
 from ganlens.randomness import torch_generator
 
 PARTS = 20

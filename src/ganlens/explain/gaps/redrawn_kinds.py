@@ -11,7 +11,7 @@ from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.inversion.redrawing import Redrawn, cannot_be_searched, own_samples, redraw
 from ganlens.progress import Progress
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 KINDS = 4
 """The most kinds whose samples are inverted: those that the data have most of."""

@@ -18,8 +18,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ganlens.measures import k_means, nearest_neighbours
-from ganlens.measures.estimate import Estimate, difference_of_shares
+from ganlens.measures import Estimate, difference_of_shares, holm, k_means, nearest_centre, nearest_neighbours
 
 FIT_AT_MOST = 4000
 """Samples of each set's first half that vote."""
@@ -210,13 +209,6 @@ class _Votes:
         return {"missed": other <= self._few, "invented": self._voters - other <= self._few}
 
 
-def nearest_centre(codes: Tensor, centres: Tensor) -> Tensor:
-    """The nearest of centres [k, d] for each of codes [n, d]: int64 [n]."""
-    return torch.cat(
-        [torch.cdist(part.double(), centres.double()).argmin(dim=1) for part in codes.split(8192)]
-    )
-
-
 def _halves(count: int) -> tuple[Tensor, Tensor]:
     rows = torch.arange(count)
     return rows[0::2], rows[1::2]
@@ -226,13 +218,3 @@ def _one_sided(kind: Kind, real: int, of_real: int, other: int, of_other: int) -
     """Fisher's exact test that the proposal's direction is chance."""
     table = [[real, of_real - real], [other, of_other - other]]
     return float(stats.fisher_exact(table, alternative="greater" if kind == "missed" else "less").pvalue)
-
-
-def holm(p_values: dict[int, float]) -> dict[int, float]:
-    """Holm's step-down correction: one false confirmation or more with at most the level's probability."""
-    adjusted: dict[int, float] = {}
-    largest = 0.0
-    for rank, (number, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        largest = max(largest, min(1.0, p * (len(p_values) - rank)))
-        adjusted[number] = largest
-    return adjusted

@@ -15,9 +15,8 @@ from ganlens.explain.inversion.starts import StartingPoints, describe
 from ganlens.progress import Progress, Silent
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
+from ganlens.subject.after_layer import cloned, from_layer_on
 from ganlens.subject.hooks import edit
-from ganlens.subject.onward import cloned, from_layer_on
-from ganlens.subject.spaces import space_named
 
 if TYPE_CHECKING:
     from ganlens.subject.subject import Subject
@@ -94,7 +93,7 @@ def invert(
             another space or shape.
     """
     _check(subject, samples)
-    place = space_named(subject, space)
+    place = subject.space(space)
     given = start if isinstance(start, Tensor) else None
     known = (
         start if isinstance(start, StartingPoints) else StartingPoints.drawn(subject, space=space, rng=rng)
@@ -236,7 +235,7 @@ class _Job:
         weights: Weights,
     ) -> None:
         self._subject, self._known, self._labels = subject, known, labels
-        self._place = space_named(subject, known.space)
+        self._place = subject.space(known.space)
         self._device = subject.device
         self._samples = samples
         described = describe(known.features, samples, self._device) if known.in_objective else None

@@ -18,7 +18,7 @@ from ganlens.randomness import torch_generator
 if TYPE_CHECKING:
     from ganlens.progress import Progress
     from ganlens.subject import SampleBank
-    from ganlens.subject.bank import Which
+    from ganlens.subject.draws import Which
 
 KNOWN, NUMBERS = 2048, 1 << 26
 """Generated samples to start from; fewer where they would take more than so many numbers."""

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from ganlens.errors import UserError
 from ganlens.explain.inversion.objective import Map
 from ganlens.measures import nearest_neighbours
-from ganlens.subject.spaces import space_named
 
 if TYPE_CHECKING:
-    from ganlens.subject.bank import SampleBank
+    from ganlens.subject.sample_bank import SampleBank
     from ganlens.subject.subject import Subject
 
 KNOWN = 2048
@@ -90,7 +89,7 @@ class StartingPoints:
             raise UserError(
                 f"an inversion needs at least 2 generated samples to start from, not {len(latents)}"
             )
-        place = space_named(subject, space)
+        place = subject.space(space)
         if not latents.is_floating_point():
             raise UserError(
                 f"the latents of {subject.name} are of type {latents.dtype}; only real numbers can be searched"

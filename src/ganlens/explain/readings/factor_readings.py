@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.readings.factor_reader import Factor, FactorReader
-from ganlens.finding import Measurement
-from ganlens.measures import subsample_interval
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, subsample_interval
 from ganlens.measures.disentanglement.discretise import is_continuous
-from ganlens.probes.measured import measured
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Which
+from ganlens.subject.draws import Which
 
 READABLE, AGREEING = 0.5, 0.5
 """Least skill on held-out real samples, and least agreement on generated ones, at which a factor is read."""
@@ -134,10 +133,8 @@ def _reading(
         else _off_the_commonest(of_generated[: len(truth)]) >= RARE
     )
     measurements = [
-        measured(
+        Estimate(skill, interval).measurement(
             f"reading {factor.name} off real samples",
-            skill,
-            interval,
             better="higher",
             baseline=0.0,
             what="always the mean of the training samples"
@@ -145,10 +142,8 @@ def _reading(
             else "always their commonest value",
             unit="R²" if factor.continuous else "skill",
         ),
-        measured(
+        Estimate(agreement, of_agreement).measurement(
             f"readers agreeing on {factor.name} of generated samples",
-            agreement,
-            of_agreement,
             better="higher",
             baseline=reader.agreement(on_real),
             what="the same readers on real held-out samples",

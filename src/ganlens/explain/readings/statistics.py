@@ -14,8 +14,8 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.explain.readings.picture_statistics import background, picture_statistics, statistics_of
 from ganlens.subject import SampleBank
-from ganlens.subject.adapters import first_line
-from ganlens.subject.programs import foreign
+from ganlens.subject.adapted_generator import first_line
+from ganlens.subject.programs import loading
 
 DEPARTS = 0.5
 """A pixel belongs to the foreground where it departs this much (of 2, black to white) from the border's median."""
@@ -143,7 +143,7 @@ def users_reader(spec: str, sample_shape: tuple[int, ...]) -> Reader:
     Raises:
         UserError: there is no such function, it fails, or gives another shape.
     """
-    function, name = foreign.resolve(spec)
+    function, name = loading.resolve(spec)
     if not callable(function):
         raise UserError(
             f"{spec} is a {type(function).__name__}; expected a function of samples to [n, k] numbers"

@@ -15,6 +15,7 @@ from ganlens.measures.disentanglement.shared_factor import (
     drawn_groups,
     trials_of_each_factor,
 )
+from ganlens.measures.facts import GIVEN_LEARNED, Group, measure
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,14 @@ class BetaVAEScore:
     train_score: float
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to="codes of pairs that share a factor",
+    range="0…1; chance is 1/factors",
+    better="higher; lenient",
+    bias="none to speak of",
+    intervals=(GIVEN_LEARNED,),
+)
 def beta_vae_score(
     draw: GroupDraw,
     num_factors: int,

@@ -18,6 +18,7 @@ from ganlens.measures.disentanglement.known_factors import (
     refuse_single_values,
     split_rows,
 )
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, TABLE, Group, measure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +80,14 @@ class DCI:
     held_out_rows: int
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="0…1, all three",
+    better="higher",
+    bias="good codes too low, noise above 0",
+    intervals=(FRESH, FIXED_TOO_WIDE),
+)
 def dci(
     codes: Tensor,
     factors: Tensor,

@@ -15,6 +15,7 @@ from ganlens.measures.disentanglement.shared_factor import (
     drawn_groups,
     trials_of_each_factor,
 )
+from ganlens.measures.facts import GIVEN_LEARNED, Group, measure
 from ganlens.measures.feature_matrix import feature_matrix
 
 
@@ -45,6 +46,14 @@ class FactorVAEScore:
         return int(self.active.sum())
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to="codes of groups that share a factor",
+    range="0…1; chance is 1/factors",
+    better="higher",
+    bias="none to speak of",
+    intervals=(GIVEN_LEARNED,),
+)
 def factor_vae_score(
     codes: Tensor,
     draw: GroupDraw,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.measures.facts import Group, measure
+
 ROUNDING = 1e-12
 """Nats. Less than this between a code and a factor is the rounding of their entropies."""
 
@@ -14,6 +16,14 @@ def entropies(labels: Tensor) -> Tensor:
     return torch.stack([_entropy(torch.bincount(column)) for column in labels.unbind(dim=1)])
 
 
+@measure(
+    Group.NEIGHBOURS,
+    applied_to="labels of codes and of factors",
+    range="0 to the smaller entropy, in nats",
+    better="neither",
+    bias="overstates for independent ones, by about (bins − 1)(values − 1)/2n",
+    none_because="near independence its bias exceeds its scatter; compare with `shuffled_codes`",
+)
 def mutual_information(code_labels: Tensor, factor_labels: Tensor) -> Tensor:
     """How many nats does knowing a code save in naming a factor?
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.disentanglement.discretise import discretise
 from ganlens.measures.disentanglement.known_factors import BINS, codes_and_factors, constant_columns
+from ganlens.measures.facts import FRESH, TABLE, Group, measure
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ class InterventionalRobustness:
     reach: Tensor
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="up to 1",
+    better="higher",
+    bias="overstates, noise too",
+    intervals=(FRESH,),
+)
 def interventional_robustness(
     codes: Tensor, factors: Tensor, bins: int = BINS, *, deviation_quantile: float = 0.99
 ) -> InterventionalRobustness:

@@ -17,6 +17,7 @@ from ganlens.measures.disentanglement.known_factors import (
     split_rows,
     standardised,
 )
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, TABLE, Group, measure
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Explicitness:
     per_factor: Tensor
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="0…1",
+    better="higher",
+    bias="noise above 0, near 1 where a factor has far more values than the others",
+    intervals=(FRESH, FIXED_TOO_WIDE),
+)
 def modularity(codes: Tensor, factors: Tensor, bins: int = BINS, *, equal_counts: bool = False) -> Modularity:
     """Does each code tell of one factor alone?
 
@@ -86,6 +95,14 @@ def modularity(codes: Tensor, factors: Tensor, bins: int = BINS, *, equal_counts
     return Modularity(float(per_code.mean()), per_code, information)
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="about ½ to 1",
+    better="higher",
+    bias="understates with few rows",
+    intervals=(FRESH,),
+)
 def explicitness(
     codes: Tensor, factors: Tensor, *, rng: torch.Generator, bins: int = BINS, held_out: float = 1 / 3
 ) -> Explicitness:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganlens.measures.disentanglement.discretise import discretise
 from ganlens.measures.disentanglement.information import entropies, mutual_information
 from ganlens.measures.disentanglement.known_factors import BINS, codes_and_factors
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, TABLE, Group, measure
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class MutualInformationGap:
     entropies: Tensor
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="0…1",
+    better="higher",
+    bias="understates",
+    intervals=(FRESH, FIXED_TOO_WIDE),
+)
 def mutual_information_gap(
     codes: Tensor, factors: Tensor, bins: int = BINS, *, equal_counts: bool = False
 ) -> MutualInformationGap:

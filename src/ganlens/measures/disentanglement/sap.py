@@ -15,6 +15,7 @@ from ganlens.measures.disentanglement.known_factors import (
     split_rows,
     standardised,
 )
+from ganlens.measures.facts import FIXED_TOO_WIDE, FRESH, TABLE, Group, measure
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,14 @@ class SAPScore:
     continuous: list[bool]
 
 
+@measure(
+    Group.DISENTANGLEMENT,
+    applied_to=TABLE,
+    range="0…1",
+    better="higher",
+    bias="noise slightly above 0",
+    intervals=(FRESH, FIXED_TOO_WIDE),
+)
 def sap_score(
     codes: Tensor, factors: Tensor, *, rng: torch.Generator, bins: int = BINS, held_out: float = 1 / 3
 ) -> SAPScore:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.measures.facts import EACH_MAP, Group, measure
 from ganlens.measures.faithfulness.maps import magnitudes
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="maps",
+    range="0…1 − 1/p for p pixels",
+    better="neither",
+    bias="none",
+    none_because=EACH_MAP,
+)
 def sparseness(maps: Tensor) -> Tensor:
     """On how few pixels does an explanation rest? (the Gini index of |map|)
 
@@ -31,6 +40,14 @@ def sparseness(maps: Tensor) -> Tensor:
     return (rows @ weight / pixels).clamp_min(0)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="maps",
+    range="0…ln p nats for p pixels",
+    better="neither",
+    bias="none",
+    none_because=EACH_MAP,
+)
 def complexity(maps: Tensor) -> Tensor:
     """Over how many pixels does an explanation spread? (the entropy of |map|, as shares)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import EACH_MAP, Group, measure
 from ganlens.measures.faithfulness.maps import checked_maps
 
 CHUNK = 128
@@ -48,6 +49,14 @@ class InsertionDeletion:
         return (self.insertion - self.deletion) - (self.random_insertion - self.random_deletion)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="samples, their maps, a baseline and the model",
+    range="areas about 0…1, beyond where the score overshoots; the advantage 0 (random order) to about 1",
+    better="insertion higher, deletion lower",
+    bias="with few steps the areas of very sparse maps are drawn towards ½",
+    none_because=EACH_MAP,
+)
 def insertion_deletion_auc(
     score: Callable[[Tensor], Tensor],
     samples: Tensor,
@@ -106,6 +115,14 @@ def insertion_deletion_auc(
     )
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="samples, their maps, a baseline and the model",
+    range="in units of the score",
+    better="higher",
+    bias="none for given samples; the value depends on the baseline",
+    none_because=EACH_MAP,
+)
 def pixel_flipping(
     score: Callable[[Tensor], Tensor],
     samples: Tensor,
@@ -137,6 +154,14 @@ def pixel_flipping(
     return (curve[:, :1] - curve[:, 1:]).mean(dim=1)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="signed maps and the model's scores of samples and baselines",
+    range="0 and up; 1 for a map of zeros",
+    better="lower",
+    bias="none",
+    none_because=EACH_MAP,
+)
 def completeness_gap(maps: Tensor, score: Tensor, baseline_score: Tensor) -> Tensor:
     """What does a signed map leave unexplained of score(sample) − score(baseline), as a share of it?
 

@@ -12,6 +12,7 @@ from scipy import stats
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import EACH_MAP, Group, measure
 from ganlens.measures.faithfulness.maps import checked_maps
 
 Model = TypeVar("Model")
@@ -40,6 +41,14 @@ class ModelRandomisation:
         return self.agreement[-1]
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="two maps of each sample",
+    range="−1…1",
+    better="neither",
+    bias="none",
+    none_because=EACH_MAP,
+)
 def rank_agreement(first: Tensor, second: Tensor, *, signed: bool = False) -> Tensor:
     """Do two maps call the same pixels important? (Spearman's correlation of |map|, sample by sample)
 
@@ -74,6 +83,14 @@ def rank_agreement(first: Tensor, second: Tensor, *, signed: bool = False) -> Te
     return torch.where(both_constant, 1.0, correlation).clamp(-1, 1)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="a map's method, the model and randomised copies",
+    range="−1…1",
+    better="lower",
+    bias="none upward: the trained model's agreement with itself is left out",
+    none_because=EACH_MAP,
+)
 def model_randomisation(
     explain: Callable[[Model], Tensor], trained: Model, randomised: Mapping[str, Model]
 ) -> ModelRandomisation:
@@ -105,6 +122,14 @@ def model_randomisation(
     return ModelRandomisation(tuple(randomised), torch.stack(rows))
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="a map's method and seeds",
+    range="−1…1",
+    better="higher",
+    bias="none",
+    none_because=EACH_MAP,
+)
 def stability_over_seeds(explain: Callable[[int], Tensor], seeds: Sequence[int]) -> Tensor:
     """Would the explanation come out again? (mean rank agreement of |map| over pairs of seeds)
 

@@ -8,11 +8,20 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import EACH_MAP, Group, measure
 
 DRAWS = 10
 RADIUS = 0.02
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="samples, attributions and the model",
+    range="0…1; 1 for an attribution of zeros",
+    better="lower",
+    bias="downwards by about 1/draws: as much of the change is fitted by luck",
+    none_because=EACH_MAP,
+)
 def infidelity(
     score: Callable[[Tensor], Tensor],
     samples: Tensor,
@@ -67,6 +76,14 @@ def infidelity(
     return torch.where(all_of_it > 0, left / all_of_it.clamp_min(1e-300), 0.0).clamp(0, 1)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="samples and a map's method",
+    range="0 and up; √2 for unrelated maps of one length",
+    better="lower, but never alone: a constant map has 0",
+    bias="downwards: the largest of a few draws is below the largest there is",
+    none_because=EACH_MAP,
+)
 def max_sensitivity(
     explain: Callable[[Tensor], Tensor],
     samples: Tensor,

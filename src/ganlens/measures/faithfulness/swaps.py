@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.measures.facts import EACH_MAP, Group, measure
 from ganlens.measures.faithfulness.maps import checked_maps
 
 CHUNK = 128
@@ -82,6 +83,14 @@ def swap_patches(
     return Swaps(torch.stack(rows) if rows else empty, size, seed)
 
 
+@measure(
+    Group.FAITHFULNESS,
+    applied_to="maps of samples, and what swaps of patches for a baseline's did to the model's number",
+    range="0…1; about 1 for a useless map",
+    better="lower",
+    bias="downwards by about 1/draws: as much of the change is foretold by luck",
+    none_because=EACH_MAP,
+)
 def swap_infidelity(swaps: Swaps, maps: Tensor) -> Tensor:
     """What share of the changes under swaps of patches does a map of contributions fail to foretell?
 

@@ -22,11 +22,12 @@ from ganlens.explain.code.interventions import (
     random_directions,
 )
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import correlation
-from ganlens.measures.estimate import Estimate
+from ganlens.figures.parts import Series
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, correlation
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition

@@ -12,11 +12,12 @@ from torch import Tensor
 from ganlens.explain.code.code_space import code_spaces, codes_of
 from ganlens.explain.code.interventions import LatentScale
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Plot
-from ganlens.figures.plots import Series, bar_chart
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import fit_ridge
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.figures.parts import Series
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval, bootstrap_estimates, fit_ridge
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -171,7 +172,7 @@ def _estimates(missed: Tensor, varied: Tensor, seed: int) -> list[Estimate]:
         return torch.cat([overall, _r2(wrong, all_of_it)], dim=1)
 
     rng = torch_generator(seed, LatentRecovery.name, "bootstrap")
-    return bootstrap(statistic, len(missed), rng=rng, of="held-out generated samples")
+    return bootstrap_estimates(statistic, len(missed), rng=rng, of="held-out generated samples")
 
 
 def _gain(ours: _Recovery, theirs: _Recovery, seed: int) -> Estimate:
@@ -185,7 +186,9 @@ def _gain(ours: _Recovery, theirs: _Recovery, seed: int) -> Estimate:
         )
 
     rng = torch_generator(seed, LatentRecovery.name, "bootstrap of the difference")
-    return bootstrap(statistic, len(ours.missed), rng=rng, of="held-out generated samples, paired")[0]
+    return bootstrap_estimates(statistic, len(ours.missed), rng=rng, of="held-out generated samples, paired")[
+        0
+    ]
 
 
 def _r2(missed: Tensor, varied: Tensor) -> Tensor:
@@ -196,7 +199,8 @@ def _measurements(ours: _Recovery, theirs: _Recovery, gain: Estimate) -> list[Me
     shuffled = "shuffled pairing of codes and latents, mean"
     size = len(ours.each)
     seen = Estimate(
-        size * ours.overall.value, size * ours.overall.low, size * ours.overall.high, ours.overall.method
+        size * ours.overall.value,
+        Interval(size * ours.overall.low, size * ours.overall.high, ours.overall.method),
     )
     return [
         ours.overall.measurement(

@@ -8,17 +8,17 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from scipy import stats
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
 from ganlens.explain.preconditions import unsuited
-from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.charts import line_chart
 from ganlens.figures.figure import Figure, Picture, Plot
-from ganlens.figures.plots import Series, line_chart
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import binomial_interval, mean_interval
-from ganlens.measures.estimate import Estimate, area_under_curve
+from ganlens.figures.palette import GENERATED, REAL
+from ganlens.figures.parts import Series
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, area_under_curve, mean_interval, share_above_quantile
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -102,7 +102,7 @@ class OffManifold(Probe):
             task.advance()
             pca_errors = _errors(bank, pca, mixtures, settings.held_out)
             task.advance()
-        share = share_above(errors.fake, errors.held_out, settings.share)
+        share = share_above_quantile(errors.fake, errors.held_out, settings.share)
         auc, control = (area_under_curve(e, errors.held_out) for e in (errors.fake, errors.mixtures))
         gate = sentences(why_not_believable(bank.autoencoder), _blind(control))
         return Finding(
@@ -127,35 +127,6 @@ class OffManifold(Probe):
             ],
             arrays={"error": errors.fake, "held_out_error": errors.held_out, "pca_error": pca_errors.fake},
         )
-
-
-def share_above(fake: Tensor, real: Tensor, share: float) -> Estimate:
-    """What share of `fake` [n] lies above the (1 − share) quantile of `real` [m]?
-
-    The interval holds at 95 % at least: by Bonferroni, the quantile lies between two order statistics of
-    `real` with 97.5 %, and the shares above each have exact intervals of 97.5 %.
-    """
-    ordered = real.double().sort().values
-    m, tail = len(ordered), 0.0125
-    lowest = int(
-        stats.binom.ppf(tail, m, 1 - share)
-    )  # P(fewer than `lowest` of m lie below the quantile) ≤ tail
-    highest = int(stats.binom.ppf(1 - tail, m, 1 - share)) + 1
-    threshold = torch.quantile(ordered, 1 - share)
-    at_least = min(float(ordered[lowest - 1]), float(threshold)) if lowest >= 1 else -float("inf")
-    at_most = max(float(ordered[highest - 1]), float(threshold)) if highest <= m else float("inf")
-
-    def above(limit: float) -> int:
-        return int((fake.double() > limit).sum())
-
-    n = len(fake)
-    return Estimate(
-        above(float(threshold)) / n,
-        binomial_interval(above(at_most), n, 0.975).low,
-        binomial_interval(above(at_least), n, 0.975).high,
-        f"at least 95 %: exact binomial over {n:,} generated samples at both ends of the exact interval of "
-        f"the quantile of {m:,} real ones",
-    )
 
 
 def _errors(bank: SampleBank, space: CodeSpace, mixtures: Tensor, held_out: int) -> _Errors:
@@ -185,8 +156,7 @@ def _linear_mixtures(subject: Subject, bank: SampleBank, seed: int, count: int) 
 
 
 def _mean_error(errors: Tensor) -> Estimate:
-    interval = mean_interval(errors)
-    return Estimate(float(errors.double().mean()), interval.low, interval.high, interval.method)
+    return Estimate(float(errors.double().mean()), mean_interval(errors))
 
 
 def _measurements(
@@ -213,7 +183,7 @@ def _measurements(
             what="held-out real samples",
             unit="of the data's variance",
         ),
-        share_above(pca_errors.fake, pca_errors.held_out, expected).measurement(
+        share_above_quantile(pca_errors.fake, pca_errors.held_out, expected).measurement(
             "share of generated samples off PCA's plane",
             better="lower",
             baseline=expected,

@@ -12,11 +12,12 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, reconstruction_errors
 from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.explain.preconditions import unsuited
+from ganlens.figures.charts import heat_map, line_chart
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.figures.plots import Series, heat_map, line_chart
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import nearest_neighbours
-from ganlens.measures.estimate import Estimate, bootstrap
+from ganlens.figures.parts import Series
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, bootstrap_estimates, nearest_neighbours
 from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
@@ -229,7 +230,7 @@ def _areas(test: _Test, rng: torch.Generator) -> tuple[Estimate, Estimate, Estim
         explained = 1 - weights @ left / (weights @ away).clamp(min=1e-12)
         return torch.stack([ratio, explained, weights @ saved / total], dim=1)
 
-    ratio, explained, gain = bootstrap(statistic, len(growth), rng=rng, of="generated samples")
+    ratio, explained, gain = bootstrap_estimates(statistic, len(growth), rng=rng, of="generated samples")
     return ratio, explained, gain
 
 

@@ -11,7 +11,7 @@ from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Plot
 from ganlens.measures import Interval, pairwise_diversity, replicate_interval
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 FEWEST = 20
 """A class with fewer samples is left out."""

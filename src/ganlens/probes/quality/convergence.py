@@ -13,8 +13,7 @@ from torch import Tensor
 from ganlens.figures.charts import curves
 from ganlens.figures.figure import Figure, Table
 from ganlens.finding import Finding
-from ganlens.measures import Interval, frechet_distance, mean_interval
-from ganlens.probes.measured import measured
+from ganlens.measures import Estimate, Interval, frechet_distance, mean_interval
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
@@ -83,11 +82,11 @@ class Convergence(Probe):
     Settings: ClassVar[type[ProbeSettings]] = ConvergenceSettings
 
     def examine(self, subject: Subject, settings: ConvergenceSettings, context: Context) -> Finding:
-        from ganlens.training.metrics import METRICS, read_journal
+        from ganlens.training.metrics import METRICS, read_metrics_log
 
         assert subject.run is not None
-        journal = read_journal(subject.run)
-        records = journal.records
+        log = read_metrics_log(subject.run)
+        records = log.records
         looks = [r for r in records if r["kind"] == "evaluation" and r.get("scheduled")]
         if len(looks) < 2:
             because = f"{len(looks)} scheduled evaluations don't make a curve; train longer, or set evaluation.every"
@@ -109,8 +108,8 @@ class Convergence(Probe):
             for name in ("images", *SHOWN)
         }
         finding.method = f"{self.described(settings)} {context.bank.describe(context.bank.spaces[0])}"
-        if journal.unreadable:
-            finding.method += f" {len(journal.unreadable)} lines of {METRICS} can't be read and are left out."
+        if log.unreadable:
+            finding.method += f" {len(log.unreadable)} lines of {METRICS} can't be read and are left out."
         _judge(finding, looks, best, trend, compared)
         return finding
 
@@ -156,10 +155,8 @@ class _Checkpoints:
         for number, step in enumerate(self.steps):
             mark = ", the one examined" if number == self.examined else ""
             rows.append(
-                measured(
+                Estimate(self.mean(number), mean_interval(self.distances[number])).measurement(
                     f"Fréchet distance at step {step:,}{mark}, {title}",
-                    self.mean(number),
-                    mean_interval(self.distances[number]),
                     better="lower",
                     baseline=self.floor,
                     what=f"real training samples, n = {self.count:,}",
@@ -216,10 +213,10 @@ def _trend(values: Sequence[float]) -> _Trend:
 
 
 def _trend_measurement(trend: _Trend) -> Any:
-    return measured(
+    return Estimate(
+        trend.tau, f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations"
+    ).measurement(
         "Trend of the Fréchet distance at the end (Kendall's τ)",
-        trend.tau,
-        f"none: judged by its p-value, {trend.p:.2g} over {trend.count} evaluations",
         better="neither",
         baseline=0.0,
         what="no trend",

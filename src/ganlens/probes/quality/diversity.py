@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.figure import Figure, Picture
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
-from ganlens.probes.measured import measured
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.class_diversity import (
     UNSEEN,
@@ -24,8 +24,8 @@ from ganlens.probes.quality.class_diversity import (
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32
@@ -155,10 +155,8 @@ def _with_direction(features: Tensor) -> Tensor:
 
 
 def _measurement(row: Replicated, n: int, title: str) -> Measurement:
-    return measured(
+    return row.estimate.measurement(
         f"{row.name}, {title}",
-        row.value,
-        row.interval,
         better="neither",
         baseline=row.reference,
         what=f"real training samples, n = {n:,}",
@@ -187,10 +185,8 @@ def _classes(bank: SampleBank, n: int, replicates: int) -> tuple[list[ClassDiver
 def _measure_poorest(finding: Finding, classes: list[ClassDiversity]) -> None:
     least = poorest(classes)
     finding.measurements.append(
-        measured(
+        Estimate(least.fake, least.fake_interval).measurement(
             f"Mean distance within “{least.name}”, its poorest class, {least.title}",
-            least.fake,
-            least.fake_interval,
             better="neither",
             baseline=least.real,
             what="real training samples of that class",

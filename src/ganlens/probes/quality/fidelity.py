@@ -11,10 +11,9 @@ from torch import Tensor
 from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Plot
 from ganlens.finding import Finding
-from ganlens.measures import kernel_distance, prdc
+from ganlens.measures import Estimate, kernel_distance, prdc
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
 from ganlens.measures.prdc import ball_radii
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
@@ -95,10 +94,8 @@ class Fidelity(Probe):
             by_space[space] = _compare(bank, space, n, settings)
             for compared in by_space[space].values():
                 finding.measurements.append(
-                    measured(
+                    Estimate(compared.value, compared.interval).measurement(
                         f"{compared.name}, {bank.title(space)}",
-                        compared.value,
-                        compared.interval,
                         better=BETTER[compared.name],
                         baseline=compared.reference,
                         what=f"real training samples, n = {n:,}",

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
 from ganlens.figures.figure import Picture
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import binomial_interval, replicate_interval
-from ganlens.probes.measured import measured
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, binomial_interval, replicate_interval
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
@@ -126,10 +126,8 @@ def _add_repeats(finding: Finding, bank: SampleBank, most: int) -> float:
     share = _repeated(bank.fakes(n)[:], value_range)
     reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], value_range)
     finding.measurements.append(
-        measured(
+        Estimate(share, "none: repeats come in groups, so they are no independent trials").measurement(
             "Exact repeats",
-            share,
-            "none: repeats come in groups, so they are no independent trials",
             better="lower",
             baseline=reference,
             what="no repeats" if data is None else f"{n:,} real training samples",
@@ -158,10 +156,8 @@ def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int)
     samples = bank.fakes(n)[:].flatten(1)
     outside = int(((samples < low - STRAY_VALUE) | (samples > high + STRAY_VALUE)).any(dim=1).sum())
     finding.measurements.append(
-        measured(
+        Estimate(outside / n, binomial_interval(outside, n)).measurement(
             f"Samples with values outside {low:g}…{high:g}",
-            outside / n,
-            binomial_interval(outside, n),
             better="lower",
             baseline=0.0,
             what="real samples, by the way they are stored",
@@ -183,10 +179,10 @@ def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measureme
     per_sample = share(fakes)
     size = max(1, len(per_sample) // BLOCKS)
     blocks = [float(block.mean()) for block in per_sample.split(size)[:BLOCKS]]
-    return measured(
+    return Estimate(
+        float(per_sample.mean()), replicate_interval(blocks) if len(blocks) > 1 else "none: too few samples"
+    ).measurement(
         "Values at the ends of the range",
-        float(per_sample.mean()),
-        replicate_interval(blocks) if len(blocks) > 1 else "none: too few samples",
         better="neither",
         baseline=float(share(reals).mean()),
         what="real training samples",

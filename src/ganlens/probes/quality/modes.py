@@ -12,8 +12,14 @@ from torch import Tensor
 from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.finding import Finding
-from ganlens.measures import Interval, binomial_interval, mode_coverage, replicate_interval, share_intervals
-from ganlens.probes.measured import measured
+from ganlens.measures import (
+    Estimate,
+    Interval,
+    binomial_interval,
+    mode_coverage,
+    replicate_interval,
+    share_intervals,
+)
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
@@ -125,10 +131,11 @@ class Modes(Probe):
 def _measure_classes(finding: Finding, shares: _Shares) -> None:
     there = int((shares.real > 0).sum())
     finding.measurements.append(
-        measured(
-            "Classes made",
+        Estimate(
             there - len(shares.missing),
             "none: a count, decided class by class with intervals that hold together",
+        ).measurement(
+            "Classes made",
             better="higher",
             baseline=there,
             what="classes among the real training samples",
@@ -152,10 +159,11 @@ def _measure_divergence(
 
     values = [divergence(block) for block in blocks]
     finding.measurements.append(
-        measured(
-            "Divergence from the real class shares",
+        Estimate(
             sum(values) / len(values),
             replicate_interval(values) if len(values) > 1 else "none: too few samples for a second block",
+        ).measurement(
+            "Divergence from the real class shares",
             better="lower",
             baseline=divergence(held_out[:n]),
             what=f"{n:,} held-out real samples",
@@ -170,10 +178,8 @@ def _measure_doubt(finding: Finding, bank: SampleBank, confidence: Tensor) -> st
     _, real = bank.predictions("held_out")
     interval, reference = binomial_interval(unsure, n), float((real < UNSURE).double().mean())
     finding.measurements.append(
-        measured(
+        Estimate(unsure / n, interval).measurement(
             "Samples of no clear class",
-            unsure / n,
-            interval,
             better="lower",
             baseline=reference,
             what="held-out real samples",
@@ -190,10 +196,8 @@ def _measure_obedience(finding: Finding, bank: SampleBank, labels: Tensor, label
     assert asked is not None
     right, n = int((asked == labels).sum()), len(labels)
     finding.measurements.append(
-        measured(
+        Estimate(right / n, binomial_interval(right, n)).measurement(
             "Samples of the class that was asked for",
-            right / n,
-            binomial_interval(right, n),
             better="higher",
             baseline=labeller.held_out_accuracy,
             what="held-out real samples, whose class is known",
@@ -205,10 +209,10 @@ def _measure_obedience(finding: Finding, bank: SampleBank, labels: Tensor, label
 def _measure_labeller(finding: Finding, labeller: Labeller) -> None:
     low, high = labeller.held_out_accuracy_interval
     finding.measurements.append(
-        measured(
+        Estimate(
+            labeller.held_out_accuracy, Interval(low, high, "95 %, exact binomial on held-out samples")
+        ).measurement(
             "The labeller's own accuracy",
-            labeller.held_out_accuracy,
-            Interval(low, high, "95 %, exact binomial on held-out samples"),
             better="higher",
             baseline=labeller.majority_share,
             what="always naming the commonest class",

@@ -15,17 +15,18 @@ from ganlens.errors import UserError
 from ganlens.explain.paths.latent_paths import Ways, between, pair_up
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
-from ganlens.figures.charts import GENERATED, SERIES, histogram_lines
+from ganlens.figures.charts import histogram_lines
 from ganlens.figures.figure import Figure, Picture
+from ganlens.figures.palette import GENERATED, SERIES
 from ganlens.finding import Finding
 from ganlens.measures import (
+    Estimate,
     Interval,
     binomial_interval,
     bootstrap_interval,
     nearest_neighbours,
     perceptual_path_length,
 )
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.randomness import torch_generator
@@ -308,10 +309,8 @@ def _stopping(first: Tensor, last: Tensor) -> float:
 
 def _add_length(finding: Finding, length: _Length) -> None:
     finding.measurements.append(
-        measured(
+        Estimate(length.value, length.interval).measurement(
             f"Path length, {length.title}",
-            length.value,
-            length.interval,
             better="lower",
             baseline=length.straight,
             what="the shortest possible: straight between the same ends",
@@ -325,10 +324,11 @@ def _add_walks(
 ) -> None:
     largest, jumps = walks["made"].largest, torn["made"]
     finding.measurements.append(
-        measured(
-            f"Largest of {STEPS} steps, {title}",
+        Estimate(
             float(largest.mean()),
             bootstrap_interval(largest, rng=torch_generator(seed, "path-length", "interval", "steps")),
+        ).measurement(
+            f"Largest of {STEPS} steps, {title}",
             better="lower",
             baseline=float(walks[FADED].largest.mean()),
             what=FADED,
@@ -337,10 +337,8 @@ def _add_walks(
         )
     )
     finding.measurements.append(
-        measured(
+        Estimate(float(jumps.double().mean()), binomial_interval(int(jumps.sum()), len(jumps))).measurement(
             f"Torn ways, {title}",
-            float(jumps.double().mean()),
-            binomial_interval(int(jumps.sum()), len(jumps)),
             better="lower",
             baseline=float(torn[FADED].double().mean()),
             what=FADED,

@@ -9,10 +9,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from ganlens.measures import Interval, replicate_interval
+from ganlens.measures import Estimate, Interval, replicate_interval
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import Control
+from ganlens.subject.draws import Of
 
 UNLIMITED = (-math.inf, math.inf)
 
@@ -51,19 +51,22 @@ class Replicated:
             return "none: too few generated samples for a second disjoint block"
         if min(self.fake) == max(self.fake):
             return f"none: all {len(self.fake)} blocks scored the same, so their spread says nothing"
-        found = replicate_interval(self.fake)
-        lowest, highest = self.limits
-        return Interval(max(found.low, lowest), min(found.high, highest), found.method)
+        return replicate_interval(self.fake).within(*self.limits)
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its interval, or why there is none."""
+        return Estimate(self.value, self.interval)
 
     @property
     def low(self) -> float:
         """The interval's low end, or the value where there is none."""
-        return self.interval.low if isinstance(self.interval, Interval) else self.value
+        return self.estimate.low
 
     @property
     def high(self) -> float:
         """The interval's high end, or the value where there is none."""
-        return self.interval.high if isinstance(self.interval, Interval) else self.value
+        return self.estimate.high
 
 
 def samples_in_blocks(bank: SampleBank, of: Literal["fake", "train"], n: int, replicates: int) -> int:

@@ -14,6 +14,7 @@ from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.finding import Finding
 from ganlens.measures import (
+    Estimate,
     Interval,
     LinearClassifier,
     NearestClassifier,
@@ -24,13 +25,12 @@ from ganlens.measures import (
     classifier_two_sample_test,
 )
 from ganlens.measures.classifiers import Classifier
-from ganlens.probes.measured import measured
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
 from ganlens.subject.controls import CONTROLS
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 32
@@ -183,10 +183,8 @@ def _test(bank: SampleBank, space: str, n: int, settings: TwoSampleSettings, see
 
 def _measure(finding: Finding, space: _Space, n: int) -> None:
     finding.measurements.append(
-        measured(
+        Estimate(space.fake.accuracy, space.fake.interval).measurement(
             f"Accuracy of a classifier, {space.title}",
-            space.fake.accuracy,
-            space.fake.interval,
             better="lower",
             baseline=space.real.accuracy,
             what=f"real training samples, n = {n:,}",
@@ -198,10 +196,8 @@ def _measure(finding: Finding, space: _Space, n: int) -> None:
 
 def _measure_chance(finding: Finding, space: _Space, n: int) -> None:
     finding.measurements.append(
-        measured(
+        Estimate(space.fake.p_value, "none: an exact probability").measurement(
             f"Chance of telling as many by guessing, {space.title}",
-            space.fake.p_value,
-            "none: an exact probability",
             better="higher",
             baseline=space.real.p_value,
             what=f"real training samples, n = {n:,}",

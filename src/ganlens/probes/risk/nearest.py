@@ -9,19 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganlens.explain.copying.medians import median_interval
 from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.figures.charts import GENERATED, REAL, histogram_lines
+from ganlens.figures.charts import histogram_lines
 from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.figures.palette import GENERATED, REAL
 from ganlens.finding import Finding
-from ganlens.measures import Interval, binomial_interval, nearest_neighbours
-from ganlens.probes.measured import measured
+from ganlens.measures import Estimate, Interval, binomial_interval, median_interval, nearest_neighbours
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.risk.acquittal import few_different, leak
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
 FEWEST, FEWEST_GENERATED = 40, 20
@@ -233,10 +232,8 @@ def _closeness(queries: Tensor, train: Tensor, unseen: Tensor) -> _Closeness:
 def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
     title = bank.title(space.name)
     finding.measurements.append(
-        measured(
+        Estimate(space.share, space.interval).measurement(
             f"Suspiciously close samples, {title}",
-            space.share,
-            space.interval,
             better="lower",
             baseline=space.real_share,
             what="real samples that it never saw",
@@ -244,10 +241,8 @@ def _measure(finding: Finding, space: _Space, bank: SampleBank) -> None:
         )
     )
     finding.measurements.append(
-        measured(
+        Estimate(float(space.fake.ratio.median()), median_interval(space.fake.ratio)).measurement(
             f"Distance to training over distance to unseen (median), {title}",
-            float(space.fake.ratio.median()),
-            median_interval(space.fake.ratio),
             better="higher",
             baseline=float(space.real.median()),
             what="real samples that it never saw",
@@ -261,10 +256,8 @@ def _measure_copies(finding: Finding, raw: _Space, bank: SampleBank) -> None:
     near = SAME * float(real.median())
     copies, n = int((raw.fake.train <= near).sum()), len(raw.fake.train)
     finding.measurements.append(
-        measured(
+        Estimate(copies / n, binomial_interval(copies, n)).measurement(
             f"Copies of training samples, {bank.title(raw.name)}",
-            copies / n,
-            binomial_interval(copies, n),
             better="lower",
             baseline=float((real <= near).double().mean()),
             what="real samples that it never saw",

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import UnflattenedModule
 
-from ganlens.subject.programs.archive import read_archive, written_anew
+from ganlens.subject.output_layout import same
 from ganlens.subject.programs.plain_export import plain_files
 from ganlens.subject.programs.program import Program, ProgramInput, check_inputs
 from ganlens.subject.programs.trust import refusals
-from ganlens.subject.returned import same
+from ganlens.subject.programs.zip_archive import read_archive, written_anew
 
 
 class FixedProgram(Program):

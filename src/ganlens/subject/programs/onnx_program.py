@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.printable import printable
-from ganlens.subject.programs.checkpoint import what_it_holds
 from ganlens.subject.programs.program import Program, ProgramInput
+from ganlens.subject.programs.weights_file import what_it_holds
 
 KINDS = {
     "tensor(float)": "float32",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.errors import UserError
-from ganlens.subject.returned import elements
+from ganlens.subject.output_layout import elements
 
 
 @dataclass(frozen=True)

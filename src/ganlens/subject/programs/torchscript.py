@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganlens.subject.programs.archive import read_archive, written_anew
+from ganlens.subject.output_layout import same
+from ganlens.subject.programs.crash_check import read_by_another_process
 from ganlens.subject.programs.plain_script import plain_script_files
-from ganlens.subject.programs.trial_reading import read_by_another_process
 from ganlens.subject.programs.trust import refusals
-from ganlens.subject.returned import same
+from ganlens.subject.programs.zip_archive import read_archive, written_anew
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "prim::ListConstruct": lambda *parts: list(parts),

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganlens.errors import UserError
-from ganlens.subject.adapters import first_line
-from ganlens.subject.programs.checkpoint import what_it_holds
+from ganlens.subject.adapted_generator import first_line
 from ganlens.subject.programs.plain_export import NotPlainError
+from ganlens.subject.programs.weights_file import what_it_holds
 
 
 @contextmanager

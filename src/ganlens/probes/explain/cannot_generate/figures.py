@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart
+from ganlens.figures.palette import GREY, REAL
+from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.subject import SampleBank
 
@@ -14,7 +16,7 @@ SHOWN = 10
 OVER_SHOWN = 4
 TOP = 3.0
 """Bars are cut here: four times too often."""
-FAULTY, FINE = "#D55E00", "#999999"
+FAULTY, FINE = REAL, GREY
 
 
 def bars(counted: list[Counted]) -> Plot:

@@ -13,10 +13,10 @@ from ganlens.explain.gaps.kinds import Counted, Fault, StatisticsTable, count
 from ganlens.explain.gaps.redrawn_kinds import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.statistics import readers_for, users_reader
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import binomial_interval, frechet_distance, replicate_interval
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, binomial_interval, frechet_distance, replicate_interval
 from ganlens.probes.explain.cannot_generate.figures import bars, pictures, table
-from ganlens.probes.measured import measured
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
@@ -178,20 +178,19 @@ def _measurements(counted: list[Counted], control: list[Counted], distance: _Dis
     faults, false = _faults(counted), _faults(control)
     mean = sum(distance.fakes) / BLOCKS
     found = [
-        measured(
+        Estimate(mean, replicate_interval(distance.fakes)).measurement(
             "Fréchet distance of the statistics",
-            mean,
-            replicate_interval(distance.fakes),
             better="lower",
             baseline=sum(distance.reals) / BLOCKS,
             what=f"training samples, n = {distance.n:,}",
         )
     ]
     found += [
-        measured(
-            f"kinds {fault}",
+        Estimate(
             float(sum(c.fault == fault for c in faults)),
             "none: a count of decisions, each of which has its own test",
+        ).measurement(
+            f"kinds {fault}",
             better="lower",
             baseline=float(sum(c.fault == fault for c in false)),
             what="held-out real samples in the generator's place",
@@ -201,10 +200,8 @@ def _measurements(counted: list[Counted], control: list[Counted], distance: _Dis
     ]
     held_out = {c.kind.name: c.other_share for c in control}
     found += [
-        measured(
+        Estimate(c.other_share, binomial_interval(c.other, c.of_other)).measurement(
             f"share of {c.kind.name}",
-            c.other_share,
-            binomial_interval(c.other, c.of_other),
             better="neither",
             baseline=c.real_share,
             what="training samples",

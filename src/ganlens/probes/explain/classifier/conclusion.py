@@ -9,8 +9,8 @@ from torch import Tensor
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
-from ganlens.finding import Measurement
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate
 from ganlens.rules import Verdict
 
 RANKED = 5
@@ -218,10 +218,11 @@ def measurements(answer: Answer) -> list[Measurement]:
             )
     if answer.mix is not None:
         lines.append(
-            measured(
-                "labeller's class shares, generated against held-out real",
+            Estimate(
                 answer.mix.apart,
                 "none: shares of all classes at once; the baseline says how far chance parts them",
+            ).measurement(
+                "labeller's class shares, generated against held-out real",
                 better="lower",
                 baseline=answer.mix.reference,
                 what="two halves of the held-out real samples",

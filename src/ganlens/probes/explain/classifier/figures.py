@@ -10,8 +10,9 @@ from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import SHOWN, Tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
+from ganlens.figures.charts import bar_chart, heat_map
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart, heat_map
+from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.probes.explain.classifier.conclusion import Answer
 

@@ -8,8 +8,9 @@ import torch
 
 from ganlens.explain.concepts.edits import ROWS, Edit
 from ganlens.explain.concepts.vectors import Tested, counts
+from ganlens.figures.charts import bar_chart, heat_map
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart, heat_map
+from ganlens.figures.parts import Series
 from ganlens.subject import Subject
 from ganlens.subject.hooks import layer_in_words
 

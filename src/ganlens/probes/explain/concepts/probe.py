@@ -20,8 +20,9 @@ from ganlens.explain.concepts.vectors import (
     Tested,
     counts,
 )
-from ganlens.explain.gaps.regions import holm
-from ganlens.finding import Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import holm
 from ganlens.probes.explain.concepts.figures import concept_figures
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes

@@ -13,10 +13,8 @@ from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
-from ganlens.finding import Measurement
-from ganlens.measures import binomial_interval
-from ganlens.measures.estimate import Estimate, bootstrap, share
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, binomial_interval, bootstrap_estimates, share_estimate
 from ganlens.rules import Verdict
 
 FEWEST = 5
@@ -68,7 +66,7 @@ class Evidence:
             def statistic(weights: Tensor) -> Tensor:
                 return (weights @ gain / weights.sum(dim=1))[:, None]
 
-            self._advantage = bootstrap(statistic, len(rows), rng=self.rng, of="counterfactuals")[0]
+            self._advantage = bootstrap_estimates(statistic, len(rows), rng=self.rng, of="counterfactuals")[0]
         return self._advantage
 
 
@@ -192,7 +190,7 @@ def measurements(evidence: Evidence) -> list[Measurement]:
     scores, total = evidence.scores, len(evidence.question)
     kept = int(evidence.starts.kept.sum())
     lines = [
-        share(kept, len(evidence.starts.kept)).measurement(
+        share_estimate(kept, len(evidence.starts.kept)).measurement(
             "share of samples that keep their class when redrawn",
             better="higher",
             baseline=1.0,
@@ -202,7 +200,7 @@ def measurements(evidence: Evidence) -> list[Measurement]:
     for attempt in evidence.searches:
         found = scores[attempt.name]
         lines.append(
-            share(int(found.valid.sum()), total).measurement(
+            share_estimate(int(found.valid.sum()), total).measurement(
                 f"validity, {attempt.title}",
                 better="higher",
                 baseline=scores["random"].validity,
@@ -232,10 +230,8 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
         valid = int(found.valid.sum())
         agreed = round(found.agreement * valid)
         lines.append(
-            measured(
+            Estimate(found.agreement, binomial_interval(agreed, valid)).measurement(
                 f"judge's agreement, {attempt.title}",
-                found.agreement,
-                binomial_interval(agreed, valid),
                 better="higher",
                 baseline=scores["adversarial"].agreement or 0.0,
                 what="adversarial samples of the latent search's size",
@@ -247,10 +243,8 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
     ):
         if value is not None and reference is not None:
             lines.append(
-                measured(
+                Estimate(value, NO_INTERVAL).measurement(
                     f"{name}, {attempt.title}",
-                    value,
-                    NO_INTERVAL,
                     better="lower",
                     baseline=reference,
                     what="the nearest real sample of the class",
@@ -259,10 +253,8 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
             )
     if found.realism is not None and found.reference is not None:
         lines.append(
-            measured(
+            Estimate(found.realism, "none: too few counterfactuals for one that is valid").measurement(
                 f"Fréchet distance to real samples of the class, {attempt.title}",
-                found.realism,
-                "none: too few counterfactuals for one that is valid",
                 better="lower",
                 baseline=found.reference,
                 what="as many real samples of a disjoint half",
@@ -270,10 +262,8 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
         )
     if found.cout is not None and blend.cout is not None:
         lines.append(
-            measured(
+            Estimate(found.cout, NO_INTERVAL).measurement(
                 f"COUT, {attempt.title}",
-                found.cout,
-                NO_INTERVAL,
                 better="higher",
                 baseline=blend.cout,
                 what="blending with the mean real sample of the class",

@@ -11,10 +11,11 @@ from ganlens.explain.counterfactuals.attributes import AttributeAnswers, Attribu
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.search_space import Question
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart
+from ganlens.figures.parts import Series
 from ganlens.modality import Modality
-from ganlens.subject.classifier import AdaptedClassifier
+from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SHOWN = 8
 RANKED = 10

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from ganlens.explain.directions.examination import Judged, Outcome, is_random
 from ganlens.explain.directions.methods import TITLES
-from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.charts import Dots, dot_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.palette import GENERATED, GREY
 from ganlens.subject import Subject
 
 STRIPS = 12
 STRIP_STARTS = 2
 STEPS = 9
-GREY = "#999999"
 
 
 def figures_of(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]:
@@ -71,73 +71,35 @@ def telling_starts(outcome: Outcome, judged: Judged) -> Tensor:
 
 def score_plot(outcome: Outcome) -> Plot:
     """Every direction's score as a dot, with its interval, by method; a line at the bar."""
-    bar = outcome.baseline.bar
-    data = []
+    dots = []
     for believed, name, colour in ((True, "believable", GENERATED), (False, "not believable", GREY)):
         shown = [each for each in outcome.judged if each.believable is believed]
         scores = [each.claim.score for each in shown]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": [_place(outcome, each) for each in shown],
-                "y": [score.value for score in scores],
-                "text": [f"{each.title}: {each.name.text}" for each in shown],
-                "hovertemplate": "%{text}<br>score %{y:.2f}<extra></extra>",
-                "marker": {"color": colour, "size": 8, "symbol": "circle" if believed else "circle-open"},
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [max(0.0, score.high - score.value) for score in scores],
-                    "arrayminus": [max(0.0, score.value - score.low) for score in scores],
-                    "thickness": 1,
-                    "width": 2,
-                },
-            }
+        dots.append(
+            Dots(
+                name,
+                [_place(outcome, each) for each in shown],
+                [score.value for score in scores],
+                [score.low for score in scores],
+                [score.high for score in scores],
+                [f"{each.title}: {each.name.text}" for each in shown],
+                colour,
+                hollow=not believed,
+            )
         )
-    layout = {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "legend": {"orientation": "h", "y": 1.12},
-        "xaxis": {
-            "title": {"text": "method, its directions side by side"},
-            "tickvals": list(range(len(outcome.sets))),
-            "ticktext": [found.title for found in outcome.sets],
-            "range": [-0.6, len(outcome.sets) - 0.4],
-            "showgrid": False,
-            "zeroline": False,
-            "automargin": True,
-        },
-        "yaxis": {
-            "title": {"text": "score (1: does one thing, evenly, far beyond random)"},
-            "range": [0, 1.02],
-        },
-        "shapes": [
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": bar,
-                "y1": bar,
-                "line": {"dash": "dash", "width": 1.5, "color": REAL},
-            }
-        ],
-        "annotations": [
-            {
-                "xref": "paper",
-                "x": 1,
-                "y": bar,
-                "text": f"95 % of {len(outcome.baseline.scores)} random directions score less",
-                "showarrow": False,
-                "xanchor": "right",
-                "yanchor": "bottom",
-            }
-        ],
-    }
+    figure = dot_chart(
+        dots,
+        [found.title for found in outcome.sets],
+        x="method, its directions side by side",
+        y="score (1: does one thing, evenly, far beyond random)",
+        line=(
+            outcome.baseline.bar,
+            f"95 % of {len(outcome.baseline.scores)} random directions score less",
+        ),
+        top=1.02,
+    )
     return Plot(
-        {"data": data, "layout": layout},
+        figure,
         "A direction is believable where its whole interval lies above the dashed line. Look for methods whose "
         "dots all lie low: their directions do what any random one does.",
     )

@@ -21,10 +21,10 @@ from ganlens.explain.directions.methods import TITLES, WIDEST_REGRESSION
 from ganlens.explain.directions.shuffled import Shuffled, check_on_shuffled
 from ganlens.explain.directions.steepest import ALIKE
 from ganlens.explain.directions.walk import Walk
-from ganlens.finding import Baseline, Finding, Measurement
-from ganlens.measures.estimate import share
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, share_estimate
 from ganlens.probes.explain.directions.figures import figures_of
-from ganlens.probes.measured import measured
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
@@ -226,7 +226,7 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
     for each in outcome.different[:NAMED]:
         lines += _of_direction(outcome, each)
     if trusted := outcome.by("random"):
-        passing = share(sum(each.believable for each in trusted), len(trusted))
+        passing = share_estimate(sum(each.believable for each in trusted), len(trusted))
         lines.append(
             passing.measurement(
                 "random directions that pass for believable",
@@ -237,15 +237,13 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
         )
     if shuffled.tried:
         lines.append(
-            Measurement(
-                name="claims that hold in generators with shuffled weights",
-                value=len(shuffled.kept) / shuffled.tried,
-                interval="none: claims about one generator depend on each other",
+            Estimate(
+                len(shuffled.kept) / shuffled.tried, "none: claims about one generator depend on each other"
+            ).measurement(
+                "claims that hold in generators with shuffled weights",
                 better="lower",
-                baseline=Baseline(
-                    value=shuffled.own / shuffled.tried,
-                    what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
-                ),
+                baseline=shuffled.own / shuffled.tried,
+                what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
             )
         )
     return lines
@@ -253,10 +251,10 @@ def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
 
 def _mean_score(outcome: Outcome, method: str) -> Measurement:
     scores = torch.tensor([each.claim.score.value for each in outcome.by(method)], dtype=torch.float64)
-    return measured(
+    return Estimate(
+        float(scores.mean()), f"none: the {len(scores)} directions are all there are"
+    ).measurement(
         f"mean score, {TITLES[method]}",
-        float(scores.mean()),
-        f"none: the {len(scores)} directions are all there are",
         better="higher",
         baseline=float(outcome.baseline.scores.mean()),
         what=f"{len(outcome.baseline.scores)} random directions",

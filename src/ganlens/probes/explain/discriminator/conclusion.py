@@ -5,11 +5,10 @@ from __future__ import annotations
 from ganlens.explain.attribution import GradientAlarm, Method
 from ganlens.explain.attribution.checks import MethodCheck
 from ganlens.explain.attribution.places import HOLDS, Place, place_of
-from ganlens.finding import Measurement
-from ganlens.measures.estimate import Estimate
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval
 from ganlens.rules import Verdict
-from ganlens.subject.modes import in_percent
+from ganlens.subject.evaluation_mode import in_percent
 
 NARROW = 0.1
 """Share of the picture that, holding 70 % of the attribution, makes the discriminator's attention narrow."""
@@ -199,10 +198,11 @@ def measurements(check: MethodCheck, explained: int) -> list[Measurement]:
             baseline=0.0,
             what=f"{told.reference}, whose infidelity it does not undercut",
         ),
-        measured(
-            f"{title}: max-sensitivity to invisible noise",
+        Estimate(
             check.sensitivity,
             "none: it is a largest value over few draws; never to be read alone, a constant map has 0",
+        ).measurement(
+            f"{title}: max-sensitivity to invisible noise",
             better="lower",
             baseline=2**0.5,
             what="two unrelated maps of one length",
@@ -219,10 +219,8 @@ def measurements(check: MethodCheck, explained: int) -> list[Measurement]:
         )
     if check.gap is not None:
         found.append(
-            measured(
+            Estimate(check.gap, "none: it is an error of numerical integration, not of sampling").measurement(
                 f"{title}: share of the score's difference left unexplained, median",
-                check.gap,
-                "none: it is an error of numerical integration, not of sampling",
                 better="lower",
                 baseline=1.0,
                 what="a map of zeros",
@@ -232,10 +230,8 @@ def measurements(check: MethodCheck, explained: int) -> list[Measurement]:
     if (place := place_of(own.mean_map)) is not None:
         shuffled = place_of(own.mean_shuffled_map) if own.shuffled_maps is not None else None
         found.append(
-            measured(
+            Estimate(place.area, "none: it is read off the mean of all maps").measurement(
                 f"{title}: share of the picture that holds {HOLDS:.0%} of the attribution",
-                place.area,
-                "none: it is read off the mean of all maps",
                 better="neither",
                 baseline=HOLDS,
                 what="an even map",
@@ -252,4 +248,4 @@ def _listed(names: list[str]) -> str:
 def _cut(estimate: Estimate) -> Estimate:
     """With value and ends in 0…1, as a self-score is."""
     value, low, high = (min(max(x, 0.0), 1.0) for x in (estimate.value, estimate.low, estimate.high))
-    return Estimate(value, low, high, estimate.method)
+    return Estimate(value, Interval(low, high, estimate.method))

@@ -9,13 +9,13 @@ from ganlens.explain.attribution.checks import MethodCheck
 from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
 from ganlens.explain.attribution.methods import TITLES, Method
 from ganlens.explain.attribution.overlays import as_colours, overlay
-from ganlens.figures.charts import GENERATED, REAL, histogram_lines
+from ganlens.figures.charts import histogram_lines, line_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, line_chart
+from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
+from ganlens.figures.parts import Series
 from ganlens.subject import Subject
 
 SHOWN = 6
-TRAINING = "#009E73"
 
 
 def figures(
@@ -89,7 +89,7 @@ def _deletion(ranked: list[MethodCheck]) -> Plot:
         return values
 
     lines = [Series(_marked(check), mean(check.curves.deletion_curve)) for check in ranked]
-    lines.append(Series("random order", mean(ranked[0].random_deletion_curve), colour="#7f7f7f"))
+    lines.append(Series("random order", mean(ranked[0].random_deletion_curve), colour=GREY))
     figure = line_chart(
         along, lines, x="share of pixels replaced by the baseline's", y="share of the score that is left"
     )

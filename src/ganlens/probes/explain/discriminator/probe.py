@@ -23,7 +23,7 @@ from ganlens.explain.attribution.discriminator_scores import (
 from ganlens.explain.attribution.places import HOLDS, place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding
-from ganlens.measures.estimate import area_under_curve
+from ganlens.measures import area_under_curve
 from ganlens.probes.explain.discriminator.conclusion import (
     FEWEST_DIFFERENT,
     HALF,
@@ -48,8 +48,8 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.evaluation_mode import in_percent
 from ganlens.subject.hooks import layer_named
-from ganlens.subject.modes import in_percent
 from ganlens.subject.randomised import not_randomised, randomised_module
 
 FEWEST = 8

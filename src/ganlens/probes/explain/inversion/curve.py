@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from ganlens.explain.inversion import Inversion, invert, invert_layer
 from ganlens.explain.inversion.inversion import layer_name
 from ganlens.explain.inversion.redrawing import Redrawn, data_variance, redraw, starting_points
-from ganlens.finding import Measurement
-from ganlens.measures import bootstrap_interval
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, bootstrap_interval
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
@@ -66,10 +65,11 @@ class FromPlace:
     def measurement(self, seed: int) -> Measurement:
         """The error of held-out samples made from it, beside own samples and shuffled pictures."""
         shuffled = {} if self.shuffled is None else {"shuffled pictures": float(self.shuffled.mean())}
-        return measured(
-            f"error of held-out samples, made from {self.title}",
+        return Estimate(
             float(self.held_out.mean()),
             bootstrap_interval(self.held_out, rng=torch_generator(seed, "inversion", self.name)),
+        ).measurement(
+            f"error of held-out samples, made from {self.title}",
             better="lower",
             baseline=float(self.own.mean()),
             what="own samples from the same place",

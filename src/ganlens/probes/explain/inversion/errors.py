@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.finding import Baseline, Measurement
-from ganlens.measures import Interval
-from ganlens.measures.estimate import Estimate, bootstrap, share
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 
@@ -77,11 +75,11 @@ def compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int) -> Error
         )
 
     rng = torch_generator(seed, "inversion", "bootstrap")
-    a, b, c, d, excess, over_own, over_train, over_nearest = bootstrap(
+    a, b, c, d, excess, over_own, over_train, over_nearest = bootstrap_estimates(
         statistic, sum(sizes), rng=rng, of="samples of the kinds compared"
     )
     threshold = max(float(own.errors.quantile(WORST_OWN)), NOTHING)
-    beyond = share(int((held_out.errors > threshold).sum()), sizes[2])
+    beyond = share_estimate(int((held_out.errors > threshold).sum()), sizes[2])
     nearest = float(held_out.nearest.mean())
     return Errors(a, b, c, d, nearest, excess, over_own, over_train, over_nearest, beyond, threshold)
 
@@ -148,10 +146,8 @@ def measurements(errors: Errors) -> list[Measurement]:
     unit = "of the data's variance"
     own = "the generator's own samples"
     nearest = "the nearest generated sample in place of the redrawn"
-    held = measured(
+    held = errors.held_out.measurement(
         "error of held-out samples",
-        errors.held_out.value,
-        _interval(errors.held_out),
         better="lower",
         baseline=errors.own.value,
         what=own,
@@ -173,7 +169,8 @@ def measurements(errors: Errors) -> list[Measurement]:
             baseline=0.0,
             what="a search that finds what is there",
             unit=unit,
-        ).model_copy(update={"controls": (Baseline(value=errors.own_nearest.value, what=nearest),)}),
+            controls={nearest: errors.own_nearest.value},
+        ),
         errors.excess.measurement(
             "error of held-out above own samples", better="lower", baseline=0.0, what=own, unit=unit
         ),
@@ -192,7 +189,3 @@ def measurements(errors: Errors) -> list[Measurement]:
             unit="share",
         ),
     ]
-
-
-def _interval(estimate: Estimate) -> Interval:
-    return Interval(estimate.low, estimate.high, estimate.method)

@@ -7,17 +7,17 @@ import math
 import torch
 
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.figures.charts import GENERATED, REAL, bars_with_reference, histogram_lines
+from ganlens.figures.charts import bars_with_reference, histogram_lines, line_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
+from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.probes.explain.inversion.curve import FromPlace
 from ganlens.probes.explain.inversion.groups import KindError
 
 SHOWN = 10
 STRIPS = 8
-TRAINING = "#009E73"
 BINS = 24
-SHUFFLED = "#999999"
 LEAST = 1e-5
 """Errors below this share of the variance are drawn as this much."""
 
@@ -156,46 +156,31 @@ def _curve(found: list[FromPlace], worst: KindError | None) -> Plot:
     lines: list[tuple[str, str, str, list[torch.Tensor | None]]] = [
         ("held-out samples", REAL, "solid", [place.held_out for place in found]),
         ("own samples", GENERATED, "solid", [place.own for place in found]),
-        ("shuffled pictures", SHUFFLED, "dot", [place.shuffled for place in found]),
+        ("shuffled pictures", GREY, "dot", [place.shuffled for place in found]),
     ]
     if worst is not None and members:
         lines.insert(
             1, (f"held-out samples, {worst.name}", REAL, "dash", [place.held_out[members] for place in found])
         )
-    data = []
-    for name, colour, dash, errors in lines:
-        shown = [(place.title, e) for place, e in zip(found, errors, strict=True) if e is not None]
-        if shown:
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines+markers",
-                    "name": name,
-                    "x": [title for title, _ in shown],
-                    "y": [max(float(e.mean()), LEAST) for _, e in shown],
-                    "line": {"color": colour, "dash": dash, "width": 2},
-                }
+    figure = line_chart(
+        [place.title for place in found],
+        [
+            Series(
+                name,
+                [None if e is None else max(float(e.mean()), LEAST) for e in errors],
+                colour=colour,
+                dash=dash,
             )
-    ticks = [10.0**power for power in range(-6, 2)]
-    layout = {
-        "xaxis": {
-            "title": {"text": "made from, in the order in which a sample passes"},
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": [place.title for place in found],
-            "automargin": True,
-        },
-        "yaxis": {
-            "title": {"text": "mean error, share of the data's variance"},
-            "type": "log",
-            "tickvals": ticks,
-            "ticktext": [f"{100 * tick:g} %" for tick in ticks],
-            "automargin": True,
-        },
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-    }
+            for name, colour, dash, errors in lines
+            if any(e is not None for e in errors)
+        ],
+        x="made from, in the order in which a sample passes",
+        y="mean error, share of the data's variance",
+        markers=True,
+        orders_of_magnitude=True,
+    )
     return Plot(
-        {"data": data, "layout": layout},
+        figure,
         "How well samples can be made from each place of the generator. Where the line of held-out samples falls, "
         "what is missing can be drawn from there on. Where shuffled pictures are redrawn as well as real ones, "
         "what comes behind the place would draw anything, and the fall says nothing.",

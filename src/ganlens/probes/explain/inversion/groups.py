@@ -8,12 +8,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ganlens.explain.gaps.regions import holm, nearest_centre
 from ganlens.explain.inversion.redrawing import Redrawn
-from ganlens.finding import Measurement
-from ganlens.measures import Interval, bootstrap_interval, k_means
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval, bootstrap_interval, holm, k_means, nearest_centre
 from ganlens.probes.explain.inversion.errors import NOTHING
-from ganlens.probes.measured import measured
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -58,10 +56,8 @@ class KindError:
 
     def measurement(self) -> Measurement:
         """The mean error beside that of the others."""
-        return measured(
+        return Estimate(self.mean, self.interval).measurement(
             f"error of held-out samples, {self.name}",
-            self.mean,
-            self.interval,
             better="lower",
             baseline=self.rest,
             what="all other held-out samples",

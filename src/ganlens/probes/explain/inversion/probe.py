@@ -46,7 +46,7 @@ from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.rules import Verdict
-from ganlens.subject import Context, SampleBank, Subject, space_named
+from ganlens.subject import Context, SampleBank, Subject
 
 
 class InversionSettings(ProbeSettings):
@@ -111,7 +111,7 @@ class InversionProbe(Probe):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if because := cannot_be_searched(bank):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        space_named(subject, settings.space)
+        subject.space(settings.space)
         places = chosen_places(subject, settings.places)
         own, train, held_out = _redraw_all(bank, settings, context)
         errors = compare(own, train, held_out, context.seed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart
+from ganlens.figures.parts import Series
 from ganlens.probes.explain.latent_attribution.result import Result
 from ganlens.subject import SampleBank, Subject
 

@@ -9,11 +9,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.dissection.concepts import Concepts, concepts_for
-from ganlens.finding import Finding, Measurement
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate
 from ganlens.measures.sobol import SobolIndices, sobol_indices
 from ganlens.probes.explain.latent_attribution.figures import claim_table, map_pictures, share_plot, walks
 from ganlens.probes.explain.latent_attribution.result import FAINT, LEVEL, Attribution, Result, lower_ends
-from ganlens.probes.measured import measured
 from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
@@ -289,10 +290,8 @@ def _verdict(result: Result) -> Verdict:
 
 def _measurements(result: Result) -> list[Measurement]:
     lines = [
-        measured(
+        Estimate(result.share, "none: pairs are not independent of each other").measurement(
             "pairs of coordinate and part that hold",
-            result.share,
-            "none: pairs are not independent of each other",
             unit="share of pairs",
             better="higher",
             baseline=LEVEL / result.own.indices.total.numel(),

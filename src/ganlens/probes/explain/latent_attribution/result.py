@@ -8,7 +8,7 @@ import torch
 from scipy.stats import beta
 from torch import Tensor
 
-from ganlens.measures.estimate import Estimate
+from ganlens.measures import Estimate, Interval
 from ganlens.measures.sobol import SobolIndices
 
 LEVEL = 0.05
@@ -92,9 +92,11 @@ class Result:
         assert found.total_low is not None and found.total_high is not None
         return Estimate(
             float(found.total[block, target]),
-            float(found.total_low[block, target]),
-            float(found.total_high[block, target]),
-            f"95 %, percentile bootstrap over {self.base:,} base samples",
+            Interval(
+                float(found.total_low[block, target]),
+                float(found.total_high[block, target]),
+                f"95 %, percentile bootstrap over {self.base:,} base samples",
+            ),
         )
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganlens.explain.gaps.classes import Classes
-from ganlens.explain.gaps.coverage import Coverage
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind
-from ganlens.measures.estimate import Estimate
+from ganlens.measures import Estimate, NeighbourCoverage
 from ganlens.rules import Verdict
 
 BAD_MASS = 0.1
@@ -74,7 +73,7 @@ def blindness(gap: PlantedGap, gaps: ClassGaps | None, found: InCode, names: Seq
     )
 
 
-def coverage_sentence(coverage: Coverage, covered: Estimate, reference: float) -> str:
+def coverage_sentence(coverage: NeighbourCoverage, covered: Estimate, reference: float) -> str:
     """How many held-out samples have a generated neighbour, where that is too few."""
     if not thin(coverage):
         return ""
@@ -84,7 +83,7 @@ def coverage_sentence(coverage: Coverage, covered: Estimate, reference: float) -
     )
 
 
-def verdict(found: InCode, gap: PlantedGap, gaps: ClassGaps | None, coverage: Coverage) -> Verdict:
+def verdict(found: InCode, gap: PlantedGap, gaps: ClassGaps | None, coverage: NeighbourCoverage) -> Verdict:
     """Bad for much missed or invented, caution where anything is or where nothing could have been seen."""
     mass = max(found.generator.mass(kind).low for kind in KINDS)
     half = coverage.by_generated.sum() < coverage.by_real.sum() / 2
@@ -101,7 +100,7 @@ def confirmed_in(comparison: Comparison) -> int:
     return sum(len(comparison.confirmed(kind)) for kind in KINDS)
 
 
-def thin(coverage: Coverage) -> bool:
+def thin(coverage: NeighbourCoverage) -> bool:
     """Whether fewer held-out samples have a generated neighbour than chance would have it."""
     return coverage.p_value <= THIN
 

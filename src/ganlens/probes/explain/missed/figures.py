@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ganlens.data import SampleArray
 from ganlens.explain.code.code_space import CodeSpace, codes_of
-from ganlens.explain.gaps.coverage import Coverage
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
-from ganlens.figures.charts import GENERATED, REAL
+from ganlens.figures.charts import bar_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart
-from ganlens.measures.estimate import share
+from ganlens.figures.palette import GENERATED, REAL
+from ganlens.figures.parts import Series
+from ganlens.measures import NeighbourCoverage, share_estimate
 from ganlens.modality import Modality
 from ganlens.probes.explain.missed.conclusion import InCode
 from ganlens.subject import SampleBank
@@ -26,8 +26,8 @@ def shares_plot(comparison: Comparison, names: dict[int, str]) -> Plot:
     regions = sorted(
         comparison.regions[:-1] or comparison.regions, key=lambda r: r.other_share - r.real_share
     )
-    real = [share(region.real, region.of_real) for region in regions]
-    fake = [share(region.other, region.of_other) for region in regions]
+    real = [share_estimate(region.real, region.of_real) for region in regions]
+    fake = [share_estimate(region.other, region.of_other) for region in regions]
     figure = bar_chart(
         [names[region.number] for region in regions],
         [
@@ -96,7 +96,7 @@ def _line(region: Region, names: dict[int, str]) -> str:
     return f"{names[region.number]}: {region.real_share:.1%} of real, {region.other_share:.1%} of generated"
 
 
-def uncovered(modality: Modality, bank: SampleBank, coverage: Coverage) -> list[Figure]:
+def uncovered(modality: Modality, bank: SampleBank, coverage: NeighbourCoverage) -> list[Figure]:
     """Held-out samples that have a real neighbour and no generated one."""
     only_real = (~coverage.by_generated & coverage.by_real).nonzero().flatten()
     if not len(only_real):

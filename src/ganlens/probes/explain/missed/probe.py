@@ -9,17 +9,12 @@ from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
 from ganlens.explain.gaps.classes import Classes
-from ganlens.explain.gaps.coverage import Coverage, neighbour_coverage
-from ganlens.explain.gaps.planted_gaps import (
-    ClassGaps,
-    PlantedGap,
-    classes_noticed,
-    smallest_gap_noticed,
-)
+from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap, classes_noticed, smallest_gap_noticed
 from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
 from ganlens.explain.preconditions import unsuited
-from ganlens.finding import Baseline, Finding, Measurement
-from ganlens.measures.estimate import Estimate, share
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage, share_estimate
 from ganlens.probes.explain.missed.conclusion import (
     InCode,
     blindness,
@@ -34,7 +29,7 @@ from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
 
 class MissedSettings(ProbeSettings):
@@ -72,7 +67,7 @@ class Missed(Probe):
         "so nothing is tested on the samples that suggested it; a region is confirmed where the test is passed "
         f"and its shares are a factor of {NOTICEABLE:g} apart. Mass of kinds that the code does not part from "
         "others is not counted, so that what is missed is rather more. Regions are called after the labels of "
-        "their samples (the labeller's for generated ones) where those stand out. Coverage: a held-out real "
+        "their samples (the labeller's for generated ones) where those stand out. NeighbourCoverage: a held-out real "
         "sample counts as covered if a generated sample lies within the distance of its k-th nearest among "
         "as many training samples (setting neighbours); the same count for other training samples is the "
         "reference, and whether coverage is lower than the reference is judged by exchanging members of "
@@ -112,7 +107,7 @@ class Missed(Probe):
             gaps = _class_gaps(bank, autoencoder, settings, context.seed)
             coverage = _coverage(bank, autoencoder, settings, context.seed)
             task.advance()
-        covered = share(int(coverage.by_generated.sum()), len(coverage.by_generated))
+        covered = share_estimate(int(coverage.by_generated.sum()), len(coverage.by_generated))
         reference = float(coverage.by_real.double().mean())
         gate = sentences(why_not_believable(bank.autoencoder), finds_nothing_as_often(found))
         classes = Classes.of(bank, found.generator, settings.compared)
@@ -175,7 +170,7 @@ def _class_gaps(bank: SampleBank, space: CodeSpace, settings: MissedSettings, se
     return classes_noticed(real, labels, regions=settings.regions, ratio=settings.ratio, seed=seed)
 
 
-def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> Coverage:
+def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> NeighbourCoverage:
     most = settings.coverage_samples
     train = _codes(bank, space, "train", 2 * most)
     fake, held_out = _codes(bank, space, "fake", most), _codes(bank, space, "held_out", most)
@@ -208,24 +203,22 @@ def _measurements(
         baseline=reference,
         what="as many training samples in place of the generated ones",
     )
-    noticed = Measurement(
-        name="smallest gap noticed" if gap.found else "largest planted gap, overlooked",
-        value=gap.mass,
-        interval="none: gaps of a few sizes were tried once each",
-        unit="of the real mass",
+    noticed = Estimate(gap.mass, "none: gaps of a few sizes were tried once each").measurement(
+        "smallest gap noticed" if gap.found else "largest planted gap, overlooked",
         better="lower",
-        baseline=Baseline(value=0.0, what="a procedure that notices everything"),
+        baseline=0.0,
+        what="a procedure that notices everything",
+        unit="of the real mass",
     )
     cut = [] if gaps is None or not gaps.tried else [_classes_measured(gaps)]
     return [*masses(found, ""), coverage, noticed, *cut, *masses(by_pca, ", by PCA's code")]
 
 
 def _classes_measured(gaps: ClassGaps) -> Measurement:
-    return Measurement(
-        name="classes noticed when cut out",
-        value=float(len(gaps.noticed)),
-        interval="none: each class was cut out once",
-        unit=f"of {len(gaps.tried)} classes",
+    return Estimate(len(gaps.noticed), "none: each class was cut out once").measurement(
+        "classes noticed when cut out",
         better="higher",
-        baseline=Baseline(value=float(len(gaps.tried)), what="a procedure that notices everything"),
+        baseline=len(gaps.tried),
+        what="a procedure that notices everything",
+        unit=f"of {len(gaps.tried)} classes",
     )

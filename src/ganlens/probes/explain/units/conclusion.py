@@ -12,9 +12,8 @@ from ganlens.explain.dissection.claims import Claim
 from ganlens.explain.dissection.concepts import Concepts
 from ganlens.explain.dissection.trial import LayerTrial
 from ganlens.explain.dissection.unit_sets import UnitSet
-from ganlens.finding import Measurement
-from ganlens.measures.estimate import Estimate
-from ganlens.probes.measured import measured
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate
 from ganlens.probes.preconditions import sentences
 from ganlens.rules import Verdict
 
@@ -145,10 +144,11 @@ def verdict(result: Conclusion) -> Verdict:
 def measurements(result: Conclusion) -> list[Measurement]:
     names = result.concepts.names
     lines = [
-        measured(
-            "units with a believable concept",
+        Estimate(
             result.share,
             "none: all units of the layers were looked at, and they are not independent of each other",
+        ).measurement(
+            "units with a believable concept",
             unit="share of units",
             better="higher",
             baseline=result.control_share if result.control else 0.0,

@@ -14,9 +14,10 @@ from ganlens.explain.dissection.interventions import ablation, writing
 from ganlens.explain.dissection.layers import as_maps
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
 from ganlens.explain.dissection.unit_sets import UnitSet
+from ganlens.figures.charts import bar_chart, line_chart
 from ganlens.figures.figure import Figure, Picture, Plot, Table
-from ganlens.figures.plots import Series, bar_chart, line_chart
-from ganlens.measures.estimate import Estimate
+from ganlens.figures.parts import Series
+from ganlens.measures import Estimate
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.hooks import capture
 

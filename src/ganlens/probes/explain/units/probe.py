@@ -19,7 +19,7 @@ from ganlens.explain.dissection.unit_sets import UnitSet, most_promising, unit_s
 from ganlens.explain.preconditions import FEWEST
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
-from ganlens.measures.estimate import Estimate
+from ganlens.measures import Estimate
 from ganlens.probes.explain.units.conclusion import Conclusion, arrays, headline, measurements, verdict
 from ganlens.probes.explain.units.figures import (
     artefact_table,

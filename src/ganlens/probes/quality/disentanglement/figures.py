@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.readings.factor_readings import Reading
+from ganlens.figures.charts import heat_map
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Scores
 from ganlens.probes.quality.disentanglement.sides import Side
 from ganlens.subject import SampleBank
-
-SHADES = [[0.0, "#ffffff"], [0.25, "#c6dbef"], [0.5, "#6baed6"], [0.75, "#2171b5"], [1.0, "#08306b"]]
-"""White to dark blue, rising in darkness alone: read alike by every eye and in grey."""
 
 DARKEST = 0.25
 """The least share that is drawn darkest, so that what is bias alone stays pale."""
@@ -28,40 +26,21 @@ def information_map(side: Side) -> Plot:
     """The share of each factor's entropy that each number tells: a row per factor, a column per number."""
     told = side.scores.told
     shown = told.max(dim=1).values.topk(min(SHOWN, len(told))).indices.sort().values
-    trace = {
-        "type": "heatmap",
-        "z": [[round(float(share), 4) for share in row] for row in told[shown].T],
-        "x": [str(side.numbers[i] + 1) for i in shown.tolist()],
-        "y": side.factors,
-        "zmin": 0.0,
-        "zmax": max(DARKEST, float(told.max())),
-        "colorscale": SHADES,
-        "colorbar": {"title": {"text": "share told"}, "tickformat": ".0%"},
-        "xgap": 1,
-        "ygap": 1,
-        "hovertemplate": "%{x} tells %{z:.1%} of %{y}<extra></extra>",
-    }
     some = f" (the {SHOWN} that tell most of {len(told)})" if len(told) > SHOWN else ""
-    layout = {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(128,128,128,0.35)",
-        "xaxis": {
-            "title": {"text": f"number of the {side.title}{some}"},
-            "type": "category",
-            "automargin": True,
-            "showgrid": False,
-        },
-        "yaxis": {
-            "title": {"text": "known factor"},
-            "type": "category",
-            "autorange": "reversed",
-            "automargin": True,
-            "showgrid": False,
-        },
-    }
+    figure = heat_map(
+        told[shown].T,
+        rows=side.factors,
+        columns=[str(side.numbers[i] + 1) for i in shown.tolist()],
+        x=f"number of the {side.title}{some}",
+        y="known factor",
+        scale="share told",
+        signed=False,
+        reach=DARKEST,
+        percent=True,
+    )
     nothing = float(side.floor.told.max())
     return Plot(
-        {"data": [trace], "layout": layout},
+        figure,
         f"How much of each factor's entropy each number of the {side.title} tells by itself. Held apart would "
         "be one dark cell in each row and none darker beside, below or above it. Shuffled against the "
         f"factors, no cell exceeds {nothing:.1%}: that much is bias. The darkest cell "

@@ -32,7 +32,7 @@ from ganlens.probes.quality.disentanglement.scores import MIG, D, Protocol
 from ganlens.probes.quality.disentanglement.sides import Side, code_side, latent_side
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.bank import FEATURE_CHUNK
+from ganlens.subject.feature_table import FEATURE_CHUNK
 from ganlens.subject.sample_counts import too_few
 
 FEWEST = 200

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.finding import Measurement
-from ganlens.measures import Interval, replicate_interval, subsample_interval
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, Interval, replicate_interval, subsample_interval
 from ganlens.measures.disentanglement import mutual_information_gap, shuffled_codes
-from ganlens.probes.measured import measured
 from ganlens.probes.quality.disentanglement.scores import (
     BETA_VAE,
     BY_TREES,
@@ -83,10 +82,8 @@ class Side:
     def measurements(self) -> list[Measurement]:
         """Every measure with its references."""
         return [
-            measured(
+            Estimate(self.scores.values[name], self.intervals[name]).measurement(
                 f"{name}, {self.title}",
-                self.scores.values[name],
-                self.intervals[name],
                 better="higher",
                 baseline=self.floor.values[name],
                 what=f"shuffled: the same numbers beside other samples' factors, n = {self.rows:,}",
@@ -205,9 +202,8 @@ def _subsample_intervals(
     found: dict[str, Interval | str] = dict(NO_INTERVAL)
     for name, statistic in subsampled(codes, factors, protocol).items():
         rng = torch_generator(protocol.seed, "disentanglement", "subsamples", name)
-        found[name] = _within(
-            subsample_interval(statistic, len(codes), estimate=scores.values[name], rng=rng)
-        )
+        interval = subsample_interval(statistic, len(codes), estimate=scores.values[name], rng=rng)
+        found[name] = interval.within(0.0, 1.0)
     tied = [name for name, gap in zip(names, scores.gaps, strict=True) if gap <= floor.gaps.max()]
     if tied:
         found[MIG] = f"none: for {', '.join(tied)} two codes tell equally much, where the gap folds at 0"
@@ -221,8 +217,4 @@ def _replicate(name: str, values: list[float]) -> Interval | str:
         return "none: too few generated samples for a second disjoint block"
     if min(values) == max(values):
         return f"none: all {len(values)} blocks scored the same, so their spread says nothing"
-    return _within(replicate_interval(values))
-
-
-def _within(found: Interval) -> Interval:
-    return Interval(max(found.low, 0.0), min(found.high, 1.0), found.method)
+    return replicate_interval(values).within(0.0, 1.0)

@@ -9,15 +9,14 @@ from ganlens.explain.copying.evidence import Evidence
 from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.recovery import Recovery
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.figures.charts import REAL, bars_with_reference, histogram_lines
+from ganlens.figures.charts import bars_with_reference, histogram_lines
 from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.palette import REAL, TRAINING
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.risk.memorisation.conclusion import Conclusion
 from ganlens.subject import SampleBank
-from ganlens.subject.bank import Of
+from ganlens.subject.draws import Of
 
-TRAINING = "#009E73"
-"""Okabe and Ito's green: training samples, where they stand beside unseen ones."""
 FINDS = {
     AUTHENTIC: "nearest to a training sample for how far that one lies from its own neighbour (authenticity)",
     NEARER: "nearest to a training sample for how far they lie from an unseen one (distance ratio)",

@@ -8,12 +8,11 @@ import torch
 from pydantic import Field
 
 from ganlens.explain.copying.closeness import NEARER, Closeness, Sizes, look
-from ganlens.explain.copying.medians import median_interval
 from ganlens.explain.copying.recovery import FOUND, Recovery, Search, recover
 from ganlens.explain.copying.unseen import Unseen
-from ganlens.finding import Finding, Measurement
-from ganlens.measures import nearest_neighbours
-from ganlens.probes.measured import measured
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import Estimate, median_interval, nearest_neighbours
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
 from ganlens.probes.risk.acquittal import few_different, leak
@@ -171,19 +170,21 @@ def _of_the_ratio(space: Closeness) -> list[Measurement]:
     scores = {"generated": evidence.generated, "copycat": evidence.copycat, "underfit": evidence.underfit}
     copies = {who: space.copied(score.value) for who, score in scores.items()}
     return [
-        measured(
-            f"Distance ratio in standard deviations, {title}",
+        Estimate(
             evidence.generated.deviations,
             "none: it is a test; 95 % of generators that copy nothing score below 1.64",
+        ).measurement(
+            f"Distance ratio in standard deviations, {title}",
             better="lower",
             baseline=0.0,
             what=evidence.what,
             controls={what: scores[who].deviations for who, what in CONTROLS.items()},
         ),
-        measured(
-            f"Share of copies, near or exact, that would explain it, {title}",
+        Estimate(
             copies["generated"],
             space.copied_interval() or "none: exactly as many are nearer to training as to unseen samples",
+        ).measurement(
+            f"Share of copies, near or exact, that would explain it, {title}",
             better="lower",
             baseline=0.0,
             what=evidence.what,
@@ -195,10 +196,8 @@ def _of_the_ratio(space: Closeness) -> list[Measurement]:
 
 def _own_samples(recovery: Recovery) -> Measurement:
     interval = median_interval(recovery.own)
-    return measured(
+    return Estimate(float(recovery.own.median()), interval).measurement(
         "Error of redrawing new samples of its own (median)",
-        float(recovery.own.median()),
-        interval,
         better="lower",
         baseline=recovery.neighbours,
         what="typical error of taking the nearest training sample for an unseen one",

@@ -1,0 +1,118 @@
+"""The real samples that a generator is compared with, in the form of its own, and what kind of samples they are."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from ganlens.data import Dataset, open_dataset
+from ganlens.errors import UserError
+from ganlens.modality import Modality, modalities
+from ganlens.printable import printable
+from ganlens.progress import Progress
+
+
+def open_reference_data(data: str | Dataset | None, progress: Progress | None) -> Dataset | None:
+    """The real samples, at the size they have."""
+    return open_dataset(data, progress=progress) if isinstance(data, str) else data
+
+
+def reference_data_of_shape(
+    opened: Dataset | None,
+    shape: tuple[int, ...],
+    name: str,
+    *,
+    source: str | None,
+    notes: list[str],
+    progress: Progress | None,
+) -> Dataset | None:
+    """The real samples in the generator's height, width and channels, opened again if they are pictures with a name.
+
+    Raises:
+        UserError: they have another shape.
+    """
+    if opened is None:
+        return None
+    fitted = reopened_in_shape(opened, shape, source, notes=notes, progress=progress)
+    if fitted is None:
+        raise UserError(
+            f"the generator {name} makes samples of shape {shape}, the data {opened.name} have "
+            f"{opened.sample_shape}; give data of the generator's shape"
+        )
+    return fitted
+
+
+def reopened_in_shape(
+    opened: Dataset,
+    shape: tuple[int, ...],
+    source: str | None,
+    *,
+    notes: list[str] | None = None,
+    progress: Progress | None = None,
+) -> Dataset | None:
+    """Samples of that shape: as they were opened, or opened again under their name `source`; None if neither is.
+
+    Args:
+        notes: told how they were changed.
+    """
+    found = opened.sample_shape
+    if found == shape:
+        return opened
+    if source is not None and len(shape) == 3 and len(found) == 3:
+        asked, said = _form_of(shape, found)
+        with suppress(UserError):  # a source that can't do that
+            fitted = open_dataset(source, progress=progress, **asked)
+            if fitted.sample_shape == shape:
+                if notes is not None:
+                    notes.append(f"{printable(source)} {said}")
+                return fitted
+    return None
+
+
+def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, Any], str]:
+    """The options under which pictures of the shape `found` are opened as `shape` [c, h, w], and that in words."""
+    asked: dict[str, Any] = {}
+    said = []
+    if shape[1:] != found[1:]:
+        asked["size"] = min(shape[1:])
+        said.append(f"resized from {found[1]}×{found[2]} to the generator's {shape[1]}×{shape[2]}")
+    if shape[1] != shape[2]:
+        asked |= {"size": min(shape[1:]), "aspect": f"{shape[2]}:{shape[1]}"}
+    if shape[0] != found[0]:
+        asked["channels"] = shape[0]
+        said.append(
+            "made grey, as the generator is"
+            if shape[0] == 1
+            else f"repeated in the generator's {shape[0]} channels (it is grey)"
+        )
+    if "size" not in asked:  # a source whose own size was not asked for
+        asked["size"] = shape[1]
+    return asked, "was " + " and ".join(said)
+
+
+def find_modality(
+    asked: str | Modality | None, data: Dataset | None, shape: tuple[int, ...], name: str
+) -> Modality:
+    """What the samples are: as asked, as the data are, or recognised by shape.
+
+    Raises:
+        UserError: samples of that shape can't be it, or are nothing that is known.
+    """
+    if isinstance(asked, str):
+        asked = modalities[asked]()
+    if isinstance(asked, Modality):
+        if not asked.accepts(shape):
+            raise UserError(
+                f"the generator {name} makes samples of shape {shape}, which can't be {asked.name}"
+            )
+        return asked
+    if data is not None:
+        return data.modality
+    for known in modalities:
+        kind = modalities[known]()
+        if kind.accepts(shape):
+            return kind
+    raise UserError(
+        f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
+        "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
+    )
