@@ -9,18 +9,10 @@ from functools import partial
 import pytest
 import torch
 
-<<<<<<< HEAD:tests/bench/test_bench_duel.py
-from ganlens.bench import duel
-from ganlens.bench.duel import Outcome, Work, compete
+from ganlens.bench import timed_comparison
 from ganlens.bench.machine import matrix_product_rate
-from ganlens.bench.measures import works
-||||||| 39b855f:tests/bench/test_bench_duel.py
-from ganlens.bench.duel import Outcome, Work, compete
-from ganlens.bench.measures import works
-=======
 from ganlens.bench.measure_workloads import workloads
 from ganlens.bench.timed_comparison import TimedComparison, Workload, compare_with_peer
->>>>>>> main:tests/bench/test_bench_timed_comparison.py
 
 MIB = 1 << 20
 
@@ -28,7 +20,9 @@ MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def small_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's rate is taken from products that take no time: no number here depends on it."""
-    monkeypatch.setattr(duel, "matrix_product_rate", partial(matrix_product_rate, size=64, repeats=1))
+    monkeypatch.setattr(
+        timed_comparison, "matrix_product_rate", partial(matrix_product_rate, size=64, repeats=1)
+    )
 
 
 def numbers() -> tuple[torch.Tensor]:
