@@ -193,11 +193,12 @@ def caption(facts: dict[str, Any]) -> str:
     refused = next(
         claim for claim in claims if claim["in_picture"] and claim["verdict"] == Verdict.NOT_BELIEVABLE.value
     )
+    others = ", among others" if counts[Verdict.NOT_BELIEVABLE.value] > 1 else ""
     return (
         "[![First screen of the report about someone else's MNIST GAN](docs/images/first_screen.png)]"
         "(docs/example_report.html)\n\n"
         f"*{len(claims)} questions to a textbook DCGAN that plain PyTorch trained on MNIST ([its code]"
-        f"(examples/someone_elses_gan)): {verdicts}. Refused, among others: "
+        f"(examples/someone_elses_gan)): {verdicts}. Refused{others}: "
         f"“{refused['claim']}” (`{refused['probe']}`). The whole report is one file: "
         "[docs/example_report.html](docs/example_report.html); save it and open it.*"
     )
