@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ganlens.instruments.labeller import Labeller
 from ganlens.probes.probe import ProbeSettings, threshold
-from ganlens.probes.quality.class_names import listed, quoted
+from ganlens.probes.quality.class_names import listed, quoted, samples_of
 from ganlens.probes.quality.diversity.class_diversity import ClassDiversity, poorest
 from ganlens.probes.quality.replicated import Replicated
 from ganlens.probes.shared_rules import (
@@ -137,12 +137,12 @@ class Evidence:
     @property
     def of_poor(self) -> str:
         """The class of which samples are too alike, or how many such classes there are."""
-        return _of(self.poor)
+        return samples_of(_names(self.poor))
 
     @property
     def of_rich(self) -> str:
         """The class of which samples are too unlike, or how many such classes there are."""
-        return _of(self.rich)
+        return samples_of(_names(self.rich))
 
     @property
     def ratios(self) -> str:
@@ -169,17 +169,15 @@ class Evidence:
         return in_all or [Aspect(f"the distance within {quoted(c.name)}", c.quotient) for c in classes]
 
 
-def _of(classes: Sequence[ClassDiversity]) -> str:
-    names = list(dict.fromkeys(c.name for c in classes))
-    return quoted(names[0]) if len(names) == 1 else f"{len(names)} classes"
+def _names(classes: Sequence[ClassDiversity]) -> list[str]:
+    """The classes, each once, though several feature spaces show it."""
+    return list(dict.fromkeys(c.name for c in classes))
 
 
 def _within(classes: Sequence[ClassDiversity]) -> str:
-    """The classes, each once, and the spaces where it shows."""
-    names, titles = (
-        list(dict.fromkeys(values)) for values in zip(*((c.name, c.title) for c in classes), strict=True)
-    )
-    return f"{listed(names, NAMED)} ({' and '.join(titles)})"
+    """The classes, and the feature spaces where it shows."""
+    titles = dict.fromkeys(c.title for c in classes)
+    return f"{listed(_names(classes), NAMED)} ({' and '.join(titles)})"
 
 
 LEAST = "At the least, {least.words} is {least.ratio:.2f} times that of real training samples."
