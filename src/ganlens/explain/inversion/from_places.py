@@ -155,7 +155,7 @@ def redraw_from(
         made_from.append(FromPlace(name, "space", numbers, real.errors, fake.errors, None, samples))
     if places.layers:
         real, fake = from_space("z")
-        shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.range is not None else None
+        shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.grid else None
         made_from += [
             _from_layer(bank, layer, real, fake, shuffled, steps, progress) for layer in places.layers
         ]

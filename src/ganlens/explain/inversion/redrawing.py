@@ -55,7 +55,7 @@ def feature_map(bank: SampleBank) -> Map | None:
     labeller = bank.labeller
     if labeller is not None and labeller.held_out_accuracy_interval[0] > labeller.majority_share:
         return labeller.features
-    if bank.modality.range is None:  # coordinates are compared as they are
+    if bank.modality.measured:  # values are compared as they are
         return None
     return bank.autoencoder.network.encode
 

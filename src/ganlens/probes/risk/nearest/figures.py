@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -11,7 +9,7 @@ from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.quotients import Quotients, QuotientsInSpace
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import histogram_lines
-from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.figures.figure import Figure, Table
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
@@ -23,13 +21,13 @@ def figures_of(bank: SampleBank, unseen: Unseen, spaces: list[QuotientsInSpace],
     half = len(main.first.ratio)
     title = main.title
     figures: list[Figure] = [
-        Picture(
-            _pairs(bank, main.generated, "fake", torch.arange(len(main.generated.ratio)), shown),
+        bank.modality.shown_pairs(
+            *_pairs(bank, main.generated, "fake", torch.arange(len(main.generated.ratio)), shown),
             f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
             f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
         ),
-        Picture(
-            _pairs(bank, main.first, "held_out", unseen.rows, shown),
+        bank.modality.shown_pairs(
+            *_pairs(bank, main.first, "held_out", unseen.rows, shown),
             "For comparison: the most suspicious of the real samples it never saw, and their nearest "
             "training samples. This is how near pairs get without any copying.",
         ),
@@ -59,7 +57,7 @@ def figures_of(bank: SampleBank, unseen: Unseen, spaces: list[QuotientsInSpace],
     return figures
 
 
-def _pairs(bank: SampleBank, closeness: Quotients, of: Of, rows: Tensor, shown: int) -> Any:
+def _pairs(bank: SampleBank, closeness: Quotients, of: Of, rows: Tensor, shown: int) -> tuple[Tensor, Tensor]:
     """The samples with the smallest quotients beside their nearest training samples; `rows` says which they are."""
     worst = closeness.ratio.argsort()[:shown]
     return beside_training(bank, of, rows[worst], closeness.train_row[worst])
