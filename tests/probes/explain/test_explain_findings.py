@@ -41,22 +41,19 @@ def honest(spots, data) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_an_autoencoder_that_does_not_beat_pca_is_not_believed_and_the_headline_begins_with_it(
-    spots, data, probe
-):
+def test_an_autoencoder_that_does_not_beat_pca_is_not_believed_and_that_is_the_claim(spots, data, probe):
     broken = spots.fitted(data, beats_pca=False)
     finding = spots.ask(probe, spots.Generator(spots.first_two), data, broken, samples=300)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the autoencoder does not redraw held-out real samples"
-    )
+    said = ("The autoencoder redraws real samples no better than PCA", "Not believable: the autoencoder")
+    assert finding.claim.startswith(said)
     margin = finding.measurement("held-out R² of the autoencoder above PCA's")
     assert (margin.low, margin.high, margin.baseline.value) == (-0.3, -0.1, 0)
 
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_sound_generator_and_autoencoder_are_found_good(honest, probe):
-    assert honest[probe].verdict is Verdict.GOOD, honest[probe].headline
+    assert honest[probe].verdict is Verdict.GOOD, honest[probe].claim
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -77,7 +74,7 @@ def test_a_finding_survives_being_saved_and_its_plots_are_plain_json(honest, pro
 def test_the_same_seed_gives_the_same_finding(spots, data, honest, probe):
     again = spots.ask(probe, spots.Generator(spots.first_two), data)
     assert again.measurements == honest[probe].measurements
-    assert again.headline == honest[probe].headline
+    assert again.detail == honest[probe].detail
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -270,7 +267,7 @@ def test_axes_recover_the_latent_directions_that_make_the_factors(spots, stretch
         return torch.stack([latent @ WIDE, 0.5 * latent @ NARROW], dim=1)
 
     finding = spots.ask("axes", spots.Generator(places), stretched)
-    assert finding.verdict is Verdict.GOOD and finding.headline.startswith("All 2 code axes can be moved")
+    assert (finding.verdict, finding.rule) == (Verdict.GOOD, "all-moved")
     for found, truth in zip(finding.arrays["directions"], (WIDE, NARROW), strict=True):
         assert abs(float(found @ truth) / float(found.norm())) > 0.97
     for axis in (1, 2):
@@ -284,9 +281,7 @@ def test_axes_that_no_direction_moves_are_not_believed(spots, stretched):
 
     finding = spots.ask("axes", spots.Generator(even), stretched)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "None of the 2 code axes can be moved by a latent direction as predicted"
-    )
+    assert finding.claim == "No axis can be moved by a latent direction as predicted."
 
 
 def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched):
@@ -294,8 +289,8 @@ def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched
         return torch.stack([latent @ WIDE, 0.5 * (latent @ NARROW).square() - 0.5], dim=1)
 
     finding = spots.ask("axes", spots.Generator(places), stretched)
-    assert "1 of 2 code axes (1) can be moved" in finding.headline
-    assert "do not believe the others" in finding.headline
+    assert finding.claim == "1 of its axes can be moved by latent directions as predicted."
+    assert finding.advice.startswith("Steer by axis 1 alone")
 
 
 # ---- latent recovery

@@ -1,0 +1,107 @@
+"""What the explanations by autoencoder say: each rule, from evidence made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ganlens.explain.code.axis_trials import AxisTrial
+from ganlens.explain.code.interventions import AxisDirections
+from ganlens.measures import Estimate, Interval
+from ganlens.probes.explain.axes import conclusion as axes
+from ganlens.rules import Conclusion, Rules, Verdict, claim_faults, detail_faults
+
+SOUND: Any = SimpleNamespace(beats_pca=True, held_out_r2=0.812, pca_held_out_r2=0.75, width=16)
+NO_BETTER: Any = SimpleNamespace(beats_pca=False, held_out_r2=0.75, pca_held_out_r2=0.75, width=16)
+
+
+def near(value: float, by: float = 0.02) -> Estimate:
+    return Estimate(value, Interval(value - by, value + by, "made up"))
+
+
+def concluded(rules: Rules[Any], evidence: Any) -> Conclusion:
+    """What is said, which must have the form."""
+    said = rules.conclude(evidence)
+    assert claim_faults(said.claim) == [] and detail_faults(said.detail) == []
+    return said
+
+
+# ---- axes
+
+
+def trial(*agreements: float, on_random: float = 0.1, on_shuffled: float = 0.0) -> AxisTrial:
+    count = len(agreements)
+    mean = near(sum(agreements) / count)
+    nothing = AxisDirections(*[torch.zeros(0)] * 3)
+    each = [on_random] * count, [on_shuffled] * count, [0.0] * count, [0.4] * count, [0.5] * count
+    return AxisTrial(nothing, [*map(near, agreements), mean], *each)
+
+
+def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
+    return axes.Evidence(autoencoder, tried, "", least_agreement=0.3, firm=0.5, many=0.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            axis_evidence(trial(0.9, 0.9), NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.1, on_shuffled=0.95)),
+            "shuffled-weights-repeat-it",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes do the same with shuffled weights: nothing was learned.",
+        ),
+        (
+            axis_evidence(trial(0.28, 0.1)),
+            "no-better-than-random",
+            Verdict.NOT_BELIEVABLE,
+            "No axis can be moved by a latent direction as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.8)),
+            "all-moved",
+            Verdict.GOOD,
+            "Each axis of variation is moved by a latent direction as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.8, 0.1)),
+            "most-moved",
+            Verdict.GOOD,
+            "2 of its axes can be moved by latent directions as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.1, 0.1)),
+            "few-moved",
+            Verdict.CAUTION,
+            "Only 1 of its axes can be moved as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.4, 0.45, 0.9)),
+            "roughly-moved",
+            Verdict.CAUTION,
+            "Its axes follow latent directions, but only roughly as predicted.",
+        ),
+    ],
+)
+def test_axes_every_rule_is_reached_in_its_order(
+    evidence: axes.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(axes.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_axes_the_detail_holds_the_reference_and_the_advice_the_axes_to_use() -> None:
+    said = concluded(axes.RULES, axis_evidence(trial(0.9, 0.1, 0.8)))
+    assert said.detail == (
+        "The mean agreement of shift and prediction is 0.60, that of random directions 0.10; up to 40% of what such a "
+        "direction changes falls on other axes."
+    )
+    assert said.advice.startswith("Steer by axes 1, 3 alone")
