@@ -15,6 +15,7 @@ from ganlens.explain.readings.picture_statistics import (
     picture_statistics,
     statistics_of,
 )
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import fit_ridge, r_squared
 from ganlens.subject import SampleBank
 
@@ -220,7 +221,7 @@ def _classes(bank: SampleBank) -> tuple[_Part | None, tuple[str, ...], str]:
     labeller = bank.labeller
     judge: nn.Module
     if labeller is not None:
-        if labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
+        if not is_skilled(labeller):
             return None, (), "a labeller that is no better than naming the commonest class, so left out"
         judge, names = labeller, tuple(labeller.class_names)
         source = f"a labeller that is right on {labeller.held_out_accuracy:.1%} of held-out real samples"

@@ -14,7 +14,7 @@ from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
-from ganlens.probes.quality.class_diversity import (
+from ganlens.probes.quality.diversity.class_diversity import (
     UNSEEN,
     ClassDiversity,
     class_diversities,
