@@ -12,6 +12,7 @@ from ganlens.explain.code.axis_trials import AxisTrial
 from ganlens.explain.code.interventions import AxisDirections
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.axes import conclusion as axes
+from ganlens.probes.explain.off_manifold import conclusion as off_manifold
 from ganlens.rules import Conclusion, Rules, Verdict, claim_faults, detail_faults
 
 SOUND: Any = SimpleNamespace(beats_pca=True, held_out_r2=0.812, pca_held_out_r2=0.75, width=16)
@@ -105,3 +106,73 @@ def test_axes_the_detail_holds_the_reference_and_the_advice_the_axes_to_use() ->
         "direction changes falls on other axes."
     )
     assert said.advice.startswith("Steer by axes 1, 3 alone")
+
+
+# ---- off the manifold
+
+
+def manifold_evidence(off: float, auc: float = 0.5, control: float = 0.8, autoencoder: Any = SOUND) -> Any:
+    expected, bad_times, shifted = 0.05, 4.0, 0.55
+    return off_manifold.Evidence(
+        autoencoder, near(off), near(auc), near(control), expected, bad_times, shifted
+    )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            manifold_evidence(0.5, autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            manifold_evidence(0.5, control=0.52),
+            "control-not-noticed",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder would not notice a sample off the data's manifold.",
+        ),
+        (
+            manifold_evidence(0.49),
+            "far-off",
+            Verdict.BAD,
+            "49% of its samples lie off the data's manifold.",
+        ),
+        (
+            manifold_evidence(0.22),
+            "off-more-often",
+            Verdict.CAUTION,
+            "22% of its samples lie off the manifold, more than real ones.",
+        ),
+        (
+            manifold_evidence(0.06, auc=0.58),
+            "farther-throughout",
+            Verdict.CAUTION,
+            "Its samples lie farther off the manifold than real ones throughout.",
+        ),
+        (
+            manifold_evidence(0.06, auc=0.4),
+            "nearer-than-real",
+            Verdict.GOOD,
+            "Its samples lie near the data's manifold, nearer than real ones do.",
+        ),
+        (
+            manifold_evidence(0.06),
+            "on-the-manifold",
+            Verdict.GOOD,
+            "There is no sign that its samples leave the data's manifold.",
+        ),
+    ],
+)
+def test_off_the_manifold_every_rule_is_reached_in_its_order(
+    evidence: Any, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(off_manifold.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_off_the_manifold_the_detail_says_what_is_expected() -> None:
+    assert concluded(off_manifold.RULES, manifold_evidence(0.49)).detail == (
+        "The share is 47.0% at least; of held-out real samples 5% lie that far from what the autoencoder redraws."
+    )
