@@ -10,9 +10,11 @@ import torch
 
 from ganlens.explain.code.axis_trials import AxisTrial
 from ganlens.explain.code.interventions import AxisDirections
+from ganlens.explain.code.sample_explanations import Areas, Example
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.axes import conclusion as axes
 from ganlens.probes.explain.off_manifold import conclusion as off_manifold
+from ganlens.probes.explain.why import conclusion as why
 from ganlens.rules import Conclusion, Rules, Verdict, claim_faults, detail_faults
 
 SOUND: Any = SimpleNamespace(beats_pca=True, held_out_r2=0.812, pca_held_out_r2=0.75, width=16)
@@ -176,3 +178,73 @@ def test_off_the_manifold_the_detail_says_what_is_expected() -> None:
     assert concluded(off_manifold.RULES, manifold_evidence(0.49)).detail == (
         "The share is 47.0% at least; of held-out real samples 5% lie that far from what the autoencoder redraws."
     )
+
+
+# ---- why
+
+
+def why_evidence(
+    ratio: float = 1.7,
+    saved: float = 0.1,
+    explained: tuple[float, ...] = (0.9,) * 6,
+    autoencoder: Any = SOUND,
+) -> why.Evidence:
+    nothing = torch.zeros(2)
+    examples = [Example(0, "typical", nothing, nothing, share) for share in explained]
+    areas = Areas(near(ratio), near(0.62), 0.3, near(saved), few=3)
+    return why.Evidence(autoencoder, areas, examples, enough=0.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            why_evidence(autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            why_evidence(ratio=1.01, explained=(0.1,)),
+            "order-means-nothing",
+            Verdict.NOT_BELIEVABLE,
+            "The axes said to matter most matter no more than others.",
+        ),
+        (
+            why_evidence(explained=(0.1, 0.4, 0.9)),
+            "mostly-unexplained",
+            Verdict.NOT_BELIEVABLE,
+            "The code misses too much of what sets its samples apart.",
+        ),
+        (
+            why_evidence(explained=(0.1, 0.9)),
+            "closer-than-pca",
+            Verdict.GOOD,
+            "A sample's foremost axes explain 62% of what sets it apart.",
+        ),
+        (
+            why_evidence(saved=0.0),
+            "as-close-as-pca",
+            Verdict.CAUTION,
+            "Axes explain 62% of a sample, but PCA's would do as well.",
+        ),
+        (
+            why_evidence(saved=-0.1),
+            "less-close-than-pca",
+            Verdict.CAUTION,
+            "Axes explain 62% of a sample, but PCA's explain it better.",
+        ),
+    ],
+)
+def test_why_every_rule_is_reached_in_its_order(
+    evidence: why.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(why.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_why_examples_that_the_code_does_not_explain_are_not_to_be_read() -> None:
+    assert why_evidence(explained=(0.1, 0.9)).remarks == [
+        "For 1 of the 2 examples the code explains less than 50% of what sets the sample apart: do not read their axes."
+    ]
+    assert why_evidence().remarks == [] == why_evidence(explained=(0.1,)).remarks

@@ -351,14 +351,13 @@ def test_contributions_that_order_nothing_are_not_believed(spots, data):
 
     finding = spots.ask("why", spots.Generator(spots.first_two), data, spots.fitted(data, Product()))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: neutralising the axes that are said to matter most")
+    assert finding.claim == "The axes said to matter most matter no more than others."
 
 
 def test_samples_the_code_can_not_redraw_are_said_to_be_unexplained(spots, data):
     finding = spots.ask("why", spots.Generator(spots.first_two, noise=0.6), data)
-    assert finding.headline.startswith(
-        "Not believable: for 4 of the 6 examples the code explains less than half"
-    )
+    assert finding.claim == "The code misses too much of what sets its samples apart."
+    assert finding.detail.startswith("Of 4 of the 6 examples it explains less than 50%")
     assert finding.verdict is Verdict.NOT_BELIEVABLE
 
 
@@ -375,7 +374,7 @@ def test_a_code_of_one_axis_is_refused(spots, data):
     finding = spots.ask(
         "why", spots.Generator(spots.first_two), data, spots.fitted(data, OneNumber()), samples=50
     )
-    assert finding.verdict is Verdict.NOT_APPLICABLE and "a single axis" in finding.headline
+    assert finding.verdict is Verdict.NOT_APPLICABLE and "a single axis" in finding.detail
 
 
 # ---- another modality: points on half a circle
@@ -420,7 +419,7 @@ class OnTheArc:
 def test_points_are_explained_like_pictures(spots, points, probe):
     autoencoder = spots.fitted(points, Angle(), width=1)
     finding = spots.ask(probe, OnTheArc(), points, autoencoder, samples=1000)
-    assert finding.verdict is Verdict.GOOD, finding.headline
+    assert finding.verdict is Verdict.GOOD, finding.claim
     assert finding.figures
     if probe == "latent-recovery":
         assert finding.headline.startswith("1 of 4 latent numbers show")
@@ -443,8 +442,8 @@ def test_the_bank_s_own_autoencoder_explains_points_from_end_to_end(spots, point
     asked = {name: examine(sound, name, bank=bank) for name in PROBES}
     assert bank.autoencoder.beats_pca
     for name in PROBES[:4]:
-        assert asked[name].verdict is Verdict.GOOD, asked[name].headline
+        assert asked[name].verdict is Verdict.GOOD, asked[name].claim
         assert bank.autoencoder.protocol in asked[name].method
-    assert "a single axis" in asked["why"].headline
+    assert "a single axis" in asked["why"].detail
     ruined = SampleBank(thick, samples=400, seed=0, autoencoder=bank.autoencoder)
     assert examine(thick, "off-manifold", bank=ruined).verdict is Verdict.BAD
