@@ -10,9 +10,11 @@ import torch
 
 from ganlens.explain.code.axis_trials import AxisTrial
 from ganlens.explain.code.interventions import AxisDirections
+from ganlens.explain.code.latent_recovery import Recovery
 from ganlens.explain.code.sample_explanations import Areas, Example
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.axes import conclusion as axes
+from ganlens.probes.explain.latent_recovery import conclusion as latent_recovery
 from ganlens.probes.explain.off_manifold import conclusion as off_manifold
 from ganlens.probes.explain.why import conclusion as why
 from ganlens.rules import Conclusion, Rules, Verdict, claim_faults, detail_faults
@@ -248,3 +250,80 @@ def test_why_examples_that_the_code_does_not_explain_are_not_to_be_read() -> Non
         "For 1 of the 2 examples the code explains less than 50% of what sets the sample apart: do not read their axes."
     ]
     assert why_evidence().remarks == [] == why_evidence(explained=(0.1,)).remarks
+
+
+# ---- latent recovery
+
+
+def recovered(*each: float, overall: float = 0.4, chance: float = 0.0) -> Recovery:
+    nothing = torch.zeros(1, len(each))
+    return Recovery(
+        nothing, nothing, near(overall), [*map(near, each)], torch.full((1, len(each)), 0.05), chance
+    )
+
+
+def recovery_evidence(
+    *each: float, gain: float = 0.1, overall: float = 0.4, autoencoder: Any = SOUND
+) -> latent_recovery.Evidence:
+    by_pca = recovered(*each, overall=overall - gain)
+    ours = recovered(*each, overall=overall)
+    return latent_recovery.Evidence(autoencoder, ours, by_pca, near(gain), width=2, telling=0.01)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            recovery_evidence(0.9, autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            recovery_evidence(0.9, overall=0.01),
+            "no-better-than-chance",
+            Verdict.NOT_BELIEVABLE,
+            "The code tells nothing of the latents its samples came from.",
+        ),
+        (
+            recovery_evidence(0.9, gain=-0.1),
+            "pca-tells-more",
+            Verdict.CAUTION,
+            "PCA's code tells more of its latent than the autoencoder's.",
+        ),
+        (
+            recovery_evidence(0.9, 0.8),
+            "all-show",
+            Verdict.GOOD,
+            "Every number of its latent shows in its samples.",
+        ),
+        (
+            recovery_evidence(0.01, 0.02),
+            "none-shows",
+            Verdict.GOOD,
+            "No single number of its latent shows in its samples.",
+        ),
+        (
+            recovery_evidence(0.9, 0.02, 0.01),
+            "some-show",
+            Verdict.GOOD,
+            "Only 1 of its latent's numbers shows in its samples.",
+        ),
+    ],
+)
+def test_latent_recovery_every_rule_is_reached_in_its_order(
+    evidence: latent_recovery.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(latent_recovery.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_latent_recovery_says_what_it_amounts_to_and_what_pca_recovers() -> None:
+    evidence = recovery_evidence(0.9, 0.02, 0.01)
+    assert concluded(latent_recovery.RULES, evidence).detail == (
+        "Of the variance of all 3 numbers the samples' code recovers 40%, and that of other samples 0%."
+    )
+    assert evidence.remarks == [
+        "That is as much as 1.2 whole numbers; a code of width 2 can't show more than 2.",
+        "PCA's code of the same width recovers less (30%).",
+    ]

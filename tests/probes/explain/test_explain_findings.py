@@ -298,7 +298,8 @@ def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
     finding = honest["latent-recovery"]
     r2 = finding.arrays["r2"]
     assert (r2[:2] > 0.85).all() and (r2[2:].abs() < 0.02).all()
-    assert finding.headline.startswith("2 of 4 latent numbers show")
+    assert finding.claim == "Only 2 of its latent's numbers show in its samples."
+    assert finding.detail.startswith("Of the variance of all 4 numbers the samples' code recovers")
     seen = finding.measurement("latent numbers seen in effect")
     assert seen.value == pytest.approx(float(r2.sum()), abs=0.03)
     assert seen.baseline.value == pytest.approx(0, abs=0.03)
@@ -307,7 +308,7 @@ def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
 def test_a_generator_that_scrambles_its_latent_is_not_explained_by_it(spots, data):
     finding = spots.ask("latent-recovery", spots.Generator(lambda z: 1.5 * torch.sin(1000 * z[:, :2])), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: the code tells no more of the latent than")
+    assert finding.claim == "The code tells nothing of the latents its samples came from."
 
 
 def test_latents_that_never_vary_are_refused(spots, data):
@@ -422,7 +423,7 @@ def test_points_are_explained_like_pictures(spots, points, probe):
     assert finding.verdict is Verdict.GOOD, finding.claim
     assert finding.figures
     if probe == "latent-recovery":
-        assert finding.headline.startswith("1 of 4 latent numbers show")
+        assert finding.claim == "Only 1 of its latent's numbers shows in its samples."
     if probe == "axes":
         direction = finding.arrays["directions"][0]
         assert abs(float(direction[0])) / float(direction.norm()) > 0.99
