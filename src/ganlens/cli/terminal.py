@@ -126,8 +126,8 @@ def program() -> str:
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return "python -m ganlens"
-    found = shutil.which("ganlens")
-    if called.name != "ganlens" or (found is not None and Path(found).resolve() == called.resolve()):
+    on_path = shutil.which("ganlens")
+    if called.name != "ganlens" or (on_path is not None and Path(on_path).resolve() == called.resolve()):
         return "ganlens"
     with suppress(ValueError):
         called = called.resolve().relative_to(Path.cwd())

@@ -16,7 +16,6 @@ from torch import nn
 
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
-from ganlens.figures.figure import Picture
 from ganlens.finding import Finding, Unanswered
 from ganlens.printable import shortened
 from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
@@ -273,16 +272,15 @@ def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
     """The first generated samples, and as many real ones where there are any; None where they can't be drawn."""
     from ganlens.report.first_screen import SampleFigures
 
-    dots = len(subject.sample_shape) == 1  # a sample that is one dot of a scatter: a few of them show nothing
-    count = min(_DOTS_SHOWN if dots else _SAMPLES_SHOWN, bank.size)
-    picture = subject.modality.picture
+    shown = subject.modality.shown
+    count = min(_DOTS_SHOWN if subject.modality.as_dots else _SAMPLES_SHOWN, bank.size)
     try:
         made = bank.fakes(count)[:]
-        generated = Picture(picture(made), f"Generated: the first {count:,} samples, none picked.")
+        generated = shown(made, f"Generated: the first {count:,} samples, none picked.")
         if subject.data is None:
             return SampleFigures(generated)
         real = bank.reals("held_out", count)[:]
-        return SampleFigures(generated, Picture(picture(real), f"Real: {len(real):,} held-out samples."))
+        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples."))
     except Exception as error:  # a kind of sample that someone else wrote, and that can't be drawn
         bank.progress.warn(f"the report opens without samples: {shortened(str(error), 200)}")
         return None

@@ -23,7 +23,7 @@ from ganlens.explain.code.interventions import (
 )
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
@@ -333,7 +333,7 @@ def _traversals(
     latents: Tensor,
     trial: _Trial,
     settings: AxesSettings,
-) -> list[Picture]:
+) -> list[Figure]:
     start = latents[:STRIP_LATENTS]
     labels = bank.conditions(STRIP_LATENTS)
     code = space.encode(bank.synthesize(start, labels))
@@ -349,8 +349,8 @@ def _traversals(
         ]
         believable = j in trial.survivors
         pictures.append(
-            Picture(
-                subject.modality.strips(torch.stack(rows)),
+            subject.modality.shown_walks(
+                torch.stack(rows),
                 f"Axis {j + 1}, {'believable' if believable else 'not believable'} (agreement "
                 f"{trial.agreements[j].value:.2f}, "
                 f"random {trial.on_random[j]:.2f}; {trial.leaks[j]:.0%} of the change falls on other axes): "

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import line_chart
-from ganlens.figures.figure import Figure, Picture, Plot
+from ganlens.figures.figure import Figure, Plot
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
 from ganlens.finding import Finding
@@ -151,8 +151,7 @@ def _linear_mixtures(subject: Subject, bank: SampleBank, seed: int, count: int) 
         weights = torch.randn(min(together, count - start), MIXED_SAMPLES, generator=rng) / MIXED_SAMPLES**0.5
         parts.append((weights @ centred).unflatten(1, mean.shape) + mean)
     mixtures = torch.cat(parts)
-    limits = subject.modality.range
-    return mixtures if limits is None else mixtures.clamp(*limits)
+    return subject.modality.clipped(mixtures)
 
 
 def _mean_error(errors: Tensor) -> Estimate:
@@ -274,11 +273,12 @@ def _pictures(
         samples = fakes[rows]
         redrawn = space.reconstruct(samples)
         seen = space.distance(samples, redrawn)
-        image = subject.modality.pairs(samples, redrawn, difference=True)
         figures.append(
-            Picture(
-                image,
+            subject.modality.shown_pairs(
+                samples,
+                redrawn,
                 f"{title} (error {float(seen.min()):.2g} to {float(seen.max()):.2g} of the data's variance).",
+                difference=True,
             )
         )
 

@@ -13,7 +13,7 @@ from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of, re
 from ganlens.explain.code.contributions import contributions, deletion_curve, insertion_curve
 from ganlens.explain.preconditions import unsuited
 from ganlens.figures.charts import heat_map, line_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
@@ -307,7 +307,7 @@ def _verdict(saved: Estimate, *, believable: bool) -> Verdict:
     return Verdict.GOOD if saved.low > 0 else Verdict.CAUTION
 
 
-def _rows(subject: Subject, bank: SampleBank, space: CodeSpace, examples: list[_Example]) -> Picture:
+def _rows(subject: Subject, bank: SampleBank, space: CodeSpace, examples: list[_Example]) -> Figure:
     rows = []
     for example in examples:
         states = [example.code]
@@ -317,8 +317,8 @@ def _rows(subject: Subject, bank: SampleBank, space: CodeSpace, examples: list[_
         redrawn = space.decode(torch.stack([*states, torch.zeros_like(example.code)]))
         rows.append(torch.cat([bank.fakes()[[example.row]], redrawn]))
     order = "; ".join(f"{e.kind} ({_names(e)})" for e in examples)
-    return Picture(
-        subject.modality.strips(torch.stack(rows)),
+    return subject.modality.shown_walks(
+        torch.stack(rows),
         "A row for each example: the generated sample, its reconstruction, the reconstruction as its "
         f"{len(states) - 1} foremost axes are set to the data's mean one by one, and the mean code. From the "
         f"second picture on you see what each axis does: {order}. Where the first two pictures differ, the "
