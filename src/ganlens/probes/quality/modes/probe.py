@@ -47,8 +47,8 @@ class Modes(Probe):
         "a class is missing. Caution: one is scarce or over-made, or surely more than {unclear:.0%} of "
         "samples (and {unclear_ratio:g}× the real share) are of no clear class: the labeller gives none of them "
         "{unsure:.0%}. Not believable: the labeller's held-out accuracy is not surely {labeller_skill:.0%} of the way "
-        "from always naming the commonest class to never being wrong. The divergence is computed on blocks as large as the "
-        "held-out set, whose own divergence from the training shares is its reference."
+        "from always naming the commonest class to never being wrong. The divergence is computed on blocks as "
+        "large as the held-out set, whose own divergence from the training shares is its reference."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
