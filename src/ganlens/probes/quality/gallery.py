@@ -87,7 +87,7 @@ RULES = Rules(
         Verdict.CAUTION,
         "{stray:.0%} of its samples have values outside the range.",
         "Of {compared:,} samples {stray:.1%} leave the range of the data; real ones never do.",
-        "End the generator in a squashing function, or say in which range its values are: `--range LOW:HIGH`.",
+        "End the generator in a squashing function, or say in which range its values are: `--range LOW,HIGH`.",
     ),
     Rule(
         "without-data",
