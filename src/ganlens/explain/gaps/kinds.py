@@ -16,6 +16,7 @@ from scipy import stats
 from torch import Tensor
 
 from ganlens.explain.code.code_space import code_spaces, codes_of
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
 from ganlens.modality import Reading, read_all
 from ganlens.randomness import torch_generator
@@ -114,7 +115,7 @@ class StatisticsTable:
         self._bank, self._readings, self._samples = bank, tuple(readings), samples
         self._axes = min(code_axes, code_spaces(bank).autoencoder.width) if code_axes else 0
         labeller = bank.labeller
-        trusted = labeller is not None and labeller.held_out_accuracy_interval[0] > labeller.majority_share
+        trusted = labeller is not None and is_skilled(labeller)
         self.class_names = labeller.class_names if labeller is not None and trusted else ()
         self._read: dict[str, Tensor] = {}
         self._centres: Tensor | None = None
