@@ -56,11 +56,11 @@ def npz(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     if len(names) == 2:
         notes.append(f"held out: the array {test_name!r}")
         labels = [_tensor(own) for own in classes.labels]
-        shared = shared_note(*map(sample_digests, stored)) if modality.name == "images" else None
+        shared = shared_note(*map(sample_digests, stored)) if not modality.measured else None
         notes += [shared] if shared else []
     else:
         # Points are measured: two are equal by chance of rounding, and a copy of one tells nothing of the other.
-        copies = first_equals(sample_digests(stored[0])) if modality.name == "images" else None
+        copies = None if modality.measured else first_equals(sample_digests(stored[0]))
         own = classes.labels[0]
         sides = split_rows(len(stored[0]), options.held_out, options.split_seed, own, copies)
         stored = [SampleArray(parts[0], rows) for rows in sides]

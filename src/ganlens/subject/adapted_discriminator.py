@@ -17,7 +17,7 @@ from ganlens.subject.evaluation_mode import in_percent, relative_difference
 from ganlens.subject.introspection import class_name
 from ganlens.subject.output_layout import Layout
 from ganlens.subject.programs import loading
-from ganlens.subject.value_range import ValueRange, check_network_range, to_range
+from ganlens.subject.value_range import PICTURES, ValueRange, check_network_range, mapped
 from ganlens.subject.wrapped_network import WrappedNetwork
 
 BLOCK = 8
@@ -51,6 +51,7 @@ class AdaptedDiscriminator(nn.Module):
         *,
         layout: Layout | None = None,
         range: ValueRange | None = None,
+        sample_range: ValueRange | None = PICTURES,
         output: int | str | None = None,
         labels: Tensor | None = None,
         num_classes: int = 0,
@@ -60,6 +61,7 @@ class AdaptedDiscriminator(nn.Module):
         Args:
             trial: a few samples [n, …] in the modality's layout and range, on its device.
             layout, range: of what it is shown; None for the modality's own.
+            sample_range: the modality's own.
             output: which of what it returns is the number to judge by; see `DiscriminatorScore`. None to look.
             labels: of the trial's samples, for one that wants them; None where there are none to be had.
             num_classes: how many labels there are: one that fails on whole numbers is given one-hot vectors.
@@ -79,6 +81,7 @@ class AdaptedDiscriminator(nn.Module):
         else:
             self._modules, self._parameters, self._buffers = parts._modules, parts._parameters, parts._buffers
         self.name, self._layout, self._range = name, layout or Layout(), range
+        self._sample_range = sample_range
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self._asked: int | None = None
@@ -163,7 +166,7 @@ class AdaptedDiscriminator(nn.Module):
 
     def _called(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Any:
         """Whatever it returns for samples in the modality's layout and range."""
-        shown = self._layout.undone(to_range(samples, self._range)).contiguous()
+        shown = self._layout.undone(mapped(samples, self._sample_range, self._range)).contiguous()
         if labels is None:
             return self._network(shown, as_handed_over=as_handed_over)
         form = functional.one_hot(labels, self._classes).float() if self._one_hot else labels
@@ -252,10 +255,11 @@ def open_discriminator(
     shown = range if range is not None else generator.rescale
     if shown == modality.range:
         shown = None
-    if range is None and shown is not None:
+    if range is None and shown is not None and modality.range is not None:
+        low, high = modality.range
         notes.append(
             f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
-            "(say discriminator_range=(-1, 1) if it wants others)"
+            f"(say discriminator_range=({low:g}, {high:g}) if it wants others)"
         )
     adapted = AdaptedDiscriminator(
         found,
@@ -263,6 +267,7 @@ def open_discriminator(
         trial.to(generator.device),
         layout=generator.layout,
         range=shown,
+        sample_range=modality.range,
         output=output,
         labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
         num_classes=generator.num_classes,

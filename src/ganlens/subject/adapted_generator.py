@@ -29,7 +29,7 @@ from ganlens.subject.tensor_transfer import (
     precision_advice,
     weight_type,
 )
-from ganlens.subject.value_range import from_range
+from ganlens.subject.value_range import ValueRange, mapped
 
 MOST_SEEDS = 2**31
 
@@ -46,7 +46,8 @@ class AdaptedGenerator:
         gaussian: whether the latents are known to be N(0, I).
         output: position or name of the samples in what it returns; None where it returns them alone.
         layout: how the axes of its samples become the modality's.
-        rescale: (low, high) of what the wrapped generator returns, mapped to −1…1; None to leave it alone.
+        rescale: (low, high) of what the wrapped generator returns, mapped to `value_range`; None to leave it alone.
+        value_range: of the samples; None where they have none.
         labels_as: how a conditional one takes its labels: "index" (int64 [n]) or "one-hot" (float32
             [n, num_classes]). "none": it is unconditional, and wants None where labels would stand.
         noisy: whether it draws noise of its own, which starts anew at every call.
@@ -66,7 +67,8 @@ class AdaptedGenerator:
     gaussian: bool = False
     output: int | str | None = None
     layout: Layout = field(default_factory=Layout)
-    rescale: tuple[float, float] | None = None
+    rescale: ValueRange | None = None
+    value_range: ValueRange | None = None
     labels_as: Literal["index", "one-hot", "none"] = "index"
     noisy: bool = False
     own_noise: tuple[Any, ...] = ()
@@ -182,7 +184,7 @@ class AdaptedGenerator:
 
     def finished(self, made: Tensor) -> Tensor:
         """The samples that the generator returned, as float32 in the modality's layout and range."""
-        return from_range(self.layout(made.float()), self.rescale)
+        return mapped(self.layout(made.float()), self.rescale, self.value_range)
 
 
 def adapt(

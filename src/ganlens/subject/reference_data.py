@@ -58,7 +58,7 @@ def reopened_in_shape(
     found = opened.sample_shape
     if found == shape:
         return opened
-    if source is not None and len(shape) == 3 and len(found) == 3:
+    if source is not None and opened.modality.picture_like and len(shape) == len(found):
         asked, said = _form_of(shape, found)
         with suppress(UserError):  # a source that can't do that
             fitted = open_dataset(source, progress=progress, **asked)
@@ -90,6 +90,13 @@ def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, 
     return asked, "was " + " and ".join(said)
 
 
+def may_be_pictures(asked: str | Modality | None, data: Dataset | None) -> bool:
+    """Whether the samples may be pictures, before their shape is looked at."""
+    if asked is None:
+        return data is None or data.modality.picture_like
+    return modalities[asked].picture_like if isinstance(asked, str) else asked.picture_like
+
+
 def find_modality(
     asked: str | Modality | None, data: Dataset | None, shape: tuple[int, ...], name: str
 ) -> Modality:
@@ -99,7 +106,7 @@ def find_modality(
         UserError: samples of that shape can't be it, or are nothing that is known.
     """
     if isinstance(asked, str):
-        asked = modalities[asked]()
+        asked = _named(asked, data, shape, name)
     if isinstance(asked, Modality):
         if not asked.accepts(shape):
             raise UserError(
@@ -108,11 +115,23 @@ def find_modality(
         return asked
     if data is not None:
         return data.modality
-    for known in modalities:
-        kind = modalities[known]()
-        if kind.accepts(shape):
-            return kind
+    for modality_name in modalities:
+        if (recognised := modalities[modality_name].of_shape(shape)) is not None:
+            return recognised
     raise UserError(
         f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
         "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
     )
+
+
+def _named(modality_name: str, data: Dataset | None, shape: tuple[int, ...], name: str) -> Modality:
+    """The modality of that name: the data's, or the one that the shape is enough to recognise."""
+    known = modalities[modality_name]
+    if data is not None and isinstance(data.modality, known):
+        return data.modality
+    recognised = known.of_shape(shape)
+    if recognised is None:
+        raise UserError(
+            f"the generator {name} makes samples of shape {shape}, which can't be {modality_name}"
+        )
+    return recognised

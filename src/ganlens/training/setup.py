@@ -239,6 +239,11 @@ def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -
         raise UserError(
             f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
         )
+    if facts.modality != dataset.modality:
+        raise UserError(
+            f"--resume: this run began with {facts.modality!r}, and {dataset.name} now holds {dataset.modality!r}; "
+            "train into another folder"
+        )
     now = computed_by(processes.device)
     if facts.computed_by is None or not (changed := facts.computed_by.differences(now)):
         return None

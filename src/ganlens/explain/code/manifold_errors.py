@@ -61,6 +61,4 @@ def linear_mixtures(bank: SampleBank, *, count: int, seed: int) -> Tensor:
         size = min(MIXED_SAMPLES, count - start)
         weights = torch.randn(size, MIXED_SAMPLES, generator=rng) / MIXED_SAMPLES**0.5
         parts.append((weights @ centred).unflatten(1, mean.shape) + mean)
-    mixtures = torch.cat(parts)
-    limits = bank.subject.modality.range
-    return mixtures if limits is None else mixtures.clamp(*limits)
+    return bank.subject.modality.clipped(torch.cat(parts))

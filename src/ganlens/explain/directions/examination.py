@@ -26,7 +26,7 @@ from ganlens.explain.directions.naming import Name, name_of
 from ganlens.explain.directions.steepest import Steepest, steepest, unknown_steepest
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import panel_of
+from ganlens.explain.readings.panel import panel_of
 from ganlens.progress import Task
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import Context

@@ -11,17 +11,18 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
-from ganlens.figures.figure import Picture
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, replicate_interval
+from ganlens.modality import Modality
 from ganlens.probes.probe import Probe, ProbeSettings, probes
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 BLOCKS = 8
-STRAY_VALUE = 0.01
-"""How far outside the range a value must be to count: under a tenth of a grey level is rounding."""
+STRAY_VALUE = 0.005
+"""How far outside its bounds a value must be to count, as a share of the way between them: less is rounding."""
+OUTSIDE, BROKEN = "have values outside the range", "break a rule of what they should be"
 MANY_STRAY = 0.05
 MANY_REPEATS = 0.01
 
@@ -65,33 +66,32 @@ class Gallery(Probe):
         finding = Finding(self.name, self.question, "", Verdict.GOOD)
         _add_pictures(finding, subject, settings, bank, gaussian)
         repeats = _add_repeats(finding, bank, settings.compared)
-        stray = _add_values(finding, subject, bank, settings.compared)
-        _judge(finding, subject, repeats, stray)
+        stray, fault = _add_values(finding, subject, bank, settings.compared)
+        _judge(finding, subject, repeats, stray, fault)
         return finding
 
 
 def _add_pictures(
     finding: Finding, subject: Subject, settings: GallerySettings, bank: SampleBank, gaussian: bool
 ) -> None:
-    dots = len(subject.sample_shape) == 1  # a sample that is one dot of a scatter: a few of them show nothing
+    figure, dots = subject.modality.shown, subject.modality.as_dots
     shown = min(settings.compared if dots else settings.shown, bank.size)
-    picture = subject.modality.picture
     finding.figures.append(
-        Picture(
-            picture(bank.fakes(shown)[:]),
+        figure(
+            bank.fakes(shown)[:],
             f"{shown} generated samples, the first ones drawn: none were picked.",
         )
     )
     if subject.data is not None:
         reals = bank.reals("held_out", shown)
         finding.figures.append(
-            Picture(picture(reals[:]), f"For comparison, {len(reals)} real samples that were held out.")
+            figure(reals[:], f"For comparison, {len(reals)} real samples that were held out.")
         )
     if gaussian:
         truncated = bank.synthesize(bank.latents(shown) * settings.truncation, bank.conditions(shown))
         finding.figures.append(
-            Picture(
-                picture(truncated),
+            figure(
+                truncated,
                 f"The same samples from latents shrunk to {settings.truncation:g} of their length: more "
                 "typical, less varied. Faults that remain here are in everything it makes.",
             )
@@ -101,8 +101,8 @@ def _add_pictures(
         strips, conditions = _interpolations(bank, rows, settings.steps, gaussian)
         made = bank.synthesize(strips.flatten(0, 1), conditions).unflatten(0, (rows, settings.steps))
         finding.figures.append(
-            Picture(
-                subject.modality.strips(made),
+            subject.modality.shown_walks(
+                made,
                 "Each row goes from one sample to another through the latent space. Smooth change speaks "
                 "for a learned space, sudden jumps for memorised islands.",
             )
@@ -122,9 +122,8 @@ def _add_repeats(finding: Finding, bank: SampleBank, most: int) -> float:
     """The share of samples that repeat another exactly, beyond the real data's share."""
     data = bank.subject.data
     n = min(most, bank.size) if data is None else min(most, bank.size, len(data.train))
-    value_range = bank.subject.modality.range
-    share = _repeated(bank.fakes(n)[:], value_range)
-    reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], value_range)
+    share = _repeated(bank.fakes(n)[:], bank.modality)
+    reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], bank.modality)
     finding.measurements.append(
         Estimate(share, "none: repeats come in groups, so they are no independent trials").measurement(
             "Exact repeats",
@@ -137,36 +136,63 @@ def _add_repeats(finding: Finding, bank: SampleBank, most: int) -> float:
     return max(0.0, share - reference)
 
 
-def _repeated(samples: Tensor, value_range: tuple[float, float] | None) -> float:
-    """The share of samples that stand more than once; values in a range are compared as 8-bit levels."""
-    if value_range is not None:
-        low, high = value_range
+def _repeated(samples: Tensor, modality: Modality) -> float:
+    """The share of samples that stand more than once; values in a range are compared as 8-bit levels, measured ones as
+    they are."""
+    if modality.range is not None and not modality.measured:
+        low, high = modality.range
         samples = ((samples.clamp(low, high) - low) * (255 / (high - low))).round().byte()
     rows = [row.tobytes() for row in samples.flatten(1).numpy()]
     counts = Counter(rows)
     return sum(count for count in counts.values() if count > 1) / len(rows)
 
 
-def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int) -> float:
-    """The share of samples with values outside the modality's range; 0 where it has none."""
-    if subject.modality.range is None:
-        return 0.0
-    low, high = subject.modality.range
+def _add_values(finding: Finding, subject: Subject, bank: SampleBank, most: int) -> tuple[float, str]:
+    """The share of samples with values outside their bounds or that break a rule, the larger one, and that in words;
+    0 where there are neither."""
     n = min(most, bank.size)
-    samples = bank.fakes(n)[:].flatten(1)
-    outside = int(((samples < low - STRAY_VALUE) | (samples > high + STRAY_VALUE)).any(dim=1).sum())
+    samples = bank.fakes(n)[:]
+    broken = _add_rules(finding, subject, bank, samples)
+    bounds = subject.modality.bounds(subject.sample_shape)
+    if bounds is None:
+        return broken, BROKEN
+    low, high = (end.flatten() for end in bounds)
+    samples = samples.flatten(1)
+    slack = STRAY_VALUE * torch.where(low.isfinite() & high.isfinite(), high - low, 0.0)
+    outside = int(((samples < low - slack) | (samples > high + slack)).any(dim=1).sum())
+    ends = subject.modality.range
     finding.measurements.append(
         Estimate(outside / n, binomial_interval(outside, n)).measurement(
-            f"Samples with values outside {low:g}…{high:g}",
+            "Samples with values outside " + ("their bounds" if ends is None else f"{ends[0]:g}…{ends[1]:g}"),
             better="lower",
             baseline=0.0,
             what="real samples, by the way they are stored",
             unit="share",
         )
     )
-    if subject.data is not None:
-        finding.measurements.append(_clipped(samples, bank.reals("train", n)[:].flatten(1), low, high))
-    return outside / n
+    if subject.data is not None and ends is not None:
+        finding.measurements.append(_clipped(samples, bank.reals("train", n)[:].flatten(1), *ends))
+    return max((outside / n, OUTSIDE), (broken, BROKEN), key=lambda fault: fault[0])
+
+
+def _add_rules(finding: Finding, subject: Subject, bank: SampleBank, samples: Tensor) -> float:
+    """The largest share of samples that break one rule of their kind, beyond the real data's share."""
+    worst = 0.0
+    for rule in subject.modality.valid:
+        broken = int((~rule.holds(samples)).sum())
+        reals = None if subject.data is None else ~rule.holds(bank.reals("train", len(samples))[:])
+        usual = 0.0 if reals is None else float(reals.double().mean())
+        finding.measurements.append(
+            Estimate(broken / len(samples), binomial_interval(broken, len(samples))).measurement(
+                f"Samples that break the rule: {rule.name}",
+                better="lower",
+                baseline=usual,
+                what="the rule itself" if reals is None else f"{len(reals):,} real training samples",
+                unit="share",
+            )
+        )
+        worst = max(worst, broken / len(samples) - usual)
+    return worst
 
 
 def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measurement:
@@ -190,14 +216,14 @@ def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measureme
     )
 
 
-def _judge(finding: Finding, subject: Subject, repeats: float, stray: float) -> None:
+def _judge(finding: Finding, subject: Subject, repeats: float, stray: float, fault: str) -> None:
     if repeats > MANY_REPEATS:
         finding.verdict = Verdict.BAD
         more = f"{repeats:.0%} more of them are exact repeats than in the real data"
         finding.headline = f"Look at the samples with care: {more}."
     elif stray > MANY_STRAY:
         finding.verdict = Verdict.CAUTION
-        finding.headline = f"The samples are below; {stray:.0%} of them have values outside the range."
+        finding.headline = f"The samples are below; {stray:.0%} of them {fault}."
     elif subject.data is None:
         finding.verdict = Verdict.CAUTION
         finding.headline = (
@@ -206,5 +232,7 @@ def _judge(finding: Finding, subject: Subject, repeats: float, stray: float) -> 
         )
     else:
         finding.headline = "The samples are below, none picked: none repeat beyond what the real data do" + (
-            "." if subject.modality.range is None else ", and their values stay in the range."
+            "."
+            if subject.modality.bounds(subject.sample_shape) is None
+            else ", and their values stay in the range."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import histogram_lines
-from ganlens.figures.figure import Figure, Picture, Table
+from ganlens.figures.figure import Figure, Table
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.finding import Finding
 from ganlens.measures import Estimate, Interval, binomial_interval, median_interval, nearest_neighbours
@@ -271,13 +271,13 @@ def _figures(bank: SampleBank, unseen: Unseen, spaces: list[_Space], shown: int)
     half = len(main.first.ratio)
     title = bank.title(main.name)
     figures: list[Figure] = [
-        Picture(
-            _pairs(bank, main.fake, "fake", torch.arange(len(main.fake.ratio)), shown),
+        bank.modality.shown_pairs(
+            *_pairs(bank, main.fake, "fake", torch.arange(len(main.fake.ratio)), shown),
             f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
             f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
         ),
-        Picture(
-            _pairs(bank, main.first, "held_out", unseen.rows, shown),
+        bank.modality.shown_pairs(
+            *_pairs(bank, main.first, "held_out", unseen.rows, shown),
             "For comparison: the most suspicious of the real samples it never saw, and their nearest "
             "training samples. This is how near pairs get without any copying.",
         ),
@@ -307,7 +307,9 @@ def _figures(bank: SampleBank, unseen: Unseen, spaces: list[_Space], shown: int)
     return figures
 
 
-def _pairs(bank: SampleBank, closeness: _Closeness, of: Of, rows: Tensor, shown: int) -> Any:
+def _pairs(
+    bank: SampleBank, closeness: _Closeness, of: Of, rows: Tensor, shown: int
+) -> tuple[Tensor, Tensor]:
     """The samples with the smallest quotients beside their nearest training samples; `rows` says which they are."""
     worst = closeness.ratio.argsort()[:shown]
     return beside_training(bank, of, rows[worst], closeness.train_row[worst])

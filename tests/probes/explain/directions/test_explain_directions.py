@@ -334,7 +334,7 @@ def test_points_have_their_coordinates_read(lamps):
 
 def test_how_many_samples_go_through_the_generator_at_once_changes_nothing(lamps, lamp):
     from ganlens.explain.directions.follow import Course
-    from ganlens.explain.readings.readings import panel_of
+    from ganlens.explain.readings.panel import panel_of
 
     subject = Subject.wrap(lamp, range=(-1.0, 1.0))
     whole, parts = (SampleBank(subject, samples=300, batch=batch) for batch in (300, 7))

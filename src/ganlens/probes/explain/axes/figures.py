@@ -7,7 +7,7 @@ import torch
 from ganlens.explain.code.axis_trials import AxisTrial, AxisTrials
 from ganlens.explain.code.code_space import CodeSpace, code_spaces
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.subject import SampleBank
 
@@ -37,7 +37,7 @@ def agreement_plot(ours: AxisTrial, theirs: AxisTrial) -> Plot:
 
 def traversals(
     bank: SampleBank, trials: AxisTrials, survivors: list[int], *, steps: int, reach: float
-) -> list[Picture]:
+) -> list[Figure]:
     """Samples along each axis's direction, and what the decoder makes of the predicted shifts.
 
     Args:
@@ -54,7 +54,7 @@ def traversals(
     labels = bank.conditions(STRIP_LATENTS)
     code = space.encode(bank.synthesize(start, labels))
     along = torch.linspace(-reach, reach, steps).tolist()
-    pictures = []
+    pictures: list[Figure] = []
     for j in range(trial.count):
         slope = float(trial.directions.slope[j])
         walked = [bank.synthesize(scale.moved(start, trial.directions.unit[j], a), labels) for a in along]
@@ -67,8 +67,8 @@ def traversals(
         ]
         believable = j in survivors
         pictures.append(
-            Picture(
-                bank.subject.modality.strips(torch.stack(rows)),
+            bank.subject.modality.shown_walks(
+                torch.stack(rows),
                 f"Axis {j + 1}, {'believable' if believable else 'not believable'} (agreement "
                 f"{trial.agreements[j].value:.2f}, "
                 f"random {trial.on_random[j]:.2f}; {trial.leaks[j]:.0%} of the change falls on other axes): "

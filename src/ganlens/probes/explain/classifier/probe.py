@@ -22,7 +22,7 @@ from ganlens.explain.decisions.attributes import (
 from ganlens.explain.decisions.confusions import FOREIGN, class_mix, confusion_tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import Panel, panel_of
+from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.probes.explain.classifier import figures
@@ -119,7 +119,7 @@ class Classifier(Probe):
         attributes = code_attributes(bank, population, settings.attributes)
         own, random = self._moved(bank, space, who, population, attributes, rows, labels, context)
         ranking = ranked(own, random, torch_generator(context.seed, self.name, "bootstrap"))
-        pictures = subject.modality.name == "images" and len(subject.sample_shape) == 3
+        pictures = subject.modality.picture_like
         covered = _to_cover(bank, settings.covered) if pictures else None
         patches = None
         if covered is not None and subject.modality.range is not None:

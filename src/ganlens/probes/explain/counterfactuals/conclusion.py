@@ -135,7 +135,7 @@ def _where(evidence: Evidence) -> str:
     """The part of the picture that changes, as a sentence, where there is one."""
     valid = evidence.scores["latent"].valid
     change = (evidence.attempts[0].samples - evidence.redrawn)[valid].abs()
-    if change.ndim != 4:
+    if not evidence.space.subject.modality.picture_like:
         return ""
     place = place_of(change.mean(dim=(0, 1)))
     if place is None or place.where in NO_PLACE:

@@ -156,7 +156,7 @@ def redraw_from(
         found.append(FromPlace(name, "space", numbers, real.errors, fake.errors, None, samples))
     if places.layers:
         real, fake = from_space("z")
-        shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.range is not None else None
+        shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.grid else None
         found += [_from_layer(bank, layer, real, fake, shuffled, steps, progress) for layer in places.layers]
     return found
 

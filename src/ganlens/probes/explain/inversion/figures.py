@@ -8,7 +8,7 @@ import torch
 
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.figures.charts import bars_with_reference, histogram_lines, line_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
@@ -29,13 +29,15 @@ def hardest(modality: Modality, held_out: Redrawn) -> list[Figure]:
     shown = min(SHOWN, len(order))
     around = order[max(0, middle - shown // 2) :][:shown]
 
-    def picture(rows: torch.Tensor, what: str) -> Picture:
+    def picture(rows: torch.Tensor, what: str) -> Figure:
         errors = held_out.errors[rows]
-        return Picture(
-            modality.pairs(held_out.samples[rows], held_out.inversion.samples[rows], difference=True),
+        return modality.shown_pairs(
+            held_out.samples[rows],
+            held_out.inversion.samples[rows],
             f"{what}: the original above, what the generator makes of it below, and where that departs "
             f"(orange: brighter than it should be, blue: darker). Errors {float(errors.max()):.1%} to "
             f"{float(errors.min()):.1%} of the data's variance.",
+            difference=True,
         )
 
     return [
@@ -99,10 +101,12 @@ def by_kind(modality: Modality, held_out: Redrawn, found: list[KindError], own_e
     for kind in [kind for kind in found if kind.worse][:2]:
         rows = kind.rows[held_out.errors[kind.rows].argsort(descending=True, stable=True)[:SHOWN]]
         figures.append(
-            Picture(
-                modality.pairs(held_out.samples[rows], held_out.inversion.samples[rows], difference=True),
+            modality.shown_pairs(
+                held_out.samples[rows],
+                held_out.inversion.samples[rows],
                 f"Redrawn worse than the rest: {kind.name}. The original above, what the generator makes of it "
                 f"below, and the difference. {kind.beyond:.0%} of them can't be redrawn.",
+                difference=True,
             )
         )
     return figures
@@ -136,12 +140,12 @@ def curve_figures(
             "redraws shuffled pictures as well would draw anything.",
         ),
     ]
-    if modality.range is not None and len(found) > 1:
+    if not modality.as_dots and len(found) > 1:
         worst_rows = found[0].held_out.argsort(descending=True, stable=True)[:STRIPS]
         steps = [held_out.samples[:count], *(place.redrawn for place in found)]
         figures.append(
-            Picture(
-                modality.strips(torch.stack([step[worst_rows] for step in steps], dim=1)),
+            modality.shown_walks(
+                torch.stack([step[worst_rows] for step in steps], dim=1),
                 f"Rows: the worst of {count} held-out samples. Columns: the original, then made from "
                 f"{', '.join(place.title for place in found)}. Look for the column in which the missing part "
                 "comes back.",

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.explain.code.code_space import CodeSpace, code_spaces
 from ganlens.explain.code.manifold_errors import ManifoldErrors
 from ganlens.figures.charts import line_chart
-from ganlens.figures.figure import Figure, Picture, Plot
+from ganlens.figures.figure import Figure, Plot
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
 from ganlens.subject import SampleBank
@@ -62,11 +62,12 @@ def residuals(bank: SampleBank, errors: Tensor, count: int) -> list[Figure]:
         samples = fakes[rows]
         redrawn = space.reconstruct(samples)
         error = space.distance(samples, redrawn)
-        image = bank.subject.modality.pairs(samples, redrawn, difference=True)
         figures.append(
-            Picture(
-                image,
+            bank.subject.modality.shown_pairs(
+                samples,
+                redrawn,
                 f"{title} (error {float(error.min()):.2g} to {float(error.max()):.2g} of the data's variance).",
+                difference=True,
             )
         )
 

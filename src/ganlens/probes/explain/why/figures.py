@@ -7,12 +7,12 @@ import torch
 from ganlens.explain.code.code_space import code_spaces
 from ganlens.explain.code.sample_explanations import FOREMOST, Example, OrderTest
 from ganlens.figures.charts import heat_map, line_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.subject import SampleBank
 
 
-def taken_apart(bank: SampleBank, examples: list[Example]) -> Picture:
+def taken_apart(bank: SampleBank, examples: list[Example]) -> Figure:
     """Each example, its reconstruction, and what is left of that without its foremost axes."""
     space = code_spaces(bank).autoencoder
     rows = []
@@ -24,8 +24,8 @@ def taken_apart(bank: SampleBank, examples: list[Example]) -> Picture:
         redrawn = space.decode(torch.stack([*states, torch.zeros_like(example.code)]))
         rows.append(torch.cat([bank.fakes()[[example.row]], redrawn]))
     order = "; ".join(f"{e.chosen_as} ({_names(e)})" for e in examples)
-    return Picture(
-        bank.subject.modality.strips(torch.stack(rows)),
+    return bank.subject.modality.shown_walks(
+        torch.stack(rows),
         "A row for each example: the generated sample, its reconstruction, the reconstruction as its "
         f"{len(states) - 1} foremost axes are set to the data's mean one by one, and the mean code. From the "
         f"second picture on you see what each axis does: {order}. Where the first two pictures differ, the "

@@ -16,7 +16,7 @@ from ganlens.explain.paths.latent_paths import Ways, between, pair_up
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest, Way, find_steepest
 from ganlens.features import FeatureSpace
 from ganlens.figures.charts import histogram_lines
-from ganlens.figures.figure import Figure, Picture
+from ganlens.figures.figure import Figure
 from ganlens.figures.palette import GENERATED, SERIES
 from ganlens.finding import Finding
 from ganlens.measures import (
@@ -355,8 +355,8 @@ def _figures(ways: Ways, walks: dict[str, Steepest], torn: Tensor, shown: int) -
     strips = ways.samples(worst.repeat_interleave(SHOWN_STEPS), places.repeat(len(worst)))
     where = ", ".join(f"{place:.0%}" for place in made.place[worst].tolist())
     figures: list[Figure] = [
-        Picture(
-            modality.strips(strips.unflatten(0, (len(worst), SHOWN_STEPS))),
+        modality.shown_walks(
+            strips.unflatten(0, (len(worst), SHOWN_STEPS)),
             f"The {len(worst)} steepest of {len(torn)} ways, each from one sample to another. They change most at "
             f"{where} of the way. A tear shows as one sample that turns into quite another in a single step.",
         )
@@ -365,10 +365,12 @@ def _figures(ways: Ways, walks: dict[str, Steepest], torn: Tensor, shown: int) -
         worst = worst[: int(torn.sum())]
         before, after = (ways.samples(worst, made.place[worst] + step).clone() for step in (0.0, 1 / FINEST))
         figures.append(
-            Picture(
-                modality.pairs(before, after, difference=True),
+            modality.shown_pairs(
+                before,
+                after,
                 f"The tears: the sample just before (above, or “first”) and just after (below, or “second”), "
                 f"1/{FINEST:,} of the way apart, and where they differ.",
+                difference=True,
             )
         )
     groups = [

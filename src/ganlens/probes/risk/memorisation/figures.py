@@ -10,7 +10,7 @@ from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.recovery import Recovery
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import bars_with_reference, histogram_lines
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import REAL, TRAINING
 from ganlens.measures import nearest_neighbours
 from ganlens.probes.risk.memorisation.conclusion import Conclusion
@@ -105,11 +105,11 @@ def _positions(evidence: list[Evidence]) -> Plot:
 
 
 def _pairs(bank: SampleBank, unseen: Unseen, space: Closeness, shown: int) -> list[Figure]:
-    def picture(of: Of, rows: Tensor, features: Tensor, caption: str) -> Picture:
+    def picture(of: Of, rows: Tensor, features: Tensor, caption: str) -> Figure:
         rows = rows[:shown]
         nearest = nearest_neighbours(features[rows], space.sets.train).indices[:, 0]
         rows = unseen.rows[rows] if of == "held_out" else rows
-        return Picture(beside_training(bank, of, rows, nearest), caption)
+        return bank.modality.shown_pairs(*beside_training(bank, of, rows, nearest), caption)
 
     title = space.sets.title
     made: list[Figure] = [
@@ -151,8 +151,9 @@ def _redrawn(bank: SampleBank, recovery: Recovery, shown: int) -> list[Figure]:
                 "training curve alone."
             ),
         ),
-        Picture(
-            bank.modality.pairs(originals, recovery.redrawn[best]),
+        bank.modality.shown_pairs(
+            originals,
+            recovery.redrawn[best],
             f"The {len(best)} training samples that it redraws best, above (or “first”), and what it makes of "
             f"them, below (or “second”): errors {float(recovery.train[best].min()):.2g} to "
             f"{float(recovery.train[best].max()):.2g} of the data's variance.",
