@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import itertools
@@ -13,6 +14,7 @@ from importlib.resources import files
 
 import pytest
 from PIL import Image
+from plotly.offline import get_plotlyjs
 
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.finding import Finding
@@ -202,6 +204,15 @@ def test_plots_are_kept_without_their_colours_and_plotly_comes_once(findings):
     assert plots[2]["layout"]["height"] == 420
     assert all(not {"template", "width", "paper_bgcolor"} & plot["layout"].keys() for plot in plots)
     assert html.count('id="plotly-source"') == 1
+    (source,) = (
+        "".join(text) for attrs, text in Page(html).all("script") if attrs.get("id") == "plotly-source"
+    )
+    assert unpacked(source) == get_plotlyjs()
+    assert len(html) < 2_500_000
+
+
+def unpacked(source: str) -> str:
+    return gzip.decompress(base64.b64decode(source)).decode()
 
 
 def test_a_report_without_plots_carries_no_plotly(findings):
@@ -231,11 +242,11 @@ def test_nothing_is_fetched_and_only_our_scripts_may_run(findings, next_steps):
     script_rule = re.search("script-src ([^;]*)", policy)[1]
     assert "unsafe-inline" not in script_rule
     scripts = [
-        text
+        unpacked("".join(text)) if attrs.get("id") == "plotly-source" else "".join(text)
         for tag, attrs, text in page.elements
         if tag == "script" and attrs.get("type") != "application/json"
     ]
-    digests = {base64.b64encode(hashlib.sha256("".join(text).encode()).digest()).decode() for text in scripts}
+    digests = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts}
     assert digests == set(re.findall("'sha256-([^']*)'", script_rule))
 
 

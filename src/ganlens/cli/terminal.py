@@ -47,12 +47,12 @@ def print_findings(findings: Sequence[Finding]) -> None:
     table.add_column("what it found")
     for finding in findings:
         because = finding.not_applicable_because
-        said = (
+        answer = (
             Text(f"{printable(finding.headline)}\n")
             if because is None
             else Text(printable(because), style="dim")
         )
-        table.add_row(Text(printable(finding.probe)), verdict_text(finding.verdict), said)
+        table.add_row(Text(printable(finding.probe)), verdict_text(finding.verdict), answer)
     Console(highlight=False).print(Padding(table, (1, 0)))
 
 
@@ -95,8 +95,8 @@ def program() -> str:
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return "python -m ganlens"
-    found = shutil.which("ganlens")
-    if called.name != "ganlens" or (found is not None and Path(found).resolve() == called.resolve()):
+    on_path = shutil.which("ganlens")
+    if called.name != "ganlens" or (on_path is not None and Path(on_path).resolve() == called.resolve()):
         return "ganlens"
     with suppress(ValueError):
         called = called.resolve().relative_to(Path.cwd())

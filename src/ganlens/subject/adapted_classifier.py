@@ -192,12 +192,12 @@ def open_classifier(
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")
         return given
-    found, name = (
+    network, name = (
         loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
     )
     names = data.class_names if data is not None else ()
     adapted = AdaptedClassifier(
-        found, name, trial, class_names=names, range=range, sample_range=modality.range, device=device
+        network, name, trial, class_names=names, range=range, sample_range=modality.range, device=device
     )
     notes += adapted.notes
     return adapted
@@ -256,9 +256,9 @@ def _as_tensor(result: Any, rows: int, name: str) -> Tensor:
         chosen = held["logits"] if isinstance(held.get("logits"), Tensor) else None
         if chosen is not None or len(fitting) == 1:
             return chosen if chosen is not None else fitting[0]
-    found = as_tensor(result)
-    if found is not None:
-        return found
+    tensor = as_tensor(result)
+    if tensor is not None:
+        return tensor
     try:
         return torch.as_tensor(result)
     except Exception:

@@ -103,9 +103,9 @@ class AdaptedDiscriminator(nn.Module):
     @property
     def module(self) -> nn.Module:
         """The wrapped discriminator."""
-        found = self._network.module
-        assert found is not None
-        return found
+        wrapped = self._network.module
+        assert wrapped is not None
+        return wrapped
 
     @property
     def repeatable(self) -> bool:
@@ -186,27 +186,27 @@ class AdaptedDiscriminator(nn.Module):
         broken = int(
             (~torch.isfinite(numbers.flatten(1) if numbers.ndim > 1 else numbers[:, None]).all(dim=1)).sum()
         )
-        said = (
+        note = (
             f"the discriminator {self.name} returned NaN or infinity for {broken} of {len(numbers)} samples"
         )
         if broken == len(numbers):
             raise UserError(
-                f"{said}; check its weights and the range of what it is shown (discriminator_range=…)"
+                f"{note}; check its weights and the range of what it is shown (discriminator_range=…)"
             )
-        return [said] if broken else []
+        return [note] if broken else []
 
     def _look_at_neighbours(self, trial: Tensor, labels: Tensor | None) -> list[str]:
         """Whether the numbers of the first half change when copies of one sample stand in the place of the rest."""
         half = len(trial) // 2
         others = torch.cat([trial[:half], trial[:1].expand(len(trial) - half, *trial.shape[1:])])
-        own, beside = self(trial, labels), self(others, labels)[:half]
+        own, among_others = self(trial, labels), self(others, labels)[:half]
         if not self._network.repeatable or not bool(torch.isfinite(own).all()):
             return []
         rounding = ROUNDING if self._network.dtype not in (torch.float16, torch.bfloat16) else COARSE_ROUNDING
         spread = float(own.std(correction=0))
-        if torch.allclose(own[:half], beside, rtol=rounding, atol=rounding * spread + 1e-7):
+        if torch.allclose(own[:half], among_others, rtol=rounding, atol=rounding * spread + 1e-7):
             return []
-        self.sees_batch = relative_difference(beside, own[:half])
+        self.sees_batch = relative_difference(among_others, own[:half])
         return [
             f"the discriminator {self.name} looks at the whole batch: a sample's number changes with its neighbours "
             f"(by {in_percent(self.sees_batch)} of the numbers' spread on average); it is shown {BLOCK} samples at a "
@@ -244,12 +244,12 @@ def open_discriminator(
         if output is not None:
             raise UserError(f"discriminator_head={output!r} was given without a discriminator")
         return None
-    found, name = (
+    network, name = (
         loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
     )
-    if not isinstance(found, nn.Module):
+    if not isinstance(network, nn.Module):
         raise UserError(
-            f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
+            f"the discriminator {name} is a {type(network).__name__}; expected a torch module of a batch of "
             "samples"
         )
     shown = range if range is not None else generator.rescale
@@ -262,7 +262,7 @@ def open_discriminator(
             f"(say discriminator_range=({low:g}, {high:g}) if it wants others)"
         )
     adapted = AdaptedDiscriminator(
-        found,
+        network,
         name,
         trial.to(generator.device),
         layout=generator.layout,

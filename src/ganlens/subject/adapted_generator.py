@@ -168,23 +168,23 @@ class AdaptedGenerator:
         """
         if self.output is not None and as_tensor(returned) is None:
             returned = element(returned, self.output, self.name)
-        made = as_tensor(returned)
-        if made is None:
+        samples = as_tensor(returned)
+        if samples is None:
             raise UserError(f"the generator {self.name} returned {described(returned)}, not one tensor")
-        check_values(made, f"the generator {self.name}")
-        if made.ndim < 2 or len(made) != n:
+        check_values(samples, f"the generator {self.name}")
+        if samples.ndim < 2 or len(samples) != n:
             raise UserError(
-                f"the generator {self.name} returned shape {tuple(made.shape)} for {n} latents; expected [{n}, …]"
+                f"the generator {self.name} returned shape {tuple(samples.shape)} for {n} latents; expected [{n}, …]"
             )
-        return output_copy(made)
+        return output_copy(samples)
 
     def check_finite(self, samples: Tensor) -> None:
         """Raise a UserError if any of the samples [n, …] has a NaN, an infinity or a value that is too large."""
         check_finite(samples, f"the generator {self.name}")
 
-    def finished(self, made: Tensor) -> Tensor:
+    def finished(self, samples: Tensor) -> Tensor:
         """The samples that the generator returned, as float32 in the modality's layout and range."""
-        return mapped(self.layout(made.float()), self.rescale, self.value_range)
+        return mapped(self.layout(samples.float()), self.rescale, self.value_range)
 
 
 def adapt(

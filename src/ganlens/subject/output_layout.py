@@ -84,16 +84,16 @@ def find_output(
         if value is not None and value.ndim >= 2 and len(value) == rows
     }
     pictures = [key for key, value in rowed.items() if value.ndim == 4]
-    found = pictures or list(rowed)
-    if len(found) != 1:
-        how = f"; say which holds the samples: {_declaration(rowed)}" if len(found) > 1 else ""
+    candidates = pictures or list(rowed)
+    if len(candidates) != 1:
+        how = f"; say which holds the samples: {_declaration(rowed)}" if len(candidates) > 1 else ""
         raise UserError(
             f"the generator {name} returned {described(returned)}, not one tensor [{rows}, …] of samples{how}"
         )
-    shape = tuple(rowed[found[0]].shape[1:])
-    return found[0], (
-        f"the generator returns {described(returned)}; {found[0]!r}, of shape {shape} a sample, is taken as "
-        f"its samples (output={found[0]!r})"
+    shape = tuple(rowed[candidates[0]].shape[1:])
+    return candidates[0], (
+        f"the generator returns {described(returned)}; {candidates[0]!r}, of shape {shape} a sample, is taken as "
+        f"its samples (output={candidates[0]!r})"
     )
 
 

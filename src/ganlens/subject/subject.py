@@ -246,7 +246,7 @@ class Subject:
         Raises:
             UserError: the generator fails, or returns NaN or another shape than on its trial.
         """
-        made = []
+        parts = []
         with torch.no_grad():
             for start in range(0, len(latents), batch):
                 part = slice(start, start + batch)
@@ -259,8 +259,8 @@ class Subject:
                         f"on its trial it returned {self.sample_shape}"
                     )
                 self.generator.check_finite(samples)
-                made.append(samples)
-        return torch.cat(made) if made else torch.empty((0, *self.sample_shape))
+                parts.append(samples)
+        return torch.cat(parts) if parts else torch.empty((0, *self.sample_shape))
 
     def examine(
         self,

@@ -87,8 +87,8 @@ def initial_state(
 
 
 def _adam(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
-    return kind(
+    optimiser = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    return optimiser(
         module.parameters(),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),

@@ -142,7 +142,7 @@ def try_axes(
         resample = torch_generator(seed, PURPOSE, "bootstrap")
         trials.append(_trial(space, directions, own, without, shifts, guesses, resample))
         advance(len(units))
-    return AxisTrials(*trials, scale, points)
+    return AxisTrials(trials[0], trials[1], scale, points)
 
 
 def shuffled_banks(bank: SampleBank, seed: int) -> list[SampleBank]:

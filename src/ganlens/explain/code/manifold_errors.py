@@ -61,4 +61,5 @@ def linear_mixtures(bank: SampleBank, *, count: int, seed: int) -> Tensor:
         size = min(MIXED_SAMPLES, count - start)
         weights = torch.randn(size, MIXED_SAMPLES, generator=rng) / MIXED_SAMPLES**0.5
         parts.append((weights @ centred).unflatten(1, mean.shape) + mean)
-    return bank.subject.modality.clipped(torch.cat(parts))
+    mixtures = torch.cat(parts)
+    return bank.modality.clipped(mixtures)

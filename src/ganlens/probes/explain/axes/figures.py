@@ -67,7 +67,7 @@ def traversals(
         ]
         believable = j in survivors
         pictures.append(
-            bank.subject.modality.shown_walks(
+            bank.modality.shown_walks(
                 torch.stack(rows),
                 f"Axis {j + 1}, {'believable' if believable else 'not believable'} (agreement "
                 f"{trial.agreements[j].value:.2f}, "

@@ -63,7 +63,7 @@ def residuals(bank: SampleBank, errors: Tensor, count: int) -> list[Figure]:
         redrawn = space.reconstruct(samples)
         error = space.distance(samples, redrawn)
         figures.append(
-            bank.subject.modality.shown_pairs(
+            bank.modality.shown_pairs(
                 samples,
                 redrawn,
                 f"{title} (error {float(error.min()):.2g} to {float(error.max()):.2g} of the data's variance).",

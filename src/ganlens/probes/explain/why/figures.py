@@ -24,7 +24,7 @@ def taken_apart(bank: SampleBank, examples: list[Example]) -> Figure:
         redrawn = space.decode(torch.stack([*states, torch.zeros_like(example.code)]))
         rows.append(torch.cat([bank.fakes()[[example.row]], redrawn]))
     order = "; ".join(f"{e.chosen_as} ({_names(e)})" for e in examples)
-    return bank.subject.modality.shown_walks(
+    return bank.modality.shown_walks(
         torch.stack(rows),
         "A row for each example: the generated sample, its reconstruction, the reconstruction as its "
         f"{len(states) - 1} foremost axes are set to the data's mean one by one, and the mean code. From the "

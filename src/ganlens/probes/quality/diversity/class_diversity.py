@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Plot
 from ganlens.measures import Interval, pairwise_diversity, replicate_interval
+from ganlens.probes.quality.class_names import quoted
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
 
@@ -41,6 +42,11 @@ class ClassDiversity:
     others: Mapping[str, float]
 
     @property
+    def quoted(self) -> str:
+        """The class's name for a sentence."""
+        return quoted(self.name)
+
+    @property
     def quotient(self) -> float:
         """Generated over real."""
         return self.fake / max(self.real, 1e-12)
@@ -70,16 +76,16 @@ def class_diversities(
     labeller = bank.labeller
     assert labeller is not None  # whoever asks has looked
     fake, real = (_labels_with_enough(bank, of, counts[of]) for of in ("fake", "train"))
-    there = sorted(fake & real)
+    shared = sorted(fake & real)
     # Two intervals for each class and space: all of them are to hold together.
-    level = 1 - 0.05 / (2 * max(len(there) * len(bank.spaces), 1))
-    found = []
+    level = 1 - 0.05 / (2 * max(len(shared) * len(bank.spaces), 1))
+    classes = []
     for space in bank.spaces:
         members = {of: _by_class(bank, space, of, count) for of, count in counts.items()}
-        for label in there:
+        for label in shared:
             fake_value, fake_interval = _within(members["fake"][label], level)
             real_value, real_interval = _within(members["train"][label], level)
-            found.append(
+            classes.append(
                 ClassDiversity(
                     label,
                     labeller.class_names[label],
@@ -90,16 +96,16 @@ def class_diversities(
                     real_value,
                     real_interval,
                     {
-                        what: pairwise_diversity(members[of][label])
-                        for of, what in others.items()
+                        title: pairwise_diversity(members[of][label])
+                        for of, title in others.items()
                         if label in members[of]
                     },
                 )
             )
-    return found
+    return classes
 
 
-def poorest(classes: list[ClassDiversity]) -> ClassDiversity:
+def poorest(classes: Sequence[ClassDiversity]) -> ClassDiversity:
     """The one whose quotient can be said to be lowest: a rare class with a wide interval is not singled out."""
     return min(classes, key=lambda c: c.high)
 
@@ -143,6 +149,6 @@ def _within(features: Tensor, level: float) -> tuple[float, Interval]:
     blocks = min(BLOCKS, len(features) // 4)
     size = len(features) // blocks
     distances = [pairwise_diversity(block) for block in features[: blocks * size].split(size)]
-    found = replicate_interval(distances, level)
+    interval = replicate_interval(distances, level)
     method = f"95 % for all classes and feature spaces together, Student's t over {blocks} disjoint blocks"
-    return sum(distances) / blocks, Interval(max(found.low, 0.0), found.high, method)
+    return sum(distances) / blocks, Interval(max(interval.low, 0.0), interval.high, method)

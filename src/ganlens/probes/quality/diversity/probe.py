@@ -6,14 +6,14 @@ import math
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, nearest_neighbours, pairwise_diversity, vendi_score
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, probes
 from ganlens.probes.quality.diversity.class_diversity import (
     UNSEEN,
     ClassDiversity,
@@ -21,30 +21,24 @@ from ganlens.probes.quality.diversity.class_diversity import (
     class_plot,
     poorest,
 )
+from ganlens.probes.quality.diversity.conclusion import (
+    DISTANCE,
+    FEWEST,
+    NEAREST,
+    RULES,
+    VENDI,
+    DiversitySettings,
+    Evidence,
+)
 from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_blocks
-from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.draws import Of
 from ganlens.subject.sample_counts import too_few
 
-FEWEST = 32
-"""With fewer samples in a block it can't be said how many different ones there are."""
-SKILL = 0.5
-LOST, LESS, MORE = 0.5, 0.8, 1.25
-VENDI = "Vendi score"
-DISTANCE = "Mean distance between samples"
-NEAREST = "Distance to the most alike sample (median)"
 LIMITS = {VENDI: (1.0, math.inf), DISTANCE: (0.0, math.inf), NEAREST: (0.0, math.inf)}
 UNIT = {VENDI: "different samples"}
 SIDES: tuple[Literal["fake", "train"], ...] = ("fake", "train")
-NAMED = 4
-
-
-class DiversitySettings(ProbeSettings):
-    block: int = Field(1000, ge=FEWEST, description="Most samples in a block")
-    replicates: int = Field(8, ge=2, le=50, description="Disjoint blocks each measure is repeated on")
-    shown: int = Field(8, ge=1, le=16, description="Pairs, and samples of the poorest class, to show")
 
 
 @probes.register("diversity", summary="Does it make as many different samples as the real data hold?")
@@ -66,17 +60,18 @@ class Diversity(Probe):
         "Within each class, as the labeller names it on both sides: the mean distance between two samples, "
         "in each feature space (a labeller's own are trained to ignore what differs within a class). Its "
         "intervals, over disjoint blocks, hold together for generated and real samples of all classes and "
-        f"spaces; the poorest class is the one whose quotient ends lowest. Bad: a measure surely below {LOST:g}× "
-        f"the real one, in all or within a class. Caution: in all outside {LESS:g}–{MORE:g}×, or within a class "
+        "spaces; the poorest class is the one whose quotient ends lowest. Bad: a measure surely below {lost:g}× "
+        "the real one, in all or within a class. Caution: in all outside {less:g}–{more:g}×, or within a class "
         "surely outside."
     )
+    rules: ClassVar = RULES
     self_check: ClassVar[str] = (
         "The same measures on as many training samples are the reference, and a quotient counts only "
         "where its interval, held together over all classes and spaces, is surely outside."
     )
     cost: ClassVar[str] = "8 blocks of up to 1,000 generated and training samples, and a labeller; seconds."
     source: ClassVar[str] = "Friedman & Dieng 2023 (arXiv 2210.02410); Zhu et al. 2017 (arXiv 1711.11586)"
-    Settings: ClassVar[type[ProbeSettings]] = DiversitySettings
+    Settings: ClassVar[type[DiversitySettings]] = DiversitySettings
 
     def examine(self, subject: Subject, settings: DiversitySettings, context: Context) -> Finding:
         bank = context.bank
@@ -84,7 +79,6 @@ class Diversity(Probe):
         if because := too_few(bank, generated=FEWEST, training=2 * FEWEST, held_out=held_out):
             return Finding.not_applicable(self.name, self.question, because)
         n = _block_size(bank, settings)
-        finding = Finding(self.name, self.question, "", Verdict.GOOD)
         others = _others(bank)
         by_space = {
             space: list(
@@ -94,18 +88,20 @@ class Diversity(Probe):
             )
             for space in bank.spaces
         }
-        for space, rows in by_space.items():
-            for row in rows:
-                finding.measurements.append(_measurement(row, n, bank.title(space)))
         main = bank.spaces[0]
-        classes, unjudged = _classes(bank, n, settings.replicates)
-        if classes:
-            _measure_poorest(finding, classes)
-        finding.figures = _figures(bank, main, classes, n, settings.shown)
-        finding.arrays = _arrays([c for c in classes if c.space == main])
-        finding.method = f"{self.described(settings)} Here n = {n:,}.{unjudged} {bank.describe()}"
-        _judge(finding, by_space[main], classes, bank, main)
-        return finding
+        classes, unjudged = _classes(bank, n, settings)
+        evidence = Evidence(settings, by_space[main], classes, bank.labeller if main == "labeller" else None)
+        measurements = [
+            _measurement(row, n, bank.title(space)) for space, rows in by_space.items() for row in rows
+        ]
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            measurements=measurements + ([_poorest_measurement(classes)] if classes else []),
+            figures=_figures(bank, main, classes, n, settings.shown),
+            arrays=_arrays([c for c in classes if c.space == main]),
+            remarks=evidence.remarks,
+            method=f"{self.described(settings)} Here n = {n:,}.{unjudged} {bank.describe()}",
+        )
 
 
 def _arrays(classes: list[ClassDiversity]) -> dict[str, Tensor]:
@@ -168,30 +164,27 @@ def _measurement(row: Replicated, n: int, title: str) -> Measurement:
 # ---- within each class
 
 
-def _classes(bank: SampleBank, n: int, replicates: int) -> tuple[list[ClassDiversity], str]:
+def _classes(bank: SampleBank, n: int, settings: DiversitySettings) -> tuple[list[ClassDiversity], str]:
     """The classes that can be judged, and what to say where none can be for the labeller's sake."""
     labeller = bank.labeller
     if labeller is None:
         return [], ""
-    enough = labeller.majority_share + SKILL * (1 - labeller.majority_share)
-    if labeller.held_out_accuracy_interval[0] < enough:
+    if not is_skilled(labeller, settings.naming_skill):
         right = f"{labeller.held_out_accuracy:.0%} of held-out samples"
         return [], f" Classes are not looked into: the labeller is right on only {right}."
     others = _others(bank)
-    counts: dict[Of, int] = {of: samples_in_blocks(bank, of, n, replicates) for of in SIDES}
+    counts: dict[Of, int] = {of: samples_in_blocks(bank, of, n, settings.replicates) for of in SIDES}
     return class_diversities(bank, {**counts, **dict.fromkeys(others, n)}, others), ""
 
 
-def _measure_poorest(finding: Finding, classes: list[ClassDiversity]) -> None:
+def _poorest_measurement(classes: list[ClassDiversity]) -> Measurement:
     least = poorest(classes)
-    finding.measurements.append(
-        Estimate(least.fake, least.fake_interval).measurement(
-            f"Mean distance within “{least.name}”, its poorest class, {least.title}",
-            better="neither",
-            baseline=least.real,
-            what="real training samples of that class",
-            controls=least.others,
-        )
+    return Estimate(least.fake, least.fake_interval).measurement(
+        f"Mean distance within “{least.name}”, its poorest class, {least.title}",
+        better="neither",
+        baseline=least.real,
+        what="real training samples of that class",
+        controls=least.others,
     )
 
 
@@ -210,7 +203,7 @@ def _figures(bank: SampleBank, space: str, classes: list[ClassDiversity], n: int
 
 def _class_picture(bank: SampleBank, least: ClassDiversity, n: int, shown: int) -> Figure:
     rows = {of: torch.nonzero(bank.predictions(of, n)[0] == least.label).flatten() for of in SIDES}
-    count = min(shown, *(len(found) for found in rows.values()))
+    count = min(shown, *map(len, rows.values()))
     samples = [bank.samples(of, n)[rows[of][:count]] for of in SIDES]
     return bank.modality.shown_walks(
         torch.stack(samples),
@@ -222,7 +215,7 @@ def _class_picture(bank: SampleBank, least: ClassDiversity, n: int, shown: int) 
 
 def _alike_pictures(bank: SampleBank, space: str, n: int, shown: int) -> list[Figure]:
     pictures = []
-    said = {
+    captions = {
         "fake": f"The {shown} pairs of generated samples that are most alike among {n:,}",
         "train": f"For comparison, the most alike pairs among {n:,} real training samples",
     }
@@ -233,7 +226,7 @@ def _alike_pictures(bank: SampleBank, space: str, n: int, shown: int) -> list[Fi
             bank.modality.shown_pairs(
                 samples[first],
                 samples[second],
-                f"{said[of]}, each above (or “first”) and below (or “second”): {float(distances.median()):.3g} "
+                f"{captions[of]}, each above (or “first”) and below (or “second”): {float(distances.median()):.3g} "
                 f"apart in the middle ({bank.title(space)}).",
             )
         )
@@ -252,70 +245,3 @@ def _most_alike(features: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
             taken |= {row, partners[row]}
     first, second = torch.tensor(pairs).unbind(dim=1)
     return first, second, distances[first]
-
-
-# ---- what to make of it
-
-
-def _judge(
-    finding: Finding, rows: list[Replicated], classes: list[ClassDiversity], bank: SampleBank, space: str
-) -> None:
-    labeller = bank.labeller if space == "labeller" else None
-    if labeller is not None and labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
-        finding.verdict = Verdict.NOT_BELIEVABLE
-        finding.headline = (
-            "Don't rely on these numbers: the labeller whose features they use is no better than always "
-            f"naming the commonest class ({labeller.held_out_accuracy:.0%} against "
-            f"{labeller.majority_share:.0%})."
-        )
-        return
-    below = [row for row in rows if row.ratio < LESS]
-    above = [row for row in rows if row.ratio > MORE]
-    poor, rich = [c for c in classes if c.high < LESS], [c for c in classes if c.low > MORE]
-    fewer = [_said(below)] if below else []
-    more = [_said(above)] if above else []
-    if poor:
-        fewer.append(f"within {_named(poor)} they are surely less than {LESS:g}× as far apart")
-    if rich:
-        more.append(f"within {_named(rich)} they are surely more than {MORE:g}× as far apart")
-    finding.verdict = Verdict.CAUTION
-    if any(_surely_below(row) < LOST for row in rows) or any(c.high < LOST for c in poor):
-        finding.verdict = Verdict.BAD
-        finding.headline = f"It makes far fewer different samples than the data hold: {'; '.join(fewer)}."
-    elif fewer and more:
-        said = "Its samples differ from one another in another way than real ones"
-        finding.headline = f"{said}: {'; '.join(fewer)}, but {'; '.join(more)}."
-    elif fewer:
-        finding.headline = f"It makes fewer different samples than the data hold: {'; '.join(fewer)}."
-    elif more:
-        said = "Its samples are more unlike one another than real ones, as noise makes them"
-        finding.headline = f"{said}: {'; '.join(more)}."
-    else:
-        finding.verdict = Verdict.GOOD
-        count = len({c.label for c in classes})
-        finding.headline = (
-            f"Its samples are as different from one another as real ones: {_said(rows)}"
-            f"{f', and in none of {count} classes are they surely less so' if classes else ''}."
-        )
-
-
-def _surely_below(row: Replicated) -> float:
-    """The multiple of the real value that it does not reach, by the near ends: real blocks scatter too."""
-    return row.high / max(min(row.real), 1e-12)
-
-
-def _said(rows: list[Replicated]) -> str:
-    """ "the Vendi score is 0.95×, … and … 1.02× the real one"."""
-    parts = [f"the {row.name if row.name == VENDI else row.name.lower()} is {row.ratio:.2f}×" for row in rows]
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"{listed} the real one"
-
-
-def _named(classes: list[ClassDiversity]) -> str:
-    """The classes, each once, and the spaces where it shows."""
-    names, titles = (
-        list(dict.fromkeys(found)) for found in zip(*((c.name, c.title) for c in classes), strict=True)
-    )
-    listed = ", ".join(f"“{name}”" for name in names[:NAMED])
-    more = f" and {len(names) - NAMED} more classes" if len(names) > NAMED else ""
-    return f"{listed}{more} ({' and '.join(titles)})"

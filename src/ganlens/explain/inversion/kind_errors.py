@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ganlens.explain.inversion.errors import NOTHING
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval, bootstrap_interval, holm, k_means, nearest_centre
-from ganlens.probes.explain.inversion.errors import NOTHING
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -20,11 +20,6 @@ PLACED_BY = 4000
 """Training samples that place the clusters."""
 FEWEST = 3
 """Members below which a kind is not tested."""
-LEVEL = 0.01
-"""Probability of naming any kind where all are redrawn alike."""
-NOTICEABLE = 1.5
-"""A kind is named only where its mean error is so many times that of the rest: with enough samples any is sure."""
-MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ class KindError:
         rest: the mean error of the other samples.
         p_value: that they are redrawn as well as the others (Mann and Whitney's test, one-sided), Holm-corrected.
         beyond: share of them that can't be redrawn.
+        worse: whether they are surely and noticeably redrawn worse than the others.
     """
 
     name: str
@@ -47,12 +43,12 @@ class KindError:
     rest: float
     p_value: float
     beyond: float
+    worse: bool
 
     @property
-    def worse(self) -> bool:
-        """Whether they are surely and noticeably redrawn worse than the others."""
-        visible = max(self.mean, NOTHING) >= NOTICEABLE * max(self.rest, NOTHING)
-        return self.p_value <= LEVEL and visible
+    def mostly_lost(self) -> bool:
+        """Whether most of them can't be redrawn."""
+        return self.beyond > 0.5
 
     def measurement(self) -> Measurement:
         """The mean error beside that of the others."""
@@ -72,7 +68,7 @@ def kinds_of(bank: SampleBank, held_out: Redrawn) -> tuple[list[str], Tensor]:
     """
     data = bank.subject.data
     if held_out.labels is not None and data is not None and len(data.class_names) > 1:
-        return list(data.class_names), held_out.labels
+        return [f"class {name}" for name in data.class_names], held_out.labels
     space = bank.spaces[0]
     count = len(held_out.samples)
     features = bank.features(space, "train", PLACED_BY)
@@ -80,18 +76,27 @@ def kinds_of(bank: SampleBank, held_out: Redrawn) -> tuple[list[str], Tensor]:
         return [], torch.zeros(count, dtype=torch.int64)
     rng = torch_generator(bank.seed, "inversion", "clusters")
     centres = k_means(features, CLUSTERS, rng, restarts=2, iterations=50).centres
-    names = [f"cluster {number + 1} of {len(centres)}" for number in range(len(centres))]
+    names = [f"cluster {number + 1}" for number in range(len(centres))]
     return names, nearest_centre(bank.features(space, "held_out", count), centres)
 
 
 def kind_errors(
-    held_out: Redrawn, names: list[str], kinds: Tensor, limit: float, seed: int
+    held_out: Redrawn,
+    names: list[str],
+    kinds: Tensor,
+    limit: float,
+    seed: int,
+    *,
+    level: float,
+    noticeable: float,
 ) -> list[KindError]:
     """How each kind is redrawn, the worst first.
 
     Args:
         names, kinds: see `kinds_of`.
         limit: error from which a sample counts as one that can't be redrawn.
+        level: probability of calling any kind worse where all are redrawn alike.
+        noticeable: a kind is worse only where its mean error is so many times that of the rest.
     """
     errors = held_out.errors
     tried = [n for n in range(len(names)) if FEWEST <= int((kinds == n).sum()) <= len(errors) - FEWEST]
@@ -107,44 +112,27 @@ def kind_errors(
             for n in tried
         }
     )
-    found = []
+    results = []
     for n in tried:
         own = errors[kinds == n]
         rng = torch_generator(seed, "inversion", "kind", n)
         plain = bootstrap_interval(own, rng=rng, level=1 - 0.05 / len(tried))
-        mean = float(own.mean())
+        mean, rest = float(own.mean()), float(errors[kinds != n].mean())
         interval = Interval(
             min(plain.low, mean),
             max(plain.high, mean),
             f"95 % for all {len(tried)} kinds together (Bonferroni), percentile bootstrap, {len(own)} samples",
         )
-        found.append(
+        results.append(
             KindError(
                 names[n],
                 (kinds == n).nonzero().flatten(),
                 mean,
                 interval,
-                float(errors[kinds != n].mean()),
+                rest,
                 p_values[n],
                 float((own > limit).double().mean()),
+                p_values[n] <= level and max(mean, NOTHING) >= noticeable * max(rest, NOTHING),
             )
         )
-    return sorted(found, key=lambda kind: -kind.mean)
-
-
-def worse_in_words(found: list[KindError]) -> str:
-    """The sentence that names what is redrawn worse than the rest; empty where nothing surely is."""
-    worse = [kind for kind in found if kind.worse][:MOST_NAMED]
-    if not worse:
-        return ""
-    gone = all(kind.beyond > 0.5 for kind in worse)
-    said = (" or " if gone else " and ").join(map(_amount, worse))
-    verb = "can't redraw" if gone else "redraws worst"
-    return f"It {verb} {said}."
-
-
-def _amount(kind: KindError) -> str:
-    return (
-        f"{kind.name} ({kind.mean:.1%} of the variance is lost, {kind.interval.low:.1%} to "
-        f"{kind.interval.high:.1%}; of other held-out samples {kind.rest:.1%})"
-    )
+    return sorted(results, key=lambda kind: -kind.mean)

@@ -20,16 +20,12 @@ from ganlens.measures import Estimate, bootstrap_interval
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank, Subject
-from ganlens.subject.hooks import layer_in_words, layer_named
+from ganlens.subject.hooks import layer_named
 
-LAYERS = 6
+MOST_LAYERS = 6
 """The most layers that are looked at unasked."""
-TELLING = 2.0
-"""A layer tells something where shuffled pictures are redrawn this many times worse than real ones."""
 REFERENCES, FEWEST = 1 / 3, 8
 """Own samples and shuffled pictures for each held-out sample, and the fewest: they are references, not the matter."""
-BACK = 0.5
-"""A place brings back what is missing where its error is at most this share of the latent's."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +53,13 @@ class FromPlace:
         """What to call it in a sentence or on an axis."""
         return f"space {self.name}" if self.kind == "space" else self.name
 
-    @property
-    def telling(self) -> bool:
-        """Whether what comes behind it refuses what is no picture at all."""
-        return self.shuffled is None or float(self.shuffled.mean()) >= TELLING * float(self.held_out.mean())
+    def telling(self, times: float) -> bool:
+        """Whether what comes behind it refuses what is no picture at all.
+
+        Args:
+            times: shuffled pictures must be redrawn so many times worse than real ones.
+        """
+        return self.shuffled is None or float(self.shuffled.mean()) >= times * float(self.held_out.mean())
 
     def measurement(self, seed: int) -> Measurement:
         """The error of held-out samples made from it, beside own samples and shuffled pictures."""
@@ -103,8 +102,8 @@ def chosen_places(subject: Subject, wanted: str) -> Places:
     if wanted == "auto":
         blocks = [name for name in inner if any(other.startswith(f"{name}.") for other in inner)]
         inner = blocks if len(blocks) > 1 else [name for name in inner if name not in blocks]
-        if len(inner) > LAYERS:
-            chosen = torch.linspace(0, len(inner) - 1, LAYERS).round().long().tolist()
+        if len(inner) > MOST_LAYERS:
+            chosen = torch.linspace(0, len(inner) - 1, MOST_LAYERS).round().long().tolist()
             inner = [inner[place] for place in chosen]
     return Places(list(subject.spaces), inner)
 
@@ -148,35 +147,19 @@ def redraw_from(
             known[name] = again[0], again[1]
         return known[name]
 
-    found = []
+    made_from = []
     for name in places.spaces:
         real, fake = from_space(name)
         numbers = real.inversion.points[0].numel()
         samples = real.inversion.samples
-        found.append(FromPlace(name, "space", numbers, real.errors, fake.errors, None, samples))
+        made_from.append(FromPlace(name, "space", numbers, real.errors, fake.errors, None, samples))
     if places.layers:
         real, fake = from_space("z")
         shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.grid else None
-        found += [_from_layer(bank, layer, real, fake, shuffled, steps, progress) for layer in places.layers]
-    return found
-
-
-def where_in_words(found: list[FromPlace]) -> str:
-    """From where on most of what is missing can be drawn; empty where that was not looked at."""
-    if len(found) < 2:
-        return ""
-    latent, later = float(found[0].held_out.mean()), found[1:]
-    back = [place for place in later if place.telling and float(place.held_out.mean()) <= BACK * latent]
-    if back:
-        first = back[0]
-        source = f"the output of {layer_in_words(first.name)}" if first.kind == "layer" else first.title
-        return (
-            f"Most of it can be drawn from {source} on (error {float(first.held_out.mean()):.1%}), so it is lost "
-            "before."
-        )
-    if any(place.telling for place in later if place.kind == "layer"):
-        return "The layers' own outputs can't bring it back either: it is beyond what the layers behind them draw."
-    return ""
+        made_from += [
+            _from_layer(bank, layer, real, fake, shuffled, steps, progress) for layer in places.layers
+        ]
+    return made_from
 
 
 def _from_layer(
