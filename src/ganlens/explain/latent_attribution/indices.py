@@ -1,4 +1,4 @@
-"""What was measured of latent coordinates, and which of it may be believed."""
+"""Indices of latent coordinates, and which of them lie above what directions that mean nothing seem to explain."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from torch import Tensor
 
 from ganlens.measures import Estimate, Interval
 from ganlens.measures.sobol import SobolIndices
-
-LEVEL = 0.05
-"""Chance that any coordinate at all would be believed, where the axes are directions like any other."""
-FAINT = 0.02
-"""Share of a part's variance below which no coordinate is said to explain it."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +26,8 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Result:
-    """All that the finding is written from.
+class LatentIndices:
+    """What each block of coordinates explains, and what directions that mean nothing seem to.
 
     Attributes:
         targets: names; the whole sample first.
@@ -41,6 +36,8 @@ class Result:
         variance: [values] of each sample value.
         base: samples A, as many as B.
         what_random: what the reference is, in words.
+        level: chance that any coordinate at all would be believed, were the axes directions like any other.
+        faint: share of a part's variance below which no coordinate is said to explain it.
     """
 
     targets: tuple[str, ...]
@@ -50,14 +47,16 @@ class Result:
     variance: Tensor
     base: int
     what_random: str
+    level: float = 0.05
+    faint: float = 0.02
 
     @property
     def claims(self) -> list[tuple[int, int]]:
         """Believable (block, target) pairs, the ones farthest above their reference first."""
         total, low, reference = self.own.indices.total, lower_ends(self.own), self.reference
-        holds = (low > reference) & (low > FAINT)
-        found = [(int(b), int(t)) for b, t in holds.nonzero()]
-        return sorted(found, key=lambda pair: -float(total[pair] - reference[pair[1]]))
+        holds = (low > reference) & (low > self.faint)
+        pairs = [(int(b), int(t)) for b, t in holds.nonzero()]
+        return sorted(pairs, key=lambda pair: -float(total[pair] - reference[pair[1]]))
 
     @property
     def share(self) -> float:
@@ -75,9 +74,15 @@ class Result:
         total = self.random.indices.total.double()
         mean, variance = total.mean(dim=0).clamp(1e-12, 1 - 1e-12), total.var(dim=0).clamp(min=1e-18)
         size = (mean * (1 - mean) / variance - 1).clamp(min=1e-6)
-        tail = LEVEL / self.own.indices.total.numel()
+        tail = self.level / self.own.indices.total.numel()
         high = torch.from_numpy(beta.isf(tail, (mean * size).numpy(), ((1 - mean) * size).numpy()))
         return torch.maximum(total.amax(dim=0), high.nan_to_num(0.0))
+
+    @property
+    def self_scores(self) -> Tensor:
+        """[blocks, targets] in 0…1: the share of a total index that is left above its reference and interval."""
+        total, reference = self.own.indices.total, self.reference.clamp(min=self.faint)
+        return ((lower_ends(self.own) - reference) / total.clamp(min=1e-12)).clamp(0, 1)
 
     def named(self, block: int) -> str:
         """A block in words."""
@@ -88,18 +93,19 @@ class Result:
 
     def total(self, block: int, target: int) -> Estimate:
         """A total index with its interval."""
-        found = self.own.indices
-        assert found.total_low is not None and found.total_high is not None
+        indices = self.own.indices
+        assert indices.total_low is not None and indices.total_high is not None
         return Estimate(
-            float(found.total[block, target]),
+            float(indices.total[block, target]),
             Interval(
-                float(found.total_low[block, target]),
-                float(found.total_high[block, target]),
+                float(indices.total_low[block, target]),
+                float(indices.total_high[block, target]),
                 f"95 %, percentile bootstrap over {self.base:,} base samples",
             ),
         )
 
 
 def lower_ends(attribution: Attribution) -> Tensor:
+    """[blocks, targets] low ends of the total indices' intervals."""
     assert attribution.indices.total_low is not None
     return attribution.indices.total_low
