@@ -132,8 +132,9 @@ class Gallery(Probe):
     method: ClassVar[str] = (
         "The first samples of the audit, none picked. Bad: more than "
         "{many_repeats:.0%} of them are exact repeats, beyond the real data's share. Caution: more than "
-        "{many_stray:.0%} have values outside the range, by more than {stray_value:.1%} of it, or break a rule "
-        "of their kind; or there are no real data, without which no number says how good they are. How different they are from one another is a "
+        "{many_stray:.0%} have values outside the range, by more than {stray_value:.1%} of it, or break a "
+        "rule of their kind; or there are no real data, without which no number says how good they are. "
+        "How different they are from one another is a "
         "question of its own (diversity). Interpolations are spherical for Gaussian latents, straight "
         "otherwise."
     )
