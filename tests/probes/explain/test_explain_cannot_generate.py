@@ -14,16 +14,11 @@ from torch import Tensor
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
 from ganlens.explain.gaps.kinds import Kind, count
-from ganlens.explain.readings.picture_statistics import background
-from ganlens.explain.readings.statistics import (
-    FOREGROUND,
-    Reader,
-    foreground_statistics,
-    picture_reader,
-    users_reader,
-)
+from ganlens.explain.readings.users import users_readings
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
+from ganlens.modality import read_all
+from ganlens.modality.picture_readings import foreground_statistics, picture_readings, picture_statistics
 from ganlens.probes import probes
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
@@ -41,11 +36,9 @@ def canvas() -> Tensor:
 
 def read(image: Tensor) -> dict[str, float]:
     """All that is read off one picture, whose ground is the colour of its border."""
-    readers = (Reader(FOREGROUND, foreground_statistics), picture_reader(background(image)))
+    known = [reading for reading in picture_readings(image) if reading.counts or reading.high]
     return {
-        statistic.name: value
-        for reader in readers
-        for statistic, value in zip(reader.statistics, reader.read(image)[0].tolist(), strict=True)
+        reading.name: value for reading, value in zip(known, read_all(known, image)[0].tolist(), strict=True)
     }
 
 
@@ -90,7 +83,7 @@ def test_a_dark_drawing_on_white_is_read_like_its_negative() -> None:
 def test_a_picture_is_read_without_its_neighbours() -> None:
     images = torch.rand(7, 3, 9, 11, generator=torch_generator(0, "pictures")) * 2 - 1
     images[:, :, [0, -1]], images[:, :, :, [0, -1]] = -1, -1
-    for read_off in (foreground_statistics, picture_reader(-torch.ones(3)).read):
+    for read_off in (foreground_statistics, lambda part: picture_statistics(part, -torch.ones(3))):
         together = read_off(images)
         apart = torch.cat([read_off(image[None]) for image in images])
         torch.testing.assert_close(together, apart)
@@ -160,8 +153,8 @@ def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) ->
     )
     spec = f"python:{file}:"
     samples = torch.tensor([[0.5, -1.0], [1.0, 1.0]])
-    assert users_reader(f"{spec}bright", (2,)).read(samples).tolist() == [[0.5], [1.0]]
-    assert [s.name for s in users_reader(f"{spec}two", (2,)).statistics] == ["first", "second"]
+    assert [reading(samples).tolist() for reading in users_readings(f"{spec}bright", (2,))] == [[0.5, 1.0]]
+    assert [reading.name for reading in users_readings(f"{spec}two", (2,))] == ["first", "second"]
     for name, message in (
         ("rows", r"gave shape \(3, 2\) for 2 samples; expected \[2, k\]"),
         ("nothing", "NaN"),
@@ -169,7 +162,7 @@ def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) ->
         ("misnamed", "2 columns and name 1"),
     ):
         with pytest.raises(UserError, match=message):
-            users_reader(f"{spec}{name}", (2,))
+            users_readings(f"{spec}{name}", (2,))
 
 
 # ---- the probe, on spots

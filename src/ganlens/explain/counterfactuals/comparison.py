@@ -37,7 +37,7 @@ from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_s
 from ganlens.explain.counterfactuals.naming import with_names
 from ganlens.explain.counterfactuals.search_space import Answers, Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
-from ganlens.explain.readings.readings import panel_of
+from ganlens.explain.readings.panel import panel_of
 from ganlens.progress import Progress
 from ganlens.subject import SampleBank
 
@@ -148,7 +148,7 @@ def add_baselines(
     assert search.answers is not None
     far = (search.answers.rows[:, 0] - question.starts).norm(dim=1).cpu()
     wide = (search.samples - starts.redrawn).flatten(1).norm(dim=1)
-    limits, every = space.subject.modality.range, torch.ones(len(question), dtype=torch.bool)
+    clipped, every = space.subject.modality.clipped, torch.ones(len(question), dtype=torch.bool)
 
     def add(name: str, title: str, make: Callable[[], Tensor], exists: Tensor) -> None:
         began = time.perf_counter()
@@ -159,7 +159,7 @@ def add_baselines(
     add(
         "adversarial",
         "adversarial pixels" if space.classifier.has_gradients else "noise in the pixels",
-        lambda: adversarial(space.classifier, starts.redrawn, question.targets, wide, limits, rng),
+        lambda: adversarial(space.classifier, starts.redrawn, question.targets, wide, clipped, rng),
         search.found,
     )
     nearest, exists = nearest_real(starts.redrawn, question.targets, real)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlens.explain.counterfactuals.attributes import Attributes
 from ganlens.explain.counterfactuals.search_space import SearchSpace
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 
 NOTICEABLE = 0.5
 """A reading has to move by this many standard deviations between the ends for an attribute to be named after it."""

@@ -17,7 +17,7 @@ from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.naming import named
 from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.progress import Task
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace
 from ganlens.explain.directions.walk import Walk
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 
 
 @dataclass(frozen=True)

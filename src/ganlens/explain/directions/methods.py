@@ -19,7 +19,7 @@ from ganlens.explain.directions.reconstructor import learned_directions
 from ganlens.explain.directions.sefa import sefa
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.preconditions import FEWEST, unsuited
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 

@@ -7,7 +7,7 @@ the samples that chose the kinds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,9 @@ from scipy import stats
 from torch import Tensor
 
 from ganlens.explain.code.code_space import code_spaces, codes_of
-from ganlens.explain.readings.statistics import Reader, Statistic
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
+from ganlens.modality import Reading, read_all
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
@@ -103,16 +104,16 @@ class StatisticsTable:
 
     Args:
         code_axes: how many axes of the autoencoder's code are statistics.
-        readers: of plain statistics, the user's among them.
+        readings: plain numbers of a sample, the user's among them.
     """
 
     def __init__(
-        self, bank: SampleBank, readers: list[Reader], *, samples: int, clusters: int, code_axes: int
+        self, bank: SampleBank, readings: Sequence[Reading], *, samples: int, clusters: int, code_axes: int
     ) -> None:
-        self._bank, self._readers, self._samples = bank, readers, samples
+        self._bank, self._readings, self._samples = bank, tuple(readings), samples
         self._axes = min(code_axes, code_spaces(bank).autoencoder.width) if code_axes else 0
         labeller = bank.labeller
-        trusted = labeller is not None and labeller.held_out_accuracy_interval[0] > labeller.majority_share
+        trusted = labeller is not None and is_skilled(labeller)
         self.class_names = labeller.class_names if labeller is not None and trusted else ()
         self._read: dict[str, Tensor] = {}
         self._centres: Tensor | None = None
@@ -178,17 +179,19 @@ class StatisticsTable:
         sizes = [len(self.class_names)] if self.class_names else []
         return [*sizes, len(self._centres)] if self._centres is not None else sizes
 
-    def _plain(self) -> list[Statistic]:
-        read = [statistic for reader in self._readers for statistic in reader.statistics]
+    def _plain(self) -> list[Reading]:
+        """What every column beyond classes and clusters is."""
         axes = [
-            Statistic(
+            Reading(
                 f"code axis {i + 1}",
-                f"samples very low on code axis {i + 1}",
-                f"samples very high on code axis {i + 1}",
+                code_spaces(self._bank).autoencoder.coder.encode,
+                i,
+                high=f"samples very high on code axis {i + 1}",
+                low=f"samples very low on code axis {i + 1}",
             )
             for i in range(self._axes)
         ]
-        return [*read, *axes]
+        return [*self._readings, *axes]
 
     def _table(self, of: Of) -> Tensor:
         count = self._count(of)
@@ -198,9 +201,9 @@ class StatisticsTable:
         if self._centres is not None:
             columns.append(nearest_centre(self.features(of), self._centres).float()[:, None])
         samples = self._bank.samples(of, count)
-        columns += [
-            torch.cat([reader.read(chunk) for chunk in samples.chunks(CHUNK)]) for reader in self._readers
-        ]
+        columns.append(
+            torch.cat([read_all(self._readings, chunk).float() for chunk in samples.chunks(CHUNK)])
+        )
         if self._axes:
             space = code_spaces(self._bank).autoencoder
             columns.append(codes_of(self._bank, space, of, count)[:, : self._axes].float())
@@ -264,9 +267,12 @@ def _judged(counted: Counted, ratio: float) -> Counted:
     )
 
 
-def _kinds_of(statistic: Statistic, column: int, values: Tensor) -> list[Kind]:
+def _kinds_of(statistic: Reading, column: int, values: Tensor) -> list[Kind]:
     """What a statistic's values [n] in the data make of it: two ends, or a kind for every count."""
     found, sizes = values.unique(return_counts=True)
+    if statistic.values:
+        common = found[sizes >= RARE * len(values)].long().tolist()
+        return [_exactly(f"{statistic.name} {statistic.values[value]}", column, value) for value in common]
     if len(found) == 2 and found.tolist() == [0, 1]:
         return [_exactly(statistic.name, column, 1)]
     whole = bool((values == values.round()).all()) and len(found) <= FEW_VALUES

@@ -29,8 +29,8 @@ READ_FROM = 20_000
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One factor as it is read.
+class ReadFactor:
+    """One factor, and what was read of it.
 
     Attributes:
         factor: which.
@@ -92,7 +92,7 @@ def factors_of(bank: SampleBank, which: Which, n: int) -> Tensor:
     return factors.double()[bank.real_rows(which, n)]
 
 
-def read_factors(bank: SampleBank, factors: list[Factor], truth: Tensor, generated: int) -> list[Reading]:
+def read_factors(bank: SampleBank, factors: list[Factor], truth: Tensor, generated: int) -> list[ReadFactor]:
     """What trees that learned from real training samples read off held-out and generated ones.
 
     Args:
@@ -111,7 +111,7 @@ def read_factors(bank: SampleBank, factors: list[Factor], truth: Tensor, generat
 
 def _reading(
     factor: Factor, codes: Tensor, known: Tensor, real: Tensor, truth: Tensor, made: Tensor, seed: int
-) -> Reading:
+) -> ReadFactor:
     reader = FactorReader(codes, known, continuous=factor.continuous)
 
     def rng(purpose: str) -> torch.Generator:
@@ -150,7 +150,7 @@ def _reading(
             unit="correlation²" if factor.continuous else "kappa",
         ),
     ]
-    return Reading(factor, of_real, of_generated, skill, interval.low, agreement, varies, measurements)
+    return ReadFactor(factor, of_real, of_generated, skill, interval.low, agreement, varies, measurements)
 
 
 def _off_the_commonest(values: Tensor) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GREY, REAL
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
@@ -111,11 +111,13 @@ def pictures(
     for attempt in tried:
         c = attempt.counted
         figures.append(
-            Picture(
-                modality.pairs(attempt.redrawn.samples, attempt.redrawn.inversion.samples, difference=True),
+            modality.shown_pairs(
+                attempt.redrawn.samples,
+                attempt.redrawn.inversion.samples,
                 f"{_shares(c)} Typical real samples above, the nearest the generator comes to them below, and the "
                 f"difference. {_told(attempt)} (median error {attempt.error:.1%} of the data's variance, ordinary "
                 f"real samples {attempt.ordinary:.1%}).",
+                difference=True,
             )
         )
     shown = {attempt.counted.kind.name for attempt in tried}
@@ -124,19 +126,13 @@ def pictures(
     ]:
         rows = typical(table_of, c, "train", SHOWN)
         figures.append(
-            Picture(
-                modality.picture(bank.reals("train")[rows], columns=SHOWN),
-                f"{_shares(c)} Typical real samples.",
-            )
+            modality.shown(bank.reals("train")[rows], f"{_shares(c)} Typical real samples.", columns=SHOWN)
         )
     over = sorted((c for c in counted if c.fault == "over-made"), key=lambda c: c.real_share - c.other_share)
     for c in over[:OVER_SHOWN]:
         rows = typical(table_of, c, "fake", SHOWN)
         figures.append(
-            Picture(
-                modality.picture(bank.fakes()[rows], columns=SHOWN),
-                f"{_shares(c)} Typical generated samples.",
-            )
+            modality.shown(bank.fakes()[rows], f"{_shares(c)} Typical generated samples.", columns=SHOWN)
         )
     return figures
 

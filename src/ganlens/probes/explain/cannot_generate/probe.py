@@ -12,7 +12,7 @@ from torch import Tensor
 from ganlens.explain.gaps.kinds import Counted, Fault, StatisticsTable, count
 from ganlens.explain.gaps.redrawn_kinds import KINDS, attempts, beyond_or_rare, errors_of
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.statistics import readers_for, users_reader
+from ganlens.explain.readings.users import readings_with_ends, users_readings
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, frechet_distance, replicate_interval
@@ -110,13 +110,13 @@ class CannotGenerate(Probe):
         because = too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST) or unsuited(bank)
         if because:
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        readers = readers_for(bank)
+        readings = [*readings_with_ends(bank)]
         if settings.statistics:
-            readers.append(users_reader(settings.statistics, subject.sample_shape))
+            readings += users_readings(settings.statistics, subject.sample_shape)
         with context.progress.task("Reading statistics off samples", 3) as task:
             found = StatisticsTable(
                 bank,
-                readers,
+                readings,
                 samples=settings.compared,
                 clusters=settings.clusters,
                 code_axes=settings.code_axes,

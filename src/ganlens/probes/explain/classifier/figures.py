@@ -11,7 +11,7 @@ from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import SHOWN, Tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
 from ganlens.figures.charts import bar_chart, heat_map
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.probes.explain.classifier.conclusion import Evidence
@@ -23,7 +23,7 @@ EXAMPLES = 8
 
 def covered(
     modality: Modality, samples: Tensor, effects: PatchEffects, patch: Shortcut, names: tuple[str, ...]
-) -> Picture | None:
+) -> Figure | None:
     """Samples whose decision the foremost patch changes, before and after; None where it changes none."""
     cover = COVERS.index(patch.cover)
     rows = effects.changed[:, cover, patch.patch].nonzero().flatten()[:EXAMPLES]
@@ -39,8 +39,9 @@ def covered(
         f"{names[int(effects.before[row])]} → {names[int(effects.after[row, cover, patch.patch])]}"
         for row in rows
     )
-    return Picture(
-        modality.pairs(samples[rows], after),
+    return modality.shown_pairs(
+        samples[rows],
+        after,
         f"Samples above, and below with the patch in {effects.where(patch.patch)} covered with {patch.cover}. What "
         f"the classifier makes of each: {decisions}.",
     )
@@ -155,7 +156,7 @@ def traversals(
     rows: Tensor,
     labels: Tensor | None,
     names: tuple[str, ...],
-) -> list[Picture]:
+) -> list[Figure]:
     """The foremost attributes from end to end on two samples, with what the classifier says of them."""
     pictures = []
     start, asked = rows[:2], None if labels is None else labels[:2]
@@ -168,8 +169,8 @@ def traversals(
             " ".join(names[int(decision[sample])] for decision in decided) for sample in range(len(start))
         )
         pictures.append(
-            Picture(
-                modality.strips(torch.stack(frames, dim=1)),
+            modality.shown_walks(
+                torch.stack(frames, dim=1),
                 f"{entry.name}: {len(start)} samples from the lower to the upper end of the attribute. The classifier "
                 f"says: {decisions}.",
             )
@@ -204,8 +205,8 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
         "above 0 is a weakness that the real data show less of.",
     )
     return [
-        Picture(
-            modality.strips(torch.stack(rows)),
+        modality.shown_walks(
+            torch.stack(rows),
             f"Generated samples of which the labeller is sure and the classifier says something else, a row for each "
             f"pair, the labeller's surest first: {pairs}.",
         ),

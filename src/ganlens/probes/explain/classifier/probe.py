@@ -12,26 +12,15 @@ from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.counterfactuals.starts import population_rows
-from ganlens.explain.decisions.attributes import (
-    AttributeEffects,
-    attribute_effects,
-    best_random,
-    ranked,
-)
+from ganlens.explain.decisions.attributes import AttributeEffects, attribute_effects, best_random, ranked
 from ganlens.explain.decisions.confusions import class_mix, confusion_tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import Panel, panel_of
+from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.probes.explain.classifier import figures
-from ganlens.probes.explain.classifier.conclusion import (
-    RULES,
-    Evidence,
-    measurements,
-    patch_arrays,
-    remarks,
-)
+from ganlens.probes.explain.classifier.conclusion import RULES, Evidence, measurements, patch_arrays, remarks
 from ganlens.probes.explain.classifier.settings import ClassifierSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_steady_classifier
@@ -112,7 +101,7 @@ class Classifier(Probe):
         ranking = ranked(
             own, random, torch_generator(context.seed, self.name, "bootstrap"), settings.shortcut
         )
-        pictures = subject.modality.name == "images" and len(subject.sample_shape) == 3
+        pictures = subject.modality.picture_like
         covered = _to_cover(bank, settings.covered) if pictures else None
         patches = None
         if covered is not None and subject.modality.range is not None:

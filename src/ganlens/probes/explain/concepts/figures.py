@@ -9,7 +9,7 @@ import torch
 from ganlens.explain.concepts.edits import ROWS, Edit
 from ganlens.explain.concepts.vectors import Tested, counts
 from ganlens.figures.charts import bar_chart, heat_map
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.subject import Subject
 from ganlens.subject.hooks import layer_in_words
@@ -23,8 +23,8 @@ def concept_figures(subject: Subject, found: Sequence[Tested], edits: Sequence[E
     if edits:
         named = "; ".join(f"{e.test.concept}, {layer_in_words(e.test.layer)}" for e in edits)
         figures.append(
-            Picture(
-                subject.modality.strips(torch.cat([e.strip for e in edits])),
+            subject.modality.shown_walks(
+                torch.cat([e.strip for e in edits]),
                 f"A concept put into the generator, {ROWS} samples each: {named}. From left to right "
                 "0, ½, 1, 1½ and 2 times the mean difference between activations with it and without.",
             )

@@ -249,7 +249,7 @@ def _place(results: Results) -> str:
     """The part of the picture that changes, where there is one."""
     valid = results.scores["latent"].valid
     change = (results.comparison.attempts[0].samples - results.redrawn)[valid].abs()
-    if change.ndim != 4:
+    if not results.space.subject.modality.picture_like:
         return ""
     place = place_of(change.mean(dim=(0, 1)))
     if place is None or place.where in NO_PLACE:

@@ -12,7 +12,7 @@ from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.search_space import Question
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.subject.adapted_classifier import AdaptedClassifier
@@ -28,7 +28,7 @@ def changes(
     question: Question,
     redrawn: Tensor,
     rows: Tensor,
-) -> Picture:
+) -> Figure:
     """Redrawn samples above their counterfactuals, and the difference below."""
     before, after = redrawn[rows], attempt.samples[rows]
     names = classifier.class_names
@@ -39,22 +39,24 @@ def changes(
             zip(question.sources[rows].tolist(), question.targets[rows].tolist(), strict=True)
         )
     )
-    return Picture(
-        modality.pairs(before, after, difference=True),
+    return modality.shown_pairs(
+        before,
+        after,
         "Each column: the sample as the generator draws it, the nearest one that the classifier puts into the "
         "class wanted, and what had to change (orange: brighter, blue: darker). From left to right, with the "
         f"classifier's confidence: {decisions}.",
+        difference=True,
     )
 
 
 def side_by_side(
     modality: Modality, originals: Tensor, redrawn: Tensor, attempts: Sequence[Attempt], rows: Tensor
-) -> Picture:
+) -> Figure:
     """Original, redrawn, and what each method makes of it, a row for each sample."""
     frames = [originals[rows], redrawn[rows], *(attempt.samples[rows] for attempt in attempts)]
     titles = ["original", "redrawn", *(attempt.title for attempt in attempts)]
-    return Picture(
-        modality.strips(torch.stack(frames, dim=1)),
+    return modality.shown_walks(
+        torch.stack(frames, dim=1),
         f"Each row is one sample: {', '.join(titles)}. Where a method found nothing, the redrawn sample stands "
         "in its place. An adversarial change flips the classifier as well, but no person.",
     )
@@ -62,12 +64,12 @@ def side_by_side(
 
 def several_answers(
     modality: Modality, redrawn: Tensor, answers: Tensor, found: Tensor, rows: Tensor
-) -> Picture:
+) -> Figure:
     """A sample and its several answers [n, a, …], a row for each sample."""
     shown = torch.cat([redrawn[rows][:, None], answers[rows]], dim=1)
     count = int(found[rows].sum())
-    return Picture(
-        modality.strips(shown),
+    return modality.shown_walks(
+        shown,
         f"Each row is one sample as redrawn, then its answers, each in a direction of the latent space that is "
         f"orthogonal to the ways of those before ({count} found here; where there is none, the sample itself).",
     )

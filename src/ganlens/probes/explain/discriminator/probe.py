@@ -99,7 +99,7 @@ class Discriminator(Probe):
 
     def examine(self, subject: Subject, settings: DiscriminatorSettings, context: Context) -> Finding:
         bank, discriminator = context.bank, subject.discriminator
-        if len(subject.sample_shape) != 3:
+        if not subject.modality.picture_like:
             because = f"attribution maps are drawn on pictures, and the samples are {subject.modality.name}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if bank.size < FEWEST or discriminator is None:

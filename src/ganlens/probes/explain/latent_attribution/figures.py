@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.probes.explain.latent_attribution.result import Result
 from ganlens.subject import SampleBank, Subject
@@ -52,7 +52,7 @@ def leading(result: Result, count: int) -> list[int]:
 def map_pictures(result: Result, subject: Subject, count: int) -> list[Figure]:
     """For pictures, where each of the leading coordinates matters."""
     shape = subject.sample_shape
-    if len(shape) != 3:
+    if not subject.modality.picture_like:
         return []
     shown = leading(result, count)
     maps = result.own.maps[shown].unflatten(1, shape).sum(dim=1, keepdim=True)
@@ -62,10 +62,11 @@ def map_pictures(result: Result, subject: Subject, count: int) -> list[Figure]:
     picture = torch.cat([everything, maps]) * 2 - 1
     named = ", ".join(result.named(block) for block in shown)
     return [
-        Picture(
-            subject.modality.picture(picture, columns=min(len(picture), 7)),
+        subject.modality.shown(
+            picture,
             "Where samples vary (first), and where each coordinate takes part in that, each to its own brightest "
             f"pixel: {named}. A map like the first says that the coordinate does a little of everything.",
+            columns=min(len(picture), 7),
         )
     ]
 
@@ -86,8 +87,8 @@ def walks(result: Result, subject: Subject, bank: SampleBank, count: int) -> lis
         strips.append(bank.synthesize(made, None if labels is None else labels.expand(len(STEPS))))
     named = ", ".join(result.named(block) for block in shown)
     return [
-        Picture(
-            subject.modality.strips(torch.stack(strips)),
+        subject.modality.shown_walks(
+            torch.stack(strips),
             f"From one latent, a strip for each of {named}: the value goes from −2.5 to 2.5 standard deviations. Look "
             "for strips in which one thing changes.",
         )

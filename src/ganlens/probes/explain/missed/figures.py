@@ -9,7 +9,7 @@ from ganlens.data import SampleArray
 from ganlens.explain.code.code_space import CodeSpace, codes_of
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
 from ganlens.measures import NeighbourCoverage, share_estimate
@@ -65,8 +65,8 @@ def pictures(
         rows = torch.cat([_members(comparison, region, kind, codes) for region in regions])  # type: ignore[arg-type]
         order = "; ".join(_line(region, names) for region in regions)
         figures.append(
-            Picture(
-                bank.modality.picture(sources[kind][rows], columns=MEMBERS_SHOWN),  # type: ignore[index]
+            bank.modality.shown(
+                sources[kind][rows],  # type: ignore[index]
                 f"{kind.capitalize()}: {what} samples of the regions confirmed as {kind}, a row for each, "
                 f"its medoid first: {order}. "
                 + (
@@ -74,6 +74,7 @@ def pictures(
                     if kind == "missed"
                     else "Look for what the data do not have, or less often."
                 ),
+                columns=MEMBERS_SHOWN,
             )
         )
     return figures
@@ -103,11 +104,12 @@ def uncovered(modality: Modality, bank: SampleBank, coverage: NeighbourCoverage)
         return []
     worst = only_real[coverage.ratio[only_real].argsort(descending=True, stable=True)[:16]]
     return [
-        Picture(
-            modality.picture(bank.reals("held_out")[worst], columns=MEMBERS_SHOWN),
+        modality.shown(
+            bank.reals("held_out")[worst],
             "Held-out real samples with training samples around them and no generated one, the loneliest "
             "first "
             f"({len(only_real)} of {len(coverage.by_generated)}). A few are chance; look for a shared trait.",
+            columns=MEMBERS_SHOWN,
         )
     ]
 

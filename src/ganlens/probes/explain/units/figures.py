@@ -15,7 +15,7 @@ from ganlens.explain.dissection.layers import as_maps
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
 from ganlens.explain.dissection.unit_sets import UnitSet
 from ganlens.figures.charts import bar_chart, line_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.measures import Estimate
 from ganlens.subject import SampleBank, Subject
@@ -110,7 +110,7 @@ def top_pictures(
     workshop: Workshop, subject: Subject, bank: SampleBank, ranked: Ranked, names: tuple[str, ...]
 ) -> list[Figure]:
     """For the best units, the samples in which each is most active, outlined where it fires."""
-    if not ranked or subject.modality.name != "images":
+    if not ranked or not subject.modality.picture_like:
         return []
     rows = []
     for trial, claim in ranked[:PICTURED]:
@@ -129,10 +129,11 @@ def top_pictures(
     )
     outline = "" if all(trial.layer.dense for trial, _ in ranked[:PICTURED]) else ", outlined where it fires"
     return [
-        Picture(
-            subject.modality.picture(torch.cat(rows), columns=COLUMNS),
+        subject.modality.shown(
+            torch.cat(rows),
             f"A row for each unit: the samples in which it is most active{outline}: {said}. Look for what a row "
             "has in common.",
+            columns=COLUMNS,
         )
     ]
 
@@ -165,11 +166,13 @@ def strips(
         top = trial.statistics.top[claim.unit]
         before, after = with_and_without(workshop, bank, trial, claim.unit, top)
         pictures.append(
-            Picture(
-                subject.modality.pairs(before, after, difference=True),
+            subject.modality.shown_pairs(
+                before,
+                after,
                 f"Unit {claim.unit} of {trial.layer.called}, removed: above the samples in which it is most active, "
                 "below them the same without it, then what changed (blue: darker, orange: brighter). Look for a "
                 f"change in {names[claim.concept]}.",
+                difference=True,
             )
         )
     return pictures

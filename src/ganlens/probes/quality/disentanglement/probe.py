@@ -13,7 +13,7 @@ from ganlens.explain.readings.factor_readings import (
     AGREEING,
     READ_FROM,
     READABLE,
-    Reading,
+    ReadFactor,
     factors_of,
     known_factors,
     read_factors,
@@ -164,7 +164,7 @@ def _pca_codes(bank: SampleBank, n: int) -> Tensor:
 
 
 def _latent(
-    bank: SampleBank, readings: list[Reading], truth: Tensor, protocol: Protocol, blocks: int
+    bank: SampleBank, readings: list[ReadFactor], truth: Tensor, protocol: Protocol, blocks: int
 ) -> Side | str:
     used = [place for place, reading in enumerate(readings) if reading.usable]
     if len(used) < 2:
@@ -187,7 +187,7 @@ def _left_out(constant: list[str]) -> str:
 
 
 def _judge(
-    finding: Finding, code: Side | str, latent: Side | str, readings: list[Reading], constant: list[str]
+    finding: Finding, code: Side | str, latent: Side | str, readings: list[ReadFactor], constant: list[str]
 ) -> None:
     unread = [reading for reading in readings if not reading.usable]
     sentences = [_result("code", code)]
@@ -229,7 +229,7 @@ def _result(what: str, side: Side | str) -> str:
 
 
 def _figures(
-    bank: SampleBank, code: Side | str, latent: Side | str, readings: list[Reading], steps: int
+    bank: SampleBank, code: Side | str, latent: Side | str, readings: list[ReadFactor], steps: int
 ) -> list[Figure]:
     sides = [side for side in (code, latent) if isinstance(side, Side)]
     figures: list[Figure] = [information_map(side) for side in sides]
