@@ -218,8 +218,8 @@ def test_directions_are_the_same_by_what_they_do_and_the_better_one_is_kept():
     changes = [a, -3 * a + 0.1 * b, b]
     alike = likeness(changes, changes)
     assert alike[0, 1] > 0.99 and alike[0, 2] < 0.3
-    assert duplicates(alike, [0.1, 0.5, 0.3]) == [1, None, None]
-    assert duplicates(alike, [0.5, 0.1, 0.3]) == [None, 0, None]
+    assert duplicates(alike, [0.1, 0.5, 0.3], 0.9) == [1, None, None]
+    assert duplicates(alike, [0.5, 0.1, 0.3], 0.9) == [None, 0, None]
 
 
 def test_directions_with_effects_of_their_own_are_told_apart_and_equal_ones_are_not():

@@ -13,6 +13,7 @@ from ganlens.explain.directions.audit import (
     Baseline,
     Claim,
     Slopes,
+    Standard,
     baseline_of,
     claim_of,
     slopes_of,
@@ -137,6 +138,7 @@ class Plan:
         randoms: random directions in the baseline.
         reach: farthest distance, in standard deviations.
         stability: whether every method is fitted a second time.
+        beaten, least_shift, same: see `Standard`.
     """
 
     space: str
@@ -150,6 +152,14 @@ class Plan:
     randoms: int
     reach: float
     stability: bool
+    beaten: float = Standard.beaten
+    least_shift: float = Standard.least_shift
+    same: float = Standard.same
+
+    @property
+    def standard(self) -> Standard:
+        """What directions are held to."""
+        return Standard(self.beaten, self.least_shift, self.same)
 
     def request(self, seed: int, *, half: bool = False) -> Request:
         return Request(self.k, self.steps, self.batch, self.layer, self.conditional, seed, half)
@@ -187,7 +197,8 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
         randoms = course.without_code().follow(units, task.advance)
         slopes = [slopes_of(way, course.along) for way in randoms]
         effect = sum(float(way.effect.mean()) for way in randoms) / len(randoms)
-        outcome = Outcome(course, baseline_of(slopes, effect, limit.square, limit.kinds), units, slopes)
+        baseline = baseline_of(slopes, effect, limit.square, limit.kinds, plan.standard)
+        outcome = Outcome(course, baseline, units, slopes)
         followed: list[Followed] = []
         for method in plan.methods:
             task.note(method)
@@ -206,7 +217,7 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
                 _compare_with_second_fit(table, plan, context.seed, outcome, ways, method, task)
             followed += [replace(way, readings=way.readings[:0], ahead=way.ahead[:0]) for way in ways]
             task.advance()
-        _mark_twins(outcome.judged, followed)
+        _mark_twins(outcome.judged, followed, plan.same)
     return outcome
 
 
@@ -264,10 +275,10 @@ def _compare_with_second_fit(
         judged.stability = float(alike.max())
 
 
-def _mark_twins(judged: list[Judged], followed: list[Followed]) -> None:
+def _mark_twins(judged: list[Judged], followed: list[Followed], same: float) -> None:
     changes = [way.changes for way in followed]
     scores = [each.claim.score.value - 2 * is_random(each) for each in judged]
-    for each, twin in zip(judged, duplicates(likeness(changes, changes), scores), strict=True):
+    for each, twin in zip(judged, duplicates(likeness(changes, changes), scores, same), strict=True):
         each.twin = None if twin is None else judged[twin]
 
 

@@ -7,9 +7,6 @@ from torch import Tensor
 
 from ganlens.explain.directions.follow import Followed
 
-SAME = 0.9
-"""Correlation of the changes that two directions cause on the same starts, from which they are one."""
-
 COMPONENTS = 48
 """Coordinates of the changes, by principal components, that a direction is told by."""
 
@@ -22,14 +19,14 @@ def likeness(first: list[Tensor], second: list[Tensor]) -> Tensor:
     return found
 
 
-def duplicates(alike: Tensor, scores: list[float]) -> list[int | None]:
-    """For each direction the better-scored one that does the same, or None: [d] for likeness [d, d]."""
+def duplicates(alike: Tensor, scores: list[float], same: float) -> list[int | None]:
+    """For each direction the better-scored one whose likeness is above `same`, or None: [d] for likeness [d, d]."""
     order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
     kept: list[int] = []
     found: list[int | None] = [None] * len(scores)
     for i in order:
         twin = max(kept, key=lambda j: float(alike[i, j]), default=None)
-        if twin is not None and float(alike[i, twin]) > SAME:
+        if twin is not None and float(alike[i, twin]) > same:
             found[i] = twin
         else:
             kept.append(i)

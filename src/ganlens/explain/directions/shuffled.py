@@ -36,24 +36,6 @@ class Shuffled:
     own: int = 0
     because: str = ""
 
-    @property
-    def passed(self) -> bool:
-        """Whether fewer than half were kept of those that the check sees: an explanation of the weights can't
-        outlive them. True where nothing is kept, or nothing was tried."""
-        return not self.kept or 2 * len(self.kept) < self.own
-
-    @property
-    def sentence(self) -> str:
-        """For the headline and the method."""
-        if self.because:
-            return f"The check on shuffled weights was not run, because {self.because}."
-        where = f"In most of {TIMES} generators with shuffled weights"
-        itself = f"in the generator itself {self.own} do by the same procedure"
-        if not self.kept:
-            return f"{where} none of {self.tried} claims holds, as it must be; {itself}."
-        names = ", ".join(f"“{each.name.text}”" for each in self.kept[:3])
-        return f"{where} {len(self.kept)} of {self.tried} claims still hold ({names}); {itself}."
-
 
 def check_on_shuffled(context: Context, outcome: Outcome) -> Shuffled:
     """Follow the best directions through the subject with shuffled weights, by the same procedure."""
@@ -112,7 +94,9 @@ def _compared(
 ) -> list[bool]:
     """Which claims these slopes bear out. How steep a direction could be is what it could in the generator
     itself, whose claim it is."""
-    baseline = baseline_of(randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds)
+    baseline = baseline_of(
+        randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds, outcome.baseline.standard
+    )
     holds = []
     for judged, slopes in zip(claimed, found, strict=True):
         rng = torch_generator(context.seed, "directions", "shuffled", judged.title)

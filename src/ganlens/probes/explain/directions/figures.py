@@ -94,7 +94,7 @@ def score_plot(outcome: Outcome) -> Plot:
         y="score (1: does one thing, evenly, far beyond random)",
         line=(
             outcome.baseline.bar,
-            f"95 % of {len(outcome.baseline.scores)} random directions score less",
+            f"{outcome.baseline.standard.beaten:.0%} of {len(outcome.baseline.scores)} random directions score less",
         ),
         top=1.02,
     )
