@@ -74,12 +74,12 @@ def test_reservations_fill_up_to_three_and_grave_claims_go_on_to_five(grave, cau
     assert len(leading(entries(*found))) == shown
 
 
-def test_what_is_good_is_one_line_unless_three_are_grave():
+def test_what_is_good_is_one_line_unless_three_are_bad():
     unasked = Finding.not_applicable("none", "?", "it needs labels", section="quality")
     fine = [finding("a"), finding("b")]
     assert good_line(entries(*fine, unasked)) == "All 2 questions: good."
     assert good_line(entries(*fine, finding("c", BAD), unasked)) == "2 of 3 questions: good."
-    assert good_line(entries(*fine, *(finding(f"x{i}", DOUBT) for i in range(3)))) == ""
+    assert good_line(entries(*fine, *(finding(f"x{i}", BAD) for i in range(3)))) == ""
     assert good_line(entries(finding("c", CAUTION))) == good_line(entries(unasked)) == ""
 
 
@@ -133,6 +133,14 @@ def test_the_page_opens_with_samples_claims_details_and_commands_to_copy(finding
 def test_without_samples_or_faults_the_page_still_opens():
     html = opening([finding("a")])
     assert "<img" not in html and "<h3>" not in html and "The one question that was answered: good." in html
+
+
+def test_where_no_claim_says_what_to_do_the_first_next_step_does(findings):
+    html = render_page([finding("a")], title="Audit", facts={}, next_steps=["ganlens list probes  # more"])
+    first = between(html, '<section id="summary"', "</section>")
+    assert '<code tabindex="0">ganlens list probes</code>' in first and "more" in first
+    advised = render_page(findings, title="Audit", facts={}, next_steps=["ganlens list probes  # more"])
+    assert "ganlens list probes" not in between(advised, '<section id="summary"', "</section>")
 
 
 def test_a_long_claim_is_cut_on_the_page_and_stands_whole_in_its_title():

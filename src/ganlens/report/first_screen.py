@@ -56,10 +56,10 @@ def leading(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def good_line(entries: Sequence[Entry]) -> str:
-    """How much holds up, in a line; empty where nothing does, or so much is grave that it would only distract."""
+    """How much holds up, in a line; empty where nothing does, or so much is bad that it would only distract."""
     verdicts = [entry.finding.verdict for entry in entries]
     good, asked = verdicts.count(Verdict.GOOD), len(verdicts) - verdicts.count(Verdict.NOT_APPLICABLE)
-    if not good or sum(verdict in GRAVE for verdict in verdicts) >= FEWEST:
+    if not good or verdicts.count(Verdict.BAD) >= FEWEST:
         return ""
     if good == asked:
         return "The one question that was answered: good." if asked == 1 else f"All {asked} questions: good."
