@@ -100,6 +100,21 @@ def test_a_claim_is_seen_by_its_first_number_or_else_its_first_picture():
     assert 'alt="what it misses"' in html
 
 
+def test_of_several_numbers_the_one_that_is_said_or_else_a_worse_one_is_shown():
+    def number(value: float, reference: float, better: str, unit: str = "share") -> Measurement:
+        baseline = Baseline(value=reference, what="real")
+        return Measurement(
+            name="n", value=value, interval="none: exact", unit=unit, better=better, baseline=baseline
+        )
+
+    classes, distance = number(8, 8, "higher", "classes"), number(12, 4, "lower", "")
+    unclear = number(0.3, 0.0, "lower")
+    numbers = [classes, distance, unclear]
+    assert evidence(finding("a", CAUTION, detail="30% are unclear.", measurements=numbers)) is unclear
+    assert evidence(finding("a", CAUTION, detail="130% or 1.30% are.", measurements=numbers)) is distance
+    assert evidence(finding("a", CAUTION, measurements=[classes, number(2, 1, "higher", "")])) is classes
+
+
 def test_commands_in_an_advice_are_told_from_words_without_the_stop_that_follows():
     assert advice_parts("Train longer: `ganlens train --resume`. Or set `--seed`, then look.") == [
         ("Train longer:", False),

@@ -290,7 +290,8 @@ def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
         if subject.data is None:
             return SampleFigures(generated)
         real = bank.reals("held_out", count)[:]
-        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples."))
+        mind = " Its axes are its own." if subject.modality.as_dots else ""
+        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples.{mind}"))
     except Exception as error:  # a kind of sample that someone else wrote, and that can't be drawn
         bank.progress.warn(f"the report opens without samples: {shortened(str(error), 200)}")
         return None
