@@ -141,8 +141,8 @@ RULES = Rules(
         lambda e: e.seldom_shown,
         Verdict.CAUTION,
         claim="Concepts put into the generator seldom show in its samples.",
-        detail="In the {foremost.network}, {foremost.concept} {foremost_speaks}; put in, {share_shown:.0%} of the foremost "
-        "raise their score more than random changes of the same length do, and {least_shown:.0%} should.",
+        detail="In the {foremost.network}, {foremost.concept} {foremost_speaks}; put in, {share_shown:.0%} of the "
+        "foremost raise their score more than random changes of the same length do, and {least_shown:.0%} should.",
         advice="Read the concepts off its layers, but don't edit with them; look for what edits samples: "
         "`ganlens probe directions SUBJECT`.",
     ),

@@ -167,8 +167,8 @@ RULES = Rules(
         lambda e: bool(e.outcome.artefacts),
         Verdict.CAUTION,
         claim="Removing {any_artefact} brings samples nearer to real ones.",
-        detail="Without {worst_called}{which_does} the Fréchet distance to real samples changes by {worst.change.value:+.1%}, "
-        "without units as active by {worst.matched:+.1%} at the lowest.",
+        detail="Without {worst_called}{which_does} the Fréchet distance to real samples changes by "
+        "{worst.change.value:+.1%}, without units as active by {worst.matched:+.1%} at the lowest.",
         advice="Look at what it draws, and leave it out where that is no loss: "
         "`generator.get_submodule('{worst.layer.name}').register_forward_hook(lambda layer, given, output: "
         "output.index_fill(1, torch.tensor([{worst.unit}]), 0))`.",
