@@ -22,6 +22,7 @@ from ganlens.probes.description import (
     settings_of,
     stopped,
 )
+from ganlens.probes.probe import threshold
 from ganlens.subject import Subject
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,7 @@ class ToySettings(ProbeSettings):
     layers: tuple[str, ...] = Field((), description="where to look")
     step: float | None = Field(None, gt=0, description="length of a step")
     centre: bool = Field(True, description="whether to centre")
+    enough: float = threshold(0.5, "less says nothing", gt=0, lt=1)
 
 
 class Toy(Probe):
@@ -103,13 +105,14 @@ def test_what_a_third_party_leaves_empty_is_left_out_and_its_probe_works():
 
 def test_settings_in_words():
     assert settings_of(Toy) == [
-        Setting("samples", "100", "2 or more", "its own count"),
-        Setting("share", "0.7", "above 0, below 1", "of something"),
-        Setting("most", "8", "1 … 10", "pictures"),
-        Setting("metric", "cosine", "cosine, euclidean", "distance"),
-        Setting("layers", "none", "a list", "where to look"),
-        Setting("step", "none", "above 0, or none", "length of a step"),
-        Setting("centre", "yes", "yes or no", "whether to centre"),
+        Setting("samples", "100", "2 or more", "its own count", False),
+        Setting("share", "0.7", "above 0, below 1", "of something", False),
+        Setting("most", "8", "1 … 10", "pictures", False),
+        Setting("metric", "cosine", "cosine, euclidean", "distance", False),
+        Setting("layers", "none", "a list", "where to look", False),
+        Setting("step", "none", "above 0, or none", "length of a step", False),
+        Setting("centre", "yes", "yes or no", "whether to centre", False),
+        Setting("enough", "0.5", "above 0, below 1", "less says nothing", True),
     ]
 
 

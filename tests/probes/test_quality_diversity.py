@@ -5,10 +5,13 @@ from scipy import stats
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.figures.figure import Picture, Plot
-from ganlens.measures import nearest_neighbours, pairwise_diversity, vendi_score
+from ganlens.measures import Interval, nearest_neighbours, pairwise_diversity, vendi_score
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
-from ganlens.rules import Verdict
+from ganlens.probes.quality.diversity.class_diversity import ClassDiversity
+from ganlens.probes.quality.diversity.conclusion import RULES, DiversitySettings, Evidence
+from ganlens.probes.quality.replicated import Replicated
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
 VENDI, DISTANCE, NEAREST = MEASURES = (
@@ -48,8 +51,8 @@ def findings(lab):
 def test_the_same_distribution_is_as_diverse(findings):
     honest = findings["honest"]
     assert honest.verdict is Verdict.GOOD
-    assert "as different from one another as real ones" in honest.headline
-    assert "in none of 5 classes are they surely less so" in honest.headline
+    assert honest.claim == "Its samples are as different from one another as real ones."
+    assert honest.remarks == ["In none of 5 classes are its samples surely more alike than real ones."]
     for name in MEASURES:
         m = honest.measurement(name)
         assert ratio(honest, name) == pytest.approx(1, abs=0.06)
@@ -61,7 +64,8 @@ def test_the_same_distribution_is_as_diverse(findings):
 def test_a_collapsed_generator_is_worth_few_samples(findings):
     collapsed = findings["collapsed"]
     assert collapsed.verdict is Verdict.BAD
-    assert collapsed.headline.startswith("It makes far fewer different samples than the data hold: the Vendi")
+    assert collapsed.claim == "It makes far fewer different samples than the data hold."
+    assert "the mean distance between two samples is 0.0" in collapsed.detail
     assert collapsed.measurement(VENDI).value < 1.05
     assert ratio(collapsed, DISTANCE) < 0.1 and ratio(collapsed, NEAREST) < 0.3
 
@@ -70,16 +74,15 @@ def test_noise_is_more_unlike_and_not_better(lab, findings):
     noisy = findings["noisy"]
     assert noisy.verdict is Verdict.CAUTION
     # All far from every centre: by the labeller's distances they differ more, and in fewer ways.
-    assert noisy.headline.startswith(
-        "Its samples differ from one another in another way than real ones: the V"
+    assert noisy.claim == "Its samples differ in another way than real ones do."
+    assert (
+        "the Vendi score is 0." in noisy.detail and "the distance to the most alike sample " in noisy.detail
     )
     assert ratio(noisy, NEAREST) > 2 and ratio(noisy, VENDI) < 0.8
     bank = SampleBank(lab.bank(lab.noisy()).subject, samples=2000, features=["raw"])
     finding = examine(bank.subject, "diversity", bank=bank)
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline.startswith(
-        "Its samples are more unlike one another than real ones, as noise makes"
-    )
+    assert finding.rule == "more-unlike"
     assert all(m.value > 1.1 * m.baseline.value for m in finding.measurements[:3])
     assert all(m.better == "neither" for m in noisy.measurements)
 
@@ -109,7 +112,8 @@ def test_a_few_samples_made_again_and_again_show_in_the_most_alike_alone(lab):
     assert ratio(finding, VENDI) == pytest.approx(1, abs=0.2)
     assert ratio(finding, DISTANCE) == pytest.approx(1, abs=0.15)
     assert ratio(finding, NEAREST) < 0.1
-    assert finding.verdict is Verdict.BAD and "most alike sample (median) is 0.0" in finding.headline
+    assert finding.verdict is Verdict.BAD and finding.rule == "again-and-again"
+    assert finding.detail.startswith("At the least, the distance to the most alike sample is 0.0")
 
 
 def test_a_class_of_one_kind_is_named_though_the_whole_is_diverse(lab):
@@ -119,10 +123,11 @@ def test_a_class_of_one_kind_is_named_though_the_whole_is_diverse(lab):
     finding = asked(lab, changed(lab, delta_alone))
     assert all(0.9 < ratio(finding, name) < 1.1 for name in MEASURES)
     assert finding.verdict is Verdict.BAD
-    assert finding.headline == (
-        "It makes far fewer different samples than the data hold: within “delta” (labeller features and "
-        "coordinates) they are surely less than 0.8× as far apart."
-    )
+    assert finding.claim == "Its samples of “delta” are far too alike."
+    assert finding.detail == "Two of “delta” are 0.05 times as far apart as two real ones of that class."
+    assert finding.remarks == [
+        "Surely less than 0.8× as far apart: “delta” (labeller features and coordinates)."
+    ]
     within = finding.measurement("Mean distance within “delta”, its poorest class")
     assert within.value / within.baseline.value == pytest.approx(0.05, abs=0.01)
     assert within.high < 0.1 * within.baseline.value
@@ -135,7 +140,7 @@ def test_a_class_twice_too_wide_is_told_as_well(lab):
 
     finding = asked(lab, changed(lab, delta_wide))
     assert finding.verdict is Verdict.CAUTION
-    assert "within “delta”" in finding.headline and "surely more than 1.25×" in finding.headline
+    assert finding.claim == "Its samples of “delta” differ more than real ones do."
 
 
 def test_values_are_the_measures_on_disjoint_blocks_at_equal_counts(lab):
@@ -204,12 +209,11 @@ def test_a_labeller_that_knows_little_has_no_say_over_classes(lab):
     bank.labeller.held_out_accuracy, bank.labeller.held_out_accuracy_interval = 0.6, (0.55, 0.65)
     finding = examine(bank.subject, "diversity", bank=bank)
     assert "Classes are not looked into: the labeller is right on only 60% of held-out" in finding.method
-    assert finding.verdict is Verdict.GOOD and "classes" not in finding.headline
+    assert finding.verdict is Verdict.GOOD and finding.remarks == []
     assert len(finding.measurements) == 6 and not any(isinstance(f, Plot) for f in finding.figures)
     bank.labeller.held_out_accuracy, bank.labeller.held_out_accuracy_interval = 0.41, (0.36, 0.46)
     finding = examine(bank.subject, "diversity", bank=bank)
-    assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Don't rely on these numbers")
+    assert (finding.verdict, finding.rule) == (Verdict.NOT_BELIEVABLE, "labeller-too-weak")
 
 
 def test_too_few_samples_are_not_applicable(lab):
@@ -279,7 +283,7 @@ def test_without_labels_or_held_out_samples_it_still_answers():
     assert [m.name.split(",")[0] for m in finding.measurements] == [m.split(",")[0] for m in MEASURES]
     assert [c.what[:8] for c in finding.measurements[0].controls] == ["a copyca", "underfit"]
     assert len([f for f in finding.figures if isinstance(f, Picture)]) == 2
-    assert finding.verdict is Verdict.CAUTION and "more unlike one another" in finding.headline
+    assert finding.verdict is Verdict.CAUTION and finding.rule == "more-unlike"
 
 
 def test_without_data_there_is_nothing_to_compare_with(lab):
@@ -295,3 +299,53 @@ def test_the_same_seed_gives_the_same_numbers(lab, findings):
         m.model_dump() for m in findings["honest"].measurements
     ]
     assert bank.generator_calls == 4000
+
+
+def evidence(vendi=1.0, distance=1.0, nearest=1.0, classes=()):
+    """Measures and classes as multiples of the real ones; a class is its name and both ends of its interval."""
+    values = {VENDI: vendi, DISTANCE: distance, NEAREST: nearest}
+    rows = [
+        Replicated(name.partition(",")[0], [value, value], [1.0, 1.0], {}) for name, value in values.items()
+    ]
+    one = Interval(1.0, 1.0, "exact")
+    poor = [
+        ClassDiversity(0, name, "raw", "pixels", (low + high) / 2, Interval(low, high, "exact"), 1.0, one, {})
+        for name, low, high in classes
+    ]
+    return Evidence(DiversitySettings(), rows, poor, None)
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "claim"),
+    [
+        (evidence(nearest=0.3), "again-and-again", "It makes much the same samples again and again."),
+        (evidence(0.3, 0.9, 0.4), "far-fewer", "It makes far fewer different samples than the data hold."),
+        (
+            evidence(classes=[("3", 0.1, 0.4), ("a very long name of a class", 0.5, 0.7)]),
+            "far-fewer-in-a-class",
+            "Its samples of 2 classes are far too alike.",
+        ),
+        (
+            evidence(0.7, 1.3),
+            "different-otherwise",
+            "Its samples differ in another way than real ones do.",
+        ),
+        (evidence(0.7), "fewer", "It makes fewer different samples than the data hold."),
+        (
+            evidence(classes=[("the old and broken thing", 0.6, 0.7)]),
+            "fewer-in-a-class",
+            "Its samples of “the old and…” are more alike than real ones.",
+        ),
+        (evidence(distance=1.3), "more-unlike", "Its samples differ more than real ones do, as with noise."),
+        (
+            evidence(classes=[("3", 1.3, 1.5)]),
+            "more-unlike-in-a-class",
+            "Its samples of “3” differ more than real ones do.",
+        ),
+        (evidence(), "as-different", "Its samples are as different from one another as real ones."),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured, rule, claim):
+    conclusion = RULES.conclude(measured)
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []

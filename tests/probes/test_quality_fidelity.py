@@ -1,8 +1,15 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from ganlens.measures import frechet_distance
 from ganlens.probes.audit import examine
-from ganlens.rules import Verdict
+from ganlens.probes.quality.fidelity.conclusion import RULES, Evidence, FidelitySettings
+from ganlens.probes.quality.replicated import Replicated
+from ganlens.rules import Verdict, claim_faults, detail_faults
+
+GUESSING = SimpleNamespace(held_out_accuracy=0.4, held_out_accuracy_interval=(0.36, 0.44), majority_share=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +36,20 @@ def test_the_same_distribution_scores_as_real_samples_do(findings):
 
 def test_a_collapsed_generator_is_precise_and_reaches_little(findings):
     collapsed = findings["collapsed"]
-    assert collapsed.verdict is Verdict.BAD and "far from the real ones" in collapsed.headline
+    assert collapsed.rule == "narrow" and collapsed.verdict is Verdict.BAD
     assert ratio(collapsed, "Precision") > 0.95
     assert ratio(collapsed, "Recall") < 0.05 and ratio(collapsed, "Coverage") < 0.3
-    assert "coverage (how much of the real it makes)" in collapsed.headline or "recall" in collapsed.headline
-    assert "precision" not in collapsed.headline
+    assert collapsed.claim == "It makes only a part of what the real data hold."
+    assert "of the recall that real training samples have" in collapsed.detail
+    assert "missed" in collapsed.advice
 
 
 def test_a_noisy_generator_reaches_everything_and_is_not_precise(findings):
     noisy = findings["noisy"]
-    assert noisy.verdict is Verdict.BAD
+    assert noisy.verdict is Verdict.BAD and noisy.rule == "unlike-and-narrow"
     assert ratio(noisy, "Precision") < 0.6 and ratio(noisy, "Recall") > 0.9
-    assert "of their precision" in noisy.headline
+    assert noisy.claim.startswith("Much that it makes is unrealistic")
+    assert "of real samples' precision" in noisy.detail
 
 
 def test_value_and_baseline_are_the_measure_at_equal_counts_against_the_same_held_out(lab):
@@ -88,9 +97,52 @@ def test_a_labeller_that_learned_nothing_makes_it_not_believable(lab):
     bank = lab.bank(lab.honest())
     bank.labeller.held_out_accuracy, bank.labeller.held_out_accuracy_interval = 0.41, (0.36, 0.46)
     finding = examine(bank.subject, "fidelity", bank=bank)
-    assert finding.verdict is Verdict.NOT_BELIEVABLE and finding.headline.startswith(
-        "Don't rely on these distances"
+    assert (finding.verdict, finding.rule) == (Verdict.NOT_BELIEVABLE, "labeller-too-weak")
+    assert finding.detail.endswith(
+        "right on 41% of held-out samples; always naming the commonest class gives 40%."
     )
+    assert "--features raw" in finding.advice
+
+
+def evidence(distance, precision=1.0, recall=1.0, coverage=1.0, *, labeller=None):
+    """Measures as multiples of the real samples', which score 1 throughout."""
+    values = {"Fréchet distance": distance, "Precision": precision, "Recall": recall, "Coverage": coverage}
+    measures = {name: Replicated(name, [value, value], [1.0, 1.0], {}) for name, value in values.items()}
+    return Evidence(FidelitySettings(), measures, labeller)
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "verdict"),
+    [
+        (evidence(1.5, 0.9), "close", Verdict.GOOD),
+        (evidence(1.5, 0.4, 0.3), "unlike-and-narrow", Verdict.BAD),
+        (evidence(1.5, 0.6, 0.3), "narrow", Verdict.BAD),
+        (evidence(1.5, 0.4, 1.0, 0.7), "unlike", Verdict.BAD),
+        (evidence(9.0, 0.7), "far", Verdict.BAD),
+        (evidence(1.5, 0.7, 0.7), "less-real-and-narrower", Verdict.CAUTION),
+        (evidence(1.5, 1.0, 1.0, 0.7), "narrower", Verdict.CAUTION),
+        (evidence(1.5, 0.7), "less-real", Verdict.CAUTION),
+        (evidence(3.0), "told-apart", Verdict.CAUTION),
+        (evidence(9.0, labeller=GUESSING), "labeller-too-weak", Verdict.NOT_BELIEVABLE),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured, rule, verdict):
+    conclusion = RULES.conclude(measured)
+    assert (conclusion.rule, conclusion.verdict) == (rule, verdict)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []
+
+
+def test_the_words_say_how_much_is_kept_beside_real_samples():
+    conclusion = RULES.conclude(evidence(3.0, 0.9, 0.3, 0.35))
+    assert conclusion.detail == (
+        "It keeps 30% of the recall that real training samples have, which is how much of the real it makes, at "
+        "3.0 times their Fréchet distance."
+    )
+
+
+def test_thresholds_are_settings():
+    strict = replace(evidence(1.5), settings=FidelitySettings(close=1.0))
+    assert RULES.conclude(strict).rule == "told-apart"
 
 
 def test_too_few_samples_are_not_applicable(lab):

@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.measures import Interval
 from ganlens.probes.audit import examine
-from ganlens.rules import Verdict
+from ganlens.probes.quality.modes.conclusion import RULES, Evidence, ModesSettings, Shares, Unclear
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
 
@@ -16,7 +20,8 @@ def asked(lab, shares=None, **changes):
 
 def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(lab):
     finding = asked(lab)
-    assert finding.verdict is Verdict.GOOD and finding.headline.startswith("It makes all 5 classes")
+    assert finding.verdict is Verdict.GOOD and finding.rule == "every-class"
+    assert finding.claim == "It makes every class about as often as the data do."
     kl = finding.measurement("Divergence")
     assert kl.value < 0.02 and kl.baseline.value < 0.02
     assert torch.allclose(
@@ -27,7 +32,8 @@ def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(l
 def test_a_dropped_class_is_named(lab):
     finding = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10])
     assert finding.verdict is Verdict.BAD
-    assert finding.headline == "It misses 1 of 5 classes: “delta”."
+    assert finding.claim == "It makes hardly any samples of “delta”."
+    assert finding.detail == "Of what it makes 0.0% is “delta”, of the real data 9.3%."
     made = finding.measurement("Classes made")
     assert (made.value, made.baseline.value) == (4, 5)
 
@@ -35,9 +41,8 @@ def test_a_dropped_class_is_named(lab):
 def test_scarce_and_over_made_classes_are_named(lab):
     finding = asked(lab, [0.41, 0.09, 0.15, 0.10, 0.25])
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline == (
-        "All 5 classes are there, but it makes too few of “beta” and too many of “epsilon”."
-    )
+    assert finding.claim == "It makes too few of some classes, too many of others."
+    assert finding.remarks == ["Too few: “beta”.", "Too many: “epsilon”."]
 
 
 def test_the_divergence_is_the_kl_of_the_shares(lab):
@@ -55,8 +60,7 @@ def test_few_samples_convict_nobody(lab):
 def test_a_poor_labeller_is_not_believed(lab):
     poor = {"held_out_accuracy": 0.6, "held_out_accuracy_interval": (0.55, 0.65)}
     finding = asked(lab, [1.0, 0.0, 0.0, 0.0, 0.0], **poor)
-    assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Don't rely on these shares")
+    assert (finding.verdict, finding.rule) == (Verdict.NOT_BELIEVABLE, "labeller-too-weak")
 
 
 def test_samples_between_the_classes_are_of_no_clear_class(lab):
@@ -70,7 +74,7 @@ def test_samples_between_the_classes_are_of_no_clear_class(lab):
     labeller = lab.bank(lab.honest()).labeller
     bank = SampleBank(Subject.wrap(Between(), data=lab.data), samples=500, labeller=labeller)
     finding = examine(bank.subject, "modes", bank=bank)
-    assert "100% of its samples are of no clear class (real ones: 0" in finding.headline
+    assert "100% of its samples are of no clear class (real ones: 0" in finding.remarks[-1]
     unsure = finding.measurement("Samples of no clear class")
     assert unsure.value == 1 and unsure.baseline.value < 0.02
 
@@ -92,7 +96,7 @@ def test_a_conditional_generator_is_checked_for_obedience(lab):
     finding = examine(bank.subject, "modes", bank=bank)
     obeyed = finding.measurement("Samples of the class that was asked for")
     assert obeyed.value == pytest.approx(0.70, abs=0.04) and obeyed.low < 0.70 < obeyed.high + 0.02
-    assert "misses 1 of 5 classes: “beta”" in finding.headline
+    assert finding.claim == "It makes hardly any samples of “beta”."
 
 
 def test_the_figures_carry_the_numbers(lab):
@@ -102,3 +106,40 @@ def test_the_figures_carry_the_numbers(lab):
     assert plot.figure["data"][0]["y"][3] == 0
     assert [row[-1] for row in table.rows] == ["", "", "", "missing", ""]
     assert not any(isinstance(f, Picture) for f in figures)  # points in a row show nothing
+
+
+def evidence(*shares, unclear=0.0, accuracy=0.99):
+    """Shares of four classes, of which the real data have a quarter each, known to a hundredth."""
+    made = torch.tensor(shares or (0.25,) * 4, dtype=torch.float64)
+    intervals = [Interval(max(share - 0.01, 0), share + 0.01, "exact") for share in made.tolist()]
+    labeller = SimpleNamespace(
+        held_out_accuracy=accuracy,
+        held_out_accuracy_interval=(accuracy - 0.01, accuracy + 0.01),
+        majority_share=0.25,
+    )
+    shares = Shares(made, intervals, torch.full((4,), 0.25, dtype=torch.float64), ModesSettings())
+    return Evidence(
+        shares, ("0", "1", "2", "the third one of them"), Unclear(unclear, unclear, 0.01), labeller
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "claim"),
+    [
+        (
+            evidence(0.0, 0.0, 0.5, 0.5, accuracy=0.6),
+            "labeller-too-weak",
+            "The labeller is too weak to judge the generator by.",
+        ),
+        (evidence(0.0, 0.0, 0.5, 0.5), "missing", "It makes hardly any samples of 2 classes."),
+        (evidence(0.1, 0.2, 0.1, 0.6), "uneven", "It makes too few of some classes, too many of others."),
+        (evidence(0.3, 0.3, 0.3, 0.1), "scarce", "It makes too few samples of “the third one…”."),
+        (evidence(0.15, 0.15, 0.55, 0.15), "over-made", "It makes too many samples of “2”."),
+        (evidence(unclear=0.2), "no-clear-class", "Many of its samples are of no clear class."),
+        (evidence(), "every-class", "It makes every class about as often as the data do."),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured, rule, claim):
+    conclusion = RULES.conclude(measured)
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []

@@ -72,6 +72,12 @@ class Labeller(nn.Module):
         return logits
 
 
+def is_skilled(labeller: Labeller, least: float = 0.0) -> bool:
+    """Whether it is surely further than `least` of the way from naming the commonest class, 0, to never wrong, 1."""
+    needed = labeller.majority_share + least * (1 - labeller.majority_share)
+    return labeller.held_out_accuracy_interval[0] > needed
+
+
 class _Judged(BaseModel):
     """What is kept of a labeller beside its weights."""
 

@@ -17,6 +17,7 @@ from torch import nn
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
 from ganlens.finding import Finding, Unanswered
+from ganlens.printable import shortened
 from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
 from ganlens.probes.interruption import Interruption
 from ganlens.probes.probe import Probe, ProbeSettings, in_order, probes
@@ -27,11 +28,14 @@ from ganlens.validation import first_fault
 
 if TYPE_CHECKING:
     from ganlens.report.audit_folder import AuditFolder
+    from ganlens.report.first_screen import SampleFigures
 
 __all__ = ["Audit", "Features", "audit", "examine", "unmet_need"]
 
 Features = Sequence[str | nn.Module | FeatureSpace]
 _SAMPLES_OF_IDENTITY = 64
+_SAMPLES_SHOWN, _DOTS_SHOWN = 36, 2000
+"""What a report opens with: so few that each is seen, and dots enough for a cloud."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +214,7 @@ def _emptied(finding: Finding, because: str, kind: Unanswered) -> Finding:
 
 
 def _interrupted(probe: type[Probe]) -> Finding:
-    finding = without_answer(
-        probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED
-    )
-    finding.headline = "Not asked: the audit was interrupted."
-    return finding
+    return without_answer(probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED)
 
 
 def _publish(
@@ -254,9 +254,10 @@ def _publish(
         facts["Asked earlier"] = (
             f"{', '.join(f.probe for f in kept)}: of the same generator, data, seed, samples and version"
         )
-    title = f"Audit of {subject.name}"
+    opening: dict[str, Any] = {"title": f"Audit of {subject.name}", "facts": facts}
+    opening["samples"] = _sample_figures(subject, bank)
     try:
-        return folder.publish(whole, title=title, facts=facts, identity=identity)
+        return folder.publish(whole, identity=identity, **opening)
     except UserError:
         raise
     except Exception:  # one that can't be drawn must not cost the others their report
@@ -264,7 +265,25 @@ def _publish(
         for before, after in zip(whole, shown, strict=True):
             if after is not before:
                 folder.add(after)
-        return folder.publish(shown, title=title, facts=facts, identity=identity)
+        return folder.publish(shown, identity=identity, **opening)
+
+
+def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
+    """The first generated samples, and as many real ones where there are any; None where they can't be drawn."""
+    from ganlens.report.first_screen import SampleFigures
+
+    shown = subject.modality.shown
+    count = min(_DOTS_SHOWN if subject.modality.as_dots else _SAMPLES_SHOWN, bank.size)
+    try:
+        made = bank.fakes(count)[:]
+        generated = shown(made, f"Generated: the first {count:,} samples, none picked.")
+        if subject.data is None:
+            return SampleFigures(generated)
+        real = bank.reals("held_out", count)[:]
+        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples."))
+    except Exception as error:  # a kind of sample that someone else wrote, and that can't be drawn
+        bank.progress.warn(f"the report opens without samples: {shortened(str(error), 200)}")
+        return None
 
 
 def _drawable(finding: Finding) -> Finding:

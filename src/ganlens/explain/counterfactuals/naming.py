@@ -26,6 +26,12 @@ def named(name: str, panel: Panel, low: Tensor, high: Tensor) -> str:
     return f"{name} ({reading.rises if shift[foremost] > 0 else reading.falls})"
 
 
+def in_words(name: str) -> str:
+    """ "moves right" of "axis 2 (moves right)"; the name itself where it says no more."""
+    doing = name.partition(" (")[2].removesuffix(")")
+    return doing or name
+
+
 def with_names(
     space: SearchSpace, attributes: Attributes, panel: Panel, rows: Tensor, labels: Tensor | None
 ) -> Attributes:

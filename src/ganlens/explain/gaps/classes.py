@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.gaps.regions import Comparison, Kind
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import binomial_interval
 from ganlens.subject import SampleBank
 
@@ -43,7 +44,7 @@ class Classes:
         other = None
         if comparison.confirmed("invented"):
             labeller = bank.labeller
-            if labeller is not None and labeller.held_out_accuracy_interval[0] > labeller.majority_share:
+            if labeller is not None and is_skilled(labeller):
                 other = bank.predictions("fake", compared)[0][comparison.other_rows]
         return cls(names, labels[comparison.real_rows], other)
 

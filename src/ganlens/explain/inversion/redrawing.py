@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganlens.explain.inversion import Inversion, StartingPoints, invert
 from ganlens.explain.inversion.objective import Map
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import nearest_neighbours
 from ganlens.randomness import torch_generator
 
@@ -53,7 +54,7 @@ def known_count(bank: SampleBank) -> int:
 def feature_map(bank: SampleBank) -> Map | None:
     """The features whose distance belongs to the objective: the labeller's, else the autoencoder's code."""
     labeller = bank.labeller
-    if labeller is not None and labeller.held_out_accuracy_interval[0] > labeller.majority_share:
+    if labeller is not None and is_skilled(labeller):
         return labeller.features
     if bank.modality.measured:  # values are compared as they are
         return None

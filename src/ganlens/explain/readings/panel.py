@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganlens.explain.readings.factor_reader import FactorReader
 from ganlens.explain.readings.factor_readings import factors_of, known_factors
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import fit_ridge, r_squared
 from ganlens.modality import Reading, read_all
 from ganlens.subject import SampleBank
@@ -164,7 +165,7 @@ def _classes(bank: SampleBank) -> tuple[list[Reading], tuple[str, ...], str]:
     labeller = bank.labeller
     judge: nn.Module
     if labeller is not None:
-        if labeller.held_out_accuracy_interval[0] <= labeller.majority_share:
+        if not is_skilled(labeller):
             return [], (), "a labeller that is no better than naming the commonest class, so left out"
         judge, names = labeller, tuple(labeller.class_names)
         source = f"a labeller that is right on {labeller.held_out_accuracy:.1%} of held-out real samples"

@@ -14,7 +14,7 @@ from ganlens.figures.charts import bar_chart, heat_map
 from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
-from ganlens.probes.explain.classifier.conclusion import Answer
+from ganlens.probes.explain.classifier.conclusion import Evidence
 
 STEPS = 7
 TRAVERSED = 3
@@ -35,7 +35,7 @@ def covered(
     after = samples[rows].clone()
     others = samples.roll(1, dims=0)[rows]
     after[window] = others[window] if cover == 2 else limits[cover]
-    told = "; ".join(
+    decisions = "; ".join(
         f"{names[int(effects.before[row])]} → {names[int(effects.after[row, cover, patch.patch])]}"
         for row in rows
     )
@@ -43,14 +43,14 @@ def covered(
         samples[rows],
         after,
         f"Samples above, and below with the patch in {effects.where(patch.patch)} covered with {patch.cover}. What "
-        f"the classifier makes of each: {told}.",
+        f"the classifier makes of each: {decisions}.",
     )
 
 
 def patch_maps(effects: PatchEffects) -> list[Figure]:
     """Where covering a patch changes the probabilities: the classifier's map, and the labeller's beside it."""
 
-    def plot(values: Tensor, who: str, caption: str) -> Plot:
+    def plot(values: Tensor, asked: str, caption: str) -> Plot:
         rows, columns = (list(map(str, range(size))) for size in effects.size)
         figure = heat_map(
             values,
@@ -60,27 +60,28 @@ def patch_maps(effects: PatchEffects) -> list[Figure]:
             y="row of the picture",
             scale="change",
         )
-        return Plot(figure, f"{who}: {caption}")
+        return Plot(figure, f"{asked}: {caption}")
 
-    what = (
+    caption = (
         "mean change of the class probabilities (total variation) when the patches over a pixel are covered, by the "
         "cover with the largest effect."
     )
-    maps: list[Figure] = [plot(effects.map_of(effects.shift), "The classifier", what)]
+    maps: list[Figure] = [plot(effects.map_of(effects.shift), "The classifier", caption)]
     if effects.judge_shift is not None:
         maps.append(
             plot(
                 effects.map_of(effects.judge_shift),
                 "The labeller",
-                f"{what} Where the first map is dark and this one pale, the classifier looks at what does not matter.",
+                f"{caption} Where the first map is dark and this one pale, the classifier looks at what does not "
+                "matter.",
             )
         )
     return maps
 
 
-def patch_table(answer: Answer) -> Table:
+def patch_table(evidence: Evidence) -> Table:
     """The foremost patches, none over another, with what covering them does."""
-    effects = answer.patches
+    effects = evidence.patches
     assert effects is not None
     rows = tuple(
         (
@@ -89,10 +90,10 @@ def patch_table(answer: Answer) -> Table:
             patch.cover,
             f"{patch.classifier.value:.0%} ({patch.classifier.low:.0%} to {patch.classifier.high:.0%})",
             "" if patch.labeller is None else f"{patch.labeller.value:.0%}",
-            f"{answer.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
+            f"{evidence.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
             "shortcut" if patch.proven else "",
         )
-        for patch in answer.foremost
+        for patch in evidence.foremost
     )
     return Table(
         ("patch", "pixels", "covered with", "classifier changed", "labeller changed", "to or from", ""),
@@ -102,9 +103,9 @@ def patch_table(answer: Answer) -> Table:
     )
 
 
-def ranking_figures(answer: Answer) -> list[Figure]:
+def ranking_figures(evidence: Evidence) -> list[Figure]:
     """Effects of the attributes beside the labeller's and the best random direction's."""
-    entries = answer.ranking
+    entries = evidence.ranking
     series = [
         Series(
             "classifier",
@@ -123,7 +124,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
         series,
         x="attribute, the most effective first",
         y="change of the class probabilities",
-        line=(answer.chance, "best random direction"),
+        line=(evidence.chance, "best random direction"),
         percent=True,
     )
     rows = tuple(
@@ -132,7 +133,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
             f"{entry.effect.value:.0%} ({entry.effect.low:.0%} to {entry.effect.high:.0%})",
             "" if entry.labeller is None else f"{entry.labeller.value:.0%}",
             f"{entry.changed:.0%}",
-            f"{'+' if entry.towards[1] > 0 else '−'}{answer.class_names[entry.towards[0]]}",
+            f"{'+' if entry.towards[1] > 0 else '−'}{evidence.class_names[entry.towards[0]]}",
             "shortcut" if entry.shortcut else "" if entry.beats_random else "not above random",
         )
         for entry in entries
@@ -142,7 +143,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
         rows,
         "Each attribute set from the lower to the upper end of its population in the same samples: mean change of the "
         "class probabilities (total variation), share of decisions that differ, and the class whose probability the "
-        f"upper end changes most. The best random direction moves the classifier by {answer.chance:.0%}.",
+        f"upper end changes most. The best random direction moves the classifier by {evidence.chance:.0%}.",
     )
     return [Plot(plot, "An attribute counts where its interval lies above the dashed line."), table]
 
@@ -163,15 +164,15 @@ def traversals(
         low, high = (attributes.set_to(start, entry.place, end) for end in (0, 1))
         along = torch.linspace(0, 1, STEPS).tolist()
         frames = [space.samples(low + share * (high - low), asked) for share in along]
-        said = [space.classified(low + share * (high - low), asked).argmax(dim=1) for share in along]
-        told = "; ".join(
-            " ".join(names[int(decision[sample])] for decision in said) for sample in range(len(start))
+        decided = [space.classified(low + share * (high - low), asked).argmax(dim=1) for share in along]
+        decisions = "; ".join(
+            " ".join(names[int(decision[sample])] for decision in decided) for sample in range(len(start))
         )
         pictures.append(
             modality.shown_walks(
                 torch.stack(frames, dim=1),
                 f"{entry.name}: {len(start)} samples from the lower to the upper end of the attribute. The classifier "
-                f"says: {told}.",
+                f"says: {decisions}.",
             )
         )
     return pictures
@@ -187,7 +188,7 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
         shown = samples[pair.rows[:longest]]
         blank = torch.zeros((longest - len(shown), *shown.shape[1:]))
         rows.append(torch.cat([shown, blank]))
-    told = "; ".join(f"{names[pair.labelled]} called {names[pair.called]}" for pair in tour.pairs)
+    pairs = "; ".join(f"{names[pair.labelled]} called {names[pair.called]}" for pair in tour.pairs)
     table = Table(
         ("labeller", "classifier", "generated", "held-out real", "difference"),
         tuple(
@@ -207,7 +208,7 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
         modality.shown_walks(
             torch.stack(rows),
             f"Generated samples of which the labeller is sure and the classifier says something else, a row for each "
-            f"pair, the labeller's surest first: {told}.",
+            f"pair, the labeller's surest first: {pairs}.",
         ),
         table,
     ]

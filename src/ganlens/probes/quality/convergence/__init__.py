@@ -1,0 +1,1 @@
+"""Has training converged, and was it ever better than now?"""

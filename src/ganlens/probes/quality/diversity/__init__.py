@@ -1,0 +1,1 @@
+"""Does it make as many different samples as the real data hold?"""

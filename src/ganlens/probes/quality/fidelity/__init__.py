@@ -1,0 +1,1 @@
+"""How close do its samples come to the real ones?"""

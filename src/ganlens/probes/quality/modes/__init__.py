@@ -1,0 +1,1 @@
+"""Does it make every class, as often as the data do?"""

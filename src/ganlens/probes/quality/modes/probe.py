@@ -1,0 +1,229 @@
+"""Which of the known classes it makes, and in what shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from ganlens.figures.charts import bars_with_reference
+from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.finding import Finding
+from ganlens.measurement import Measurement
+from ganlens.measures import (
+    Estimate,
+    Interval,
+    binomial_interval,
+    mode_coverage,
+    replicate_interval,
+    share_intervals,
+)
+from ganlens.probes.probe import Need, Probe, probes
+from ganlens.probes.quality.modes.conclusion import RULES, Evidence, ModesSettings, Shares, Unclear
+from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.sample_counts import too_few
+
+if TYPE_CHECKING:
+    from ganlens.instruments.labeller import Labeller
+
+FEWEST, FEWEST_HELD_OUT = 32, 2
+"""Generated samples below which shares of classes say nothing, and held-out ones that the labeller is judged by."""
+
+
+@probes.register("modes", summary="Does it make every class, as often as the data do?")
+class Modes(Probe):
+    """Class shares by a labeller whose own error is known, with exact intervals."""
+
+    name: ClassVar[str] = "modes"
+    question: ClassVar[str] = "Does it make every class, as often as the data do?"
+    section: ClassVar[str] = "quality"
+    order: ClassVar[int] = 30
+    needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT, Need.LABELS})
+    method: ClassVar[str] = (
+        "A labeller trained on the data names the class of every generated sample. Shares carry exact "
+        "binomial intervals that hold for all classes together. A class is missing when its interval ends "
+        "below {missing:g}× its real share, scarce below {scarce:g}×, over-made above {abundant:g}×. Bad: "
+        "a class is missing. Caution: one is scarce or over-made, or surely more than {unclear:.0%} of "
+        "samples (and {unclear_ratio:g}× the real share) are of no clear class: the labeller gives none of them "
+        "{unsure:.0%}. Not believable: the labeller's held-out accuracy is not surely {labeller_skill:.0%} of the way "
+        "from always naming the commonest class to never being wrong. The divergence is computed on blocks as "
+        "large as the held-out set, whose own divergence from the training shares is its reference."
+    )
+    rules: ClassVar = RULES
+    self_check: ClassVar[str] = (
+        "Not believable where the labeller's own held-out accuracy is not surely well above always naming "
+        "the commonest class."
+    )
+    cost: ClassVar[str] = "All of the audit's samples and a labeller; under a second once it is trained."
+    source: ClassVar[str] = "Metz et al. 2017 (arXiv 1611.02163); Lin et al. 2018 (arXiv 1712.04086)"
+    Settings: ClassVar[type[ModesSettings]] = ModesSettings
+
+    def examine(self, subject: Subject, settings: ModesSettings, context: Context) -> Finding:
+        bank = context.bank
+        if because := too_few(bank, generated=FEWEST, held_out=FEWEST_HELD_OUT):
+            return Finding.not_applicable(self.name, self.question, because)
+        data, labeller, real_labels = subject.data, bank.labeller, bank.real_labels("train")
+        assert data is not None and labeller is not None and real_labels is not None  # `needs` says so
+        classes = data.num_classes
+        labels, confidence = bank.fake_labels()
+        real = torch.bincount(real_labels, minlength=classes).double() / len(real_labels)
+        coverage = mode_coverage(labels, classes)
+        intervals = share_intervals(labels, classes, simultaneous=True)
+        shares = Shares(coverage.shares, intervals, real, settings)
+        unclear, unclear_share = _unclear(bank, confidence, settings.unsure)
+        measurements = [
+            _classes_made(shares),
+            _divergence(bank, labels, real, settings.replicates),
+            unclear_share,
+            *([_obedience(bank, labels, labeller)] if subject.num_classes == classes else []),
+            _accuracy(labeller),
+        ]
+        evidence = Evidence(shares, data.class_names, unclear, labeller)
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            measurements=measurements,
+            figures=_figures(bank, shares, labels, data.class_names, settings.shown),
+            arrays={"shares": shares.generated, "real_shares": real, "labels": labels},
+            remarks=evidence.remarks,
+            method=f"{self.described(settings)} The labeller: {labeller.protocol}",
+        )
+
+
+def _classes_made(shares: Shares) -> Measurement:
+    real = int((shares.real > 0).sum())
+    return Estimate(
+        real - len(shares.missing),
+        "none: a count, decided class by class with intervals that hold together",
+    ).measurement(
+        "Classes made",
+        better="higher",
+        baseline=real,
+        what="classes among the real training samples",
+        unit="classes",
+    )
+
+
+def _divergence(bank: SampleBank, labels: Tensor, real: Tensor, replicates: int) -> Measurement:
+    held_out = bank.real_predicted_labels("held_out")
+    n = min(len(held_out), max(1, len(labels) // replicates))
+    blocks = [labels[start : start + n] for start in range(0, len(labels) - n + 1, n)][:replicates]
+    # The labeller may name a class that the training labels lack; half a sample keeps that finite and dear.
+    count = len(bank.reals("train"))
+    reference = (real * count + 0.5) / (count + 0.5 * len(real))
+
+    def divergence(named: Tensor) -> float:
+        return mode_coverage(named, len(real), reference_shares=reference).kl
+
+    values = [divergence(block) for block in blocks]
+    return Estimate(
+        sum(values) / len(values),
+        replicate_interval(values) if len(values) > 1 else "none: too few samples for a second block",
+    ).measurement(
+        "Divergence from the real class shares",
+        better="lower",
+        baseline=divergence(held_out[:n]),
+        what=f"{n:,} held-out real samples",
+        unit="nats",
+    )
+
+
+def _unclear(bank: SampleBank, confidence: Tensor, least: float) -> tuple[Unclear, Measurement]:
+    """The samples of which the labeller is less confident than `least`."""
+    unsure, n = int((confidence < least).sum()), len(confidence)
+    _, real = bank.predictions("held_out")
+    interval, reference = binomial_interval(unsure, n), float((real < least).double().mean())
+    measurement = Estimate(unsure / n, interval).measurement(
+        "Samples of no clear class",
+        better="lower",
+        baseline=reference,
+        what="held-out real samples",
+        unit="share",
+    )
+    return Unclear(unsure / n, interval.low, reference), measurement
+
+
+def _obedience(bank: SampleBank, labels: Tensor, labeller: Labeller) -> Measurement:
+    asked = bank.conditions()
+    assert asked is not None
+    right, n = int((asked == labels).sum()), len(labels)
+    return Estimate(right / n, binomial_interval(right, n)).measurement(
+        "Samples of the class that was asked for",
+        better="higher",
+        baseline=labeller.held_out_accuracy,
+        what="held-out real samples, whose class is known",
+        unit="share",
+    )
+
+
+def _accuracy(labeller: Labeller) -> Measurement:
+    low, high = labeller.held_out_accuracy_interval
+    return Estimate(
+        labeller.held_out_accuracy, Interval(low, high, "95 %, exact binomial on held-out samples")
+    ).measurement(
+        "The labeller's own accuracy",
+        better="higher",
+        baseline=labeller.majority_share,
+        what="always naming the commonest class",
+        unit="share",
+    )
+
+
+def _figures(
+    bank: SampleBank, shares: Shares, labels: Tensor, names: tuple[str, ...], shown: int
+) -> list[Plot | Picture | Table]:
+    figures: list[Plot | Picture | Table] = [
+        bars_with_reference(
+            names,
+            (100 * shares.generated).tolist(),
+            (100 * shares.low).tolist(),
+            (100 * shares.high).tolist(),
+            (100 * shares.real).tolist(),
+            value_name="generated",
+            reference_name="real training samples",
+            x_title="class, as the labeller names it",
+            y_title="share of samples (%)",
+            caption=(
+                "What it makes of each class; the lines are intervals that hold for all classes together."
+            ),
+        )
+    ]
+    picture = _examples(bank, labels, names, shown)
+    if picture is not None:
+        figures.append(picture)
+    rows = tuple(
+        (
+            name,
+            f"{100 * float(shares.generated[i]):.2f} %",
+            f"{100 * interval.low:.2f} … {100 * interval.high:.2f} %",
+            f"{100 * float(shares.real[i]):.2f} %",
+            _remark(shares, i),
+        )
+        for i, (name, interval) in enumerate(zip(names, shares.intervals, strict=True))
+    )
+    columns = ("Class", "Generated", "Interval", "Real", "")
+    figures.append(Table(columns, rows, "The same numbers class by class."))
+    return figures
+
+
+def _examples(bank: SampleBank, labels: Tensor, names: tuple[str, ...], shown: int) -> Figure | None:
+    """The first samples of each class, a row per class, of as many classes as have enough."""
+    rows = [torch.nonzero(labels == i).flatten()[:shown] for i in range(len(names))]
+    full = [i for i, row in enumerate(rows) if len(row) == shown][:10]
+    if not full or bank.modality.as_dots:  # dots in a row of a scatter show nothing
+        return None
+    samples = torch.stack([bank.fakes()[rows[i]] for i in full])
+    listed = ", ".join(names[i] for i in full)
+    return bank.subject.modality.shown_walks(
+        samples,
+        f"The first {shown} samples that the labeller called, row by row, {listed}. Does your eye agree "
+        "with it?",
+    )
+
+
+def _remark(shares: Shares, i: int) -> str:
+    if i in shares.missing:
+        return "missing"
+    if i in shares.scarce:
+        return "scarce"
+    return "over-made" if i in shares.abundant else ""

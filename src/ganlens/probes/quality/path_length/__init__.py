@@ -1,0 +1,1 @@
+"""Does it change smoothly as its latent moves?"""

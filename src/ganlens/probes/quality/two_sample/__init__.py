@@ -1,0 +1,1 @@
+"""Can a classifier tell its samples from real ones, and by what?"""
