@@ -136,6 +136,8 @@ def test_an_artefact_unit_comes_with_the_line_that_leaves_it_out() -> None:
     assert said.detail.startswith(
         "Without unit 6 of up the Fréchet distance to real samples changes by -30.0%"
     )
+    known = RULES.conclude(evidence(claim(6), suspects=(suspect(6, -0.3),))).detail
+    assert known.startswith("Without unit 6 of up, which draws at the top left, the Fréchet distance")
     assert "get_submodule('up')" in said.advice and "torch.tensor([6])" in said.advice
 
 

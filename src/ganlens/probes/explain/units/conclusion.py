@@ -96,6 +96,15 @@ class Evidence:
         return f"unit {self.worst.unit} of {self.worst.layer.called}"
 
     @property
+    def which_does(self) -> str:
+        """What that unit does, as a relative clause, where that can be claimed."""
+        for trial, claim in self.outcome.ranked:
+            if (trial.layer, claim.unit) == (self.worst.layer, self.worst.unit):
+                name = self.outcome.concepts.names[claim.concept]
+                return f", which {what_it_does(name, fires_with=claim.agreement > 0)},"
+        return ""
+
+    @property
     def any_artefact(self) -> str:
         """The artefact unit; how many there are, where there are several."""
         count = len(self.outcome.artefacts)
@@ -158,8 +167,8 @@ RULES = Rules(
         lambda e: bool(e.outcome.artefacts),
         Verdict.CAUTION,
         claim="Removing {any_artefact} brings samples nearer to real ones.",
-        detail="Without {worst_called} the Fréchet distance to real samples changes by {worst.change.value:+.1%}, "
-        "without units as active by {worst.matched:+.1%} at the lowest.",
+        detail="Without {worst_called}{which_does} the Fréchet distance to real samples changes by "
+        "{worst.change.value:+.1%}, without units as active by {worst.matched:+.1%} at the lowest.",
         advice="Look at what it draws, and leave it out where that is no loss: "
         "`generator.get_submodule('{worst.layer.name}').register_forward_hook(lambda layer, given, output: "
         "output.index_fill(1, torch.tensor([{worst.unit}]), 0))`.",
