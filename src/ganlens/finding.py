@@ -72,9 +72,8 @@ class Finding:
 
     probe: str
     question: str
-    headline: str = ""  # of probes whose rules are still to be written
-    verdict: Verdict = Verdict.GOOD
-    claim: str = ""
+    verdict: Verdict
+    claim: str
     detail: str = ""
     advice: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -89,10 +88,6 @@ class Finding:
     section: str = ""
     not_applicable_because: str | None = None
     unanswered: Unanswered | None = None
-
-    def __post_init__(self) -> None:
-        self.claim, self.detail = self.claim or self.headline, self.detail or self.headline
-        self.headline = self.headline or self.detail
 
     @classmethod
     def not_applicable(

@@ -140,7 +140,7 @@ def test_the_finding_is_printed_whole_and_saved_where_asked(
     ):
         assert part in shown
     saved = Finding.load(tmp_path / "kept" / "findings" / "toy.json")
-    assert (saved.headline, saved.verdict) == (FINDING.headline, Verdict.CAUTION)
+    assert (saved.claim, saved.verdict) == (FINDING.claim, Verdict.CAUTION)
 
 
 def test_without_a_place_nothing_is_saved(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -58,13 +58,22 @@ def told(finding: Finding) -> str:
     """All that a finding says: its claim, its numbers' names, its tables."""
     tables = [str(cell) for f in finding.figures if isinstance(f, Table) for row in f.rows for cell in row]
     captions = [figure.caption for figure in finding.figures]
-    return " ".join([finding.headline, *(m.name for m in finding.measurements), *tables, *captions])
+    return " ".join(
+        [
+            finding.claim,
+            finding.detail,
+            *finding.remarks,
+            *(m.name for m in finding.measurements),
+            *tables,
+            *captions,
+        ]
+    )
 
 
 def assert_good(findings: dict[str, Finding]) -> None:
     """All are; of so few samples the classifiers may not tell even a Gaussian, and then say that they say nothing."""
     told_apart = findings.pop("two-sample")
-    assert told_apart.verdict is Verdict.GOOD or "says nothing here" in told_apart.headline
+    assert told_apart.verdict is Verdict.GOOD or told_apart.verdict is Verdict.CAUTION
     assert {f.probe: f.verdict.value for f in findings.values()} == dict.fromkeys(findings, "good")
 
 
@@ -86,9 +95,9 @@ def test_a_kind_is_trained_by_mlp_saved_with_its_fields_and_audited_without_a_de
     findings = audited(subject, samples=64, out=tmp_path / "audit", settings=QUICK)
     assert set(findings) == set(probes)
     allowed = (None, Unanswered.NEED)
-    assert {f.probe: f.headline for f in findings.values() if f.unanswered not in allowed} == {}
+    assert {f.probe: f.claim for f in findings.values() if f.unanswered not in allowed} == {}
     assert findings["fidelity"].verdict is Verdict.BAD  # after twenty steps
-    assert "pictures" in findings["discriminator"].headline or findings["discriminator"].unanswered
+    assert "pictures" in findings["discriminator"].detail or findings["discriminator"].unanswered
     parts = [reading.name for reading in toy.kind.local_readings(subject.sample_shape)]
     assert any(part in told(findings["units"]) for part in parts)
     assert (tmp_path / "audit" / "report.html").is_file()
@@ -260,7 +269,7 @@ def test_values_outside_the_bounds_and_broken_rules_are_counted() -> None:
         0.25, abs=0.07
     )
     assert finding.verdict is Verdict.CAUTION
-    assert "break a rule" in finding.headline
+    assert "break a rule" in finding.claim
 
 
 # ---- a value
