@@ -212,8 +212,8 @@ def test_a_factor_the_code_lacks_is_not_read_and_not_spoken_of():
     finding, _ = ask(coder=Coder(blind, as_points))
     assert "Do not take the latent's scores to be about shade (not read)." in finding.remarks
     assert finding.remarks[1].startswith("Its latent against 3 known factors")
-    assert finding.arrays["told_by_latent"].shape == (4, 3)
-    assert finding.arrays["told_by_code"].shape == (4, 4)
+    assert finding.arrays["information_of_latent"].shape == (4, 3)
+    assert finding.arrays["information_of_code"].shape == (4, 4)
 
 
 def test_a_factor_the_generator_never_changes_is_named_and_left_out():
@@ -336,7 +336,7 @@ def test_of_a_wide_latent_the_numbers_that_tell_most_are_measured():
             return super().synthesize(latent[:, 1, 66:])
 
     finding, _ = ask(Wide(as_points), replicates=1)
-    assert finding.arrays["told_by_latent"].shape == (128, 4)
+    assert finding.arrays["information_of_latent"].shape == (128, 4)
     rows = {row[0]: row for row in finding.figures[3].rows}
     assert [rows[name][7] for name in NAMES] == [137, 138, 139, 140]
     assert "the 32 that tell most of 128" in finding.figures[1].figure["layout"]["xaxis"]["title"]["text"]

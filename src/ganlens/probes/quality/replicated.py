@@ -100,13 +100,13 @@ def replicate(
         return [measure(block) for block in features.split(n)]
 
     fake, real = blocks("fake"), blocks("train")
-    beside = {what: measure(bank.features(space, of, n)) for of, what in others.items()}
+    beside = {title: measure(bank.features(space, of, n)) for of, title in others.items()}
     return {
         name: Replicated(
             name,
             [values[name] for values in fake],
             [values[name] for values in real],
-            {what: values[name] for what, values in beside.items()},
+            {title: values[name] for title, values in beside.items()},
             limits.get(name, UNLIMITED),
         )
         for name in fake[0]

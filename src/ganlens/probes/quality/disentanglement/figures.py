@@ -24,11 +24,11 @@ REACH = 2.0
 
 def information_map(side: Side) -> Plot:
     """The share of each factor's entropy that each number tells: a row per factor, a column per number."""
-    told = side.scores.told
-    shown = told.max(dim=1).values.topk(min(SHOWN, len(told))).indices.sort().values
-    some = f" (the {SHOWN} that tell most of {len(told)})" if len(told) > SHOWN else ""
+    information = side.scores.information
+    shown = information.max(dim=1).values.topk(min(SHOWN, len(information))).indices.sort().values
+    some = f" (the {SHOWN} that tell most of {len(information)})" if len(information) > SHOWN else ""
     figure = heat_map(
-        told[shown].T,
+        information[shown].T,
         rows=side.factors,
         columns=[str(side.numbers[i] + 1) for i in shown.tolist()],
         x=f"number of the {side.title}{some}",
@@ -38,13 +38,13 @@ def information_map(side: Side) -> Plot:
         reach=DARKEST,
         percent=True,
     )
-    nothing = float(side.floor.told.max())
+    nothing = float(side.floor.information.max())
     return Plot(
         figure,
         f"How much of each factor's entropy each number of the {side.title} tells by itself. Held apart would "
         "be one dark cell in each row and none darker beside, below or above it. Shuffled against the "
         f"factors, no cell exceeds {nothing:.1%}: that much is bias. The darkest cell "
-        f"tells {float(told.max()):.1%}.",
+        f"tells {float(information.max()):.1%}.",
     )
 
 
@@ -80,10 +80,10 @@ def factor_table(readings: list[ReadFactor], sides: list[Side]) -> Table:
         for side in sides:
             if reading.factor.name in side.factors:
                 place = side.factors.index(reading.factor.name)
-                best = int(side.scores.told[:, place].argmax())
+                best = int(side.scores.information[:, place].argmax())
                 row += [
                     side.numbers[best] + 1,
-                    round(float(side.scores.told[best, place]), 3),
+                    round(float(side.scores.information[best, place]), 3),
                     round(float(side.scores.gaps[place]), 3),
                 ]
             else:
@@ -139,8 +139,8 @@ def latent_traversal(bank: SampleBank, side: Side, steps: int) -> Figure:
 def _best_numbers(side: Side) -> dict[int, list[str]]:
     """The numbers that tell most of some factor, and of which: in the order of the factors."""
     found: dict[int, list[str]] = {}
-    for place, best in enumerate(side.scores.told.argmax(dim=0).tolist()):
-        share = float(side.scores.told[best, place])
+    for place, best in enumerate(side.scores.information.argmax(dim=0).tolist()):
+        share = float(side.scores.information[best, place])
         found.setdefault(side.numbers[best], []).append(f"{side.factors[place]} ({share:.0%})")
     return found
 

@@ -116,7 +116,7 @@ class Disentanglement(Probe):
                 *(m for reading in readings for m in reading.measurements),
             ],
             figures=_figures(bank, code, latent, readings, settings.steps),
-            arrays={f"told_by_{side.title.split()[-1]}": side.scores.told for side in sides},
+            arrays={f"information_of_{side.title.split()[-1]}": side.scores.information for side in sides},
             remarks=evidence.remarks,
             method=f"{self.described(settings)} Here n = {n:,}. {bank.autoencoder.protocol}",
         )

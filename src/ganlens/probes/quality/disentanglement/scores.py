@@ -58,12 +58,12 @@ class Scores:
 
     Attributes:
         values: each measure's.
-        told: [k, f] the share of each factor's entropy that each code tells, 0…1.
+        information: [k, f] the share of each factor's entropy that each code tells, 0…1.
         gaps: [f] MIG's gap of each factor.
     """
 
     values: dict[str, float]
-    told: Tensor
+    information: Tensor
     gaps: Tensor
 
 
@@ -114,8 +114,12 @@ def measure(
         IRS: interventional_robustness(codes, factors, protocol.bins).score,
     }
     if trees:
-        found = dci(codes, factors, rng=rng("DCI"), bins=protocol.bins, rounds=protocol.rounds)
-        values |= {D: found.disentanglement, C: found.completeness, I: found.informativeness}
+        importances = dci(codes, factors, rng=rng("DCI"), bins=protocol.bins, rounds=protocol.rounds)
+        values |= {
+            D: importances.disentanglement,
+            C: importances.completeness,
+            I: importances.informativeness,
+        }
     return Scores(values, gap.information / gap.entropies, gap.per_factor)
 
 

@@ -87,7 +87,7 @@ class Side:
                 better="higher",
                 baseline=self.floor.values[name],
                 what=f"shuffled: the same numbers beside other samples' factors, n = {self.rows:,}",
-                controls={what: scores.values[name] for what, scores in self.others.items()}
+                controls={title: scores.values[name] for title, scores in self.others.items()}
                 | {self.perfect: self.ceiling.values[name]},
             )
             for name in MEASURES
@@ -139,8 +139,8 @@ def latent_side(
     if len(numbers) < 2:
         return "it has fewer than two numbers that vary"
     if len(numbers) > MOST_NUMBERS:
-        told = measure_information(live[-n:], read[-n:], protocol).sum(dim=1)
-        kept = told.topk(MOST_NUMBERS).indices.sort().values
+        information = measure_information(live[-n:], read[-n:], protocol).sum(dim=1)
+        kept = information.topk(MOST_NUMBERS).indices.sort().values
         live, numbers = live[:, kept], [numbers[i] for i in kept.tolist()]
     each = [
         measure(live[rows], read[rows], protocol, "latent", number, trees=number == 0)
@@ -150,7 +150,7 @@ def latent_side(
     mean = {name: sum(values) / len(values) for name, values in by_name.items()}
     scores = Scores(
         mean,
-        torch.stack([s.told for s in each]).mean(dim=0),
+        torch.stack([s.information for s in each]).mean(dim=0),
         torch.stack([s.gaps for s in each]).mean(dim=0),
     )
     return Side(
@@ -185,29 +185,29 @@ def following(factors: Tensor, like: Tensor, protocol: Protocol) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def shuffled(codes: Tensor, protocol: Protocol, what: str) -> Tensor:
+def shuffled(codes: Tensor, protocol: Protocol, purpose: str) -> Tensor:
     """The floor's codes: `codes` [n, k] with its rows in another order."""
-    return shuffled_codes(codes, torch_generator(protocol.seed, "disentanglement", "shuffle", what))
+    return shuffled_codes(codes, torch_generator(protocol.seed, "disentanglement", "shuffle", purpose))
 
 
 def measure_information(codes: Tensor, factors: Tensor, protocol: Protocol) -> Tensor:
     """The share of each factor's entropy [k, f] that each code tells."""
-    found = mutual_information_gap(codes, factors, protocol.bins)
-    return found.information / found.entropies
+    gap = mutual_information_gap(codes, factors, protocol.bins)
+    return gap.information / gap.entropies
 
 
 def _subsample_intervals(
     codes: Tensor, factors: Tensor, scores: Scores, floor: Scores, protocol: Protocol, names: list[str]
 ) -> dict[str, Interval | str]:
-    found: dict[str, Interval | str] = dict(NO_INTERVAL)
+    intervals: dict[str, Interval | str] = dict(NO_INTERVAL)
     for name, statistic in subsampled(codes, factors, protocol).items():
         rng = torch_generator(protocol.seed, "disentanglement", "subsamples", name)
         interval = subsample_interval(statistic, len(codes), estimate=scores.values[name], rng=rng)
-        found[name] = interval.within(0.0, 1.0)
+        intervals[name] = interval.within(0.0, 1.0)
     tied = [name for name, gap in zip(names, scores.gaps, strict=True) if gap <= floor.gaps.max()]
     if tied:
-        found[MIG] = f"none: for {', '.join(tied)} two codes tell equally much, where the gap folds at 0"
-    return found
+        intervals[MIG] = f"none: for {', '.join(tied)} two codes tell equally much, where the gap folds at 0"
+    return intervals
 
 
 def _replicate(name: str, values: list[float]) -> Interval | str:

@@ -160,12 +160,12 @@ class Evidence:
     @property
     def remarks(self) -> list[str]:
         """All classes that are not made as often as they are real, and the unclear samples."""
-        found = (
+        uneven = (
             ("Missing", self.shares.missing),
             ("Too few", self.shares.scarce),
             ("Too many", self.shares.abundant),
         )
-        remarks = [f"{title}: {listed(self._named(classes), NAMED)}." for title, classes in found if classes]
+        remarks = [f"{title}: {listed(self._named(classes), NAMED)}." for title, classes in uneven if classes]
         if self.many_unclear:
             remarks.append(
                 f"{self.unclear.share:.0%} of its samples are of no clear class (real ones: {self.unclear.real:.1%})."
