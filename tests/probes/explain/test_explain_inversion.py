@@ -373,6 +373,12 @@ def kind_of(low: float, beyond: float, *, worse: bool = True) -> KindError:
             "It redraws samples of class triangle far worse than the rest.",
         ),
         (
+            {"held_out": 2.18, "surely": 1.5},
+            [],
+            "loses-everything",
+            "It can't redraw real samples at all.",
+        ),
+        (
             {"held_out": 0.2, "surely": 0.11, "over_train": 1.4},
             [kind_of(0.05, 0.9)],
             "loses-much",

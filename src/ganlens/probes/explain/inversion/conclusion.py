@@ -138,6 +138,17 @@ RULES = Rules(
         advice=_MORE_OF_A_KIND,
     ),
     Rule(
+        "loses-everything",
+        lambda loss: loss.errors.excess.low > loss.settings.sure and loss.errors.held_out.value >= 1,
+        Verdict.BAD,
+        claim="It can't redraw real samples at all.",
+        detail=(
+            "The mean of all data in place of each unseen real sample would lose less, and the same search loses "
+            "{own_lost} of its own samples."
+        ),
+        advice=_FURTHER,
+    ),
+    Rule(
         "loses-much",
         lambda loss: loss.errors.excess.low > loss.settings.sure,
         Verdict.BAD,
@@ -231,7 +242,9 @@ def where_in_words(places: Sequence[FromPlace], settings: InversionSettings) -> 
 
 
 def percent(share: float) -> str:
-    """A share in words: whole percents, tenths below one."""
+    """A share in words: whole percents, tenths below one; "all" where the mean sample would lose no more."""
+    if share >= 1:
+        return "all"
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
