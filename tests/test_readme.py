@@ -1,5 +1,7 @@
 """What the README says is so: its examples run, its tables and the words under its picture are those of the records."""
 
+import hashlib
+import html
 import json
 import re
 import sys
@@ -21,6 +23,7 @@ OWN, TRAINED = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "benchmarks")
+    import front_page
     import readme_figures
 
 
@@ -90,6 +93,25 @@ def test_every_probe_is_in_the_table_with_its_question() -> None:
 
 def test_the_measured_figures_are_those_of_the_records() -> None:
     assert readme_figures.between(README, "measured", readme_figures.table()) == README
+
+
+def test_the_first_screen_is_the_one_on_record() -> None:
+    facts = readme_figures.record("front_page")
+    assert readme_figures.between(README, "first screen", front_page.caption(facts)) == README
+    for path in (front_page.REPORT, front_page.PICTURE):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == facts["sha256"][path.name]
+    assert list(Image.open(front_page.PICTURE).size) == facts["pixels"]
+
+
+def test_the_report_in_the_repository_asks_what_is_asked_today_and_says_what_is_on_record() -> None:
+    claims = readme_figures.record("front_page")["claims"]
+    assert {claim["probe"] for claim in claims} == set(probes)
+    assert any(claim["in_picture"] and claim["verdict"] == "not believable" for claim in claims)
+    report = front_page.REPORT.read_text(encoding="utf-8")
+    assert len(report.encode()) <= front_page.LARGEST
+    shown = front_page.squeezed(html.unescape(re.sub(r"<[^>]+>", "", report)))
+    answers = [c["claim"] for c in claims if c["verdict"] != "not applicable"]
+    assert [claim for claim in answers if front_page.squeezed(claim) not in shown] == []
 
 
 def test_what_it_links_to_is_there() -> None:

@@ -158,9 +158,8 @@ class Finding:
 
     def __str__(self) -> str:
         lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.claim, 100)]
-        lines += [
-            textwrap.fill(text, 100) for text in (self.detail, self.advice) if text not in ("", self.claim)
-        ]
+        lines += [textwrap.fill(self.detail, 100)] if self.detail not in ("", self.claim) else []
+        lines += [self.advice] if self.advice else []  # unbroken: it may hold a command to copy
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(

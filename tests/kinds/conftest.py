@@ -19,7 +19,7 @@ from ganlens.progress import Progress
 
 sys.path.insert(0, str(Path(__file__).parent))
 KINDS = ("toy_rows", "toy_sound", "toy_clip", "toy_text")
-TRAIN, HELD_OUT = 600, 300
+TRAIN, HELD_OUT = 400, 200
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import pytest
 
 from ganlens import Subject
 from ganlens.probes.audit import examine
-from ganlens.rules import Verdict
+from ganlens.probes.quality.convergence.checkpoints import Checkpoints
+from ganlens.probes.quality.convergence.conclusion import RULES, ConvergenceSettings, Evidence, Trend
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.training import train
 from ganlens.training.checkpoint import checkpoints, read_progress
 
@@ -48,7 +50,7 @@ def with_best(run: Path, step: int) -> Path:
     """The run with that checkpoint named as its best."""
     last = checkpoints(run / "checkpoints")[-1]
     progress = read_progress(last)
-    progress.memory.best_step = step
+    progress.bookkeeping.best_step = step
     (last / "state.json").write_text(progress.model_dump_json())
     return run
 
@@ -63,22 +65,21 @@ RISING = [5.0 - i * 0.3 for i in range(14)] + [0.9 + 0.2 * i for i in range(10)]
 
 
 @pytest.mark.parametrize(
-    ("history", "words", "verdict"),
+    ("history", "claim", "verdict"),
     [
-        (FALLING, "still getting better when training stopped", Verdict.CAUTION),
-        (LEVEL, "Training has levelled off", Verdict.GOOD),
-        (RISING, "Training went past its best", Verdict.CAUTION),
+        (FALLING, "It was still getting better when training stopped.", Verdict.CAUTION),
+        (LEVEL, "Training has levelled off.", Verdict.GOOD),
+        (RISING, "Training went past its best; the best checkpoint was kept.", Verdict.CAUTION),
     ],
     ids=["falling", "level", "rising"],
 )
-def test_a_planted_history_is_read_as_what_it_is(run, history, words, verdict):
+def test_a_planted_history_is_read_as_what_it_is(run, history, claim, verdict):
     last = int(checkpoints(run / "checkpoints")[-1].name)
     finding = ask(with_best(with_history(run, history), last))
-    assert words in finding.headline
-    assert finding.verdict is verdict
+    assert (finding.claim, finding.verdict) == (claim, verdict)
     assert finding.arrays["frechet_distance"].tolist() == history
     best = min(history)
-    assert f"to {best:.3g} at {640 * (history.index(best) + 1):,}" in finding.headline
+    assert f"to {best:.3g} at {640 * (history.index(best) + 1):,}" in finding.remarks[0]
 
 
 def test_the_trend_is_kendalls_tau_of_the_last_third(run):
@@ -102,13 +103,14 @@ def test_an_examined_checkpoint_that_is_surely_worse_than_another_is_named(run):
     write_tensors(untrained / "generator_ema.safetensors", broken)
     finding = ask(with_best(with_history(run, LEVEL), 1))
     assert finding.verdict is Verdict.CAUTION
-    assert "A better checkpoint was kept" in finding.headline
-    assert "the one examined (step 1)" in finding.headline
+    assert finding.rule == "better-kept"
     measured = finding.measurement("Fréchet distance at step 1, the one examined")
     others = {step: finding.measurement(f"Fréchet distance at step {step:,}") for step in steps}
     best = min(others, key=lambda step: others[step].value)
     assert others[best].value < measured.value
-    assert f"step {best:,} has a Fréchet distance of" in finding.headline
+    assert finding.claim == f"The checkpoint at step {best:,} is better than the one examined."
+    assert f"that of the one examined {measured.value:.3g}, and that of real samples" in finding.detail
+    assert f"step={best}).generator" in finding.advice
     assert all(other.baseline == measured.baseline for other in others.values())
 
 
@@ -121,7 +123,9 @@ def test_the_floor_of_training_is_drawn_beside_the_curve(run):
 
 
 def test_few_evaluations_are_said_and_one_is_no_curve(run):
-    assert "can't be told from 3 evaluations" in ask(with_history(run, [3.0, 2.0, 1.0])).headline
+    few = ask(with_history(run, [3.0, 2.0, 1.0]))
+    assert few.claim == "Too few evaluations to say whether it has converged."
+    assert few.detail == "There are 3 evaluations, and no trend can be told from fewer than 6."
     nothing = ask(with_history(run, [3.0]))
     assert nothing.verdict is Verdict.NOT_APPLICABLE
 
@@ -130,3 +134,31 @@ def test_a_generator_from_elsewhere_has_no_history(trained):
     subject = Subject.wrap(Subject.load(trained).generator, data="ring", latent=4)
     finding = examine(subject, "convergence", samples=100)
     assert finding.not_applicable_because == "it needs a GANLens run folder, and it came from elsewhere"
+
+
+def evidence(history: list[float], checkpoints: Checkpoints | None = None) -> Evidence:
+    looks = [
+        {"images": 640 * (i + 1), "step": 20 * (i + 1), "frechet_distance": value}
+        for i, value in enumerate(history)
+    ]
+    trend = Trend.of(history[-max(2, round(len(history) / 3)) :])
+    return Evidence(ConvergenceSettings(), looks, trend, 0.4, checkpoints, Path("runs/my first"))
+
+
+BETTER = Checkpoints([20, 40], [640, 1280], [[1.0, 1.1, 1.05], [2.0, 2.2, 2.1]], 1, 0.3, 100, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "advice"),
+    [
+        (evidence(LEVEL, BETTER), "better-kept", "load_run('runs/my first', step=20).generator"),
+        (evidence([3.0, 2.0, 1.0]), "too-few-evaluations", "`--set evaluation.every=…`"),
+        (evidence(RISING), "past-its-best", "`--images 9600`"),
+        (evidence(FALLING), "still-better", "ganlens train --resume --out 'runs/my first' --steps 1000"),
+        (evidence(LEVEL), "levelled-off", ""),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured: Evidence, rule: str, advice: str):
+    conclusion = RULES.conclude(measured)
+    assert conclusion.rule == rule and advice in conclusion.advice
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,12 @@ from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.measures import QuadraticClassifier, classifier_two_sample_test
 from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
+from ganlens.probes.description import flag_of
+from ganlens.probes.quality.two_sample.conclusion import RULES, Evidence, SpaceTests, TwoSampleSettings
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
+from ganlens.subject.controls import CONTROLS
 
 ACCURACY = "Accuracy of a classifier, labeller features"
 RAW = "Accuracy of a classifier, coordinates"
@@ -41,7 +46,7 @@ def findings(lab):
 def test_the_same_distribution_is_not_told(findings):
     honest = findings["honest"]
     assert honest.verdict is Verdict.GOOD
-    assert honest.headline.startswith("A classifier can't tell its samples from real ones: it is right")
+    assert honest.claim == "A classifier can't tell its samples from real ones." and honest.remarks == []
     for name in (ACCURACY, RAW):
         m = honest.measurement(name)
         assert m.low < 0.5 < m.high and m.value == pytest.approx(0.5, abs=0.05)
@@ -54,7 +59,7 @@ def test_what_is_collapsed_or_noisy_is_told(findings):
     for name in ("collapsed", "noisy"):
         finding = findings[name]
         assert finding.verdict is Verdict.BAD
-        assert finding.headline.startswith("A classifier easily tells its samples from real ones")
+        assert finding.claim == "A classifier easily tells its samples from real ones."
         assert finding.measurement(ACCURACY).low > 0.8
         assert finding.measurement("Chance of telling").value < 1e-30
 
@@ -67,7 +72,7 @@ def test_a_copycat_passes_as_its_control_says(findings):
         replayed, gaussian = m.controls
         assert "copycat" in replayed.what and replayed.value == pytest.approx(0.5, abs=0.06)
         assert "underfit" in gaussian.what and gaussian.value > 0.8
-    assert f"One Gaussian with the data's covariance it tells {gaussian.value:.0%}" in copycat.headline
+    assert f"one Gaussian with the data's covariance {gaussian.value:.0%}" in copycat.detail
 
 
 def test_values_are_the_test_against_the_same_held_out_samples_at_equal_counts(lab):
@@ -143,7 +148,7 @@ def test_the_class_that_gives_it_away_is_named(lab):
     )
 
 
-def test_a_class_too_wide_is_named_in_the_headline(lab):
+def test_a_class_too_wide_is_named(lab):
     def widen_gamma(uniform, samples):
         gamma = (uniform >= 0.70) & (uniform < 0.85)
         centre = 4 * torch.eye(8)[2]
@@ -151,7 +156,7 @@ def test_a_class_too_wide_is_named_in_the_headline(lab):
 
     finding = asked(lab, remade(lab, widen_gamma))
     assert finding.verdict in (Verdict.CAUTION, Verdict.BAD)
-    assert ", most of all by “gamma” (it recognises" in finding.headline
+    assert finding.remarks[0].startswith("Most of all it is given away by “gamma”: the classifier recognises")
 
 
 def test_what_only_another_space_shows_is_no_good_news(lab):
@@ -160,7 +165,9 @@ def test_what_only_another_space_shows_is_no_good_news(lab):
     finding = asked(lab, positive)
     assert finding.measurement(RAW).low > 0.65 and finding.measurement(ACCURACY).low < 0.5
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline.startswith("By coordinates a classifier can tell its samples from real ones")
+    assert finding.rule == "told-by-other-features"
+    assert finding.detail.startswith("By coordinates the classifier is right")
+    assert "`ganlens probe two-sample SUBJECT --features raw`" in finding.advice
 
 
 def test_training_samples_that_are_told_make_it_not_believable(lab):
@@ -172,7 +179,7 @@ def test_training_samples_that_are_told_make_it_not_believable(lab):
     bank = SampleBank(Subject.wrap(lab.honest(), data=data), samples=500, features=["raw"])
     finding = examine(bank.subject, "two-sample", bank=bank)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Don't rely on this test: training samples themselves are told")
+    assert finding.claim == "Training samples themselves can be told from held-out ones."
     assert finding.measurement(RAW).baseline.value > 0.8
 
 
@@ -186,23 +193,23 @@ def test_a_test_that_misses_the_gaussian_proves_nothing(lab):
     bank = SampleBank(Subject.wrap(nn.Identity(), latent=8, data=data), samples=400, features=["raw"])
     finding = examine(bank.subject, "two-sample", bank=bank)
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline.startswith(
-        "That no classifier tells its samples from real ones says nothing here"
-    )
+    assert finding.claim == "This test is too weak to call its samples real."
+    assert "`--samples 20000 --compared 5000`" in finding.advice
+    assert f"`--{flag_of('two-sample', 'classifier')} trees`" in finding.advice
 
 
 def test_few_samples_are_not_called_good(lab):
     """32 samples of each could be told by a better classifier of more of them."""
     labeller = lab.bank(lab.honest()).labeller
-    said = []
+    rules = []
     for seed in range(6):
         subject = Subject.wrap(lab.honest(), data=lab.data)
         bank = SampleBank(subject, samples=32, seed=seed, labeller=labeller)
         finding = examine(subject, "two-sample", bank=bank)
         unsure = finding.measurement(ACCURACY).high >= 0.65
         assert (finding.verdict is Verdict.CAUTION) or not unsure
-        said.append(finding.headline[:40])
-    assert "Too few samples to say whether a classif" in said
+        rules.append(finding.rule)
+    assert "too-few-samples" in rules
 
 
 def test_too_few_samples_are_not_applicable(lab):
@@ -268,3 +275,43 @@ def test_the_same_seed_gives_the_same_numbers(lab, findings):
         m.model_dump() for m in findings["honest"].measurements
     ]
     assert bank.generator_calls == 500
+
+
+def told(accuracy, reach=0.03, p_value=1e-9):
+    """The test of a classifier that is right so often, known to `reach` both ways."""
+    interval = SimpleNamespace(low=accuracy - reach, high=accuracy + reach)
+    return SimpleNamespace(accuracy=accuracy, interval=interval, p_value=p_value)
+
+
+def evidence(fake=0.5, real=0.5, *, gaussian=0.9, elsewhere=0.5, reach=0.03):
+    def space(name, title, accuracy):
+        return SpaceTests(
+            name, title, told(accuracy, reach), told(real), {CONTROLS["underfit"]: told(gaussian)}
+        )
+
+    spaces = [space("labeller", "labeller features", fake), space("raw", "coordinates", elsewhere)]
+    return Evidence(TwoSampleSettings(), spaces, [], 100)
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "verdict"),
+    [
+        (evidence(0.9, 0.7), "unfair-reference", Verdict.NOT_BELIEVABLE),
+        (evidence(0.9), "easily-told", Verdict.BAD),
+        (evidence(0.77, elsewhere=0.9), "told", Verdict.CAUTION),
+        (evidence(0.51, elsewhere=0.9), "told-by-other-features", Verdict.CAUTION),
+        (evidence(gaussian=0.51), "blind-test", Verdict.CAUTION),
+        (evidence(0.51, reach=0.2), "too-few-samples", Verdict.CAUTION),
+        (evidence(0.51), "not-told", Verdict.GOOD),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured, rule, verdict):
+    conclusion = RULES.conclude(measured)
+    assert (conclusion.rule, conclusion.verdict) == (rule, verdict)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []
+
+
+def test_the_words_stand_beside_guessing_and_real_samples():
+    assert RULES.conclude(evidence(0.9)).detail == (
+        "The classifier is right 90% of the time; guessing gives 50%, and unseen real samples in their place 50%."
+    )

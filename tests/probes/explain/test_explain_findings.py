@@ -168,10 +168,12 @@ def test_a_missing_group_is_named_and_measured_and_the_control_is_clean(spots, q
     assert finding.verdict is Verdict.BAD
     assert mass.low <= 0.25 <= mass.high and mass.low > 0.15
     assert mass.low > mass.baseline.value
-    assert "lower right" in finding.headline and "to the same test: none" in finding.headline
-    assert not any(
-        name in finding.headline.split("misses")[1].split("mass")[0] for name in ("upper", "lower left")
+    assert finding.claim == "It misses samples that are mostly class lower right."
+    assert "Held-out real samples, put to the same test: none." in finding.remarks
+    missed = next(
+        remark for remark in finding.remarks if remark.startswith("Missed: samples that are mostly")
     )
+    assert not any(name in missed for name in ("upper", "lower left"))
     covered = finding.measurement("share of held-out real samples with a generated neighbour")
     assert covered.low <= 0.75 <= covered.high and covered.baseline.value > 0.9
     assert finding.measurement("mass missed, by PCA's code").value > 0.15
@@ -188,13 +190,14 @@ def test_an_invented_group_is_named_and_measured(spots):
 
     finding = spots.ask("missed", spots.Generator(also_in_the_middle), unlabelled)
     mass = finding.measurement("mass invented")
-    assert finding.verdict is Verdict.BAD and "invents" in finding.headline
+    assert finding.verdict is Verdict.BAD and finding.claim.startswith("It invents some kinds: ")
     assert mass.low < 0.3 < mass.high and mass.low > 0.2
 
 
 def test_where_nothing_is_missed_the_finding_says_what_it_would_have_noticed(honest, spots, quarters):
     finding = spots.ask("missed", spots.Generator(spots.corners), quarters)
-    assert finding.headline.startswith("No region of the data's code space is clearly missed or invented")
+    assert finding.claim == "No kind of sample is clearly missed or invented."
+    assert finding.detail.startswith("A gap of ") and finding.detail.endswith(", and each of 4 classes.")
     assert finding.verdict is Verdict.GOOD
     for name in ("mass missed", "mass invented"):
         mass = finding.measurement(name)
@@ -238,7 +241,7 @@ def test_a_class_that_shrinks_is_said_to_be_made_too_rarely(spots, quarters):
         return torch.where(leaves[:, None], places * side, places)
 
     finding = spots.ask("missed", spots.Generator(few), quarters)
-    assert finding.headline.startswith("The generator makes too rarely samples that are mostly lower right (")
+    assert finding.claim == "It makes too few samples that are mostly class lower right."
     assert finding.measurement("classes noticed when cut out").value == 4
 
 

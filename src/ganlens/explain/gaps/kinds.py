@@ -8,7 +8,7 @@ the samples that chose the kinds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -50,11 +50,13 @@ class Kind:
         name: what a person would call it.
         column: of the statistics' table it is read off.
         belongs: which rows of that column [n] are of the kind.
+        nameable: whether a person would call it so; not where it is a cluster or an axis of a code.
     """
 
     name: str
     column: int
     belongs: Callable[[Tensor], Tensor]
+    nameable: bool = True
 
 
 @dataclass(frozen=True)
@@ -145,20 +147,25 @@ class StatisticsTable:
 
     def kinds(self) -> list[Kind]:
         """Every kind that the statistics tell apart."""
-        fitted, found, column = self.fitted(), [], 0
+        fitted, column = self.fitted(), 0
+        kinds: list[Kind] = []
         if self.class_names:
-            found += [_exactly(f"class {name}", 0, value) for value, name in enumerate(self.class_names)]
+            kinds += [_exactly(f"class {name}", 0, value) for value, name in enumerate(self.class_names)]
             column += 1
         if self._centres is not None:
-            found += [
-                _exactly(self._cluster_name(cluster, fitted[:, column]), column, cluster)
+            kinds += [
+                replace(
+                    _exactly(self._cluster_name(cluster, fitted[:, column]), column, cluster), nameable=False
+                )
                 for cluster in range(len(self._centres))
             ]
             column += 1
-        for statistic in self._plain():
-            found += _kinds_of(statistic, column, fitted[:, column])
+        plain = self._plain()
+        for number, statistic in enumerate(plain):
+            of_one = _kinds_of(statistic, column, fitted[:, column])
+            kinds += [replace(kind, nameable=number < len(plain) - self._axes) for kind in of_one]
             column += 1
-        return found
+        return kinds
 
     def vectors(self, of: Of) -> Tensor:
         """The statistics as vectors for distances: amounts in the data's standard deviations, classes and
@@ -224,12 +231,22 @@ class StatisticsTable:
         return f"{name} (mostly {self.class_names[int(counts.argmax())]})" if mostly else f"{name} (mixed)"
 
 
-def count(kinds: list[Kind], real: Tensor, other: Tensor, ratio: float) -> list[Counted]:
+def count(
+    kinds: list[Kind],
+    real: Tensor,
+    other: Tensor,
+    ratio: float,
+    *,
+    level: float = LEVEL,
+    never: float = NEVER,
+) -> list[Counted]:
     """How often does each kind occur on either side, and which differences are sure and noticeable?
 
     Args:
         real, other: statistics [n, s] and [m, s].
         ratio: shares that differ by less than this factor are not called a fault.
+        level: probability of finding any fault where there is no difference.
+        never: a kind counts as never made where its share is at most this share of the real one.
     """
     pairs = [
         (int(kind.belongs(real[:, kind.column]).sum()), int(kind.belongs(other[:, kind.column]).sum()))
@@ -242,29 +259,21 @@ def count(kinds: list[Kind], real: Tensor, other: Tensor, ratio: float) -> list[
         }
     )
     return [
-        _judged(Counted(kind, a, len(real), b, len(other), p_values[number], None), ratio)
+        _judged(Counted(kind, a, len(real), b, len(other), p_values[number], None), ratio, level, never)
         for number, (kind, (a, b)) in enumerate(zip(kinds, pairs, strict=True))
     ]
 
 
-def _judged(counted: Counted, ratio: float) -> Counted:
+def _judged(counted: Counted, ratio: float, level: float, never: float) -> Counted:
     fault: Fault | None = None
-    if counted.p_value <= LEVEL:
-        if counted.ratio <= NEVER:
+    if counted.p_value <= level:
+        if counted.ratio <= never:
             fault = "never made"
         elif counted.ratio <= 1 / ratio:
             fault = "under-made"
         elif counted.ratio >= ratio:
             fault = "over-made"
-    return Counted(
-        counted.kind,
-        counted.real,
-        counted.of_real,
-        counted.other,
-        counted.of_other,
-        counted.p_value,
-        fault,
-    )
+    return replace(counted, fault=fault)
 
 
 def _kinds_of(statistic: Reading, column: int, values: Tensor) -> list[Kind]:

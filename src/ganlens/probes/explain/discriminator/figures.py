@@ -13,6 +13,7 @@ from ganlens.figures.charts import histogram_lines, line_chart
 from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
+from ganlens.probes.explain.discriminator.conclusion import fault_in_words
 from ganlens.subject import Subject
 
 SHOWN = 6
@@ -27,16 +28,16 @@ def figures(
     left_out: dict[Method, str],
 ) -> list[Figure]:
     """What a reader should see, in that order; `ranked` from the most to the least believable method."""
-    found: list[Figure] = []
+    shown: list[Figure] = []
     if ranked:
-        found.append(_examples(subject, fakes, ranked, 0))
-        found.append(_means(subject, fakes, ranked))
+        shown.append(_examples(subject, fakes, ranked, 0))
+        shown.append(_means(subject, fakes, ranked))
     if reals is not None and ranked:
-        found.append(_examples(subject, reals, ranked, len(fakes.rows)))
+        shown.append(_examples(subject, reals, ranked, len(fakes.rows)))
     if ranked:
-        found += [_deletion(ranked), _table(ranked, left_out)]
-    found.append(_histogram(judged))
-    return found
+        shown += [_deletion(ranked), _table(ranked, left_out)]
+    shown.append(_histogram(judged))
+    return shown
 
 
 def _examples(subject: Subject, chosen: Chosen, ranked: list[MethodCheck], start: int) -> Figure:
@@ -113,7 +114,9 @@ def _table(ranked: list[MethodCheck], left_out: dict[Method, str]) -> Table:
                 f"{check.over_control.value:+.2f} ({check.over_control.low:+.2f} to {check.over_control.high:+.2f})",
                 "—" if agreement is None else f"{agreement.value:.2f}",
                 f"{check.stability:.2f}",
-                "yes" if check.believed else "no: " + "; ".join(check.faults),
+                "yes"
+                if check.believed
+                else f"no: {'; '.join(fault_in_words(check, fault) for fault in check.faults)}",
             )
         )
     for method, why in left_out.items():

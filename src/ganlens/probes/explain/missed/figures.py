@@ -57,7 +57,7 @@ def pictures(
         "missed": bank.reals("train", compared),
         "invented": bank.fakes(compared),
     }
-    for kind, of, what in (("missed", "train", "real"), ("invented", "fake", "generated")):
+    for kind, of, origin in (("missed", "train", "real"), ("invented", "fake", "generated")):
         regions = comparison.confirmed(kind)[:REGIONS_SHOWN]  # type: ignore[arg-type]
         if not regions:
             continue
@@ -67,7 +67,7 @@ def pictures(
         figures.append(
             bank.modality.shown(
                 sources[kind][rows],  # type: ignore[index]
-                f"{kind.capitalize()}: {what} samples of the regions confirmed as {kind}, a row for each, "
+                f"{kind.capitalize()}: {origin} samples of the regions confirmed as {kind}, a row for each, "
                 f"its medoid first: {order}. "
                 + (
                     "Look for what the generator can't make."
@@ -114,20 +114,20 @@ def uncovered(modality: Modality, bank: SampleBank, coverage: NeighbourCoverage)
     ]
 
 
-def comparison_table(found: InCode, by_pca: InCode) -> Table:
+def comparison_table(in_code: InCode, by_pca: InCode) -> Table:
     """How many regions each comparison proposes and confirms."""
 
     def row(title: str, comparison: Comparison) -> tuple[str | float | int, ...]:
         return (title, len(comparison.regions) - 1, *(len(comparison.confirmed(kind)) for kind in KINDS))
 
-    ours, theirs = found.generator.in_missed(), by_pca.generator.in_missed()
+    ours, theirs = in_code.generator.in_missed(), by_pca.generator.in_missed()
     either = int((ours | theirs).sum())
     overlap = f"{float((ours & theirs).sum()) / either:.0%}" if either else "not defined: neither names any"
     return Table(
         ("what is compared with the training data", "proposed", "missed", "invented"),
         (
-            row("generated, autoencoder's code", found.generator),
-            row("held-out real, autoencoder's code (should be none)", found.nothing_missing),
+            row("generated, autoencoder's code", in_code.generator),
+            row("held-out real, autoencoder's code (should be none)", in_code.nothing_missing),
             row("generated, PCA's code", by_pca.generator),
             row("held-out real, PCA's code (should be none)", by_pca.nothing_missing),
         ),
