@@ -25,19 +25,6 @@ def reconstruction_measurement(fitted: FittedAutoencoder) -> Measurement:
     )
 
 
-def why_not_believable(fitted: FittedAutoencoder) -> str:
-    """The remark to make when the autoencoder does not beat PCA; empty when it does."""
-    if fitted.beats_pca:
-        return ""
-    margin = fitted.held_out_r2_margin
-    return (
-        "Not believable: the autoencoder does not redraw held-out real samples better than PCA of the same "
-        "width "
-        f"(R² {fitted.held_out_r2:.3f} against {fitted.pca_held_out_r2:.3f}; "
-        f"difference {margin.low:+.3f} to {margin.high:+.3f})."
-    )
-
-
 def sentences(*parts: str) -> str:
     """The parts that are not empty, as one line of text."""
     return " ".join(part for part in parts if part)

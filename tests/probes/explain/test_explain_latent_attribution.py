@@ -216,3 +216,8 @@ def test_the_detail_is_about_the_foremost_coordinate_beside_its_reference() -> N
         == "Foremost, coordinate 3 explains 60% of all that varies; random directions, at most 10%."
     )
     assert detail_faults(said.detail) == []
+    refused = RULES.conclude(evidence())
+    assert (
+        refused.detail
+        == "Foremost, coordinate 0 surely explains 3% of all that varies; random directions, at most 10%."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganlens.explain.latent_attribution.exchange import WHOLE
-from ganlens.explain.latent_attribution.indices import LatentIndices
+from ganlens.explain.latent_attribution.indices import LatentIndices, lower_ends
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
 from ganlens.rules import Rule, Rules, Verdict, always
@@ -60,6 +60,11 @@ class Evidence:
         return self.attribution.total(*self._pair).value
 
     @property
+    def surely(self) -> float:
+        """The low end of that share's interval, which the reference is held against."""
+        return max(float(lower_ends(self.attribution.own)[self._pair]), 0.0)
+
+    @property
     def part(self) -> str:
         target = self.attribution.targets[self._pair[1]]
         return "all that varies" if target == WHOLE else f"how {target} varies"
@@ -85,10 +90,10 @@ class Evidence:
 
     @property
     def _pair(self) -> tuple[int, int]:
-        """The believable (block, target) farthest above its reference, or where none is, any."""
+        """The believable (block, target) farthest above its reference, or where none is, the one nearest to it."""
         if self.attribution.claims:
             return self.attribution.claims[0]
-        above = self.attribution.own.indices.total - self.attribution.reference
+        above = lower_ends(self.attribution.own) - self.attribution.reference
         block, target = divmod(int(above.argmax()), above.shape[1])
         return block, target
 
@@ -102,7 +107,7 @@ RULES = Rules(
         lambda e: not e.count,
         Verdict.NOT_BELIEVABLE,
         claim="No latent {coordinate} by itself explains a part of its samples.",
-        detail=FOREMOST,
+        detail="Foremost, {foremost} surely explains {surely:.0%} of {part}; {what_random} {by_random:.0%}.",
         advice="What it knows lies along other directions: `ganlens probe directions SUBJECT`.",
     ),
     Rule(

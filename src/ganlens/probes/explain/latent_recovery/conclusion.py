@@ -45,6 +45,11 @@ class Evidence:
         return self.ours.chance_overall
 
     @property
+    def by_chance(self) -> float:
+        """Share of variance that the codes of other samples recover: none where their R² is below nothing."""
+        return max(self.chance, 0.0)
+
+    @property
     def size(self) -> int:
         """Numbers of the latent that vary."""
         return len(self.ours.each)
@@ -77,7 +82,7 @@ class Evidence:
 
 RECOVERED = (
     "Of the variance of all {size:.0f} numbers the samples' code recovers {overall.value:.0%}, and that of other "
-    "samples {chance:.0%}."
+    "samples {by_chance:.0%}."
 )
 
 RULES = Rules(
@@ -98,7 +103,7 @@ RULES = Rules(
         Verdict.CAUTION,
         claim="PCA's code tells more of its latent than the autoencoder's.",
         detail="PCA's recovers {of_pca:.0%} of the latent's variance, the autoencoder's {overall.value:.0%}, and that "
-        "of other samples {chance:.0%}.",
+        "of other samples {by_chance:.0%}.",
         advice=MORE_DATA,
     ),
     Rule(
