@@ -136,5 +136,5 @@ def test_a_part_named_score_is_the_network_s_own():
 
     network, trial = Scored(), torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
     adapted = AdaptedDiscriminator(network, "scored", trial)
-    assert torch.equal(adapted(trial), network(trial).flatten())
+    assert torch.equal(adapted(trial).flatten(), network(trial).flatten())
     assert dict(adapted.named_children())["score"] is network.score
