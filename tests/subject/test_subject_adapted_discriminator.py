@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganlens import Subject
 from ganlens.errors import UserError
+from ganlens.subject.adapted_discriminator import AdaptedDiscriminator
 
 
 def generator(latent: Tensor) -> Tensor:
@@ -122,3 +123,18 @@ def test_a_range_of_no_discriminator_or_turned_round_is_refused():
         Subject.wrap(generator, latent=16, range=(-1, 1), discriminator_range=(0, 1))
     with pytest.raises(UserError, match=r"discriminator_range=\(1, 0\): give the lowest value first"):
         wrapped(Brightness(), discriminator_range=(1, 0))
+
+
+def test_a_part_named_score_is_the_network_s_own():
+    class Scored(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score = nn.Linear(3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.score(x)
+
+    network, trial = Scored(), torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
+    adapted = AdaptedDiscriminator(network, "scored", trial)
+    assert torch.equal(adapted(trial).flatten(), network(trial).flatten())
+    assert dict(adapted.named_children())["score"] is network.score

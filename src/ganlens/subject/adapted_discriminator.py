@@ -85,11 +85,12 @@ class AdaptedDiscriminator(nn.Module):
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self._asked: int | None = None
-        self.score = DiscriminatorScore()
+        # Not "score": a network's own part of that name is registered here.
+        self._score_of = DiscriminatorScore()
         self.notes = []
         with torch.no_grad():
             returned = self._tried(trial, labels)
-            self.score, notes = find_score(returned, len(trial), output, name)
+            self._score_of, notes = find_score(returned, len(trial), output, name)
             self.notes += notes
             labels = labels if self.takes_labels else None
             numbers = self(trial, labels)
@@ -175,7 +176,7 @@ class AdaptedDiscriminator(nn.Module):
     def _numbers(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Tensor:
         """The numbers to judge by, of as many samples as it is given at once."""
         returned = self._called(samples, labels, as_handed_over=as_handed_over)
-        return self.score(returned, len(samples), self.name)
+        return self._score_of(returned, len(samples), self.name)
 
     def _finite(self, numbers: Tensor) -> list[str]:
         """A note where some numbers on the trial are none.
