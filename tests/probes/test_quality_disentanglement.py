@@ -14,10 +14,19 @@ from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.measures.disentanglement import mutual_information_gap, shuffled_codes
 from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
-from ganlens.probes.quality.disentanglement.scores import MEASURES, Protocol, frequent_batch, live_codes
-from ganlens.probes.quality.disentanglement.sides import following
+from ganlens.probes.quality.disentanglement.conclusion import RULES, DisentanglementSettings, Evidence
+from ganlens.probes.quality.disentanglement.scores import (
+    MEASURES,
+    MIG,
+    D,
+    Protocol,
+    Scores,
+    frequent_batch,
+    live_codes,
+)
+from ganlens.probes.quality.disentanglement.sides import Side, following
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
 NAMES = ("kind", "across", "up", "shade")
@@ -127,8 +136,8 @@ def score(finding, name, side):
 def test_factors_in_separate_numbers_are_held_apart_by_both(apart):
     finding, _ = apart
     assert finding.verdict is Verdict.GOOD
-    assert "Its code holds the 4 known factors apart" in finding.headline
-    assert "Its latent holds the 4 known factors apart" in finding.headline
+    assert finding.claim == "Its code and its latent hold the known factors apart."
+    assert finding.remarks[0].startswith("Its code against 4 known factors: MIG ")
     for side in ("autoencoder code", "latent"):
         for name in ("MIG", "DCI disentanglement", "DCI completeness"):
             m = score(finding, name, side)
@@ -147,7 +156,7 @@ def test_a_code_that_is_the_factors_scores_what_the_perfect_code_scores(apart):
 
 def test_turned_numbers_score_lower_by_every_measure_that_sees_a_turn(apart, turned):
     assert turned.verdict is Verdict.CAUTION
-    assert "Its code holds" not in turned.headline or "partly" in turned.headline
+    assert turned.rule in ("mixed", "partly") and "directions" in turned.advice
     for side in ("autoencoder code", "latent"):
         for name in ("MIG", "DCI disentanglement", "DCI completeness", "SAP", "modularity", "IRS"):
             assert score(turned, name, side).value < score(apart[0], name, side).value - 0.05, (name, side)
@@ -187,8 +196,10 @@ def test_every_measure_is_there_for_both_with_an_interval_or_a_reason(apart):
 def test_a_code_of_noise_is_not_believable():
     finding, _ = ask(coder=Coder(lambda samples: samples, as_points, noise=True))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable for the latent: fewer than two factors can be read")
-    assert "kind: not read" in finding.headline
+    assert finding.claim == "Its factors can't be read, so its latent can't be judged."
+    assert (
+        "fewer than two factors can be read" in finding.remarks[1] and "kind: not read" in finding.remarks[1]
+    )
     assert not [m for m in finding.measurements if m.name.endswith(", latent")]
     assert finding.measurement("reading across off real samples").value < 0.1
     assert score(finding, "MIG", "autoencoder code").value < 0.02
@@ -199,8 +210,8 @@ def test_a_factor_the_code_lacks_is_not_read_and_not_spoken_of():
         return torch.cat([samples[:, :3], torch.sin(1e4 * samples[:, 3:])], dim=1)
 
     finding, _ = ask(coder=Coder(blind, as_points))
-    assert "Do not take the latent's scores to be about shade (not read)." in finding.headline
-    assert "Its latent holds the 3 known factors apart" in finding.headline
+    assert "Do not take the latent's scores to be about shade (not read)." in finding.remarks
+    assert finding.remarks[1].startswith("Its latent against 3 known factors")
     assert finding.arrays["told_by_latent"].shape == (4, 3)
     assert finding.arrays["told_by_code"].shape == (4, 4)
 
@@ -211,16 +222,17 @@ def test_a_factor_the_generator_never_changes_is_named_and_left_out():
         return factors
 
     finding, _ = ask(Generator(as_points, change=still))
-    assert "up (does not vary)" in finding.headline
-    assert "Its latent holds the 3 known factors apart" in finding.headline
+    assert "Do not take the latent's scores to be about up (does not vary)." in finding.remarks
+    assert finding.remarks[1].startswith("Its latent against 3 known factors")
 
 
 def test_nothing_is_said_of_a_latent_whose_samples_are_all_read_alike():
     """Each patch far outside what readers learned from: they answer, from one leaf, and nothing varies."""
     finding, _ = ask(Generator(as_points, change=lambda factors: 50 + factors))
     assert finding.verdict is Verdict.CAUTION
-    assert "Of its latent nothing can be said" in finding.headline
-    assert "across: does not vary" in finding.headline
+    assert finding.rule == "code-alone"
+    assert "Of its latent nothing can be said" in finding.remarks[1]
+    assert "across: does not vary" in finding.remarks[1]
 
 
 def test_pictures_are_measured_as_points_are():
@@ -242,7 +254,7 @@ def test_a_constant_factor_is_left_out_and_said():
         return factors
 
     finding, _ = ask(data=dataset(factors=constant))
-    assert finding.headline.endswith("Left out, of one value: shade.")
+    assert finding.remarks[-1] == "Left out, of one value: shade."
     assert not [m for m in finding.measurements if "shade" in m.name]
 
 
@@ -273,7 +285,7 @@ def test_few_samples_are_not_applicable():
 def test_the_same_seed_gives_the_same_numbers(apart):
     again, bank = ask()
     assert [m.model_dump() for m in again.measurements] == [m.model_dump() for m in apart[0].measurements]
-    assert again.headline == apart[0].headline and bank.generator_calls == apart[1].generator_calls
+    assert again.detail == apart[0].detail and bank.generator_calls == apart[1].generator_calls
 
 
 def test_readers_that_agree_by_chance_alone_score_nothing():
@@ -335,3 +347,49 @@ def test_batches_are_no_larger_than_common_values_are_frequent():
     twice = torch.stack([torch.arange(100) % 2, torch.arange(100) % 5], dim=1)
     assert frequent_batch(twice, protocol) == 20
     assert frequent_batch(twice.repeat(10, 1), protocol) == 64
+
+
+def side(way):
+    """A side that got so far from shuffled factors, which score 0, to a perfect code, which scores 1."""
+
+    def scores(value):
+        return Scores({MIG: value, D: value}, torch.empty(0), torch.empty(0))
+
+    return Side("latent", [], ["x", "y"], scores(way), {}, scores(0.0), scores(1.0), "", {}, 100)
+
+
+@pytest.mark.parametrize(
+    ("code", "latent", "read", "rule", "claim"),
+    [
+        (
+            side(0.9),
+            "why",
+            1,
+            "factors-not-read",
+            "Its factors can't be read, so its latent can't be judged.",
+        ),
+        (side(0.9), side(0.5), 2, "apart", "Its code and its latent hold the known factors apart."),
+        (side(0.05), side(0.0), 2, "mixed", "Its code and its latent both mix the known factors."),
+        (
+            side(0.9),
+            side(0.2),
+            2,
+            "partly",
+            "Its code holds the factors apart; its latent holds them partly apart.",
+        ),
+        (side(0.0), "why", 2, "code-alone", "Of its latent nothing is known; its code mixes the factors."),
+        (
+            "why",
+            side(0.9),
+            2,
+            "latent-alone",
+            "Of its code nothing is known; its latent holds the factors apart.",
+        ),
+        ("why", "why", 2, "neither", "Neither its code nor its latent can be measured against factors."),
+    ],
+)
+def test_every_rule_speaks_where_it_should(code, latent, read, rule, claim):
+    readings = [SimpleNamespace(skilled=number < read, usable=True) for number in range(3)]
+    conclusion = RULES.conclude(Evidence(DisentanglementSettings(), code, latent, readings, []))
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []

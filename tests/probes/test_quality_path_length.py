@@ -5,12 +5,14 @@ import torch
 from torch import nn
 
 from ganlens.explain.paths.latent_paths import between, pair_up
+from ganlens.explain.paths.lengths import PathLength
 from ganlens.explain.paths.tears import FINEST, find_steepest
 from ganlens.figures.figure import Picture, Plot
-from ganlens.measures import perceptual_path_length
+from ganlens.measures import Interval, perceptual_path_length
 from ganlens.probes.audit import examine
+from ganlens.probes.quality.path_length.conclusion import RULES, Evidence, PathLengthSettings
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
 WIDTH = 8
@@ -70,9 +72,8 @@ def test_a_great_circle_is_longer_than_the_straight_line_by_its_arc():
     assert ratio(finding) == pytest.approx(
         math.pi**2 / 8, rel=0.02
     )  # a quarter circle over its chord, squared
-    assert finding.headline.startswith(
-        "It changes smoothly as its latent moves: no tear on 100 ways, and its"
-    )
+    assert finding.claim == "It changes smoothly as its latent moves."
+    assert finding.detail.startswith("Its path length is 1.2 times the shortest possible")
 
 
 def test_a_tear_is_found_on_the_ways_that_cross_it_and_where_they_do():
@@ -83,9 +84,9 @@ def test_a_tear_is_found_on_the_ways_that_cross_it_and_where_they_do():
     assert torn.value == pytest.approx(float(crossing.mean()), abs=1e-12)
     assert (torn.baseline.value, torn.controls[0].value) == (0, 1)
     assert finding.verdict is Verdict.BAD
-    assert finding.headline == (
-        f"Its latent space is torn: on {int(crossing.sum())} of 100 ways it jumps from one sample to another at "
-        "once."
+    assert finding.claim == f"Its latent space is torn: {float(crossing.mean()):.0%} of ways jump at once."
+    assert finding.detail.startswith(
+        f"On {int(crossing.sum())} of 100 ways it jumps from one sample to another"
     )
     place = finding.arrays["steepest_place"]
     for step, before in ((0.0, True), (1 / FINEST, False)):
@@ -101,7 +102,7 @@ def test_a_tear_that_few_ways_cross_is_a_caution():
     crossing = int(((ways.start[:200, 0] > 2.2) != (ways.end[:200, 0] > 2.2)).sum())
     torn = finding.measurement("Torn ways, coordinates")
     assert 0 < crossing <= round(200 * torn.value) < 20  # a way may cross it and come back
-    assert finding.verdict is Verdict.CAUTION and "is torn: on" in finding.headline
+    assert finding.verdict is Verdict.CAUTION and finding.claim == "Its latent space is torn in places."
 
 
 def test_a_steep_place_is_no_tear():
@@ -116,16 +117,16 @@ def test_a_steep_place_is_no_tear():
 
 
 @pytest.mark.parametrize(
-    ("frequency", "verdict", "said"),
+    ("frequency", "verdict", "claim"),
     [
-        (1, Verdict.GOOD, "It changes smoothly"),
-        (5, Verdict.CAUTION, "It wanders as its latent moves: no tear on 100 ways, but its path"),
-        (30, Verdict.BAD, "It changes wildly as its latent moves: no tear on 100 ways, but its path"),
+        (1, Verdict.GOOD, "It changes smoothly as its latent moves."),
+        (5, Verdict.CAUTION, "It wanders as its latent moves."),
+        (30, Verdict.BAD, "It changes wildly as its latent moves."),
     ],
 )
-def test_a_generator_that_goes_to_and_fro_is_told_by_its_path_length(frequency, verdict, said):
+def test_a_generator_that_goes_to_and_fro_is_told_by_its_path_length(frequency, verdict, claim):
     finding, _ = asked(lambda latent: (frequency * latent).sin(), samples=1000)
-    assert finding.verdict is verdict and finding.headline.startswith(said)
+    assert (finding.verdict, finding.claim) == (verdict, claim)
     assert finding.measurement("Torn ways").value == 0
 
 
@@ -185,9 +186,7 @@ def test_features_that_tear_by_themselves_are_not_believed():
     bank = SampleBank(subject, samples=200, features=[Signs()])
     finding = examine(subject, "path-length", bank=bank)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Don't rely on this: the features themselves jump while one sample fades"
-    )
+    assert finding.claim == "Its smoothness can't be measured: the measure itself jumps."
     assert finding.measurement("Torn ways").baseline.value > 0.9
 
 
@@ -316,3 +315,35 @@ def test_the_steepest_bit_is_bracketed_by_halving():
     even = find_steepest(lambda ways, places: places.float()[:, None], 3)
     assert torch.allclose(even.jump, torch.tensor(1 / FINEST).double(), atol=1e-6)
     assert torch.allclose(even.largest, torch.tensor(1 / 16).double(), atol=1e-6)
+
+
+def evidence(torn=0, faded_torn=0, times=5.0):
+    """100 walked ways, and a path length so many times the shortest possible, known to a tenth."""
+    lengths = torch.full((10,), times)
+    length = PathLength(
+        "raw", "pixels", lengths, Interval(0.9 * times, 1.1 * times, "exact"), 1.0, faded=1.5, stopping=16.2
+    )
+    return Evidence(PathLengthSettings(), 100, torn, faded_torn, length)
+
+
+@pytest.mark.parametrize(
+    ("measured", "rule", "verdict"),
+    [
+        (evidence(torn=50, faded_torn=1), "features-tear", Verdict.NOT_BELIEVABLE),
+        (evidence(torn=50), "often-torn", Verdict.BAD),
+        (evidence(torn=2, times=100.0), "torn", Verdict.CAUTION),
+        (evidence(times=16.0), "smooth", Verdict.GOOD),
+        (evidence(times=72.0), "wild", Verdict.BAD),
+        (evidence(times=70.0), "wanders", Verdict.CAUTION),
+    ],
+)
+def test_every_rule_speaks_where_it_should(measured, rule, verdict):
+    conclusion = RULES.conclude(measured)
+    assert (conclusion.rule, conclusion.verdict) == (rule, verdict)
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []
+
+
+def test_a_length_is_read_beside_that_of_a_way_over_other_samples():
+    assert RULES.conclude(evidence(times=20.0)).detail == (
+        "Its path length is 20.0 times the shortest possible, and that of a way over 3 unrelated samples 16.2 times."
+    )

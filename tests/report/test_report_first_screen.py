@@ -74,12 +74,12 @@ def test_reservations_fill_up_to_three_and_grave_claims_go_on_to_five(grave, cau
     assert len(leading(entries(*found))) == shown
 
 
-def test_what_is_good_is_one_line_unless_three_are_grave():
+def test_what_is_good_is_one_line_unless_three_are_bad():
     unasked = Finding.not_applicable("none", "?", "it needs labels", section="quality")
     fine = [finding("a"), finding("b")]
     assert good_line(entries(*fine, unasked)) == "All 2 questions: good."
     assert good_line(entries(*fine, finding("c", BAD), unasked)) == "2 of 3 questions: good."
-    assert good_line(entries(*fine, *(finding(f"x{i}", DOUBT) for i in range(3)))) == ""
+    assert good_line(entries(*fine, *(finding(f"x{i}", BAD) for i in range(3)))) == ""
     assert good_line(entries(finding("c", CAUTION))) == good_line(entries(unasked)) == ""
 
 
@@ -98,6 +98,21 @@ def test_a_claim_is_seen_by_its_first_number_or_else_its_first_picture():
     html = opening([finding("a", BAD, measurements=[number]), finding("b", BAD, figures=[picture])])
     assert 'aria-label="0.0300, no interval; the reference 0.100 is above it"' in html
     assert 'alt="what it misses"' in html
+
+
+def test_of_several_numbers_the_one_that_is_said_or_else_a_worse_one_is_shown():
+    def number(value: float, reference: float, better: str, unit: str = "share") -> Measurement:
+        baseline = Baseline(value=reference, what="real")
+        return Measurement(
+            name="n", value=value, interval="none: exact", unit=unit, better=better, baseline=baseline
+        )
+
+    classes, distance = number(8, 8, "higher", "classes"), number(12, 4, "lower", "")
+    unclear = number(0.3, 0.0, "lower")
+    numbers = [classes, distance, unclear]
+    assert evidence(finding("a", CAUTION, detail="30% are unclear.", measurements=numbers)) is unclear
+    assert evidence(finding("a", CAUTION, detail="130% or 1.30% are.", measurements=numbers)) is distance
+    assert evidence(finding("a", CAUTION, measurements=[classes, number(2, 1, "higher", "")])) is classes
 
 
 def test_commands_in_an_advice_are_told_from_words_without_the_stop_that_follows():
@@ -133,6 +148,14 @@ def test_the_page_opens_with_samples_claims_details_and_commands_to_copy(finding
 def test_without_samples_or_faults_the_page_still_opens():
     html = opening([finding("a")])
     assert "<img" not in html and "<h3>" not in html and "The one question that was answered: good." in html
+
+
+def test_where_no_claim_says_what_to_do_the_first_next_step_does(findings):
+    html = render_page([finding("a")], title="Audit", facts={}, next_steps=["ganlens list probes  # more"])
+    first = between(html, '<section id="summary"', "</section>")
+    assert '<code tabindex="0">ganlens list probes</code>' in first and "more" in first
+    advised = render_page(findings, title="Audit", facts={}, next_steps=["ganlens list probes  # more"])
+    assert "ganlens list probes" not in between(advised, '<section id="summary"', "</section>")
 
 
 def test_a_long_claim_is_cut_on_the_page_and_stands_whole_in_its_title():

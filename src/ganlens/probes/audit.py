@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ __all__ = ["Audit", "Features", "audit", "examine", "unmet_need"]
 
 Features = Sequence[str | nn.Module | FeatureSpace]
 _SAMPLES_OF_IDENTITY = 64
-_SAMPLES_SHOWN, _DOTS_SHOWN = 36, 2000
+_SAMPLES_SHOWN, _DOTS_SHOWN = 25, 2000
 """What a report opens with: so few that each is seen, and dots enough for a cloud."""
 
 
@@ -255,7 +256,7 @@ def _publish(
             f"{', '.join(f.probe for f in kept)}: of the same generator, data, seed, samples and version"
         )
     opening: dict[str, Any] = {"title": f"Audit of {subject.name}", "facts": facts}
-    opening["samples"] = _sample_figures(subject, bank)
+    opening["samples"], opening["next_steps"] = _sample_figures(subject, bank), _next_steps(subject)
     try:
         return folder.publish(whole, identity=identity, **opening)
     except UserError:
@@ -266,6 +267,15 @@ def _publish(
             if after is not before:
                 folder.add(after)
         return folder.publish(shown, identity=identity, **opening)
+
+
+def _next_steps(subject: Subject) -> list[str]:
+    """What can be typed next, whatever was found."""
+    steps = ["ganlens list probes  # every question that can be asked, and what each needs"]
+    if subject.run is not None:
+        folder = shlex.quote(str(subject.run))
+        steps.insert(0, f"ganlens sample {folder} -n 100 --out samples.png  # look at more of what it makes")
+    return steps
 
 
 def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
@@ -280,7 +290,8 @@ def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
         if subject.data is None:
             return SampleFigures(generated)
         real = bank.reals("held_out", count)[:]
-        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples."))
+        mind = " Its axes are its own." if subject.modality.as_dots else ""
+        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples.{mind}"))
     except Exception as error:  # a kind of sample that someone else wrote, and that can't be drawn
         bank.progress.warn(f"the report opens without samples: {shortened(str(error), 200)}")
         return None

@@ -92,9 +92,21 @@ class AuditFolder:
         facts: Mapping[str, str],
         identity: Mapping[str, Any],
         samples: SampleFigures | None = None,
+        next_steps: Sequence[str] = (),
     ) -> Path:
-        """Write the report of what was added and put everything in its place; give the HTML file's path."""
-        write_report(findings, self._aside, title=title, facts=facts, identity=identity, samples=samples)
+        """Write the report of what was added and put everything in its place; give the HTML file's path.
+
+        The arguments are those of `write_report`.
+        """
+        write_report(
+            findings,
+            self._aside,
+            title=title,
+            facts=facts,
+            next_steps=next_steps,
+            identity=identity,
+            samples=samples,
+        )
         for theirs in _not_ours(self._out / FINDINGS):
             place = self._aside / FINDINGS / theirs.name
             if not place.exists():  # else it is what is left of an answer whose record is gone

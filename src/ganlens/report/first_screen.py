@@ -56,10 +56,10 @@ def leading(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def good_line(entries: Sequence[Entry]) -> str:
-    """How much holds up, in a line; empty where nothing does, or so much is grave that it would only distract."""
+    """How much holds up, in a line; empty where nothing does, or so much is bad that it would only distract."""
     verdicts = [entry.finding.verdict for entry in entries]
     good, asked = verdicts.count(Verdict.GOOD), len(verdicts) - verdicts.count(Verdict.NOT_APPLICABLE)
-    if not good or sum(verdict in GRAVE for verdict in verdicts) >= FEWEST:
+    if not good or verdicts.count(Verdict.BAD) >= FEWEST:
         return ""
     if good == asked:
         return "The one question that was answered: good." if asked == 1 else f"All {asked} questions: good."
@@ -67,10 +67,16 @@ def good_line(entries: Sequence[Entry]) -> str:
 
 
 def evidence(finding: Finding) -> Measurement | Picture | None:
-    """What a claim is seen by at a glance: its first number beside its reference, else its first picture."""
-    if finding.measurements:
-        return finding.measurements[0]
-    return next((figure for figure in finding.figures if isinstance(figure, Picture)), None)
+    """What a claim is seen by at a glance: a number beside its reference, else the first picture.
+
+    Of several numbers, the first whose share the words name; else the first that is worse than its reference; else
+    the first.
+    """
+    numbers, words = finding.measurements, f"{finding.claim} {finding.detail}"
+    for speaks in (lambda m: _is_named(m, words), _is_worse):
+        if (chosen := next(filter(speaks, numbers), None)) is not None:
+            return chosen
+    return numbers[0] if numbers else next((f for f in finding.figures if isinstance(f, Picture)), None)
 
 
 def advice_parts(advice: str) -> list[tuple[str, bool]]:
@@ -90,3 +96,16 @@ def _consequence(entry: Entry) -> tuple[int, int]:
     finding = entry.finding
     known = finding.section in _SECTIONS
     return _VERDICTS.index(finding.verdict), _SECTIONS.index(finding.section) if known else len(_SECTIONS)
+
+
+def _is_named(m: Measurement, words: str) -> bool:
+    """Whether the words say this share, as a percentage."""
+    shares = {f"{m.value:.0%}", f"{m.value:.1%}"} if m.unit.startswith("share") and m.value else set()
+    return any(re.search(rf"(?<![\d.,]){re.escape(share)}", words) for share in shares)
+
+
+def _is_worse(m: Measurement) -> bool:
+    """Whether the number, with its interval where there is one, lies on the worse side of its reference."""
+    if m.better == "higher":
+        return (m.value if m.high is None else m.high) < m.baseline.value
+    return m.better == "lower" and (m.value if m.low is None else m.low) > m.baseline.value

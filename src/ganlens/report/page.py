@@ -50,7 +50,8 @@ def render_page(
     """
     sections = outline.outline(findings)
     entries = [entry for section in sections for entry in section.entries]
-    named = list(facts.items())
+    named, first = list(facts.items()), first_screen.leading(entries)
+    advised = any(entry.finding.advice for entry in first)
     has_plots = any(isinstance(figure, Plot) for finding in findings for figure in finding.figures)
     scripts = {"early": _resource("early.js"), "page": _resource("page.js")}
     if has_plots:
@@ -63,7 +64,8 @@ def render_page(
             opening_facts=named[:_OPENING_FACTS],
             other_facts=named[_OPENING_FACTS:],
             samples=samples.named if samples is not None else {},
-            leading=first_screen.leading(entries),
+            leading=first,
+            first_step=split_command(next_steps[0]) if next_steps and not advised else None,
             good_line=first_screen.good_line(entries),
             next_steps=[split_command(step) for step in next_steps],
             sections=sections,

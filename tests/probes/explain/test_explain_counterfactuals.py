@@ -471,7 +471,9 @@ def test_adversarial_changes_have_the_size_asked_for_and_help_the_target(world, 
     space, _ = world(is_right)
     originals = spots.draw(torch.zeros(5, 2))
     lengths, targets = torch.full((5,), 0.5), torch.ones(5, dtype=torch.int64)
-    changed = adversarial(space.classifier, originals, targets, lengths, (-1.0, 1.0), generator())
+    changed = adversarial(
+        space.classifier, originals, targets, lengths, lambda samples: samples.clamp(-1, 1), generator()
+    )
     assert float((changed - originals).flatten(1).norm(dim=1).max()) <= 0.5 + 1e-5
     assert bool((is_right(changed) > is_right(originals)).all())
 

@@ -131,9 +131,9 @@ def _fisher(region) -> float:
 
 def test_a_planted_gap_is_noticed_with_enough_samples_and_overlooked_with_few():
     noticed = smallest_gap_noticed(groups([0.25] * 4, 2000, 0), regions=4, ratio=0.5, seed=0)
-    assert noticed.found and noticed.mass < 0.15  # one or two of twenty parts
+    assert noticed.noticed and noticed.mass < 0.15  # one or two of twenty parts
     few = smallest_gap_noticed(groups([0.25] * 4, 40, 0), regions=4, ratio=0.5, seed=0)
-    assert not few.found
+    assert not few.noticed
 
 
 def side_by_side(n: int, seed: int, without: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:

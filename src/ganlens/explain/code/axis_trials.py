@@ -85,8 +85,8 @@ class AxisTrial:
 
     def survivors(self, least: float) -> list[int]:
         """Of those the ones whose interval lies above their own agreement in shuffled generators as well."""
-        found, shuffled = self.above_random(least), self.on_shuffled
-        return found if shuffled is None else [j for j in found if self.agreements[j].low > shuffled[j]]
+        above, shuffled = self.above_random(least), self.on_shuffled
+        return above if shuffled is None else [j for j in above if self.agreements[j].low > shuffled[j]]
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,22 @@ def likeness(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """|correlation| [i, j] of the changes [n, f] that directions cause on the same starts, pixel by pixel."""
     rows = [torch.stack([changes.flatten().double() for changes in group]) for group in (first, second)]
     a, b = (group / group.norm(dim=1, keepdim=True).clamp(min=1e-12) for group in rows)
-    found: Tensor = (a @ b.T).abs()
-    return found
+    correlations: Tensor = (a @ b.T).abs()
+    return correlations
 
 
 def duplicates(alike: Tensor, scores: list[float], same: float) -> list[int | None]:
     """For each direction the better-scored one whose likeness is above `same`, or None: [d] for likeness [d, d]."""
     order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
     kept: list[int] = []
-    found: list[int | None] = [None] * len(scores)
+    twins: list[int | None] = [None] * len(scores)
     for i in order:
         twin = max(kept, key=lambda j: float(alike[i, j]), default=None)
         if twin is not None and float(alike[i, twin]) > same:
-            found[i] = twin
+            twins[i] = twin
         else:
             kept.append(i)
-    return found
+    return twins
 
 
 def told_apart(followed: list[Followed], rng: torch.Generator) -> list[float] | list[None]:

@@ -55,8 +55,8 @@ def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, ta
             chosen, shifts = draw_shifts(len(points), k, rng)
             unit = torch.linalg.qr(raw)[0].T
             moved = points + (shifts[:, None] * unit[chosen] * deviation).reshape(points.shape)
-            made = walk.space.synthesize(moved, labels)
-            logits, guessed = network(still.to(made.device), made)
+            samples = walk.space.synthesize(moved, labels)
+            logits, guessed = network(still.to(samples.device), samples)
             wanted, far = chosen.to(logits.device), shifts.to(logits.device)
             loss = functional.cross_entropy(logits, wanted) + SHIFT_WEIGHT * (guessed - far).abs().mean()
             for weight, gradient in zip(

@@ -74,23 +74,23 @@ def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Su
     panel = old.panel.measured_on(bank.fakes().tensor())
     labels = None if old.labels is None else old.labels[:STARTS]
     course = replace(old, walk=walk, panel=panel, points=old.points[:STARTS], labels=labels, code=None)
-    randoms, found = (
+    randoms, slopes = (
         [slopes_of(way, course.along) for way in course.follow(units)]
         for units in (outcome.randoms, torch.stack([judged.unit for judged in claimed]))
     )
-    return _compared(context, outcome, claimed, randoms, found)
+    return _compared(context, outcome, claimed, randoms, slopes)
 
 
 def _held_in_itself(context: Context, outcome: Outcome, claimed: list[Judged]) -> int:
     """How many hold in the generator itself, by as few starts as the shuffled ones get."""
     rows = torch.arange(min(STARTS, len(outcome.course.points)))
     randoms = [slopes.of(rows) for slopes in outcome.random_slopes]
-    found = [judged.slopes.of(rows) for judged in claimed]
-    return sum(_compared(context, outcome, claimed, randoms, found))
+    slopes = [judged.slopes.of(rows) for judged in claimed]
+    return sum(_compared(context, outcome, claimed, randoms, slopes))
 
 
 def _compared(
-    context: Context, outcome: Outcome, claimed: list[Judged], randoms: list[Slopes], found: list[Slopes]
+    context: Context, outcome: Outcome, claimed: list[Judged], randoms: list[Slopes], slopes: list[Slopes]
 ) -> list[bool]:
     """Which claims these slopes bear out. How steep a direction could be is what it could in the generator
     itself, whose claim it is."""
@@ -98,9 +98,9 @@ def _compared(
         randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds, outcome.baseline.standard
     )
     holds = []
-    for judged, slopes in zip(claimed, found, strict=True):
+    for judged, tried in zip(claimed, slopes, strict=True):
         rng = torch_generator(context.seed, "directions", "shuffled", judged.title)
-        claim = claim_of(slopes, baseline, rng)
+        claim = claim_of(tried, baseline, rng)
         same = claim.reading == judged.claim.reading and claim.side > 0
         holds.append(same and claim.score.low > baseline.bar)
     return holds

@@ -43,11 +43,11 @@ class PlantedGap:
 
     Attributes:
         mass: of the gap, as a share of the real samples.
-        found: whether it was noticed.
+        noticed: whether it was noticed.
     """
 
     mass: float
-    found: bool
+    noticed: bool
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ class Comparison:
 
     def confirmed(self, kind: Kind) -> list[Region]:
         """Regions that are missed (or invented), the largest difference in mass first."""
-        found = [region for region in self.regions if region.confirmed == kind]
-        return sorted(found, key=lambda region: -abs(region.real_share - region.other_share))
+        confirmed = [region for region in self.regions if region.confirmed == kind]
+        return sorted(confirmed, key=lambda region: -abs(region.real_share - region.other_share))
 
     def mass(self, kind: Kind) -> Estimate:
         """Mass that the other set lacks in the regions proposed as missed (or has in excess in those proposed
@@ -196,16 +196,16 @@ class _Votes:
         """Where regions lie: clusters [k, d] of the thin places, for each kind."""
         thin = self._thin(nearest_neighbours(self._pool, self._pool, self._voters, exclude_self=True).indices)
         own = torch.arange(len(self._pool)) < self._each
-        found: dict[Kind, Tensor] = {}
+        centres: dict[Kind, Tensor] = {}
         for kind, members in (("missed", thin["missed"] & own), ("invented", thin["invented"] & ~own)):
             places = self._pool[members]
             count = min(regions, max(1, len(places) // FIT_PER_REGION)) if len(places) > 1 else 0
-            found[kind] = (  # type: ignore[index]
+            centres[kind] = (  # type: ignore[index]
                 k_means(places, count, rng, restarts=3, iterations=50).centres
                 if count
                 else self._pool.new_zeros(0, self._pool.shape[1], dtype=torch.float64)
             ).double()
-        return found
+        return centres
 
     def regions(self, codes: Tensor, centres: dict[Kind, Tensor]) -> Tensor:
         """Numbers [n] of the regions of codes [n, d] that had no vote: missed, then invented, then the rest."""

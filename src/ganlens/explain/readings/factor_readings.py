@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,9 +14,6 @@ from ganlens.measures.disentanglement.discretise import is_continuous
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Which
-
-READABLE, AGREEING = 0.5, 0.5
-"""Least skill on held-out real samples, and least agreement on generated ones, at which a factor is read."""
 
 RARE = 20
 """A discrete factor of which fewer samples than this have another value than the commonest does not vary."""
@@ -39,6 +36,8 @@ class ReadFactor:
         agreement: of the two readers on generated samples.
         varies: whether the factor does, as it is read, over generated samples.
         measurements: skill and agreement, with their intervals.
+        readable, agreeing: the least skill on held-out real samples, and the least agreement on generated ones, at
+            which a factor is read.
     """
 
     factor: Factor
@@ -49,16 +48,18 @@ class ReadFactor:
     agreement: float
     varies: bool
     measurements: list[Measurement]
+    readable: float = 0.5
+    agreeing: float = 0.5
 
     @property
     def skilled(self) -> bool:
         """Whether it can be read off real samples."""
-        return self.skill_low >= READABLE
+        return self.skill_low >= self.readable
 
     @property
     def usable(self) -> bool:
         """Whether a latent can be measured against it."""
-        return self.skilled and self.varies and self.agreement >= AGREEING
+        return self.skilled and self.varies and self.agreement >= self.agreeing
 
     @property
     def fate(self) -> str:
@@ -92,19 +93,32 @@ def factors_of(bank: SampleBank, which: Which, n: int) -> Tensor:
     return factors.double()[bank.real_rows(which, n)]
 
 
-def read_factors(bank: SampleBank, factors: list[Factor], truth: Tensor, generated: int) -> list[ReadFactor]:
+def read_factors(
+    bank: SampleBank,
+    factors: list[Factor],
+    truth: Tensor,
+    generated: int,
+    *,
+    readable: float = ReadFactor.readable,
+    agreeing: float = ReadFactor.agreeing,
+) -> list[ReadFactor]:
     """What trees that learned from real training samples read off held-out and generated ones.
 
     Args:
         truth: [n, f] the known factors of the first n held-out samples, in the order of `factors`.
         generated: how many generated samples to read.
+        readable, agreeing: see `ReadFactor`.
     """
     codes = bank.features("code", "train", READ_FROM)
     known = factors_of(bank, "train", READ_FROM)
     real = bank.features("code", "held_out", len(truth))
     made = bank.features("code", "fake", generated)
     return [
-        _reading(factor, codes, known[:, factor.column], real, truth[:, place], made, bank.seed)
+        replace(
+            _reading(factor, codes, known[:, factor.column], real, truth[:, place], made, bank.seed),
+            readable=readable,
+            agreeing=agreeing,
+        )
         for place, factor in enumerate(factors)
     ]
 

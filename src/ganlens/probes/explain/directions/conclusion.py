@@ -117,7 +117,7 @@ class Evidence:
 
     @property
     def _sought(self) -> list[str]:
-        return [found.method for found in self.outcome.sets if found.method != "random"]
+        return [each.method for each in self.outcome.sets if each.method != "random"]
 
     @property
     def remarks(self) -> list[str]:

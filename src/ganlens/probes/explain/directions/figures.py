@@ -89,7 +89,7 @@ def score_plot(outcome: Outcome) -> Plot:
         )
     figure = dot_chart(
         dots,
-        [found.title for found in outcome.sets],
+        [each.title for each in outcome.sets],
         x="method, its directions side by side",
         y="score (1: does one thing, evenly, far beyond random)",
         line=(
@@ -107,7 +107,7 @@ def score_plot(outcome: Outcome) -> Plot:
 
 def _place(outcome: Outcome, judged: Judged) -> float:
     """Where on the axis a direction stands: at its method's place, beside its own kind."""
-    methods = [found.method for found in outcome.sets]
+    methods = [each.method for each in outcome.sets]
     return methods.index(judged.of.method) + 0.8 * ((judged.number + 0.5) / len(judged.of.unit) - 0.5)
 
 
@@ -129,7 +129,7 @@ def table_of(outcome: Outcome) -> Table:
             *((_figure(each.code_leak),) if coded else ()),
             round(each.length, 3),
             round(each.straightness, 2),
-            _figure(each.told),
+            _figure(each.recognised),
             _figure(each.stability),
             each.name.evidence,
         )

@@ -221,9 +221,9 @@ def _shuffled_sentence(shuffled: ShuffledWeights) -> str:
 
 def _arrays(outcome: Outcome) -> dict[str, Tensor]:
     arrays = {"deviation": outcome.course.walk.scale.deviation.float()}
-    for found in outcome.sets:
-        arrays[f"directions_{found.method}"] = found.unit.float().contiguous()
-        scores = [each.claim.score.value for each in outcome.by(found.method)]
-        arrays[f"self_score_{found.method}"] = torch.tensor(scores, dtype=torch.float32)
-        arrays[f"self_recall_{found.method}"] = torch.tensor([outcome.recall(found.method)])
+    for directions in outcome.sets:
+        arrays[f"directions_{directions.method}"] = directions.unit.float().contiguous()
+        scores = [each.claim.score.value for each in outcome.by(directions.method)]
+        arrays[f"self_score_{directions.method}"] = torch.tensor(scores, dtype=torch.float32)
+        arrays[f"self_recall_{directions.method}"] = torch.tensor([outcome.recall(directions.method)])
     return arrays

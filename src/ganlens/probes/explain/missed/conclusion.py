@@ -245,7 +245,7 @@ RULES = Rules(
     ),
     Rule(
         "any-gap-overlooked",
-        lambda gaps: not gaps.planted.found,
+        lambda gaps: not gaps.planted.noticed,
         Verdict.CAUTION,
         claim="No gap shows, but with this little data none would.",
         detail="Even a gap of {planted.mass:.0%}, cut into real samples, was not noticed.",
@@ -271,23 +271,25 @@ RULES = Rules(
 
 def remarks(gaps: Gaps) -> list[str]:
     """Everything that is confirmed, what would have been overlooked, and the coverage where it is low."""
-    said = [_listed(gaps, kind) for kind in KINDS if gaps.in_code.generator.confirmed(kind)]
-    if said:
-        said.append(f"Held-out real samples, put to the same test: {gaps.falsely_confirmed or 'none'}.")
-    if not gaps.planted.found:
-        said.append(f"Gaps are overlooked: even one of {gaps.planted.mass:.0%}, cut into real samples, was.")
+    sentences = [_listed(gaps, kind) for kind in KINDS if gaps.in_code.generator.confirmed(kind)]
+    if sentences:
+        sentences.append(f"Held-out real samples, put to the same test: {gaps.falsely_confirmed or 'none'}.")
+    if not gaps.planted.noticed:
+        sentences.append(
+            f"Gaps are overlooked: even one of {gaps.planted.mass:.0%}, cut into real samples, was."
+        )
     elif gaps.class_gaps is not None and gaps.class_gaps.overlooked:
         overlooked = [gaps.class_names[number] for number in gaps.class_gaps.overlooked]
         more = ", …" if len(overlooked) > 4 else ""
-        said.append(
+        sentences.append(
             f"Classes that would be overlooked if they were missing: {', '.join(overlooked[:4])}{more}."
         )
     if gaps.thin:
-        said.append(
+        sentences.append(
             f"{gaps.covered.value:.0%} of held-out real samples have a generated neighbour ({gaps.covered.low:.0%} to "
             f"{gaps.covered.high:.0%}), where {gaps.covered_by_real:.0%} have a real one."
         )
-    return said
+    return sentences
 
 
 def confirmed_in(comparison: Comparison) -> int:

@@ -182,7 +182,7 @@ def _measurements(gaps: Gaps, by_pca: InCode) -> list[Measurement]:
         what="as many training samples in place of the generated ones",
     )
     noticed = Estimate(planted.mass, "none: gaps of a few sizes were tried once each").measurement(
-        "smallest gap noticed" if planted.found else "largest planted gap, overlooked",
+        "smallest gap noticed" if planted.noticed else "largest planted gap, overlooked",
         better="lower",
         baseline=0.0,
         what="a procedure that notices everything",

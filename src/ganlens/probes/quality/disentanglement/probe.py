@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.readings.factor_reader import Factor
 from ganlens.explain.readings.factor_readings import (
-    AGREEING,
     READ_FROM,
-    READABLE,
     ReadFactor,
     factors_of,
     known_factors,
@@ -20,7 +17,8 @@ from ganlens.explain.readings.factor_readings import (
 )
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, probes
+from ganlens.probes.quality.disentanglement.conclusion import FEWEST, RULES, DisentanglementSettings, Evidence
 from ganlens.probes.quality.disentanglement.figures import (
     code_traversal,
     factor_table,
@@ -28,36 +26,11 @@ from ganlens.probes.quality.disentanglement.figures import (
     latent_traversal,
     score_table,
 )
-from ganlens.probes.quality.disentanglement.scores import MIG, D, Protocol
+from ganlens.probes.quality.disentanglement.scores import Protocol
 from ganlens.probes.quality.disentanglement.sides import Side, code_side, latent_side
-from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.feature_table import FEATURE_CHUNK
 from ganlens.subject.sample_counts import too_few
-
-FEWEST = 200
-"""With fewer samples, twenty bins hold ten each."""
-
-APART, PARTLY = 0.5, 0.1
-
-
-class DisentanglementSettings(ProbeSettings):
-    rows: int = Field(
-        5000, ge=FEWEST, le=10_000, description="Most samples that a score is computed from, on both sides"
-    )
-    bins: int = Field(20, ge=2, le=100, description="Bins of a continuous code or factor; 20 as published")
-    rounds: int = Field(10, ge=1, le=100, description="Rounds of DCI's boosted trees; 100 as published, slow")
-    votes: int = Field(
-        2000,
-        ge=100,
-        le=10_000,
-        description="FactorVAE's training votes and β-VAE's training points; half as many judge",
-    )
-    batch: int = Field(64, ge=2, le=256, description="Most samples that share a factor in each vote")
-    replicates: int = Field(
-        4, ge=1, le=20, description="Disjoint blocks of generated samples the latent is measured on"
-    )
-    steps: int = Field(7, ge=3, le=21, description="Pictures along each traversal")
 
 
 @probes.register("disentanglement", summary="Do its code and its latent hold the known factors apart?")
@@ -69,30 +42,31 @@ class Disentanglement(Probe):
     section: ClassVar[str] = "quality"
     order: ClassVar[int] = 55
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT, Need.FACTORS})
-    Settings: ClassVar[type[ProbeSettings]] = DisentanglementSettings
+    Settings: ClassVar[type[DisentanglementSettings]] = DisentanglementSettings
     method: ClassVar[str] = (
         "Eight measures ask whether each known factor is held by one number and each number holds one "
-        "factor. (1) The autoencoder's code of real held-out samples against their known factors, beside "
-        "PCA's code of the same width. (2) The latent, as it is drawn, against the factors of what the "
+        "factor. First, the autoencoder's code of real held-out samples against their known factors, beside "
+        "PCA's code of the same width. Then the latent, as it is drawn, against the factors of what the "
         "generator makes of it, which nobody knows: they are read off its samples' code by boosted trees that "
         "learned them from real training samples, twice, from one half each; the mean of both is used. "
-        f"Self-check: a factor is read only where the skill of reading it off held-out real samples (R², "
-        f"or accuracy above that of the commonest value) is surely {READABLE:g} or more and the two readers "
-        f"agree on generated samples ({AGREEING:g} or more); where fewer than two factors are, the finding is "
+        "Self-check: a factor is read only where the skill of reading it off held-out real samples (R², "
+        "or accuracy above that of the commonest value) is surely {readable:g} or more and the two readers "
+        "agree on generated samples ({agreeing:g} or more); where fewer than two factors are, the finding is "
         "not believable. Readers that share a fault agree all the same, and the reader reads the code, so that "
         "what the code lacks is not seen in the latent either. References, at the same number of samples, "
         "bins and votes: the same numbers shuffled against the factors (the floor: what bias alone scores), "
         "and a perfect code (the factors themselves; for the latent, numbers of its own distribution that "
         "follow real samples' factors, against what is read off those samples, so that the reader's errors "
         "cost it the same). Codes are brought to unit variance. "
-        "Votes and points are fewer than published (10,000 and 5,000), and so are the trees, unless the "
-        f"settings say otherwise. A side holds the factors apart where MIG and DCI's disentanglement both "
-        f"get {APART:.0%} of the way from floor to perfect, partly from {PARTLY:.0%}. Good: both sides do. "
+        "Votes, points and trees are fewer than published, unless the settings say otherwise. "
+        "A side holds the factors apart where MIG and DCI's disentanglement both "
+        "get {apart:.0%} of the way from floor to perfect, partly from {partly:.0%}. Good: both sides do. "
         "Caution: otherwise. Never bad: nothing in the training of a GAN or an autoencoder asks for it, a "
         "latent of independent normals looks the same however it is turned, and samples are none the worse. "
         "A score is a property of these codes given these factors. Without known factors it can't be told at "
-        "all (Locatello et al. 2019, arXiv 1811.12359), so nothing here says that disentangled codes were found."
+        "all (Locatello et al.), so nothing here says that disentangled codes were found."
     )
+    rules: ClassVar = RULES
     self_check: ClassVar[str] = (
         "Not believable where fewer than two factors can be read off held-out real samples, by two "
         "readers that agree on generated ones; each score stands between shuffled factors and a perfect "
@@ -122,20 +96,30 @@ class Disentanglement(Probe):
             codes = bank.features("code", "held_out", n)
             code = code_side(codes, _pca_codes(bank, n), truth, names, protocol)
             task.advance()
-            readings = read_factors(bank, factors, truth, n * (bank.size // n))
+            readings = read_factors(
+                bank,
+                factors,
+                truth,
+                n * (bank.size // n),
+                readable=settings.readable,
+                agreeing=settings.agreeing,
+            )
             task.advance()
             latent = _latent(bank, readings, truth, protocol, blocks)
             task.advance()
-        finding = Finding(self.name, self.question, "", Verdict.CAUTION)
-        for side in (code, latent):
-            if isinstance(side, Side):
-                finding.measurements += side.measurements()
-                finding.arrays[f"told_by_{side.title.split()[-1]}"] = side.scores.told
-        finding.measurements += [m for reading in readings for m in reading.measurements]
-        finding.figures = _figures(bank, code, latent, readings, settings.steps)
-        finding.method = f"{self.described(settings)} Here n = {n:,}. {bank.autoencoder.protocol}"
-        _judge(finding, code, latent, readings, constant)
-        return finding
+        evidence = Evidence(settings, code, latent, readings, constant)
+        sides = [side for side in (code, latent) if isinstance(side, Side)]
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            measurements=[
+                *(m for side in sides for m in side.measurements()),
+                *(m for reading in readings for m in reading.measurements),
+            ],
+            figures=_figures(bank, code, latent, readings, settings.steps),
+            arrays={f"told_by_{side.title.split()[-1]}": side.scores.told for side in sides},
+            remarks=evidence.remarks,
+            method=f"{self.described(settings)} Here n = {n:,}. {bank.autoencoder.protocol}",
+        )
 
 
 def _too_little(bank: SampleBank) -> str:
@@ -168,64 +152,22 @@ def _latent(
 ) -> Side | str:
     used = [place for place, reading in enumerate(readings) if reading.usable]
     if len(used) < 2:
-        found = ", ".join(f"{reading.factor.name}: {reading.fate}" for reading in readings)
-        return f"fewer than two factors can be read off its samples ({found})"
-    made = torch.stack([readings[place].of_generated for place in used], dim=1)
+        fates = ", ".join(f"{reading.factor.name}: {reading.fate}" for reading in readings)
+        return f"fewer than two factors can be read off its samples ({fates})"
+    read = torch.stack([readings[place].of_generated for place in used], dim=1)
     return latent_side(
-        bank.latents(len(made)),
-        made,
+        bank.latents(len(read)),
+        read,
         truth[:, used],
         torch.stack([readings[place].of_real for place in used], dim=1),
         [readings[place].factor.name for place in used],
         protocol,
-        min(blocks, len(made) // len(truth)),
+        min(blocks, len(read) // len(truth)),
     )
 
 
 def _left_out(constant: list[str]) -> str:
     return f" (left out, of one value: {', '.join(constant)})" if constant else ""
-
-
-def _judge(
-    finding: Finding, code: Side | str, latent: Side | str, readings: list[ReadFactor], constant: list[str]
-) -> None:
-    unread = [reading for reading in readings if not reading.usable]
-    sentences = [_result("code", code)]
-    if isinstance(latent, str) and sum(reading.skilled for reading in readings) < 2:
-        finding.verdict = Verdict.NOT_BELIEVABLE
-        sentences.insert(0, f"Not believable for the latent: {latent}.")
-    else:
-        sentences.append(_result("latent", latent))
-        if isinstance(latent, Side):
-            if latent.apart < PARTLY:
-                sentences.append("That is to be expected: nothing in a GAN's training asks for it.")
-            if unread:
-                named = ", ".join(f"{reading.factor.name} ({reading.fate})" for reading in unread)
-                sentences.append(f"Do not take the latent's scores to be about {named}.")
-            if isinstance(code, Side) and min(code.apart, latent.apart) >= APART:
-                finding.verdict = Verdict.GOOD
-    if constant:
-        sentences.append(f"Left out, of one value: {', '.join(constant)}.")
-    finding.headline = " ".join(sentences)
-
-
-def _result(what: str, side: Side | str) -> str:
-    if isinstance(side, str):
-        return f"Of its {what} nothing can be said: {side}."
-    known = f"the {len(side.factors)} known factors"
-    if side.apart >= APART:
-        says = f"Its {what} holds {known} apart"
-    elif side.apart >= PARTLY:
-        says = f"Its {what} holds {known} partly apart"
-    else:
-        says = f"Its {what} does not hold {known} apart"
-    numbers = "; ".join(
-        f"{name} {side.scores.values[name]:.2f}, shuffled {side.floor.values[name]:.2f}"
-        + "".join(f", PCA {scores.values[name]:.2f}" for scores in side.others.values())
-        + f", perfect {side.ceiling.values[name]:.2f}"
-        for name in (MIG, D)
-    )
-    return f"{says} ({numbers})."
 
 
 def _figures(

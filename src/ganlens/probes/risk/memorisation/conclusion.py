@@ -196,46 +196,48 @@ RULES = Rules(
 def remarks(memory: Memory, rule: str) -> list[str]:
     """What must not be read out of the numbers, and what was not asked."""
     weighed = memory.weighed
-    said = [*_of_the_sign(memory, rule)] if weighed.sign is not None else [*_of_the_silence(memory, rule)]
+    sentences = (
+        [*_of_the_sign(memory, rule)] if weighed.sign is not None else [*_of_the_silence(memory, rule)]
+    )
     shared = weighed.that(Reading.SHARED, separates=False)
     shared += weighed.shared if weighed.sign is not None else []  # else they are the claim
     if shared:
-        said.append(f"Not counted, since a mere Gaussian gives the same sign: {names_of(shared)}.")
+        sentences.append(f"Not counted, since a mere Gaussian gives the same sign: {names_of(shared)}.")
     constant = [f"any distance in {title}" for title in weighed.blind_spaces]
     blind = weighed.blind
     if (blind or constant) and len(blind) < len(weighed.readings):
         unseeing = [*([names_of(blind)] if blind else []), *constant]
-        said.append(f"Not believable, since a copycat would go unnoticed: {', '.join(unseeing)}.")
+        sentences.append(f"Not believable, since a copycat would go unnoticed: {', '.join(unseeing)}.")
     if memory.not_redrawn:
-        said.append(f"{memory.not_redrawn[:1].upper()}{memory.not_redrawn[1:]}.")
-    return said
+        sentences.append(f"{memory.not_redrawn[:1].upper()}{memory.not_redrawn[1:]}.")
+    return sentences
 
 
 def _of_the_sign(memory: Memory, rule: str) -> list[str]:
     weighed, sign = memory.weighed, memory.weighed.sign
     assert sign is not None
     where = f" by {sign.space}" if sign.space else ""
-    said = []
+    sentences = []
     if weighed.copied is not None:
-        said.append(
+        sentences.append(
             f"It is as if {weighed.copied.low:.0%} to {weighed.copied.high:.0%} of its samples came from single "
             f"training samples{where}."
         )
     if rule == "copies":
-        said.append("They come nearer than real samples do; how exact the copies are is for the eye.")
+        sentences.append("They come nearer than real samples do; how exact the copies are is for the eye.")
     elif weighed.come_closer:
-        said.append("Some come nearer than real samples do.")
+        sentences.append("Some come nearer than real samples do.")
     elif any(sign.space in (piece.space, "") for piece in weighed.keep_away):
-        said.append(
+        sentences.append(
             "Whether these are copies or samples drawn a little too far towards them can't be told, since many "
             "others keep away from the data."
         )
     else:
-        said.append(
+        sentences.append(
             "They come no nearer than real samples do: it is drawn towards all of them, as when it is trained too "
             "long, or copies some and misses others; these measures can't tell which."
         )
-    return said
+    return sentences
 
 
 def _of_the_silence(memory: Memory, rule: str) -> list[str]:
@@ -252,15 +254,15 @@ def _of_the_silence(memory: Memory, rule: str) -> list[str]:
         )
     if not rule.startswith("no-sign"):
         return []
-    said = ["Fewer copies can't be ruled out."]
+    sentences = ["Fewer copies can't be ruled out."]
     if weighed.come_closer:
-        said.append(
+        sentences.append(
             f"That its samples lie nearer to training samples than real ones do ({names_of(weighed.come_closer)}) is "
             "crowding and not copying: they are as near to unseen ones."
         )
     if weighed.keep_away:
-        said.append(
+        sentences.append(
             f"What {names_of(weighed.keep_away)} would show is hidden, as its samples keep away from the data "
             "altogether."
         )
-    return said
+    return sentences
