@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from ganlens.explain.concepts.networks import Network
 from ganlens.explain.concepts.vectors import (
     LEVEL,
-    Found,
+    ConceptVectors,
     LayerVectors,
     chance_of,
     concept_vector,
@@ -34,14 +34,14 @@ def layer(*, linear: bool) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def random_concepts() -> list[Found]:
+def random_concepts() -> list[ConceptVectors]:
     """Concepts whose examples are any of the pool's, each with draws of its own."""
     activations, _ = layer(linear=True)
     found = []
     for trial in range(TRIALS):
         order = torch.randperm(400, generator=torch.Generator().manual_seed(1000 + trial))
         vectors = LayerVectors(activations, 10, 20, trial, "network", "layer")
-        found.append(vectors.found("chance", activations[order[:40]], activations[order[40:]]))
+        found.append(vectors.of_concept("chance", activations[order[:40]], activations[order[40:]]))
     return found
 
 
@@ -63,7 +63,7 @@ def test_a_concept_that_is_there_is_found_at_the_same_level():
     activations, gradients = layer(linear=True)
     order = (activations @ gradients[0]).argsort(descending=True)
     vectors = LayerVectors(activations, 30, 100, 0, "network", "layer")
-    test = vectors.found("along", activations[order[:40]], activations[order[40:]]).tested(
+    test = vectors.of_concept("along", activations[order[:40]], activations[order[40:]]).tested(
         "network", gradients
     )
     assert test.p < 1e-3 and test.pull > 0 and test.accuracy > 0.8

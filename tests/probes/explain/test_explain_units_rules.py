@@ -138,7 +138,7 @@ def test_an_artefact_unit_comes_with_the_line_that_leaves_it_out() -> None:
     )
     known = RULES.conclude(evidence(claim(6), suspects=(suspect(6, -0.3),))).detail
     assert known.startswith("Without unit 6 of up, which draws at the top left, the Fréchet distance")
-    assert "get_submodule('up')" in said.advice and "torch.tensor([6])" in said.advice
+    assert "get_submodule('up')" in said.advice and "torch.tensor([6], device" in said.advice
 
 
 def test_remarks_count_units_and_say_what_was_dropped_or_not_checked() -> None:

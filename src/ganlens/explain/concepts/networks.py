@@ -41,13 +41,13 @@ class Network:
     @torch.no_grad()
     def activations(self, inputs: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Reduced activations [n, p] of every layer."""
-        found: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
+        rows_of: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
         with capture(self.module, self.layers) as outputs:
             for rows in torch.arange(len(inputs)).split(CHUNK):
                 self.run(inputs[rows], None if labels is None else labels[rows])
                 for layer in self.layers:
-                    found[layer].append(reduced(outputs[layer].detach()).float().cpu())
-        return {layer: torch.cat(parts) for layer, parts in found.items()}
+                    rows_of[layer].append(reduced(outputs[layer].detach()).float().cpu())
+        return {layer: torch.cat(parts) for layer, parts in rows_of.items()}
 
     def gradients(
         self,
@@ -56,20 +56,20 @@ class Network:
         labels: Tensor | None = None,
     ) -> dict[str, list[Tensor]]:
         """For every layer one [n, p] a score: gradients of scores [n] of what the network gives."""
-        found: dict[str, list[list[Tensor]]] = {layer: [[] for _ in scores] for layer in self.layers}
+        slopes: dict[str, list[list[Tensor]]] = {layer: [[] for _ in scores] for layer in self.layers}
         with capture(self.module, self.layers) as outputs, torch.enable_grad():
             for rows in torch.arange(len(inputs)).split(CHUNK):
                 given = inputs[rows].detach().clone().requires_grad_(True)
-                made = self.run(given, None if labels is None else labels[rows])
+                outcome = self.run(given, None if labels is None else labels[rows])
                 ends = [outputs[layer] for layer in self.layers]
                 for number, score in enumerate(scores):
                     gradients = torch.autograd.grad(
-                        score(made).sum(), ends, retain_graph=True, allow_unused=True
+                        score(outcome).sum(), ends, retain_graph=True, allow_unused=True
                     )
                     for layer, end, gradient in zip(self.layers, ends, gradients, strict=True):
                         gradient = torch.zeros_like(end) if gradient is None else gradient
-                        found[layer][number].append(reduced_gradients(gradient).float().cpu())
-        return {layer: [torch.cat(parts) for parts in each] for layer, each in found.items()}
+                        slopes[layer][number].append(reduced_gradients(gradient).float().cpu())
+        return {layer: [torch.cat(parts) for parts in each] for layer, each in slopes.items()}
 
 
 def networks_of(
@@ -84,26 +84,26 @@ def networks_of(
     Raises:
         UserError: no network has the wanted layer.
     """
-    found: list[tuple[str, nn.Module, Callable[[Tensor, Tensor | None], Tensor]]] = []
+    searchable: list[tuple[str, nn.Module, Callable[[Tensor, Tensor | None], Tensor]]] = []
     judge = subject.discriminator
     if judge is not None and not _unfit_discriminator(judge):
         score = Score(judge)
-        found.append(("discriminator", judge, lambda x, labels: score(x.to(score.device))))
+        searchable.append(("discriminator", judge, lambda x, labels: score(x.to(score.device))))
     classifier = subject.classifier
     if classifier is not None and classifier.module is not None and not _unfit_classifier(classifier):
-        found.append(("classifier", classifier.module, lambda x, labels: classifier(x)))
+        searchable.append(("classifier", classifier.module, lambda x, labels: classifier(x)))
     generator = subject.generator
     scored = any(concept.score is not None for concept in concepts)
     searched = subject.layers and subject.has_gradients and subject.repeatable
     if searched and generator.module is not None and scored:
-        found.append(("generator", generator.module, generator.synthesize))
+        searchable.append(("generator", generator.module, generator.synthesize))
     chosen = []
-    for name, module, run in found:
+    for name, module, run in searchable:
         layers = _layers(module, wanted, count)
         if layers:
             chosen.append(Network(name, module, layers, run))
-    if found and wanted is not None and not chosen:
-        known = [layer for _, module, _ in found for layer, _ in module.named_modules() if layer]
+    if searchable and wanted is not None and not chosen:
+        known = [layer for _, module, _ in searchable for layer, _ in module.named_modules() if layer]
         raise UserError(f"no network has a layer named {wanted!r}. {nearest_names(wanted, known)}")
     return chosen
 
@@ -118,8 +118,8 @@ def left_out(subject: Subject) -> str:
         if subject.repeatable
         else "makes other samples of the same latents at every call",
     }
-    said = "; ".join(f"{name}, which {why}" for name, why in reasons.items() if why)
-    return f"Left out: {said}." if said else ""
+    listed = "; ".join(f"{name}, which {why}" for name, why in reasons.items() if why)
+    return f"Left out: {listed}." if listed else ""
 
 
 def _unfit_discriminator(judge: AdaptedDiscriminator) -> str:

@@ -85,8 +85,10 @@ def _in_judge(
         rows, slope = activations[layer], gradients[layer][0]
         vectors = LayerVectors(rows, plan.repeats, plan.random_sets, seed, network.name, layer)
         for concept, own in zip(concepts, examples, strict=True):
-            of_concept = vectors.found(concept.name, own[layer], rows[concept.rest])
-            tests += [of_concept.tested(network.name, slope[which], name) for name, which in outcomes.items()]
+            concept_vectors = vectors.of_concept(concept.name, own[layer], rows[concept.rest])
+            tests += [
+                concept_vectors.tested(network.name, slope[which], name) for name, which in outcomes.items()
+            ]
     return tests
 
 
@@ -151,8 +153,10 @@ def _in_generator(
             if min(int(has.sum()), int((~has).sum())) < FEWEST:
                 continue
             own, rest = rows[has][: plan.examples], rows[~has]
-            of_concept = vectors.found(concept.name, own, rest, rows[has].mean(dim=0) - rest.mean(dim=0))
-            tests.append(of_concept.tested(network.name, gradients[layer][number]))
+            concept_vectors = vectors.of_concept(
+                concept.name, own, rest, rows[has].mean(dim=0) - rest.mean(dim=0)
+            )
+            tests.append(concept_vectors.tested(network.name, gradients[layer][number]))
     return tests
 
 

@@ -95,11 +95,11 @@ def _of_factors(bank: SampleBank, pool: Tensor, most: int) -> list[Concept]:
     assert data is not None
     assert data.train.factors is not None
     factors = data.train.factors[bank.real_rows("train", len(pool))]
-    found = []
+    concepts = []
     for column, name in enumerate(data.factor_names):
         high = factors[:, column] > factors[:, column].median()
-        found.append(Concept(f"{name} high", pool[high][:most], _rows(~high)))
-    return _with_enough(found)
+        concepts.append(Concept(f"{name} high", pool[high][:most], _rows(~high)))
+    return _with_enough(concepts)
 
 
 def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Concept]:
@@ -117,9 +117,9 @@ def _of_examples(bank: SampleBank, spec: str, pool: int, most: int) -> list[Conc
         kinds = {name: _rows(labels == number) for number, name in enumerate(given.class_names)}
     few = {name: len(rows) for name, rows in kinds.items() if len(rows) < FEWEST}
     if few:
-        found = ", ".join(f"{count} of {name}" for name, count in few.items())
+        counts = ", ".join(f"{count} of {name}" for name, count in few.items())
         raise UserError(
-            f"the concept {spec} has too few examples to learn from ({found}, those held out left aside); give "
+            f"the concept {spec} has too few examples to learn from ({counts}, those held out left aside); give "
             f"{FEWEST} or more"
         )
     return [
@@ -133,7 +133,7 @@ def _of_function(spec: str, pool: Tensor, most: int) -> list[Concept]:
     known = users_concepts(function, name, pool[:4])
     with torch.no_grad():
         shown = torch.cat([known.scores(part) for part in pool.split(512)])
-    found = []
+    concepts = []
     for column, called in enumerate(known.names):
         values = shown[:, column]
         chance = not known.masks and bool(((values >= 0) & (values <= 1)).all())
@@ -143,8 +143,8 @@ def _of_function(spec: str, pool: Tensor, most: int) -> list[Concept]:
         def one(samples: Tensor, column: int = column) -> Tensor:
             return known.scores(samples)[:, column]
 
-        found.append(Concept(called, pool[has][:most], _rows(~has), one, threshold))
-    return _with_enough(found)
+        concepts.append(Concept(called, pool[has][:most], _rows(~has), one, threshold))
+    return _with_enough(concepts)
 
 
 def _with_enough(concepts: list[Concept]) -> list[Concept]:

@@ -164,7 +164,7 @@ def chance_of(value: float, by_chance: Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class Found:
+class ConceptVectors:
     """A concept's vectors in one layer.
 
     Attributes:
@@ -226,7 +226,9 @@ class LayerVectors:
         self._rows, self._repeats, self._sets, self._seed, self._purpose = rows, repeats, sets, seed, purpose
         self._random: dict[int, Tensor] = {}
 
-    def found(self, concept: str, own: Tensor, rest: Tensor, pattern: Tensor | None = None) -> Found:
+    def of_concept(
+        self, concept: str, own: Tensor, rest: Tensor, pattern: Tensor | None = None
+    ) -> ConceptVectors:
         """A concept's vectors from activations of its examples [k, p], and of samples [m, p] without it."""
         vectors = []
         for repeat in range(self._repeats):
@@ -235,20 +237,20 @@ class LayerVectors:
             vectors.append(concept_vector(own, other, rng))
         if pattern is None:
             pattern = own.mean(dim=0) - rest.mean(dim=0)
-        return Found(self._purpose[-1], concept, vectors, self._by_chance(len(own)), pattern)
+        return ConceptVectors(self._purpose[-1], concept, vectors, self._by_chance(len(own)), pattern)
 
     def _by_chance(self, size: int) -> Tensor:
         """[sets, others, p] for each random set of that size its vectors, each against another random set."""
         size = min(size, len(self._rows) // 2)
         if size not in self._random:
-            found = []
+            sets = []
             for number in range(self._sets):
                 rng = torch_generator(self._seed, "concepts", "random concept", *self._purpose, number)
                 order = torch.randperm(len(self._rows), generator=rng)
                 own, rest = self._rows[order[:size]], self._rows[order[size:]]
                 others = (rest[torch.randperm(len(rest), generator=rng)[:size]] for _ in range(AGAINST))
-                found.append(torch.stack([concept_vector(own, other, rng)[0] for other in others]))
-            self._random[size] = torch.stack(found)
+                sets.append(torch.stack([concept_vector(own, other, rng)[0] for other in others]))
+            self._random[size] = torch.stack(sets)
         return self._random[size]
 
 

@@ -57,14 +57,14 @@ class Claim:
     repeated: bool = False
 
     @property
-    def found(self) -> bool:
+    def stands_out(self) -> bool:
         """Whether the whole interval lies above every matched unit's effect and above what is faint."""
         return self.concept >= 0 and self.effect.low > max(self.matched, self.least)
 
     @property
     def survives(self) -> bool:
-        """Whether it was found, and the generator with shuffled weights does not repeat it."""
-        return self.found and not self.repeated
+        """Whether it stands out, and the generator with shuffled weights does not repeat it."""
+        return self.stands_out and not self.repeated
 
     @property
     def self_score(self) -> float:

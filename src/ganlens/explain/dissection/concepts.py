@@ -61,8 +61,8 @@ class Concepts:
 
     def scores(self, samples: Tensor) -> Tensor:
         """[n, k] of samples [n, …]: of a mask, its share of the picture."""
-        found = self.compute(samples)
-        return found.flatten(2).mean(dim=2) if self.masks else found
+        computed = self.compute(samples)
+        return computed.flatten(2).mean(dim=2) if self.masks else computed
 
 
 def concepts_for(bank: SampleBank, wanted: str) -> Concepts:
@@ -76,8 +76,8 @@ def concepts_for(bank: SampleBank, wanted: str) -> Concepts:
         UserError: there is no such source, or the data lack what it needs.
     """
     if wanted.startswith("python:"):
-        found, name = loading.resolve(wanted)
-        return users_concepts(found, name, bank.fakes(4)[:4])
+        function, name = loading.resolve(wanted)
+        return users_concepts(function, name, bank.fakes(4)[:4])
     if wanted not in SOURCES:
         raise UserError(
             f"concepts {wanted!r}: expected one of {', '.join(SOURCES)}, or python:module:function"
@@ -182,8 +182,8 @@ def _factors(bank: SampleBank, *, skip_classes: bool) -> Concepts:
             rows = extract(samples.to(bank.device)).flatten(1).float().cpu()
         columns = []
         for reader, shown in readers:
-            said = reader.opinions(rows)
-            mean = (said.first + said.second) / 2
+            opinions = reader.opinions(rows)
+            mean = (opinions.first + opinions.second) / 2
             columns.append(mean[:, shown] if shown else mean[:, None])
         return torch.cat(columns, dim=1).float()
 
@@ -208,19 +208,19 @@ def users_concepts(function: Any, name: str, trial: Tensor) -> Concepts:
     def compute(samples: Tensor) -> Tensor:
         return _given(function, name, samples)[0]
 
-    found, names = _given(function, name, trial)
-    count = found.shape[1]
+    values, names = _given(function, name, trial)
+    count = values.shape[1]
     numbered = [name.rpartition(":")[2]] if count == 1 else [f"concept {j + 1}" for j in range(count)]
     names = names or getattr(function, "names", None) or getattr(function, "concepts", None) or numbered
-    if len(names) != found.shape[1]:
-        raise UserError(f"concepts {name}: {found.shape[1]} concepts came with {len(names)} names")
+    if len(names) != values.shape[1]:
+        raise UserError(f"concepts {name}: {values.shape[1]} concepts came with {len(names)} names")
     try:
         with torch.enable_grad():
             leaf = trial.detach().clone().requires_grad_(True)
             differentiable = bool(compute(leaf).requires_grad)
     except UserError:
         differentiable = False
-    return Concepts(name, tuple(map(str, names)), compute, found.ndim == 4, differentiable)
+    return Concepts(name, tuple(map(str, names)), compute, values.ndim == 4, differentiable)
 
 
 def _given(function: Any, name: str, samples: Tensor) -> tuple[Tensor, Sequence[str] | None]:
@@ -231,17 +231,17 @@ def _given(function: Any, name: str, samples: Tensor) -> tuple[Tensor, Sequence[
             f"concepts {name} failed on samples of shape {tuple(samples.shape)}: {type(error).__name__}: "
             f"{first_line(error)}"
         ) from error
-    found, names = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+    values, names = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
     n = len(samples)
-    if isinstance(found, np.ndarray):
-        found = torch.as_tensor(found)
-    if isinstance(found, Tensor) and found.shape == (n,):
-        found = found[:, None]
-    right = isinstance(found, Tensor) and found.ndim in (2, 4) and len(found) == n and found.shape[1] > 0
+    if isinstance(values, np.ndarray):
+        values = torch.as_tensor(values)
+    if isinstance(values, Tensor) and values.shape == (n,):
+        values = values[:, None]
+    right = isinstance(values, Tensor) and values.ndim in (2, 4) and len(values) == n and values.shape[1] > 0
     if not right:
-        shape = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        shape = list(values.shape) if isinstance(values, Tensor) else f"a {type(values).__name__}"
         raise UserError(
             f"concepts {name} gave {shape} for samples of shape {list(samples.shape)}; expected scores "
             f"[{n}] or [{n}, k], or masks [{n}, k, height, width]"
         )
-    return found.to(torch.float32, copy=True), names
+    return values.to(torch.float32, copy=True), names

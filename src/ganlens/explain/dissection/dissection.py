@@ -90,12 +90,14 @@ def dissect(
     with capture(module, [layer.name for layer in layers]) as outputs, torch.no_grad():
         for rows in torch.arange(len(latents)).split(batch):
             samples = make(latents[rows], None if labels is None else labels[rows])
-            found = concepts.compute(samples).to(next(iter(outputs.values())).device)
-            scores = found.flatten(2).mean(dim=2) if concepts.masks else found
+            computed = concepts.compute(samples).to(next(iter(outputs.values())).device)
+            scores = computed.flatten(2).mean(dim=2) if concepts.masks else computed
             score_sum += scores.double().sum(dim=0).cpu()
             score_square += scores.double().square().sum(dim=0).cpu()
             for entry in sums:
-                entry.add(as_maps(outputs[entry.layer.name]), scores, found if concepts.masks else None, rows)
+                entry.add(
+                    as_maps(outputs[entry.layer.name]), scores, computed if concepts.masks else None, rows
+                )
             if task is not None:
                 task.advance(len(rows))
     n = len(latents)

@@ -134,16 +134,16 @@ class Outcome:
         return self.control_survivors / max(self.control_tested, 1)
 
     @property
-    def found(self) -> int:
+    def claimed(self) -> int:
         """Claims before the shuffled generator took any away."""
-        return sum(claim.found for trial in self.trials for claim in trial.claims)
+        return sum(claim.stands_out for trial in self.trials for claim in trial.claims)
 
     @property
     def asked_again(self) -> int:
         """Those of them whose unit was removed from the shuffled generator as well."""
         units = {trial.layer.name: {claim.unit for claim in trial.claims} for trial in self.control}
         return sum(
-            claim.found and claim.unit in units.get(trial.layer.name, ())
+            claim.stands_out and claim.unit in units.get(trial.layer.name, ())
             for trial in self.trials
             for claim in trial.claims
         )

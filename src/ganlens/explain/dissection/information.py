@@ -93,7 +93,7 @@ def informative_thresholds(
         for top, tail in zip(tops, wide, strict=True)
     ]
     tables = _tables(make, module, layers, edges, concepts, cuts, latents, labels, batch=batch)
-    found = []
+    firings = []
     for layer_edges, top, tail, table in zip(edges, tops, wide, tables, strict=True):
         quality, says = table.quality()
         telling = torch.where(says, quality, -1.0)
@@ -103,8 +103,8 @@ def informative_thresholds(
         above = for_concept.gather(1, best.argmax(dim=1, keepdim=True).to(for_concept.device))[:, 0]
         rare = above >= layer_edges[-1]
         high = torch.where(rare, top.typical(above), tail.typical(above))
-        found.append(Firing(above, high, for_concept))
-    return found
+        firings.append(Firing(above, high, for_concept))
+    return firings
 
 
 def information_quality(both: Tensor, first: Tensor, second: Tensor, total: float) -> tuple[Tensor, Tensor]:
@@ -208,12 +208,12 @@ def _tables(
     ]
     with capture(module, [layer.name for layer in layers]) as outputs, torch.no_grad():
         for rows in torch.arange(len(latents)).split(batch):
-            found = concepts.compute(make(latents[rows], None if labels is None else labels[rows]))
+            computed = concepts.compute(make(latents[rows], None if labels is None else labels[rows]))
             if cuts is not None:
-                found = (found > cuts.to(found))[:, :, None, None].float()
+                computed = (computed > cuts.to(computed))[:, :, None, None].float()
             for layer, candidates, table in zip(layers, edges, tables, strict=True):
                 maps = as_maps(outputs[layer.name])
-                _count(table, layer, maps, candidates, found.to(maps), whole=cuts is not None)
+                _count(table, layer, maps, candidates, computed.to(maps), whole=cuts is not None)
     return tables
 
 

@@ -95,17 +95,17 @@ def shifts(
     n = len(editor)
     before = measure(editor.before).float().cpu()
     together = max(1, batch // n)
-    found = torch.empty(len(units), n, before.shape[1])
+    changes = torch.empty(len(units), n, before.shape[1])
     for start in range(0, len(units), together):
         part = units[start : start + together]
         write = writing(layer, part.repeat_interleave(n), change)
         with torch.no_grad():
             samples = editor.samples(write, torch.arange(n).repeat(len(part)))
         after = measure(samples).float().cpu()
-        found[start : start + len(part)] = after.unflatten(0, (len(part), n)) - before
+        changes[start : start + len(part)] = after.unflatten(0, (len(part), n)) - before
         if task is not None:
             task.advance(len(part))
-    return found
+    return changes
 
 
 def set_shift(editor: LayerEditor, layer: Layer, units: Tensor, concepts: Concepts) -> Tensor:

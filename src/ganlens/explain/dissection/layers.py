@@ -76,12 +76,12 @@ def layers_to_dissect(subject: Subject, names: Sequence[str] = ()) -> list[Layer
                     "where it gives [units] or [units, height, width]"
                 )
         return [_layer(name, shapes[name]) for name in names]
-    found = [
+    chosen = [
         run[-1]
         for run in _runs(subject, shapes)
         if shapes[run[-1]] != subject.sample_shape and calls[run[-1]] == 1 and len(shapes[run[-1]]) in (1, 3)
     ]
-    return [_layer(name, shapes[name]) for name in found if shapes[name][0] > 1]
+    return [_layer(name, shapes[name]) for name in chosen if shapes[name][0] > 1]
 
 
 def _layer(name: str, shape: tuple[int, ...]) -> Layer:

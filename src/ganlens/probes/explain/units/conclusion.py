@@ -38,7 +38,7 @@ class Evidence:
     def shuffled(self) -> ShuffledWeights:
         """What became of the claims with shuffled weights."""
         o = self.outcome
-        return ShuffledWeights(o.asked_again, o.found, o.repeated, self.most_repeated, o.no_control_because)
+        return ShuffledWeights(o.asked_again, o.claimed, o.repeated, self.most_repeated, o.no_control_because)
 
     @property
     def believable(self) -> int:
@@ -171,7 +171,7 @@ RULES = Rules(
         "{worst.change.value:+.1%}, without units as active by {worst.matched:+.1%} at the lowest.",
         advice="Look at what it draws, and leave it out where that is no loss: "
         "`generator.get_submodule('{worst.layer.name}').register_forward_hook(lambda layer, given, output: "
-        "output.index_fill(1, torch.tensor([{worst.unit}]), 0))`.",
+        "output.index_fill(1, torch.tensor([{worst.unit}], device=output.device), 0))`.",
     ),
     Rule(
         "as-many-with-shuffled-weights",
@@ -297,9 +297,9 @@ def arrays_of(outcome: Outcome) -> dict[str, Tensor]:
         effects[trial.tested] = trial.effects.mean(dim=1)
         scores = torch.zeros(units)
         scores[trial.tested] = torch.tensor([claim.self_score for claim in trial.claims])
-        kind = "agreement" if trial.statistics.iou is None else "iou"
+        measure = "agreement" if trial.statistics.iou is None else "iou"
         arrays[f"effect_{name}"] = effects
-        arrays[f"{kind}_{name}"] = trial.statistics.agreement.float()
+        arrays[f"{measure}_{name}"] = trial.statistics.agreement.float()
         arrays[f"thresholds_{name}"] = trial.statistics.threshold.float()
         arrays[f"self_score_{name}"] = scores
         if trial.statistics.for_concept is not None:
