@@ -5,15 +5,16 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+export PIP_ARGS
 BIN := .venv/bin
 READY := .venv/.ready
 
 MINUTES ?= 10
 
-.PHONY: help setup demo test fuzz lint format types clean
+.PHONY: help setup demo test test-slow fuzz wheel try-wheel lint format types clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 17
 
 setup: $(READY) ## the virtual environment, in .venv
 
@@ -27,11 +28,21 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train on bundled digits, examine, report: runs/demo/report.html
 	@$(BIN)/ganlens demo
 
-test: $(READY) ## all tests, a file at a time on every core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+test: $(READY) ## the tests of every change, a file at a time on every core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
+
+test-slow: $(READY) ## the tests that are marked slow: notebooks, simulations, kills
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist load -m slow
 
 fuzz: $(READY) ## damaged input for every reader, MINUTES=10 of it
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
+
+wheel: $(READY) ## sdist and wheel, in dist/
+	@rm -rf build dist && mkdir dist
+	$(BIN)/python -m build . >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+
+try-wheel: wheel ## the wheel in a bare environment: the demo at full length
+	$(BIN)/python .ci/try_wheel.py
 
 lint: $(READY) ## style, without changing anything
 	$(BIN)/ruff check .

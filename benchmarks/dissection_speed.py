@@ -25,9 +25,9 @@ from torch import Tensor
 from ganlens import Subject
 from ganlens.explain.dissection.concepts import Concepts, concepts_for
 from ganlens.explain.dissection.dissection import dissect
+from ganlens.explain.dissection.examination import THRESHOLD_SAMPLES
 from ganlens.explain.dissection.information import informative_thresholds, top_thresholds
 from ganlens.explain.dissection.layers import layers_to_dissect
-from ganlens.probes.explain.units.probe import THRESHOLD_SAMPLES
 from ganlens.subject import SampleBank
 
 GOAL = 2.5

@@ -120,7 +120,7 @@ def answers(trial: Any, world: Any, seed: int) -> list[Row]:
 
 
 def trained(run: Path, samples: int) -> dict[str, Any]:
-    """The explain section's headlines about a trained generator."""
+    """The explain section's claims about a trained generator."""
     print(f"… {run}", flush=True)
     names = [name for name in probes.names() if probes[name].section == "explain"]
     try:
@@ -130,8 +130,8 @@ def trained(run: Path, samples: int) -> dict[str, Any]:
         return {"run": run.name, "problem": str(error)}
     findings = []
     for finding in audit.findings:
-        print(f"  {finding.probe:<20}{finding.verdict.value:<16}{finding.seconds:7.1f} s  {finding.headline}")
-        kept = ("probe", "verdict", "headline", "seconds")
+        print(f"  {finding.probe:<20}{finding.verdict.value:<16}{finding.seconds:7.1f} s  {finding.claim}")
+        kept = ("probe", "verdict", "claim", "seconds")
         findings.append({key: value for key, value in finding.record().items() if key in kept})
     return {"run": run.name, "samples": samples, "seconds": audit.seconds, "findings": findings}
 

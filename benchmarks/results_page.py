@@ -72,7 +72,7 @@ def row(m: Measurement) -> str:
 
 
 def verdict(finding: Finding) -> str:
-    return f"- **{finding.probe}: {finding.verdict.value}.** {finding.headline}"
+    return f"- **{finding.probe}: {finding.verdict.value}.** {finding.claim}"
 
 
 if __name__ == "__main__":

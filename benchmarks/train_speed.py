@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganlens.config import RunConfig, resolve_config
 from ganlens.data import SampleArray
+from ganlens.modality import Images
 from ganlens.training.processes import find_processes, native_precision
 from ganlens.training.state import TrainingState, initial_state
 from ganlens.training.step import Stepper
@@ -94,9 +95,9 @@ def main() -> None:
     processes = find_processes("cpu")
     if config.precision == "auto":
         config = config.model_copy(update={"precision": native_precision(processes.device)})
-    state = initial_state(config, SHAPE, processes.device)
+    state = initial_state(config, Images(), SHAPE, processes.device)
     plain = textbook_loop(config, state, samples.tensor())
-    ours = Stepper(config, state, samples, processes)
+    ours = Stepper(config, state, samples, Images(), processes)
 
     penalised = config.objective.r1 > 0 or config.objective.r2 > 0 or config.objective.gradient_penalty > 0
     counts = [0.0 if penalised else operations_of(step) / config.batch for step in (ours.run, plain)]

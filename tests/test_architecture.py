@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,3 +231,33 @@ def test_only_the_command_line_writes_to_the_terminal() -> None:
 def test_no_drawer_for_leftovers() -> None:
     drawers = {"utils", "util", "helpers", "misc", "common", "base"}
     assert [m for m in modules() if m.split(".")[-1] in drawers] == []
+
+
+ASKS_WHAT_A_SAMPLE_IS = re.compile(
+    r"modality\.name\s*(==|!=|in\b|not in\b)"
+    r"|isinstance\([^)]*\b(Images|Points)\b"
+    r"|len\([\w.]*sample_shape\)"
+    r"|sample_shape\[1:\]"
+    r"|\b(samples|pictures|images|change)\.(ndim|dim\(\))\s*(==|!=|>|<)"
+)
+MAY_ASK = {
+    "measures": "pure functions, which check the tensors that they are given",
+    "modality": "here it is said",
+    "networks": "a family refuses shapes that it can't make",
+    "explain/attribution/methods.py": "maps are of pictures: it refuses other tensors",
+    "instruments/labeller_network.py": "the convolutional body, which was asked for by its kind",
+    "explain/directions/reconstructor.py": "the convolutional body, which was asked for by its kind",
+    "training/state.py": "packing joins samples along their first axis, whatever it is",
+}
+"""Where a sample's rank or kind may be looked at, and why; everywhere else its modality is asked."""
+
+
+def test_what_a_sample_is_is_asked_of_its_modality_alone() -> None:
+    offenders = [
+        f"{path.relative_to(SOURCE)}:{number}: {line.strip()}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not any(path.relative_to(SOURCE).as_posix().startswith(place) for place in MAY_ASK)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if ASKS_WHAT_A_SAMPLE_IS.search(line)
+    ]
+    assert offenders == []

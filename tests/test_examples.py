@@ -30,6 +30,7 @@ def code(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
 
 
+@pytest.mark.slow
 @by_name
 def test_a_notebook_runs_and_its_assertions_hold(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)

@@ -25,8 +25,12 @@ def whole_finding() -> Finding:
     return Finding(
         probe="coverage",
         question="Which real samples can it not make?",
-        headline="It misses 30 % of them.",
         verdict=Verdict.CAUTION,
+        claim="It misses 30 % of them.",
+        detail="Of real halves it misses 10 %.",
+        advice="Train longer.",
+        remarks=["Only of classes."],
+        rule="misses",
         measurements=[
             Measurement(**NUMBER, low=0.6, high=0.8, baseline=BASELINE),
             Measurement(
@@ -61,7 +65,11 @@ def test_what_is_saved_comes_back(tmp_path):
     for name in (
         "probe",
         "question",
-        "headline",
+        "claim",
+        "detail",
+        "advice",
+        "remarks",
+        "rule",
         "verdict",
         "measurements",
         "method",
@@ -98,7 +106,7 @@ def test_not_applicable_says_why(tmp_path):
         "looks", "What does D look at?", "it needs a discriminator", section="explain"
     )
     loaded = Finding.load(finding.save(tmp_path))
-    assert loaded.headline == "Not applicable, because it needs a discriminator."
+    assert loaded.detail == "Not applicable, because it needs a discriminator."
     assert loaded.not_applicable_because == "it needs a discriminator"
     assert (loaded.verdict, loaded.section) == (Verdict.NOT_APPLICABLE, "explain")
 

@@ -91,7 +91,7 @@ def test_the_mass_of_the_corners_gradient_lies_in_the_corner():
 
 def finding(headline: str, *rows: tuple[str, ...]) -> Finding:
     table = [Table(("what", "who"), rows, "")] if rows else []
-    return Finding("units", "?", headline, Verdict.GOOD, figures=list(table))
+    return Finding("units", "?", Verdict.GOOD, headline, figures=list(table))
 
 
 def test_a_fault_is_named_in_the_headline_or_in_the_first_row_alone():

@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_is_asked_with_its_discriminator_and_a_classifier(folder: Path, capsys) -> None:
     networks = f"python:{folder / 'networks.py'}"
     words = ["audit", f"{networks}:generator", "--data", f"idx:{folder}", "--out", str(folder / "audit")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,12 +17,12 @@ from torch.nn import functional
 
 from ganlens.errors import UserError
 from ganlens.explain.attribution import METHODS, SIGNED, Method, Score
-from ganlens.explain.attribution.discriminator_scores import judge, least_real, most_fake
+from ganlens.explain.attribution.discriminator_scores import judge, least_real, most_fake, question_about
 from ganlens.explain.attribution.foretold import foretold
 from ganlens.explain.attribution.methods import TITLES
 from ganlens.explain.attribution.question import Question
-from ganlens.probes.explain.discriminator.probe import DiscriminatorSettings, question_about
-from ganlens.randomness import torch_generator
+from ganlens.probes.explain.discriminator.settings import DiscriminatorSettings
+from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject.randomised import randomised_module
 from planted.faults import corner_map
 from planted.readouts import true_evidence
@@ -97,7 +98,12 @@ def question(world: Planted, seed: int) -> Question:
     judged = judge(world.bank, Score(discriminator), settings.count)
     both = [choose(world.bank, judged, settings.explained) for choose in (most_fake, least_real)]
     chosen = [each for each in both if each is not None]
-    return question_about(Score(discriminator, sign=-1), chosen, settings, seed)
+    return question_about(
+        Score(discriminator, sign=-1),
+        chosen,
+        settings.method_options,
+        partial(derive_seed, seed, "discriminator"),
+    )
 
 
 def of_methods(asked: Question) -> Iterator[Map]:

@@ -109,8 +109,8 @@ def mass_inside(maps: Tensor, region: Tensor) -> Tensor:
 
 
 def named(finding: Finding, *patterns: str) -> str:
-    """Where all the patterns stand together: "headline", "table" (the first row of one) or "" (nowhere)."""
-    if _has_all(finding.headline, patterns):
+    """Where all the patterns stand together: "headline" (what it says), "table" (the first row of one) or ""."""
+    if _has_all(" ".join((finding.claim, finding.detail, *finding.remarks)), patterns):
         return "headline"
     for figure in finding.figures:
         if isinstance(figure, Table) and figure.rows and _has_all(_text(figure.rows[0]), patterns):

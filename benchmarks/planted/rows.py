@@ -55,7 +55,7 @@ class Row:
             **values,
             seconds=round(finding.seconds, 2),
             verdict=finding.verdict.value,
-            headline=finding.headline,
+            headline=" ".join(dict.fromkeys((finding.claim, finding.detail))),
         )
 
     @classmethod

@@ -72,9 +72,8 @@ class Finding:
 
     probe: str
     question: str
-    headline: str = ""  # of probes whose rules are still to be written
-    verdict: Verdict = Verdict.GOOD
-    claim: str = ""
+    verdict: Verdict
+    claim: str
     detail: str = ""
     advice: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -89,10 +88,6 @@ class Finding:
     section: str = ""
     not_applicable_because: str | None = None
     unanswered: Unanswered | None = None
-
-    def __post_init__(self) -> None:
-        self.claim, self.detail = self.claim or self.headline, self.detail or self.headline
-        self.headline = self.headline or self.detail
 
     @classmethod
     def not_applicable(
@@ -158,7 +153,8 @@ class Finding:
 
     def __str__(self) -> str:
         lines = [f"{self.probe} — {self.verdict.value}", textwrap.fill(self.claim, 100)]
-        lines += [textwrap.fill(text, 100) for text in (self.detail, self.advice) if text not in ("", self.claim)]
+        lines += [textwrap.fill(self.detail, 100)] if self.detail not in ("", self.claim) else []
+        lines += [self.advice] if self.advice else []  # unbroken: it may hold a command to copy
         for m in self.measurements:
             interval = f" [{m.low:.4g}, {m.high:.4g}]" if m.low is not None else ""
             lines.append(

@@ -19,6 +19,7 @@ from typing import (
     Annotated,
     Any,
     ParamSpec,
+    TypeAlias,
     TypedDict,
     TypeVar,
     cast,
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     from ganlens.data import Dataset
     from ganlens.modality import Modality
 
-    RealSamples = Dataset | str
-    Discriminator = nn.Module | str
-    Kind = Modality | str
-    Device = torch.device | str
+    RealSamples: TypeAlias = Dataset | str
+    Discriminator: TypeAlias = nn.Module | str
+    Kind: TypeAlias = Modality | str
+    Device: TypeAlias = torch.device | str
 else:  # the options are read where torch is not in memory
     RealSamples = Discriminator = Kind = Device = Any
 

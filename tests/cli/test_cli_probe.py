@@ -44,10 +44,13 @@ class Toy(Probe):
 
 
 FINDING = Finding(
-    "toy",
-    "Is it a toy?",
-    "It is [really] a toy.",
-    Verdict.CAUTION,
+    probe="toy",
+    question="Is it a toy?",
+    claim="It is [really] a toy.",
+    detail="It is 25% of a toy.",
+    advice="Play: `ganlens probe toy runs/a`.",
+    remarks=["A toy may be a model."],
+    verdict=Verdict.CAUTION,
     measurements=[
         Measurement(
             name="toyness",
@@ -128,8 +131,7 @@ def test_the_finding_is_printed_whole_and_saved_where_asked(
     ask("runs/a", "--out", "kept")
     shown = " ".join(capsys.readouterr().out.split())
     for part in (
-        "toy caution",
-        "It is [really] a toy.",
+        "caution It is [really] a toy. toy It is 25% of a toy. Play: ganlens probe toy runs/a A toy may be a model.",
         "toyness",
         "0.25",
         "0.2 … 0.3",
@@ -138,7 +140,7 @@ def test_the_finding_is_printed_whole_and_saved_where_asked(
     ):
         assert part in shown
     saved = Finding.load(tmp_path / "kept" / "findings" / "toy.json")
-    assert (saved.headline, saved.verdict) == (FINDING.headline, Verdict.CAUTION)
+    assert (saved.claim, saved.verdict) == (FINDING.claim, Verdict.CAUTION)
 
 
 def test_without_a_place_nothing_is_saved(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

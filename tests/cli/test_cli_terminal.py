@@ -12,16 +12,41 @@ from ganlens.finding import Finding
 from ganlens.rules import Verdict
 
 
-def test_the_table_says_probe_verdict_and_headline_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_ends_with_what_matters_most_then_every_claim_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     answered = [verdict for verdict in Verdict if verdict != Verdict.NOT_APPLICABLE]
-    findings = [Finding(f"probe{i}", "?", f"[headline] {i}.", verdict) for i, verdict in enumerate(answered)]
-    findings.append(Finding.not_applicable("probe9", "?", "it needs labels, and there are none"))
+    findings = [
+        Finding(
+            probe=f"probe{i}",
+            question="?",
+            claim=f"[claim] {i}.",
+            detail=f"Detail {i}.",
+            advice=f"Do {i}: `ganlens probe {'x' * 100} {i}`.",
+            verdict=verdict,
+            section="quality",
+        )
+        for i, verdict in enumerate(answered)
+    ]
+    findings.append(Finding.not_applicable("probe9", "?", "it needs labels", section="quality"))
     print_findings(findings)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    rows = [re.split(r"\s{2,}", line) for line in lines if re.match(r"probe\d", line)]
-    assert rows == [
-        *([f"probe{i}", verdict.value, f"[headline] {i}."] for i, verdict in enumerate(answered)),
-        ["probe9", "not applicable", "it needs labels, and there are none"],
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    first = rows[: rows.index(["verdict", "claim", "probe"])]
+    order = [(2, "bad"), (3, "not believable"), (1, "caution")]
+    assert [row for row in first if row != [""]] == [
+        row
+        for i, verdict in order
+        for row in (
+            [verdict, f"[claim] {i}.", f"probe{i}"],
+            [f"Detail {i}."],
+            [f"Do {i}:"],
+            [f"ganlens probe {'x' * 100} {i}"],
+        )
+    ] + [["1 of 4 questions: good."]]
+    assert [row for row in rows[len(first) + 1 :] if row != [""]] == [
+        *([verdict.value, f"[claim] {i}.", f"probe{i}"] for i, verdict in enumerate(answered)),
+        ["not applicable", "Not applicable: it needs labels.", "probe9"],
     ]
 
 
@@ -91,7 +116,9 @@ def test_a_subject_is_named_again_with_what_was_given_alone() -> None:
 
 def test_names_from_anywhere_reach_the_terminal_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     name = "\x1b[2J[bold]x[/bold] :cat: \udce9\u202e"
-    finding = Finding(name, name, name, Verdict.GOOD, method=name)
+    finding = Finding(
+        probe=name, question=name, claim=name, advice=f"`{name} x`", verdict=Verdict.BAD, method=name
+    )
     print_findings([finding, Finding.not_applicable(name, name, name)])
     print_finding(finding)
     print_line(name)

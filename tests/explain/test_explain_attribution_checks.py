@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ganlens.explain.attribution import Score
 from ganlens.explain.attribution.checks import (
+    BeliefCriteria,
+    Fault,
     agreement_under_noise,
     agreement_where_seen,
     check_method,
@@ -110,9 +112,12 @@ def test_a_map_that_shuffled_weights_give_as_well_has_none():
 def test_a_method_whose_maps_know_nothing_is_not_believed_and_says_why():
     checked = check_method(question(corner(), corner(), lighter=2), "integrated_gradients")
     assert checked.self_score == 0
-    assert checked.faults[0] == f"what swaps of patches do it foretells no better than {SHUFFLED}"
+    assert (checked.faults[0], checked.foretold.reference) == (Fault.AS_BLIND_MAPS, SHUFFLED)
     moved = check_method(question(corner(), corner().flip(0), lighter=2), "integrated_gradients")
     assert moved.believed
+    strict = BeliefCriteria(agreement_under_noise=1.01)
+    asked = question(corner(), corner().flip(0), lighter=2)
+    assert check_method(asked, "integrated_gradients", strict).faults == (Fault.UNSTABLE,)
     assert moved.self_score == pytest.approx(1, abs=1e-4)
 
 

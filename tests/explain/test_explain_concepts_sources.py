@@ -109,7 +109,7 @@ def test_the_sub_folders_of_a_folder_are_concepts_and_only_the_one_with_somethin
     finding = ask(dataset(), f"folder:{tmp_path / 'stamps'}", discriminator=Judge())
     assert counted(finding) == {"patch": "yes", "anything": "no"}
     assert finding.measurement("TCAV: patch in discriminator layer hidden").value == pytest.approx(1)
-    assert finding.headline.startswith("In the discriminator, patch speaks for real (layer hidden")
+    assert finding.detail.startswith("In the discriminator, patch speaks for real:")
 
 
 def test_a_folder_without_sub_folders_is_one_concept_by_its_name(tmp_path):
@@ -118,7 +118,7 @@ def test_a_folder_without_sub_folders_is_one_concept_by_its_name(tmp_path):
     finding = ask(dataset(), f"folder:{tmp_path / 'dark patch'}", discriminator=Judge())
     assert counted(finding) == {"dark patch": "yes"}
     assert finding.measurement("TCAV: dark patch in discriminator layer hidden").value == pytest.approx(0)
-    assert "dark patch speaks for fake" in finding.headline
+    assert "dark patch speaks for fake" in finding.detail
 
 
 def test_too_few_pictures_and_a_missing_folder_are_refused_in_a_sentence(tmp_path):
@@ -245,7 +245,7 @@ def test_a_trained_classifier_s_classes_each_have_their_own_score(functions, cla
     said = {(row[1], row[2]): row[-1] for row in table.rows if row[0] == "classifier"}
     assert said["3", "one for class bright"] == "yes"
     assert said["3", "one for class grey"] == "no"  # which has darker ones on one side, brighter on the other
-    assert "In the classifier, one speaks for class bright (layer " in finding.headline
+    assert "In the classifier, one speaks for class bright (layer " in " ".join(finding.remarks)
     assert any(isinstance(figure, Plot) and "for each class" in figure.caption for figure in finding.figures)
 
 
@@ -260,7 +260,7 @@ def test_what_a_trained_classifier_does_not_use_is_not_said_to_speak(functions, 
         settings={"layer": "3"},
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: none of 3 tests")
+    assert finding.detail.startswith("Of 3 tests none tells")
 
 
 class OfBatches(Judge):
@@ -306,8 +306,7 @@ class Broken(Judge):
 def test_a_judge_that_is_not_searched_is_named(judge, said):
     few = {"repeats": 5, "random_sets": 10}
     finding = ask(dataset(factors=True), discriminator=judge(), classifier=Judge3(), settings=few)
-    assert finding.headline.endswith(said)
-    assert bool(said) == ("eft out" in finding.headline)
+    assert [remark for remark in finding.remarks if "eft out" in remark] == [said] * bool(said)
 
 
 class Judge3(nn.Module):

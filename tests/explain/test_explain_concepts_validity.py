@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,7 +14,7 @@ from ganlens.explain.concepts.vectors import (
     LayerVectors,
     chance_of,
     concept_vector,
-    counts,
+    corrected,
     pull,
     share_rising,
 )
@@ -56,7 +54,7 @@ def test_of_concepts_that_are_none_no_more_than_one_in_twenty_has_a_p_below_a_tw
     p = torch.tensor([test.p for test in tests])
     assert float((p <= 0.05).double().mean()) <= 0.05
     assert float((p <= 0.5).double().mean()) <= 0.5
-    assert sum(counts(replace(test, adjusted=test.p)) for test in tests) <= LEVEL * TRIALS
+    assert sum(corrected([test])[0].counts for test in tests) <= LEVEL * TRIALS
     if linear:  # each score is 0 or 1, of nothing: the share of rising inputs could not have told
         assert all(bool(((test.scores == 0) | (test.scores == 1)).all()) for test in tests)
 

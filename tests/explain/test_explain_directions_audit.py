@@ -11,7 +11,8 @@ from ganlens.explain.directions.follow import Followed
 from ganlens.explain.directions.likeness import duplicates, likeness, told_apart
 from ganlens.explain.directions.naming import name_of
 from ganlens.explain.directions.steepest import kinds_of
-from ganlens.explain.readings.readings import Panel, Reading
+from ganlens.explain.readings.panel import Panel
+from ganlens.modality import Reading
 
 ALONG = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64)
 STARTS = 40
@@ -157,11 +158,22 @@ def test_readings_whose_steepest_directions_are_one_are_of_one_kind_and_classes_
 
 
 def panel(classes: tuple[str, ...] = ()) -> Panel:
-    place = Reading("place across", "moves right", "moves left")
-    odds = [Reading(f"odds of {c}", f"more like a {c}", f"less like a {c}", i) for i, c in enumerate(classes)]
+    def as_given(rows):
+        return rows
+
+    place = Reading("place across", as_given, rises="moves right", falls="moves left")
+    odds = [
+        Reading(
+            *(f"odds of {c}", as_given, i + 1),
+            rises=f"more like a {c}",
+            falls=f"less like a {c}",
+            of_class=i,
+        )
+        for i, c in enumerate(classes)
+    ]
     readings = (place, *odds)
     unit = torch.ones(len(readings)).double()
-    return Panel(readings, lambda s: s, 0 * unit, unit, 0 * unit, classes)
+    return Panel(readings, 0 * unit, unit, classes)
 
 
 def test_a_direction_is_named_after_the_side_that_it_is_turned_to():
@@ -206,8 +218,8 @@ def test_directions_are_the_same_by_what_they_do_and_the_better_one_is_kept():
     changes = [a, -3 * a + 0.1 * b, b]
     alike = likeness(changes, changes)
     assert alike[0, 1] > 0.99 and alike[0, 2] < 0.3
-    assert duplicates(alike, [0.1, 0.5, 0.3]) == [1, None, None]
-    assert duplicates(alike, [0.5, 0.1, 0.3]) == [None, 0, None]
+    assert duplicates(alike, [0.1, 0.5, 0.3], 0.9) == [1, None, None]
+    assert duplicates(alike, [0.5, 0.1, 0.3], 0.9) == [None, 0, None]
 
 
 def test_directions_with_effects_of_their_own_are_told_apart_and_equal_ones_are_not():

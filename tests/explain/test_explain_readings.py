@@ -8,15 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganlens.explain.readings.picture_statistics import (
-    background,
-    picture_statistics,
-    statistics_of,
-)
-from ganlens.explain.readings.readings import class_log_odds, panel_of, with_article
+from ganlens.explain.readings.panel import class_log_odds, panel_of, with_article
+from ganlens.modality.picture_readings import background, picture_readings, picture_statistics
 from ganlens.subject import SampleBank, Subject
 
-AT = {statistic.name: place for place, statistic in enumerate(statistics_of(1, True))}
+AT = {reading.name: reading.column for reading in picture_readings(-torch.ones(1, 1, 4, 4)) if reading.rises}
 BLACK = torch.tensor([-1.0])
 
 
@@ -68,7 +64,8 @@ def test_the_ground_is_the_colour_of_the_border_and_dark_ink_on_white_is_read_as
         picture_statistics(white, ground)[:, :-1],
         picture_statistics(-white, -ground)[:, :-1],
     )
-    assert statistics_of(1, lighter=False)[0].rises == "makes it darker"
+    rises = {reading.name: reading.rises for reading in picture_readings(white)}
+    assert rises["strength of what is drawn"] == "makes it darker"
 
 
 def test_tints_are_read_off_pictures_in_colour():
@@ -76,10 +73,9 @@ def test_tints_are_read_off_pictures_in_colour():
     picture[0, :, 2:5, 2:5] = 0.5
     picture[1, 0, 2:5, 2:5] = 1.0
     picture[1, 1:, 2:5, 2:5] = 0.25
-    names = [statistic.name for statistic in statistics_of(3, True)]
-    change = picture_statistics(picture, background(picture)).diff(dim=0)[0]
-    assert float(change[names.index("red tint")]) == pytest.approx(0.5)
-    assert float(change[names.index("blue tint")]) == pytest.approx(-0.25)
+    change = {reading.name: float(reading(picture).diff()) for reading in picture_readings(picture)}
+    assert change["red tint"] == pytest.approx(0.5)
+    assert change["blue tint"] == pytest.approx(-0.25)
 
 
 def test_log_odds_are_those_of_the_class_against_all_others():

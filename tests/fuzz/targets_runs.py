@@ -58,7 +58,7 @@ def _take_up(path: Path) -> None:
     """What `--resume` reads."""
     folder = _run_of(path)
     config, facts = load_config(folder / "config.yaml"), read_model(folder / RUN, RunFacts)
-    state = initial_state(config, facts.sample_shape, torch.device("cpu"))
+    state = initial_state(config, facts.modality, facts.sample_shape, torch.device("cpu"))
     load_checkpoint(checkpoints(folder / "checkpoints")[-1], state)
 
 

@@ -18,7 +18,10 @@ IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2
 
 def autoencoder(samples: Tensor = IMAGES, width: int = 4, **fields: Any) -> Autoencoder:
     pca = fit_principal_components(
-        lambda: iter([samples]), tuple(samples.shape[1:]), width, value_range=(-1, 1)
+        lambda: iter([samples]),
+        tuple(samples.shape[1:]),
+        width,
+        bounds=(-torch.ones(samples.shape[1:]), torch.ones(samples.shape[1:])),
     )
     return build_autoencoder(AutoencoderConfig(hidden=16, channels=4, **fields), pca, seed=0).eval()
 
@@ -108,7 +111,7 @@ def test_conv_refuses_other_sizes() -> None:
     ],
 )
 def test_labeller_reads_logits_from_its_features(shape: tuple[int, ...], width: int) -> None:
-    network = LabellerNetwork(shape, 5).eval()
+    network = LabellerNetwork(shape, 5, "convolutional" if len(shape) == 3 else "dense").eval()
     samples = torch.rand(3, *shape)
     features = network.features(samples)
     assert features.shape == (3, width) and network.width == width
@@ -117,6 +120,6 @@ def test_labeller_reads_logits_from_its_features(shape: tuple[int, ...], width: 
 
 
 def test_labeller_averages_large_images_down() -> None:
-    network = LabellerNetwork((1, 128, 128), 2).eval()
+    network = LabellerNetwork((1, 128, 128), 2, "convolutional").eval()
     images = torch.rand(2, 1, 128, 128)
     torch.testing.assert_close(network(images), network(nn.functional.avg_pool2d(images, 2)))

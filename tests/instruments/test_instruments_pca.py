@@ -67,7 +67,7 @@ def test_the_chunks_do_not_matter() -> None:
 
 def test_decoding_stays_in_the_range() -> None:
     samples = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
-    pca = fit_principal_components(chunked(samples), (2,), 1, value_range=(-1.0, 1.0))
+    pca = fit_principal_components(chunked(samples), (2,), 1, bounds=(torch.full((2,), -1.0), torch.ones(2)))
     torch.testing.assert_close(
         pca.decode(torch.tensor([[10.0], [0.0]])), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     )

@@ -25,6 +25,7 @@ def named(case: Case) -> str:
     return f"{case.measures[0]}, {case.interval}, {case.truth}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EXACT, ids=named)
 def test_an_interval_contains_the_truth_as_often_as_it_says(case: Case):
     for found in simulate(case, SIMULATIONS, truth_draws=0):

@@ -64,6 +64,7 @@ def test_frechet_is_the_matrix_square_root(width: int):
     assert frechet_distance(fake, real) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_frechet_at_2048_is_the_symmetric_square_roots():
     """Σₐ^½ Σ_b Σₐ^½ has the eigenvalues of Σₐ Σ_b and is symmetric, which is a second route at a bearable price."""
     real, fake = two_sets(2500, 2500, 2048)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -104,6 +104,9 @@ def test_a_difference_in_spread_alone_is_seen_by_the_quadratic():
     assert told(a, b, LinearClassifier()).p_value > 0.01
 
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
+
+
 @cache
 def chance(name: str, classifier: Classifier, runs: int) -> list[TwoSampleTest]:
     """Tests of pairs of sets that come from the same distribution."""
@@ -119,12 +122,12 @@ def chance(name: str, classifier: Classifier, runs: int) -> list[TwoSampleTest]:
 @pytest.mark.parametrize(
     ("name", "classifier", "runs"),
     [
-        ("gaussian", LinearClassifier(), 200),
-        ("gaussian", NearestClassifier(1), 150),
+        slow("gaussian", LinearClassifier(), 200),
+        slow("gaussian", NearestClassifier(1), 150),
         ("repeats", NearestClassifier(1), 150),
-        ("few values", QuadraticClassifier(), 120),
+        slow("few values", QuadraticClassifier(), 120),
         ("few values", TreeClassifier(trees=5), 60),
-        ("more features than rows", LinearClassifier(), 120),
+        slow("more features than rows", LinearClassifier(), 120),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, (str, int)) else str(value),
 )
@@ -139,6 +142,7 @@ def test_equal_distributions_are_told_at_one_half(name: str, classifier: Classif
     assert alarms <= stats.binom.ppf(0.995, runs, 0.05)
 
 
+@pytest.mark.slow
 def test_a_plain_binomial_interval_would_not_hold_what_it_promises():
     found = chance("gaussian", LinearClassifier(), 200)
     plain = (binomial_interval(round(f.accuracy * 120), 120) for f in found)

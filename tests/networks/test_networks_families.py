@@ -56,13 +56,44 @@ def test_image_families_make_and_judge_every_size(family: str, side: int, channe
 
 
 @pytest.mark.parametrize("shape", [(2,), (6,), (1, 8, 8), (3, 10, 7)])
-def test_mlp_takes_any_shape_and_bounds_images_alone(shape: tuple[int, ...]) -> None:
-    generator = build_generator(narrow("mlp"), 5, shape, seed=0)
+@pytest.mark.parametrize("ends", [None, (-1.0, 1.0), (0.0, 255.0)])
+def test_mlp_takes_any_shape_and_keeps_within_the_bounds_it_is_given(
+    shape: tuple[int, ...], ends: tuple[float, float] | None
+) -> None:
+    bounds = None if ends is None else (torch.full(shape, ends[0]), torch.full(shape, ends[1]))
+    generator = build_generator(narrow("mlp"), 5, shape, seed=0, bounds=bounds)
     with torch.no_grad():
         samples = generator(1000 * latents(generator, 50))
     assert samples.shape == (50, *shape)
-    assert (samples.abs().max() <= 1) == (len(shape) == 3)
+    low, high = (-1.0, 1.0) if ends is None else ends
+    within = bool((samples >= low).all() and (samples <= high).all())
+    assert within == (ends is not None)
     assert build_discriminator(narrow("mlp"), shape, seed=0)(samples).shape == (50,)
+
+
+def test_each_number_is_kept_within_bounds_of_its_own_and_a_free_one_is_free() -> None:
+    low, high = torch.tensor([0.0, -torch.inf, -3.0]), torch.tensor([1.0, torch.inf, 7.0])
+    free = build_generator(narrow("mlp"), 5, (3,), seed=0)
+    kept = build_generator(narrow("mlp"), 5, (3,), seed=0, bounds=(low, high))
+    latent = 3 * latents(free, 40)
+    with torch.no_grad():
+        raw, samples = free(latent), kept(latent)
+    torch.testing.assert_close(
+        samples, torch.stack([0.5 + 0.5 * raw[:, 0].tanh(), raw[:, 1], 2 + 5 * raw[:, 2].tanh()], 1)
+    )
+
+
+def test_a_family_that_squashes_is_stretched_to_other_bounds() -> None:
+    shape = (1, 8, 8)
+    usual, bytes_ = (
+        build_generator(
+            narrow("dcgan"), 5, shape, seed=0, bounds=(torch.full(shape, low), torch.full(shape, high))
+        )
+        for low, high in ((-1.0, 1.0), (0.0, 255.0))
+    )
+    latent = latents(usual, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(bytes_(latent), 127.5 * (usual(latent) + 1))
 
 
 def test_parameters_counted_by_hand() -> None:

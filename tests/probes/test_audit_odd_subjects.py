@@ -240,7 +240,7 @@ def asked(request) -> tuple[str, dict[str, Finding]]:
 def test_nothing_ends_the_audit_and_nothing_is_a_defect(asked) -> None:
     _, findings = asked
     assert set(findings) == set(probes)
-    said = {name: f.headline for name, f in findings.items() if f.unanswered is Unanswered.DEFECT}
+    said = {name: f.claim for name, f in findings.items() if f.unanswered is Unanswered.DEFECT}
     assert said == {}
 
 
@@ -249,9 +249,10 @@ def test_no_number_and_no_sentence_holds_nan(asked) -> None:
     for finding in findings.values():
         for line in finding.measurements:
             assert all(map(math.isfinite, (line.value, line.baseline.value))), (finding.probe, line.name)
-        words = finding.headline.lower().replace("(", " ").split()
+        words = f"{finding.claim} {finding.detail} {finding.advice}".lower().replace("(", " ").split()
         assert not {"nan", "nan%", "inf", "inf%", "-inf", "infx"} & set(words) or "of NaN" in name, (
-            finding.headline
+            finding.claim,
+            finding.detail,
         )
 
 

@@ -34,7 +34,7 @@ def plant(monkeypatch):
 
     def make(name, does, section="quality"):
         def body(self, subject, settings, context):
-            return does(context.bank) or Finding(name, "", f"Samples: {context.bank.size}.", Verdict.GOOD)
+            return does(context.bank) or Finding(name, "", Verdict.GOOD, f"Samples: {context.bank.size}.")
 
         probes._components.pop(name, None)
         probes.register(name)(type(name, (Planted,), {"name": name, "examine": body, "section": section}))
@@ -71,7 +71,7 @@ TROUBLES = {
     "rubbish": (lambda bank: "words", "returned a str; expected a Finding"),
     "nan": (lambda bank: float("nan"), "returned a float"),
     "unwritable": (
-        lambda bank: Finding("unwritable", "", "h", Verdict.GOOD, arrays={"a": "no tensor"}),
+        lambda bank: Finding("unwritable", "", Verdict.GOOD, "h", arrays={"a": "no tensor"}),
         "AttributeError",
     ),
 }
@@ -88,12 +88,8 @@ def test_whatever_happens_in_one_probe_the_others_answer_and_the_report_is_writt
     bank = lab.bank(lab.honest(), samples=40)
     done = audit(bank.subject, out=tmp_path / "out", names=[name, "sound"], bank=bank)
     assert done[name].verdict is Verdict.NOT_APPLICABLE and done[name].unanswered is Unanswered.TROUBLE
-    assert (
-        said in done[name].headline
-        and done[name].headline.count(".") >= 1
-        and "\n" not in done[name].headline
-    )
-    assert done["sound"].headline == "Samples: 40." and done.failure() is None
+    assert said in done[name].detail and done[name].detail.count(".") >= 1 and "\n" not in done[name].detail
+    assert done["sound"].claim == "Samples: 40." and done.failure() is None
     record = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [finding["unanswered"] for finding in record["findings"]] == ["trouble", None]
     assert Finding.load(tmp_path / "out" / "findings" / f"{name}.json").unanswered is Unanswered.TROUBLE
@@ -150,15 +146,15 @@ def test_an_interruption_ends_the_question_and_writes_what_was_answered(lab, pla
     names = ["a-first", "b-stopped", "c-never"]
     done = audit(bank.subject, out=out, names=names, bank=bank)
     assert done.interrupted and done.unasked() == ["b-stopped", "c-never"]
-    assert done["a-first"].headline == "Samples: 40."
-    assert done["c-never"].headline == "Not asked: the audit was interrupted."
+    assert done["a-first"].claim == "Samples: 40."
+    assert done["c-never"].unanswered is Unanswered.INTERRUPTED
     assert "Interrupted" in json.loads((out / "report.json").read_text())["facts"]
     assert signal.getsignal(number) is before
     for name in done.unasked():  # asked again, the rest joins what was answered
-        probes._components[name].examine = lambda self, *_: Finding(self.name, "", "Now.", Verdict.GOOD)
+        probes._components[name].examine = lambda self, *_: Finding(self.name, "", Verdict.GOOD, "Now.")
     audit(bank.subject, out=out, names=done.unasked(), bank=bank)
     record = json.loads((out / "report.json").read_text())
-    assert [f["headline"] for f in record["findings"]] == ["Samples: 40.", "Now.", "Now."]
+    assert [f["claim"] for f in record["findings"]] == ["Samples: 40.", "Now.", "Now."]
     assert "Interrupted" not in record["facts"]
 
 

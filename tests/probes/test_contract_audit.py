@@ -33,7 +33,7 @@ class Probing(Probe):
     Settings = Settings
 
     def examine(self, subject, settings, context):
-        return Finding(self.name, "", f"There are {len(context.bank.fakes()) * settings.k}.", Verdict.GOOD)
+        return Finding(self.name, "", Verdict.GOOD, f"There are {len(context.bank.fakes()) * settings.k}.")
 
 
 class Failing(Probing):
@@ -61,7 +61,7 @@ def planted_probes(monkeypatch):
 def test_one_question_is_answered_with_what_it_takes_to_ask_it_again(lab, planted_probes):
     bank = lab.bank(lab.honest(), samples=40)
     finding = examine(bank.subject, "probing", bank=bank, settings={"k": 2})
-    assert (finding.headline, finding.question, finding.section) == (
+    assert (finding.claim, finding.question, finding.section) == (
         "There are 80.",
         "How many are there?",
         "risk",
@@ -135,7 +135,7 @@ def test_every_unmet_need_is_reported_with_its_reason(lab, planted_probes, monke
     finding = examine(subject, "needy", bank=bank)
     assert finding.verdict is Verdict.NOT_APPLICABLE
     assert finding.not_applicable_because == because
-    assert finding.headline == f"Not applicable, because {because}."
+    assert finding.detail == f"Not applicable, because {because}."
     assert bank.generator_calls == 0
 
 
@@ -147,11 +147,11 @@ def test_an_audit_asks_in_the_reports_order_and_survives_a_probe_that_fails(lab,
     assert [f.probe for f in asked.findings] == ["gallery", "modes", "failing", "nearest", "needy", "probing"]
     failed = asked["failing"]
     assert failed.verdict is Verdict.NOT_APPLICABLE
-    assert failed.headline == (
+    assert failed.detail == (
         "Not applicable, because code that is not GANLens' own failed: test_contract_audit.py, line 43: "
         "ZeroDivisionError: a fault of its own."
     )
-    assert asked["probing"].headline == "There are 600." and asked.report is None
+    assert asked["probing"].claim == "There are 600." and asked.report is None
     with pytest.raises(ZeroDivisionError):
         examine(bank.subject, "failing", bank=bank)
     with pytest.raises(KeyError, match="'fidelity' was not asked"):
@@ -174,7 +174,7 @@ def test_an_audit_writes_findings_and_a_report_and_may_be_repeated(lab, tmp_path
     assert done.report == out / "report.html" and done.report.is_file()
     assert sorted(p.name for p in (out / "findings").glob("*.json")) == [f"{n}.json" for n in sorted(QUICK)]
     record = json.loads((out / "findings" / "modes.json").read_text())
-    assert record["headline"] == done["modes"].headline and record["verdict"] == "good"
+    assert record["claim"] == done["modes"].claim and record["verdict"] == "good"
     loaded = Finding.load(out / "findings" / "nearest.json")
     assert loaded.measurements == done["nearest"].measurements
     assert torch.equal(loaded.arrays["quotient"], done["nearest"].arrays["quotient"])

@@ -1,12 +1,20 @@
+import json
+
 import pytest
 import torch
 from torch import nn
 
 from ganlens.data import Dataset, SampleArray, Split, open_dataset
+from ganlens.explain.copying.closeness import AUTHENTIC, LIKELIER, NEARER
 from ganlens.explain.copying.evidence import Evidence, Reading, Score
+from ganlens.explain.copying.onset import Checkpoint, checkpoint_before_copying
+from ganlens.explain.copying.recovery import REDRAWN
 from ganlens.figures.figure import Picture
+from ganlens.measures import Interval
 from ganlens.probes.audit import examine
-from ganlens.rules import Verdict
+from ganlens.probes.risk.memorisation.conclusion import RULES, Memory
+from ganlens.probes.risk.memorisation.weighing import Weighed
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 
@@ -56,10 +64,12 @@ def copied(lab):
 
 def test_an_honest_generator_is_not_accused_and_what_is_left_open_is_said(honest):
     assert honest.verdict is Verdict.GOOD
-    assert honest.headline.startswith(
-        "No sign that it memorised: 49% of its samples are nearer to a training"
+    assert honest.claim == "No sign that it remembers its training samples."
+    assert honest.detail == (
+        "49% of its samples are nearer to a training sample than to an unseen one, where chance gives 50%; copies in "
+        "20% of its samples would have shown."
     )
-    assert "Had 20% of them been copies, that would have shown; fewer can't be ruled out." in honest.headline
+    assert honest.remarks == ["Fewer copies can't be ruled out."]
     assert set(readings(honest).values()) == {"no sign of copying"}
 
 
@@ -91,7 +101,10 @@ def test_its_redrawing_does_not_tell_training_samples_from_unseen_ones(honest):
 
 
 def test_a_copycat_is_caught_in_every_space(copied):
-    assert copied.verdict is Verdict.BAD and copied.headline.startswith("It copies training samples: 62%")
+    assert copied.verdict is Verdict.BAD and copied.rule == "copies"
+    assert copied.detail == (
+        "62% of its samples are nearer to a training sample than to an unseen one; chance gives 50%, a copier 62%."
+    )
     assert set(readings(copied).values()) == {"a sign of copying"}
     for space in SPACES:
         assert copied.measurement(f"Authentic samples, {space}").value == 0
@@ -100,8 +113,10 @@ def test_a_copycat_is_caught_in_every_space(copied):
 
 
 def test_without_gradients_the_search_is_left_out_and_the_finding_says_so(copied):
-    said = "hether it can redraw training samples was not asked: no gradients pass through it."
-    assert said in copied.headline and said in copied.method
+    assert (
+        "Whether it can redraw training samples was not asked: no gradients pass through it."
+        in copied.remarks
+    )
     assert not any(m.name.startswith("Training samples redrawn") for m in copied.measurements)
     assert "training_error" not in copied.arrays
 
@@ -126,8 +141,9 @@ def test_copying_half_the_time_is_caught_with_about_the_right_share(lab):
 def test_some_copies_raise_a_caution(lab):
     finding, _ = asked(lab, lab.copycat(share=0.2), likelihood=500, exchanges=16)
     assert finding.verdict is Verdict.CAUTION
-    assert finding.headline.startswith("It remembers what it was trained on: samples that it was trained on")
-    assert "Some come nearer than real samples do: look at the pairs." in finding.headline
+    assert finding.claim == "It remembers its training samples; some of its own may be copies."
+    assert finding.detail.startswith("Training samples are likelier under it than unseen ones by")
+    assert finding.advice.startswith("Look at the pairs.")
 
 
 def gaussian(lab):
@@ -153,7 +169,7 @@ def test_an_underfit_generator_is_not_called_a_copier(lab):
     ]
     assert (
         "What authenticity and C_T in labeller features and coordinates would show is hidden, as its samples "
-        "keep away from the data" in finding.headline
+        "keep away from the data" in " ".join(finding.remarks)
     )
 
 
@@ -161,7 +177,7 @@ def test_a_collapsed_generator_crowds_and_is_not_called_a_copier(lab):
     finding, _ = asked(lab, lab.collapsed())
     assert finding.verdict is Verdict.GOOD
     assert finding.measurement("Copying statistic C_T in standard deviations, coordinates").value < -5
-    assert "is crowding and not copying: they are as near to unseen ones." in finding.headline
+    assert "is crowding and not copying: they are as near to unseen ones." in " ".join(finding.remarks)
 
 
 class Constant(nn.Module):
@@ -179,9 +195,9 @@ class Rounding(nn.Module):
 def test_nothing_is_concluded_in_a_space_that_sees_nothing(lab):
     finding, _ = asked(lab, lab.copycat(), features=[Constant()])
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Nothing can be concluded from distances: in features of Constant even a generator that replays "
-        "training samples goes unnoticed."
+    assert finding.claim == "Memorisation can't be judged: even a copier would go unnoticed."
+    assert finding.detail == (
+        "By distances in features of Constant even a generator that replays training samples goes unnoticed."
     )
     assert readings(finding) == {}
 
@@ -189,19 +205,21 @@ def test_nothing_is_concluded_in_a_space_that_sees_nothing(lab):
 def test_a_blind_measure_is_named_and_another_space_decides(lab):
     finding, _ = asked(lab, lab.copycat(), features=[Constant(), "raw"])
     assert finding.verdict is Verdict.BAD
-    assert "would go unnoticed: any distance in features of Constant." in finding.headline
+    assert "would go unnoticed: any distance in features of Constant." in " ".join(finding.remarks)
     coarse, _ = asked(lab, lab.copycat(), features=[Rounding(), "raw"])
     assert (
         readings(coarse)["Nearer to training than to unseen samples, features of Rounding"]
         == Reading.BLIND.value
     )
-    assert "a copycat would go unnoticed: " in coarse.headline and coarse.verdict is Verdict.BAD
+    assert "a copycat would go unnoticed: " in " ".join(coarse.remarks) and coarse.verdict is Verdict.BAD
 
 
 def test_blind_measures_alone_are_not_believable_whatever_they_score(lab):
     finding, _ = asked(lab, lab.honest(), features=[Rounding()])
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert "Only this can be said: it can redraw a training sample more exactly" in finding.headline
+    assert finding.remarks[0].startswith(
+        "Only this can be said: a search redraws a training sample more exactly"
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,7 +243,7 @@ def test_what_the_controls_allow_to_be_read(generated, copycat, underfit, separa
         Score(1.0, copycat),
         Score(0.0, underfit),
         reference=0.0,
-        what="exact",
+        expectation="exact",
         interval="none",
         better="lower",
     )
@@ -255,7 +273,7 @@ def test_held_out_samples_from_elsewhere_are_noticed_by_the_gaussian_and_accuse_
     bank = SampleBank(Subject.wrap(lab.honest(), data=data), samples=1000, features=["raw"])
     finding = examine(bank.subject, "memorisation", bank=bank, settings=QUICK)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert "so these two differ by more than chance" in finding.headline
+    assert finding.claim == "Memorisation can't be judged: training and held-out samples differ anyway."
     assert finding.measurement("Nearer to training than to unseen samples").value > 0.9
     assert readings(finding)["Nearer to training than to unseen samples, coordinates"] == Reading.SHARED.value
 
@@ -319,7 +337,7 @@ class Misleading(nn.Module):
 
 def test_a_search_that_does_not_find_what_the_generator_made_is_not_believed(lab):
     finding, _ = asked(lab, Misleading(lab.honest()))
-    assert "the search does not even find its own samples" in finding.headline
+    assert "the search does not even find its own samples" in " ".join(finding.remarks)
     assert not any(name.startswith("Training samples redrawn") for name in readings(finding))
     own = finding.measurement("Error of redrawing new samples of its own")
     assert own.value > 0.5 * own.baseline.value
@@ -366,10 +384,166 @@ def test_the_fewest_samples_are_enough_for_an_answer(lab):
 def test_the_same_seed_gives_the_same_finding_and_shows_the_pairs(lab):
     first, bank = asked(lab, lab.copycat(noise=0.1), samples=300)
     again, _ = asked(lab, lab.copycat(noise=0.1), samples=300)
-    assert first.headline == again.headline and first.measurements == again.measurements
+    assert first.detail == again.detail and first.measurements == again.measurements
     assert first.arrays.keys() == again.arrays.keys()
     assert all(torch.equal(first.arrays[name], again.arrays[name]) for name in first.arrays)
     fakes, train = bank.fakes()[:], bank.subject.data.train.samples.tensor()
     source = torch.cdist(fakes, train).argmin(dim=1)
     # The nearest in labeller features is nearly always the nearest in coordinates.
     assert (first.arrays["nearest_training_row"] == source).double().mean() > 0.8
+
+
+def piece(measure, value=0.6, *, reference=0.5, copycat=0.64):
+    separates = measure != AUTHENTIC
+    return Evidence(
+        measure,
+        "" if measure == REDRAWN else "pixels",
+        separates,
+        Score(value, 4.2),
+        Score(copycat, 9.0),
+        Score(0.5, 0.0),
+        reference=reference,
+        expectation="exact",
+        interval="none",
+        better="lower",
+    )
+
+
+CLOSER = (piece(AUTHENTIC), Reading.SIGN)
+SHARED = (piece(NEARER), Reading.SHARED)
+ONE_COPY_IN_FIVE = Interval(0.3, 0.5, "95 %")
+
+
+@pytest.mark.parametrize(
+    ("weighed", "changes", "rule", "claim"),
+    [
+        (
+            {},
+            {"known": 470},
+            "too-few-unseen",
+            "Copying can't be judged: too few held-out samples are unseen.",
+        ),
+        (
+            {"readings": [CLOSER], "sign": piece(NEARER), "copied": ONE_COPY_IN_FIVE},
+            {"known": 100},
+            "copies",
+            "It copies training samples, surely 30% of the time or more.",
+        ),
+        (
+            {"readings": [CLOSER], "sign": piece(LIKELIER)},
+            {},
+            "remembers-closely-by-likelihood",
+            "It remembers its training samples; some of its own may be copies.",
+        ),
+        (
+            {"readings": [CLOSER], "sign": piece(REDRAWN)},
+            {},
+            "remembers-closely",
+            "It remembers its training samples; some of its own may be copies.",
+        ),
+        (
+            {"sign": piece(LIKELIER)},
+            {},
+            "remembers-by-likelihood",
+            "It remembers its training samples; copying is not shown.",
+        ),
+        (
+            {"sign": piece(NEARER), "copied": ONE_COPY_IN_FIVE},
+            {"known": 100},
+            "remembers",
+            "It remembers its training samples; copying is not shown.",
+        ),
+        (
+            {"readings": [SHARED]},
+            {"known": 100},
+            "not-drawn-apart",
+            "Copying can't be ruled out: 100 held-out samples were in training.",
+        ),
+        (
+            {"readings": [SHARED]},
+            {},
+            "halves-differ",
+            "Memorisation can't be judged: training and held-out samples differ anyway.",
+        ),
+        (
+            {"quiet": piece(REDRAWN)},
+            {},
+            "copies-go-unnoticed",
+            "Memorisation can't be judged: even a copier would go unnoticed.",
+        ),
+        (
+            {"quiet": piece(NEARER)},
+            {},
+            "planted-copies-go-unnoticed",
+            "Memorisation can't be judged: planted copies were not noticed.",
+        ),
+        (
+            {"quiet": piece(NEARER), "noticed_from": 0.2},
+            {"different": 3},
+            "few-different",
+            "Copying can't be judged: it makes only 3 different samples.",
+        ),
+        (
+            {"quiet": piece(LIKELIER), "noticed_from": 0.2},
+            {},
+            "no-sign-by-likelihood",
+            "No sign that it remembers its training samples.",
+        ),
+        (
+            {"quiet": piece(NEARER), "noticed_from": 0.2},
+            {},
+            "no-sign",
+            "No sign that it remembers its training samples.",
+        ),
+    ],
+)
+def test_the_first_rule_that_holds_gives_verdict_and_words(weighed, changes, rule, claim):
+    fine = {
+        "held_out": 500,
+        "known": 0,
+        "leaked": 0.05,
+        "different": 100,
+        "fewest_different": 20,
+        "way_out": "Take the checkpoint at 350,000 images, before it began",
+        "copying": 0.2,
+        "titles": ("pixels",),
+    }
+    memory = Memory(**{**fine, **changes}, weighed=Weighed(3.0, **{"readings": (), **weighed}))
+    conclusion = RULES.conclude(memory)
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
+    if rule == "remembers":
+        assert conclusion.detail == (
+            "60% of its samples are nearer to a training sample than to an unseen one; chance gives 50%, a copier 64%."
+        )
+        assert conclusion.advice == (
+            "Look at the pairs. Take the checkpoint at 350,000 images, before it began."
+        )
+
+
+def test_every_rule_is_reached_by_some_evidence():
+    reached = test_the_first_rule_that_holds_gives_verdict_and_words.pytestmark[0].args[1]
+    assert [case[2] for case in reached] == [rule.name for rule in RULES]
+
+
+def test_the_checkpoint_before_copying_began_is_taken(tmp_path, monkeypatch):
+    def evaluation(images, above, nearest):
+        return {
+            "kind": "evaluation",
+            "step": images // 10,
+            "images": images,
+            "space": "pixels",
+            **dict.fromkeys(("frechet_distance", "precision", "recall", "density", "coverage"), 1.0),
+            "copying_above": above,
+            "nearest_train": nearest,
+        }
+
+    # Far from all data, as at the start, neighbours say nothing.
+    series = [evaluation(100, 0.5, 4.0), evaluation(200, -0.1, 0.9), evaluation(300, 0.2, 0.6)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in series))
+    kept = {tmp_path / str(images): Checkpoint(images // 10, images) for images in (0, 150, 250, 350)}
+    monkeypatch.setattr("ganlens.explain.copying.onset.checkpoints", lambda folder: list(kept))
+    monkeypatch.setattr("ganlens.explain.copying.onset.read_progress", kept.__getitem__)
+    assert checkpoint_before_copying(tmp_path) == Checkpoint(25, 250)
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(series[0]) + "\n")
+    assert checkpoint_before_copying(tmp_path) is None

@@ -56,7 +56,7 @@ def test_paths_in_markdown_and_json_are_those_of_the_saved_figures(tmp_path, fin
         assert (tmp_path / path).is_file(), path
 
 
-def test_markdown_has_the_same_headlines_numbers_and_references(tmp_path, findings, facts):
+def test_markdown_has_the_same_claims_numbers_and_references(tmp_path, findings, facts):
     write_report(findings, tmp_path, title="Audit", facts=facts)
     text = (tmp_path / "report.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| Fréchet distance, labeller features")]
@@ -67,20 +67,25 @@ def test_markdown_has_the_same_headlines_numbers_and_references(tmp_path, findin
     assert "| Kernel distance, labeller features | 6.20 × 10⁻⁵ | — (none: the spread over subsets" in text
     assert "| 0.087 nats | [0.071, 0.104]" in text
     for finding in findings:
-        assert finding.headline in text
+        assert finding.claim in text and finding.detail in text
+        assert all(remark in text for remark in finding.remarks)
         assert finding.verdict.value.capitalize() in text
     assert "Not applicable, because it needs a classifier, and none was given." in text
 
 
 def test_markdown_shows_text_as_it_is(tmp_path):
     finding = Finding(
-        "p", "A|B <script>?", "Class *3* `x` [y](z)\nis | missing.", Verdict.BAD, section="quality"
+        probe="p",
+        question="A|B <script>?",
+        claim="Class *3* `x` [y](z)\nis | missing.",
+        verdict=Verdict.BAD,
+        section="quality",
     )
     write_report([finding], tmp_path, title="T", facts={})
     text = (tmp_path / "report.md").read_text()
     assert r"A\|B \<script\>?" in text
-    row = next(line for line in text.splitlines() if line.startswith("| [P](#probe-p)"))
-    assert row == r"| [P](#probe-p) | ✘ Bad | Class \*3\* \`x\` \[y\](z) is \| missing. |"
+    row = next(line for line in text.splitlines() if line.endswith("| [P](#probe-p) |"))
+    assert row == r"| ✘ Bad | Class \*3\* \`x\` \[y\](z) is \| missing. | [P](#probe-p) |"
 
 
 def test_the_report_made_from_saved_findings_is_the_same(tmp_path, findings, facts):

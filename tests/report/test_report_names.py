@@ -41,10 +41,13 @@ def named(name):
         },
     }
     return Finding(
-        "p",
-        f"Is it {name}?",
-        f"It misses {name}.",
-        Verdict.BAD,
+        probe="p",
+        question=f"Is it {name}?",
+        claim=f"It misses {name}.",
+        detail=f"It makes no {name}.",
+        advice=f"Look at {name}.",
+        remarks=[f"Mind {name}."],
+        verdict=Verdict.BAD,
         measurements=[
             Measurement(
                 name=name,
@@ -108,7 +111,7 @@ def test_everything_that_is_written_is_utf8_without_acting_characters_and_can_be
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", text), file
     (finding,) = load_findings(tmp_path)
     assert finding.shown() == finding
-    assert finding.headline == named(name).shown().headline
+    assert finding.claim == named(name).shown().claim
     assert "<script>alert(1)" not in files["report.html"]
 
 
@@ -132,7 +135,7 @@ def test_addresses_in_markdown_are_no_links(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "", "con", "a/b", "x" * 300])
 def test_a_findings_files_stay_in_its_folder(tmp_path, name):
     folder = tmp_path / "deep" / "er" / "findings"
-    finding = Finding(name, "?", "h", Verdict.GOOD, section="quality")
+    finding = Finding(probe=name, question="?", claim="Yes.", section="quality")
     path = finding.save(folder)
     assert path.parent == folder and Finding.load(path).probe == name
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == {path}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_no_kill_between_two_calls_loses_a_run_or_leaves_a_trace(tmp_path):
     done = subprocess.run(

@@ -56,6 +56,7 @@ def test_torchrun_trains_one_run_that_equals_one_process_with_twice_the_batch(tm
         assert torch.allclose(one[name], two[name], atol=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="how many were asked for is read from /proc")
 def test_accelerate_launch_trains_in_as_many_processes_as_it_was_asked_for(tmp_path):
     done = started([*ACCELERATE, PROGRAM], tmp_path / "run", "batch=32", steps=2)

@@ -8,6 +8,7 @@ import torch
 
 from ganlens.config import RunConfig, resolve_config
 from ganlens.data import SampleArray
+from ganlens.modality import Images, Points
 from ganlens.training.processes import find_processes
 from ganlens.training.state import TrainingState, initial_state
 from ganlens.training.step import Stepper
@@ -34,8 +35,9 @@ def prepare(*overrides: str, samples: SampleArray = POINTS) -> tuple[Stepper, Tr
     preset, tiny = ("points", TINY) if samples is POINTS else ("small", TINY_IMAGES)
     config = resolve_config("test", preset, overrides=[*tiny, *overrides])
     processes = find_processes("cpu")
-    state = initial_state(config, samples.sample_shape, processes.device)
-    return Stepper(config, state, samples, processes), state, config
+    kind = Points() if samples is POINTS else Images()
+    state = initial_state(config, kind, samples.sample_shape, processes.device)
+    return Stepper(config, state, samples, kind, processes), state, config
 
 
 def weights(module: torch.nn.Module) -> torch.Tensor:
@@ -160,8 +162,8 @@ def test_every_loss_trains_d_to_tell_and_g_to_follow(loss):
                    "generator_optimiser.learning_rate=0.01", "discriminator_optimiser.learning_rate=0.01"],
     )  # fmt: skip
     processes = find_processes("cpu")
-    state = initial_state(config, (2,), processes.device)
-    stepper = Stepper(config, state, samples, processes)
+    state = initial_state(config, Points(), (2,), processes.device)
+    stepper = Stepper(config, state, samples, Points(), processes)
     z = state.generator.sample_latent(200, rng=torch.Generator().manual_seed(0))
     before = (state.generator(z).detach().mean(0) - 3).norm()
     for _ in range(60):

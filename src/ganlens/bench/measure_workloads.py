@@ -23,7 +23,7 @@ def workloads(*, scale: float = 1.0) -> dict[str, Workload]:
     """
     n, many, subsets = (max(64, round(scale * size)) for size in (10_000, 50_000, 100))
     size = max(32, round(scale * 1000))
-    found = [
+    every = [
         Workload(
             "prdc",
             partial(_pair, n, n, 512),
@@ -59,7 +59,7 @@ def workloads(*, scale: float = 1.0) -> dict[str, Workload]:
             goal="3× faster",
         ),
     ]
-    return {work.name: _titled(work, n, many, subsets, size) for work in found}
+    return {work.name: _titled(work, n, many, subsets, size) for work in every}
 
 
 def _titled(work: Workload, n: int, many: int, subsets: int, size: int) -> Workload:
@@ -82,8 +82,8 @@ def _pair(n: int, m: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _prdc(real: Tensor, fake: Tensor) -> list[float]:
-    found = prdc(real, fake, k=5)
-    return [found.precision, found.recall, found.density, found.coverage]
+    result = prdc(real, fake, k=5)
+    return [result.precision, result.recall, result.density, result.coverage]
 
 
 def _prdc_package(real: Tensor, fake: Tensor) -> list[float]:
@@ -93,8 +93,8 @@ def _prdc_package(real: Tensor, fake: Tensor) -> list[float]:
     from prdc import compute_prdc
 
     with redirect_stdout(StringIO()):
-        found = compute_prdc(real_features=real.numpy(), fake_features=fake.numpy(), nearest_k=5)
-    return [float(found[name]) for name in ("precision", "recall", "density", "coverage")]
+        result = compute_prdc(real_features=real.numpy(), fake_features=fake.numpy(), nearest_k=5)
+    return [float(result[name]) for name in ("precision", "recall", "density", "coverage")]
 
 
 def _frechet(real: Tensor, fake: Tensor) -> list[float]:

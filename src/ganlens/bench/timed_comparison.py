@@ -140,11 +140,11 @@ def _peak(work: Workload, which: str) -> float | None:
     process.start()
     sending.close()
     try:
-        found = float(receiving.recv())
+        peak = float(receiving.recv())
     except EOFError:
-        found = float("nan")
+        peak = float("nan")
     process.join()
-    return found if found == found else None
+    return peak if peak == peak else None
 
 
 def _measure_peak(work: Workload, which: str, threads: int, sending: Any) -> None:

@@ -36,9 +36,9 @@ def ending(error: BaseException) -> tuple[int, str]:
             return 2, said_of(error)
     first_line = str(error).strip().split("\n")[0]
     if _lacks_memory(error):
-        what = f" ({first_line})" if first_line else ""
+        reason = f" ({first_line})" if first_line else ""
         return 2, (
-            f"there is not enough memory{what}; ask for fewer samples (--samples, -n), a smaller batch or smaller "
+            f"there is not enough memory{reason}; ask for fewer samples (--samples, -n), a smaller batch or smaller "
             "pictures"
         )
     return 1, f"{type(error).__name__}{': ' if first_line else ''}{first_line}{HOW_TO_DEBUG}"
@@ -46,8 +46,8 @@ def ending(error: BaseException) -> tuple[int, str]:
 
 def is_broken_pipe(error: BaseException) -> bool:
     """Whether who read the output has gone (`ganlens list | head -1`); typer ends by a SystemExit then."""
-    found = error.__context__ if isinstance(error, SystemExit) else error
-    return isinstance(found, OSError) and found.errno == errno.EPIPE
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    return isinstance(cause, OSError) and cause.errno == errno.EPIPE
 
 
 def one_line(message: str) -> str:

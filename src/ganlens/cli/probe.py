@@ -73,11 +73,11 @@ def probe() -> None:
     """
 
 
-def probe_command(name: str, kind: type[Probe]) -> Any:
+def probe_command(name: str, probe_class: type[Probe]) -> Any:
     """A command that asks one probe: its settings are the options, its question and method the help."""
     from ganlens.probes.description import flag_of
 
-    fields = kind.Settings.model_fields
+    fields = probe_class.Settings.model_fields
 
     def ask(
         subject: str, out: Path | None, samples: int, seed: int, features: str | None, **given: Any
@@ -107,7 +107,7 @@ def probe_command(name: str, kind: type[Probe]) -> Any:
     ask.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     ask.__annotations__ = {p.name: p.annotation for p in parameters}
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(name, help=_help(name, kind), short_help=kind.question)(ask)
+    single.command(name, help=_help(name, probe_class), short_help=probe_class.question)(ask)
     return typer.main.get_command(single)
 
 
@@ -147,28 +147,28 @@ def _ask(
         print_line(f"Saved: {finding.save(folder / 'findings')}")
 
 
-def _help(name: str, kind: type[Probe]) -> str:
+def _help(name: str, probe_class: type[Probe]) -> str:
     """What the probe says of itself, in the order in which someone who is new to it would ask."""
     from rich.markup import escape
 
     from ganlens.finding import paragraphs_of
     from ganlens.probes.description import examples_of, needs_of, stopped
 
-    said = {
-        "Needs": needs_of(kind),
-        "How it works": kind.described(),
-        "How it can fail": kind.self_check,
-        "Cost": kind.cost,
-        "Source": kind.source,
+    sections = {
+        "Needs": needs_of(probe_class),
+        "How it works": probe_class.described(),
+        "How it can fail": probe_class.self_check,
+        "Cost": probe_class.cost,
+        "Source": probe_class.source,
     }
-    parts = [f"[bold]{escape(kind.question)}[/bold]"]
-    for title, text in said.items():
+    parts = [f"[bold]{escape(probe_class.question)}[/bold]"]
+    for title, text in sections.items():
         first, *others = paragraphs_of(stopped(text))
         parts += [f"[bold]{title}[/bold]: {escape(first)}", *map(escape, others)] if first else []
     notes = ("as it is", "one setting changed")
     lines = [
         f"  [dim]# {note}[/dim]\n  {escape(line)}"
-        for line, note in zip(examples_of(kind), notes, strict=False)
+        for line, note in zip(examples_of(probe_class), notes, strict=False)
     ]
     return "\n\n".join([*parts, "\n".join(["[bold]Examples[/bold]", *lines])])
 
@@ -181,16 +181,16 @@ def _option(flag: str, field: FieldInfo) -> tuple[Any, Any]:
     """A setting as a typer annotation and default. What is no number, word or switch is read as YAML."""
     from ganlens.probes.description import allowed_values, default_of, plain_type
 
-    kind, optional = plain_type(field.annotation)
+    plain, optional = plain_type(field.annotation)
     default, allowed = default_of(field), allowed_values(field)
-    if kind is bool:
+    if plain is bool:
         declared = _typer_option(f"--{flag}/--no-{flag}", field)
         return Annotated[bool | None if optional else bool, declared], default
-    if kind in _SCALARS:
-        bounds = f" ({allowed})" if kind is not str and allowed != "any number" else ""
-        declared = _typer_option(f"--{flag}", field, metavar=_METAVARS[kind], shown=bounds)
-        return Annotated[kind | None if optional else kind, declared], default
-    is_choice = get_origin(kind) is Literal
+    if plain in _SCALARS:
+        bounds = f" ({allowed})" if plain is not str and allowed != "any number" else ""
+        declared = _typer_option(f"--{flag}", field, metavar=_METAVARS[plain], shown=bounds)
+        return Annotated[plain | None if optional else plain, declared], default
+    is_choice = get_origin(plain) is Literal
     shown = f" ({allowed})" if is_choice else ""
     shown += "" if default is None else f" [default: {default}]"
     declared = _typer_option(f"--{flag}", field, metavar="WORD" if is_choice else "VALUE", shown=shown)
@@ -213,11 +213,11 @@ def _typer_option(declaration: str, field: FieldInfo, *, metavar: str | None = N
 def _read(flag: str, field: FieldInfo, value: Any) -> Any:
     from ganlens.probes.description import plain_type
 
-    kind, _ = plain_type(field.annotation)
-    if kind in _SCALARS or get_origin(kind) is Literal or not isinstance(value, str):
+    plain, _ = plain_type(field.annotation)
+    if plain in _SCALARS or get_origin(plain) is Literal or not isinstance(value, str):
         return value
-    said = f"{flag} {shortened(value)}"
-    SETTINGS_BYTES.check(len(value), said)
+    typed = f"{flag} {shortened(value)}"
+    SETTINGS_BYTES.check(len(value), typed)
     from ganlens.yaml_text import parse_yaml
 
-    return parse_yaml(value, said)
+    return parse_yaml(value, typed)

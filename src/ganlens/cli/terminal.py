@@ -32,6 +32,7 @@ STYLES = {
     "not applicable": "dim",
 }
 """By verdict. The word itself is always printed too: colour is never the only sign."""
+_INDENT = (0, 0, 0, 2)
 
 
 def verdict_text(verdict: Verdict) -> Text:
@@ -40,27 +41,35 @@ def verdict_text(verdict: Verdict) -> Text:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """The table at the end of an audit: who asked, the verdict, the headline."""
+    """What an audit ends with: what matters most, with what to do about it, then every claim in a line."""
+    from ganlens.report.first_screen import good_line, leading
+    from ganlens.report.outline import outline
+
+    console = Console(highlight=False)
+    entries = [entry for section in outline([f.shown() for f in findings]) for entry in section.entries]
+    first = leading(entries)
+    for entry in first:
+        console.print()
+        _print_words(console, entry.finding)
+    if line := good_line(entries):
+        console.print(f"\n{line}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("probe", style="bold", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("what it found")
-    for finding in findings:
-        because = finding.not_applicable_because
-        said = (
-            Text(f"{printable(finding.headline)}\n")
-            if because is None
-            else Text(printable(because), style="dim")
-        )
-        table.add_row(Text(printable(finding.probe)), verdict_text(finding.verdict), said)
-    Console(highlight=False).print(Padding(table, (1, 0)))
+    table.add_column("claim")
+    table.add_column("probe", style="bold", no_wrap=True)
+    for entry in entries:
+        finding = entry.finding
+        style = "" if finding.not_applicable_because is None else "dim"
+        table.add_row(verdict_text(finding.verdict), Text(finding.claim, style=style), Text(finding.probe))
+    console.print(Padding(table, (1, 0)))
 
 
 def print_finding(finding: Finding) -> None:
     """One finding in full: every number with its interval and its reference, and how it was computed."""
     console, finding = Console(highlight=False), finding.shown()
-    console.print(Text.assemble((finding.probe, "bold"), "  ", verdict_text(finding.verdict)))
-    console.print(Text(finding.headline))
+    _print_words(console, finding)
+    for remark in finding.remarks:
+        console.print(Padding(Text(remark), _INDENT, expand=False))
     if finding.measurements:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("measurement", ratio=3)
@@ -75,6 +84,28 @@ def print_finding(finding: Finding) -> None:
         console.print(Padding(table, (1, 0)))
     if finding.method:
         console.print(Text(f"How: {finding.method}", style="dim"))
+
+
+def _print_words(console: Console, finding: Finding) -> None:
+    """Verdict and claim, then detail and advice. Commands stand on lines of their own, unbroken, to be copied."""
+    from ganlens.report.first_screen import advice_parts, is_command
+
+    told = Text.assemble(
+        verdict_text(finding.verdict), "  ", (finding.claim, "bold"), (f"  {finding.probe}", "dim")
+    )
+    console.print(told)
+    if finding.detail != finding.claim:
+        console.print(Padding(Text(finding.detail), _INDENT, expand=False))
+    words: list[Text] = []
+    for text, is_code in (*advice_parts(finding.advice), ("", True)):
+        if text and not (is_code and is_command(text)):
+            words.append(Text(text, style="cyan" if is_code else ""))
+            continue
+        if words:
+            console.print(Padding(Text(" ").join(words), _INDENT, expand=False))
+            words = []
+        if text:
+            console.print(Text.assemble("    ", (text, "cyan")), soft_wrap=True)
 
 
 def print_next(*commands: tuple[Sequence[str], str]) -> None:
@@ -95,8 +126,8 @@ def program() -> str:
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return "python -m ganlens"
-    found = shutil.which("ganlens")
-    if called.name != "ganlens" or (found is not None and Path(found).resolve() == called.resolve()):
+    on_path = shutil.which("ganlens")
+    if called.name != "ganlens" or (on_path is not None and Path(on_path).resolve() == called.resolve()):
         return "ganlens"
     with suppress(ValueError):
         called = called.resolve().relative_to(Path.cwd())

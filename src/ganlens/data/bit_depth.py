@@ -84,39 +84,39 @@ def kept_depths(read: Read, count: int, file: Path, progress: Progress) -> Depth
 
 def highest_byte(read: Read, count: int, progress: Progress) -> int:
     """The highest value in the pictures of 8 bits, at their own size."""
-    found = _gathered(read, range(count), _byte_extremes, progress).get("bytes")
-    return int(found.high) if found else 0
+    extremes = _gathered(read, range(count), _byte_extremes, progress).get("bytes")
+    return int(extremes.high) if extremes else 0
 
 
-def scale_of(kind: str, found: Extremes, name: Callable[[int], str]) -> tuple[Scale, str | None]:
+def scale_of(kind: str, extremes: Extremes, name: Callable[[int], str]) -> tuple[Scale, str | None]:
     """The scale for pictures of that kind, and what to tell of it (None: the full 16 bits, as anyone expects).
 
     Args:
         name: what the picture of a row is called.
     """
-    low, high = found.low, found.high
+    low, high = extremes.low, extremes.high
     bits = next((b for b in USUAL_BITS if high < 2**b), 16)
     if low >= 0 and high <= 1:
-        scale, said = Scale(0, 1), "0…1"
+        scale, meaning = Scale(0, 1), "0…1"
     elif kind == "real" and low >= -1 and high <= 1:
-        scale, said = Scale(-1, 1), "−1…1"
+        scale, meaning = Scale(-1, 1), "−1…1"
     elif low >= 0 and high <= 255:
-        scale, said = Scale(0, 255), "0…255"
+        scale, meaning = Scale(0, 255), "0…255"
     elif kind == "whole" and low >= 0 and high < 2**16:
         if bits == 16:
             return Scale(0, 65535), None
-        scale, said = Scale(0, 2**bits - 1), f"{bits} bits, 0…{2**bits - 1}"
+        scale, meaning = Scale(0, 2**bits - 1), f"{bits} bits, 0…{2**bits - 1}"
     elif low == high:
-        scale, said = Scale(min(low, 0), max(high, 0)), "one shade"
+        scale, meaning = Scale(min(low, 0), max(high, 0)), "one shade"
     else:
         scale = Scale(low, high)
-        said = (
-            f"black to white, one scale for all (lowest in {name(found.lowest)}, highest in {name(found.highest)}; "
-            "rescale and save them as 8 or 16 bits for another)"
+        meaning = (
+            f"black to white, one scale for all (lowest in {name(extremes.lowest)}, highest in "
+            f"{name(extremes.highest)}; rescale and save them as 8 or 16 bits for another)"
         )
     depth = "floating-point numbers" if kind == "real" else "16 or 32 bits"
-    pictures = "one picture of" if found.count == 1 else f"{found.count:,} pictures of"
-    return scale, f"{pictures} {depth} with values from {low:g} to {high:g} read as {said}"
+    pictures = "one picture of" if extremes.count == 1 else f"{extremes.count:,} pictures of"
+    return scale, f"{pictures} {depth} with values from {low:g} to {high:g} read as {meaning}"
 
 
 def _gathered(read: Read, rows: Sequence[int], examine: Examine, progress: Progress) -> Depths:
@@ -144,17 +144,17 @@ def _of_batch(sources: Sequence[PictureSource], rows: Sequence[int], examine: Ex
     depths: Depths = {}
     for row, source in zip(rows, sources, strict=True):
         try:
-            found = examine(source)
+            depth = examine(source)
         except Unreadable:  # decoding will name it
             continue
-        if found is not None:
-            kind, low, high = found
+        if depth is not None:
+            kind, low, high = depth
             _include(depths, {kind: Extremes(low, high, row, row, 1)})
     return depths
 
 
-def _include(depths: Depths, found: Depths) -> None:
-    for kind, extremes in found.items():
+def _include(depths: Depths, further: Depths) -> None:
+    for kind, extremes in further.items():
         depths[kind] = depths[kind].with_(extremes) if kind in depths else extremes
 
 

@@ -98,9 +98,9 @@ def class_order(names: Iterable[str]) -> list[str]:
     if all(_is_number(name) for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     parts = [_NUMBERED.fullmatch(name) for name in names]
-    found = [part for part in parts if part is not None]
-    if len(found) == len(names) and len({(part["before"], part["after"]) for part in found}) == 1:
-        number = {part.string: int(part["number"]) for part in found}
+    present = [part for part in parts if part is not None]
+    if len(present) == len(names) and len({(part["before"], part["after"]) for part in present}) == 1:
+        number = {part.string: int(part["number"]) for part in present}
         return sorted(names, key=lambda name: (number[name], name))
     return sorted(names)
 

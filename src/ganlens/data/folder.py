@@ -43,7 +43,7 @@ class PictureFile:
 
 
 @dataclass
-class Found:
+class FolderTree:
     """What lies below a folder.
 
     Attributes:
@@ -68,11 +68,11 @@ def folder(argument: str | None, options: DataOptions, progress: Progress) -> Da
     spec = printable(f"folder:{root}")
     refuse_count("folder", options)
     if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"{spec} {what}; give a folder of pictures")
-    found = _walk(root)
-    files, notes = _classified(root, found.pictures)
-    left_out = _left_out(root, found)
+        fault = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"{spec} {fault}; give a folder of pictures")
+    tree = _walk(root)
+    files, notes = _classified(root, tree.pictures)
+    left_out = _left_out(root, tree)
     if left_out and options.strict and files:
         raise UserError(f"{spec}: {'; '.join(left_out)}; convert or remove them, or read it without strict")
     class_names = class_order({file.class_name or "" for file in files})
@@ -88,7 +88,7 @@ def folder(argument: str | None, options: DataOptions, progress: Progress) -> Da
         labels=labels if any(class_names) else None,
         class_names=tuple(class_names),
         notes=notes + left_out,
-        nothing=nothing_read(found.others),
+        nothing=nothing_read(tree.others),
     )
     return open_collection(collection, options, progress)
 
@@ -137,16 +137,16 @@ def _below(root: Path, path: Path) -> tuple[str, ...]:
     return path.parts[len(root.parts) :]
 
 
-def _left_out(root: Path, found: Found) -> list[str]:
+def _left_out(root: Path, tree: FolderTree) -> list[str]:
     """What to tell of files that are not read, though they may be pictures.
 
     In a class folder without any picture these are all that aren't plainly something else; elsewhere only those of
     kinds that are known. A name without an ending tells nothing: there the file's first bytes are looked at.
     """
-    in_splits = _in_splits(root, found.pictures)
-    classes = {_class_of(root, path, in_splits) for path in found.pictures}
+    in_splits = _in_splits(root, tree.pictures)
+    classes = {_class_of(root, path, in_splits) for path in tree.pictures}
     files, lost = [], set()
-    for path in found.others:
+    for path in tree.others:
         own, kind = _class_of(root, path, in_splits), ending(path)
         nameless = not kind and _is_regular(path) and is_picture_within(path)
         if own is not None and own not in classes and (nameless or kind not in BESIDE_ENDINGS):
@@ -156,21 +156,21 @@ def _left_out(root: Path, found: Found) -> list[str]:
             files.append(path)
     note = unread_note(files, lost)
     notes = [note] if note else []
-    if found.passed_over:
-        more = len(found.passed_over) - 10
-        listed = ", ".join(found.passed_over[:10]) + (f" and {more} more" if more > 0 else "")
-        count = "1 entry" if len(found.passed_over) == 1 else f"{len(found.passed_over)} entries"
+    if tree.passed_over:
+        more = len(tree.passed_over) - 10
+        listed = ", ".join(tree.passed_over[:10]) + (f" and {more} more" if more > 0 else "")
+        count = "1 entry" if len(tree.passed_over) == 1 else f"{len(tree.passed_over)} entries"
         notes.append(f"left out, because they can't be read: {count}, {listed}")
     return notes
 
 
-def _walk(root: Path) -> Found:
+def _walk(root: Path) -> FolderTree:
     """All files below a folder; hidden ones and our own cache are passed over, links are followed once."""
-    found = Found()
+    tree = FolderTree()
 
     def refused(error: OSError) -> None:
         place = printable(os.path.relpath(error.filename or root, root))
-        found.passed_over.append(f"{place} ({error.strerror})")
+        tree.passed_over.append(f"{place} ({error.strerror})")
 
     ours = cache_folder()
     seen: set[str] = set()
@@ -190,14 +190,14 @@ def _walk(root: Path) -> Found:
                 continue
             path = Path(folder_name, name)
             if ending(path) not in READ_ENDINGS:
-                found.others.append(path)
+                tree.others.append(path)
             elif _is_regular(path):
-                found.pictures.append(path)
+                tree.pictures.append(path)
             else:
-                found.passed_over.append(f"{printable(str(path.relative_to(root)))} (no regular file)")
-    found.pictures.sort()
-    found.others.sort()
-    return found
+                tree.passed_over.append(f"{printable(str(path.relative_to(root)))} (no regular file)")
+    tree.pictures.sort()
+    tree.others.sort()
+    return tree
 
 
 def _is_regular(path: Path) -> bool:

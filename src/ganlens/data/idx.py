@@ -132,9 +132,9 @@ def read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
             f"idx: {shown} can't be read ({error}); it was cut or damaged, copy it again"
         ) from error
     if len(content) != count or more:
-        found = f"{there:,}" if there is not None else "more" if more else f"{len(content):,}"
+        actual = f"{there:,}" if there is not None else "more" if more else f"{len(content):,}"
         raise UserError(
-            f"idx: {shown} should hold {count:,} values ({_times(shape)}) but has {found}; it was cut or damaged, "
+            f"idx: {shown} should hold {count:,} values ({_times(shape)}) but has {actual}; it was cut or damaged, "
             "copy it again"
         )
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
@@ -144,10 +144,10 @@ def _shape(file: IO[bytes], magic: int, shown: str) -> tuple[int, ...]:
     """The lengths of the axes, from the header."""
     axes = magic & 0xFF
     header = file.read(4 + 4 * axes)
-    found = int.from_bytes(header[:4], "big")
-    if len(header) < 4 + 4 * axes or found != magic:
+    actual = int.from_bytes(header[:4], "big")
+    if len(header) < 4 + 4 * axes or actual != magic:
         raise UserError(
-            f"idx: {shown} starts with the magic number {found} where {magic} was expected; it is not an IDX "
+            f"idx: {shown} starts with the magic number {actual} where {magic} was expected; it is not an IDX "
             f"file of {'images' if axes == 3 else 'labels'}"
         )
     shape = tuple(int(n) for n in np.frombuffer(header, dtype=">u4", count=axes, offset=4))
@@ -185,11 +185,11 @@ def _read_part(folder: Path, part: str) -> IdxPart | None:
     return IdxPart(images, labels)
 
 
-def _find(folder: Path, part: str, what: str, kind: str) -> Path | None:
+def _find(folder: Path, part: str, content: str, element: str) -> Path | None:
     for prefix in PREFIXES[part]:
         for joint in ("-", "."):  # some copies write train-images.idx3-ubyte
             for ending in ("", ".gz"):
-                path = folder / f"{prefix}-{what}{joint}{kind}-ubyte{ending}"
+                path = folder / f"{prefix}-{content}{joint}{element}-ubyte{ending}"
                 if path.is_file():
                     return path
     return None

@@ -49,18 +49,18 @@ def npz(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     parts, modality, notes = _samples(archive, names, options)
     found = [_labels(archive, part) for part in names]
     values = _of_one_form([values for values, _ in found], names, notes)
-    notes += [note for _, said in found for note in said]
+    notes += [note for _, sentence in found for note in sentence]
     class_names = _class_names(archive, values, notes)
     classes = numbered(values, class_names)
     stored = [SampleArray(part) for part in parts]
     if len(names) == 2:
         notes.append(f"held out: the array {test_name!r}")
         labels = [_tensor(own) for own in classes.labels]
-        shared = shared_note(*map(sample_digests, stored)) if modality.name == "images" else None
+        shared = shared_note(*map(sample_digests, stored)) if not modality.measured else None
         notes += [shared] if shared else []
     else:
         # Points are measured: two are equal by chance of rounding, and a copy of one tells nothing of the other.
-        copies = first_equals(sample_digests(stored[0])) if modality.name == "images" else None
+        copies = None if modality.measured else first_equals(sample_digests(stored[0]))
         own = classes.labels[0]
         sides = split_rows(len(stored[0]), options.held_out, options.split_seed, own, copies)
         stored = [SampleArray(parts[0], rows) for rows in sides]
@@ -120,8 +120,8 @@ def _samples(
         return [array.astype(np.float32) for array in arrays], points, []
     turned = [_channels_first(array, where) for array in arrays]
     notes = [turned[0][1]]
-    scale, said = _scale([array for array, _ in turned], where)
-    notes.append(said)
+    scale, sentence = _scale([array for array, _ in turned], where)
+    notes.append(sentence)
     images = [scale.applied(array) for array, _ in turned]
     if len(images) > 1 and (options.size or options.aspect):  # together: both get the same border, or none
         fitted, resized = fit_images(np.concatenate(images), options, where)
@@ -217,17 +217,17 @@ def _scale(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[_Scale, s
     if dtypes == {np.dtype(np.uint8)} and high != 1:
         return _Scale(), dark_note(int(high))
     if low >= 0 and high <= 1:
-        scale, said = _Scale(255.0), "0…1"
+        scale, sentence = _Scale(255.0), "0…1"
     elif low >= -1 and high <= 1 and all(dtype.kind == "f" for dtype in dtypes):
-        scale, said = _Scale(127.5, 127.5), "−1…1"
+        scale, sentence = _Scale(127.5, 127.5), "−1…1"
     elif low >= 0 and high <= 255:
-        scale, said = _Scale(), "0…255"
+        scale, sentence = _Scale(), "0…255"
     else:
         raise UserError(
             f"{where} has values from {low:g} to {high:g}; pixels are 0…255, 0…1 or −1…1: "
             f"rescale them and save again"
         )
-    return scale, f"values from {low:g} to {high:g} read as {said}"
+    return scale, f"values from {low:g} to {high:g} read as {sentence}"
 
 
 def _labels(archive: Archive, name: str) -> tuple[Values | None, list[str]]:

@@ -120,9 +120,9 @@ def decoded_pictures(
             f"folder on another disk"
         ) from damage
     except OSError as error:
-        if (said := _refused(error, count, form)) is None:
+        if (sentence := _refused(error, count, form)) is None:
             raise
-        raise UserError(said) from error
+        raise UserError(sentence) from error
 
 
 def _refused(error: OSError, count: int, form: PictureForm) -> str | None:
@@ -136,8 +136,8 @@ def _refused(error: OSError, count: int, form: PictureForm) -> str | None:
             f"no space left in {place} for {count:,} decoded pictures ({need:,.0f} MiB): free some, or set "
             f"GANLENS_CACHE to a folder on another disk"
         )
-    said = disk_sentence(place, error)
-    return said and (
+    sentence = disk_sentence(place, error)
+    return sentence and (
         f"the cache folder {place} can't be written ({error.strerror}): set GANLENS_CACHE to one that can"
     )
 

@@ -61,12 +61,12 @@ def open_collection(collection: Collection, options: DataOptions, progress: Prog
     """
     count = len(collection.held_out)
     if count < 2:
-        found = collection.nothing if not count else f"one picture only ({collection.picture_name(0)})"
-        raise UserError(f"{collection.spec} has {found}; it needs at least two")
+        contents = collection.nothing if not count else f"one picture only ({collection.picture_name(0)})"
+        raise UserError(f"{collection.spec} has {contents}; it needs at least two")
     notes = list(collection.notes)
-    form, said = _form(collection, options, progress)
+    form, notes_of_form = _form(collection, options, progress)
     key, decoded, seen = _with_masks_spread(collection, form, progress)
-    notes += said + seen
+    notes += notes_of_form + seen
     missing = decoded.refuse_or_note(collection.spec, collection.picture_name, options.strict)
     rows, held_out = decoded.rows, collection.held_out[decoded.rows]
     labels, class_names, vanished = _classes_present(collection, rows)

@@ -17,10 +17,10 @@ def refuse_argument(source: str, argument: str | None) -> None:
         )
 
 
-def require_argument(source: str, argument: str | None, what: str) -> str:
-    """The argument, or a UserError that says what belongs after the colon (`what`: "DIR", "FILE")."""
+def require_argument(source: str, argument: str | None, form: str) -> str:
+    """The argument, or a UserError that says what belongs after the colon (`form`: "DIR", "FILE")."""
     if argument is None:
-        raise UserError(f"the data set {source!r} needs to know where: write {source}:{what}")
+        raise UserError(f"the data set {source!r} needs to know where: write {source}:{form}")
     return argument
 
 

@@ -20,7 +20,7 @@ Source = Callable[[str | None, DataOptions, Progress], Dataset]
 """Opens what stands behind the name: `source(argument, options, progress)`, where `argument` is the part of
 the name after the colon ("DIR" in "idx:DIR"), or None."""
 
-sources: Registry[Source] = Registry("data set", "ganlens.data")
+sources: Registry[Source] = Registry("data set", "ganlens.data", "ganlens.datasets")
 
 
 def read_options(options: Mapping[str, Any]) -> DataOptions:

@@ -13,7 +13,6 @@ from torch.nn import functional
 from ganlens.errors import UserError
 from ganlens.features.feature_space import Instruments, NamedSpace, feature_spaces
 from ganlens.features.inception_weights import find_weights, load_weights
-from ganlens.modality import Images
 from ganlens.networks.inception import SIDE, WIDTH
 
 CHUNK, CPU_CHUNK = 64, 8
@@ -36,7 +35,7 @@ class InceptionFeatures(NamedSpace):
         super().__init__(instruments, argument)
         self.name = f"inception:{argument}" if argument else "inception"
         shape = instruments.sample_shape
-        if not isinstance(instruments.modality, Images):
+        if not instruments.modality.picture_like:
             raise UserError(
                 f"Inception features are of images, and these samples are {instruments.modality.name}; take "
                 f"the feature space 'labeller', 'code' or 'raw'"

@@ -130,11 +130,12 @@ def fit_autoencoder(
         width = default_width(dataset.sample_shape)
     config = _configuration(dataset, network, variational)
     key = {"instrument": "autoencoder", "version": _VERSION, "data": dataset.fingerprint(), "seed": seed}
+    key["samples"] = dataset.modality.record()
     key |= {"width": width, "network": config.model_dump()}
 
     def kept(tensors: dict[str, Tensor], record: dict[str, Any]) -> FittedAutoencoder:
         judged = _Judged.model_validate(record)
-        pca = PrincipalComponents(dataset.sample_shape, width, dataset.modality.range)
+        pca = PrincipalComponents(dataset.sample_shape, width, _bounds(dataset))
         autoencoder = build_autoencoder(config, pca, seed=seed)
         autoencoder.load_state_dict(tensors)
         return FittedAutoencoder(_frozen(autoencoder, device), autoencoder.pca, **vars(judged))
@@ -148,6 +149,10 @@ def fit_autoencoder(
     return fitted
 
 
+def _bounds(dataset: Dataset) -> tuple[Tensor, Tensor] | None:
+    return dataset.modality.bounds(dataset.sample_shape)
+
+
 def default_width(sample_shape: tuple[int, ...]) -> int:
     """The width of the code where none is asked for: 16, and at most half of the values in a sample."""
     return min(16, max(1, math.prod(sample_shape) // 2))
@@ -156,7 +161,11 @@ def default_width(sample_shape: tuple[int, ...]) -> int:
 def _configuration(dataset: Dataset, network: str | None, variational: bool) -> AutoencoderConfig:
     values = math.prod(dataset.sample_shape)
     if network is None:
-        network = "mlp" if values <= _LARGEST_DENSE or len(dataset.sample_shape) != 3 else "conv"
+        network = (
+            "mlp"
+            if values <= _LARGEST_DENSE or dataset.modality.body(dataset.sample_shape) == "dense"
+            else "conv"
+        )
     if network not in ("mlp", "conv"):
         raise UserError(f"there is no autoencoder named {network!r}; there are mlp and conv")
     few_values = values < _FEW_VALUES
@@ -208,7 +217,7 @@ def _fit(
             lambda: samples.chunks(_CHUNK),
             dataset.sample_shape,
             width,
-            value_range=dataset.modality.range,
+            bounds=_bounds(dataset),
             seed=seed,
         )
     autoencoder = build_autoencoder(config, pca, seed=seed).to(device)
@@ -358,7 +367,7 @@ def _protocol(dataset: Dataset, config: AutoencoderConfig, width: int, plan: _Pl
     )
     if not departed:
         trained += ", where none beat PCA by two standard errors, so that it stayed PCA"
-    clipped = ", both clipped to the range of the data" if dataset.modality.range else ""
+    clipped = ", both clipped to the range of the data" if _bounds(dataset) is not None else ""
     return (
         f"Code: the {width} {'value' if width == 1 else 'values'} of {kind} ({config.family}) fitted by "
         f"GANLens to the {len(dataset.train):,} training samples of {dataset.name}: PCA first, {trained}. It is "

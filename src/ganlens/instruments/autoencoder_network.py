@@ -83,9 +83,7 @@ class Autoencoder(nn.Module):
         """Samples [n, …] for codes [n, k], within the range of the data if they have one."""
         inner = codes @ self.from_code + self.offset
         flat = self.pca.unclipped(inner * self.deviations) + self.pca.total_deviation * self.decoder(inner)
-        if self.pca.value_range is not None:
-            flat = flat.clamp(*self.pca.value_range)
-        samples: Tensor = flat.unflatten(1, self.sample_shape)
+        samples: Tensor = self.pca.clipped(flat).unflatten(1, self.sample_shape)
         return samples
 
     def forward(self, samples: Tensor) -> Tensor:

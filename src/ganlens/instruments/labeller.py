@@ -64,11 +64,11 @@ class Labeller(nn.Module):
 
     def features(self, samples: Tensor) -> Tensor:
         """Penultimate activations [n, d] of samples [n, …]; d is 128 for images from 16 px, else 64."""
-        return self.network.features(_laid_out(samples))
+        return self.network.features(_laid_out(samples, self.network))
 
     def forward(self, samples: Tensor) -> Tensor:
         """Logits [n, classes] of samples [n, …]."""
-        logits: Tensor = self.network(_laid_out(samples))
+        logits: Tensor = self.network(_laid_out(samples, self.network))
         return logits
 
 
@@ -117,9 +117,10 @@ def fit_labeller(
     progress = progress or Silent()
     classes = dataset.num_classes
     key = {"instrument": "labeller", "version": _VERSION, "data": dataset.fingerprint(), "seed": seed}
+    key["samples"] = dataset.modality.record()
     key |= {"labels": _digest(train_labels), "classes": list(dataset.class_names)}
     with seeded(seed, "labeller", "initialise"):
-        network = LabellerNetwork(dataset.sample_shape, classes)
+        network = LabellerNetwork(dataset.sample_shape, classes, dataset.modality.body(dataset.sample_shape))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.to(device)
 
@@ -176,11 +177,14 @@ class _Settings:
         self.steps = math.ceil(seen / self.batch)
         self.learning_rate = 3e-3
         self.weight_decay = 0.02
-        image = len(dataset.sample_shape) == 3
-        self.shift = max(1, round(0.07 * max(dataset.sample_shape[1:]))) if image else 0
+        modality = dataset.modality
+        self.axes = tuple(place.axis + 1 for place in modality.grid) if "shift" in modality.changes else ()
+        longest = max((dataset.sample_shape[axis - 1] for axis in self.axes), default=0)
+        self.shift = max(1, round(0.07 * longest)) if self.axes else 0
+        self.step = "px" if modality.body(dataset.sample_shape) == "convolutional" else "steps"
 
     def protocol(self, dataset: Dataset, width: int) -> str:
-        shift = f", shifted by up to {self.shift} px" if self.shift else ""
+        shift = f", shifted by up to {self.shift} {self.step}" if self.shift else ""
         return (
             f"A small classifier trained by GANLens on the {len(dataset.train):,} labelled training samples "
             f"of {dataset.name} ({self.steps:,} steps of {self.batch} samples{shift}; the weights that did "
@@ -220,8 +224,10 @@ def _train(
                 position, epoch = 0, draw.permutation(rest)
             rows = epoch[position : position + settings.batch]
             position += settings.batch
-            batch = _shifted(samples[rows], settings.shift, shifts).to(device)
-            loss = F.cross_entropy(network(_laid_out(batch)), labels[rows].to(device), label_smoothing=0.05)
+            batch = _shifted(samples[rows], settings.axes, settings.shift, shifts).to(device)
+            loss = F.cross_entropy(
+                network(_laid_out(batch, network)), labels[rows].to(device), label_smoothing=0.05
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -241,29 +247,32 @@ def _train(
     network.eval()
 
 
-def _shifted(images: Tensor, reach: int, rng: torch.Generator) -> Tensor:
-    """Each image moved by its own whole number of pixels, up to `reach` both ways; edges are repeated."""
-    if not reach:
-        return images
-    n, _, height, width = images.shape
-    padded = F.pad(images, (reach,) * 4, mode="replicate")
-    down, across = torch.randint(2 * reach + 1, (2, n, 1), generator=rng)
-    rows = (torch.arange(height) + down)[:, None, :, None]
-    columns = (torch.arange(width) + across)[:, None, None, :]
-    channels = torch.arange(images.shape[1])[None, :, None, None]
-    return padded[torch.arange(n)[:, None, None, None], channels, rows, columns]
+def _shifted(samples: Tensor, axes: tuple[int, ...], reach: int, rng: torch.Generator) -> Tensor:
+    """Each sample moved by its own whole steps along each axis, up to `reach` both ways; edges are repeated."""
+    if not axes:
+        return samples
+    shifts = torch.randint(2 * reach + 1, (len(axes), len(samples)), generator=rng) - reach
+    for axis, shift in zip(axes, shifts, strict=True):
+        length = samples.shape[axis]
+        rows = (torch.arange(length) + shift[:, None]).clamp(0, length - 1)
+        shape = [len(samples), *[1] * (samples.ndim - 1)]
+        shape[axis] = length
+        samples = samples.gather(axis, rows.view(shape).expand_as(samples))
+    return samples
 
 
-def _laid_out(samples: Tensor) -> Tensor:
-    """Images channels last, which convolutions on a CPU are faster with."""
-    return samples.contiguous(memory_format=torch.channels_last) if samples.ndim == 4 else samples
+def _laid_out(samples: Tensor, network: LabellerNetwork) -> Tensor:
+    """Channels last, which convolutions on a CPU are faster with."""
+    return samples.contiguous(memory_format=torch.channels_last) if network.convolutional else samples
 
 
 @torch.no_grad()
 def _logits(network: LabellerNetwork, samples: SampleArray) -> Tensor:
     device, training = next(network.parameters()).device, network.training
     network.eval()
-    logits = torch.cat([network(_laid_out(chunk.to(device))).cpu() for chunk in samples.chunks(_CHUNK)])
+    logits = torch.cat(
+        [network(_laid_out(chunk.to(device), network)).cpu() for chunk in samples.chunks(_CHUNK)]
+    )
     network.train(training)
     return logits
 

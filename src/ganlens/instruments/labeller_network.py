@@ -7,6 +7,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganlens.modality import Body
+
 _LARGEST_SIDE = 64
 _SMALL_SIDE = 16
 
@@ -14,20 +16,22 @@ _SMALL_SIDE = 16
 class LabellerNetwork(nn.Module):
     """Class logits, and the features they are read from.
 
-    Images of 16 px and more go through three strided convolutions (after an area average down to 64 px),
-    smaller ones through one strided convolution between two plain ones, other samples through dense layers.
+    A convolutional one has three strided convolutions from 16 px on (after an area average down to 64 px), below that
+    one strided convolution between two plain ones; a dense one has dense layers.
 
     Args:
-        sample_shape: shape of one sample; (channels, height, width) for an image.
+        sample_shape: shape of one sample; (channels, height, width) for a convolutional one.
         classes: how many classes there are to tell apart.
 
     Attributes:
-        width: length of the feature vector: 128 for images of 16 px and more, 64 otherwise.
+        width: length of the feature vector: 128 for a convolutional one from 16 px on, 64 otherwise.
+        convolutional: whether it is.
     """
 
-    def __init__(self, sample_shape: tuple[int, ...], classes: int) -> None:
+    def __init__(self, sample_shape: tuple[int, ...], classes: int, body: Body) -> None:
         super().__init__()
-        if len(sample_shape) != 3:
+        self.convolutional = body == "convolutional"
+        if not self.convolutional:
             self.width = 64
             self.body = nn.Sequential(nn.Flatten(), *_dense(math.prod(sample_shape), 128), *_dense(128, 64))
         elif min(sample_shape[1:]) < _SMALL_SIDE:
@@ -50,7 +54,7 @@ class LabellerNetwork(nn.Module):
 
     def features(self, samples: Tensor) -> Tensor:
         """Features [n, width] of samples [n, *sample_shape]."""
-        if samples.ndim == 4 and max(samples.shape[2:]) > _LARGEST_SIDE:
+        if self.convolutional and max(samples.shape[2:]) > _LARGEST_SIDE:
             height, width = samples.shape[2:]
             share = _LARGEST_SIDE / max(height, width)
             smaller = (max(_SMALL_SIDE, round(height * share)), max(_SMALL_SIDE, round(width * share)))

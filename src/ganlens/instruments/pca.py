@@ -25,7 +25,8 @@ class PrincipalComponents(nn.Module):
     Args:
         sample_shape: shape of one sample, d values.
         width: how many components, k.
-        value_range: what reconstructions are clipped to; None for no clipping.
+        bounds: lowest and highest value [*sample_shape] of each number, which reconstructions are clipped to; None for
+            no clipping.
 
     Attributes:
         mean: [d].
@@ -38,9 +39,11 @@ class PrincipalComponents(nn.Module):
     components: Tensor
     deviations: Tensor
     total_deviation: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(
-        self, sample_shape: tuple[int, ...], width: int, value_range: tuple[float, float] | None = None
+        self, sample_shape: tuple[int, ...], width: int, bounds: tuple[Tensor, Tensor] | None = None
     ) -> None:
         super().__init__()
         values = math.prod(sample_shape)
@@ -50,7 +53,10 @@ class PrincipalComponents(nn.Module):
             )
         self.sample_shape = tuple(sample_shape)
         self.width = width
-        self.value_range = value_range
+        self.bounded = bounds is not None
+        low, high = (torch.empty(0), torch.empty(0)) if bounds is None else bounds
+        self.register_buffer("low", low.flatten(), persistent=False)
+        self.register_buffer("high", high.flatten(), persistent=False)
         self.register_buffer("mean", torch.zeros(values))
         self.register_buffer("components", torch.eye(width, values))
         self.register_buffer("deviations", torch.ones(width))
@@ -66,10 +72,11 @@ class PrincipalComponents(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Reconstructions [n, …] of codes [n, k], clipped to the range of the samples if they have one."""
-        samples = self.unclipped(codes)
-        if self.value_range is not None:
-            samples = samples.clamp(*self.value_range)
-        return samples.reshape(-1, *self.sample_shape)
+        return self.clipped(self.unclipped(codes)).reshape(-1, *self.sample_shape)
+
+    def clipped(self, rows: Tensor) -> Tensor:
+        """Rows [n, d] within the bounds of the samples, if they have any."""
+        return rows.clamp(self.low, self.high) if self.bounded else rows
 
     def forward(self, samples: Tensor) -> Tensor:
         """Reconstructions [n, …] of samples [n, …]."""
@@ -81,7 +88,7 @@ def fit_principal_components(
     sample_shape: tuple[int, ...],
     width: int,
     *,
-    value_range: tuple[float, float] | None = None,
+    bounds: tuple[Tensor, Tensor] | None = None,
     seed: int = 0,
 ) -> PrincipalComponents:
     """The `width` directions of largest variance, in memory bounded by a chunk.
@@ -92,7 +99,7 @@ def fit_principal_components(
     Raises:
         UserError: no such width, fewer than two samples, or samples that are all the same.
     """
-    pca = PrincipalComponents(sample_shape, width, value_range)
+    pca = PrincipalComponents(sample_shape, width, bounds)
     values = math.prod(sample_shape)
     mean, total_variance = _moments(chunks, values)
     if total_variance <= 0:

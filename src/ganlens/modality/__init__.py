@@ -1,7 +1,24 @@
-"""What a sample is: its range, how to show it to a person, and how to compare it without any model."""
+"""What a sample is: its range and places, what is read off it, how it is shown and compared without any model."""
 
 from ganlens.modality.images import Images
-from ganlens.modality.modality import Modality, modalities
+from ganlens.modality.modality import Body, Change, Modality, Requirement, modalities, read_modality
+from ganlens.modality.places import Axis, Part, slab, stretches
 from ganlens.modality.points import Points
+from ganlens.modality.reading import Reading, read_all
 
-__all__ = ["Images", "Modality", "Points", "modalities"]
+__all__ = [
+    "Axis",
+    "Body",
+    "Change",
+    "Images",
+    "Modality",
+    "Part",
+    "Points",
+    "Reading",
+    "Requirement",
+    "modalities",
+    "read_all",
+    "read_modality",
+    "slab",
+    "stretches",
+]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,30 +14,105 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ganlens.modality.modality import Modality, modalities
+from ganlens.errors import UserError
+from ganlens.modality.modality import Body, Change, Modality, modalities
+from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
+from ganlens.modality.picture_readings import picture_readings
+from ganlens.modality.places import Axis, Part
+from ganlens.modality.reading import Reading
 
 RAW_FEATURES = 1024
-PICTURE_WIDTH = 1000
-CELL_SIDE = 256
-GUTTER = (134, 139, 146)  # a mid grey: visible beside black and beside white, on a light and on a dark page
 LESS, EQUAL, MORE = (
     (33, 102, 172),
     (247, 247, 247),
     (179, 88, 6),
 )  # blue, white, orange: told apart by every eye
 FAINTEST_DIFFERENCE = 0.1
+MODES = ("L", "LA", "RGB", "RGBA")
+"""What pictures of 1 to 4 channels are called by the picture library."""
+DOWN, ACROSS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 @modalities.register("images")
+@dataclass(frozen=True)
 class Images(Modality):
     """Pictures of 1 to 4 channels (grey, grey and alpha, RGB, RGBA), any height and width."""
 
     name: ClassVar[str] = "images"
-    range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
     raw_space: ClassVar[str] = "pixels"
+    strength: ClassVar[str] = "brightness"
+    parts_title: ClassVar[str] = "the brightness of the picture's parts"
+    picture_like: ClassVar[bool] = True
+    changes: ClassVar[frozenset[Change]] = frozenset({"shift", "cut", "recolour"})
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return -1.0, 1.0
 
     def accepts(self, sample_shape: tuple[int, ...]) -> bool:
         return len(sample_shape) == 3 and 1 <= sample_shape[0] <= 4 and min(sample_shape) >= 1
+
+    @classmethod
+    def of_shape(cls, sample_shape: tuple[int, ...]) -> Images | None:
+        return cls() if cls().accepts(sample_shape) else None
+
+    @property
+    def grid(self) -> tuple[Axis, ...]:
+        return Axis("height", 1), Axis("width", 2)
+
+    def parts(self, sample_shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """Thirds of the height by thirds of the width: nine parts, fewer where a side has fewer than three pixels."""
+        rows, columns = (
+            names if side >= 3 else ("",)
+            for names, side in zip((DOWN, ACROSS), sample_shape[1:], strict=True)
+        )
+        return tuple(
+            Part(
+                ("the " + f"{row} {column}".strip()).replace("middle centre", "centre")
+                if row or column
+                else "the whole",
+                _third(sample_shape, (i, len(rows)), (j, len(columns))),
+            )
+            for i, row in enumerate(rows)
+            for j, column in enumerate(columns)
+        )
+
+    def readings(self, like: Tensor) -> tuple[Reading, ...]:
+        return picture_readings(like)
+
+    def local_readings(self, sample_shape: tuple[int, ...]) -> tuple[Reading, ...]:
+        """The brightness of each part."""
+        parts = self.parts(sample_shape)
+        across = sum(1 for part in parts if bool(part.mask[:, 0].any()))
+        size = len(parts) // across, across
+
+        def brightness(samples: Tensor) -> Tensor:
+            return functional.adaptive_avg_pool2d(samples.mean(dim=1, keepdim=True), size).flatten(1)
+
+        return tuple(
+            Reading(f"brightness at {part.name}", brightness, column, differentiable=True)
+            for column, part in enumerate(parts)
+        )
+
+    def body(self, sample_shape: tuple[int, ...]) -> Body:
+        return "convolutional"
+
+    def encode(self, things: Sequence[Image.Image]) -> Tensor:
+        """Samples [n, c, h, w] of pictures of one size and one mode (L, LA, RGB or RGBA)."""
+        if len({(thing.size, thing.mode) for thing in things}) != 1 or things[0].mode not in MODES:
+            raise UserError(f"images: expected pictures of one size and one mode of {', '.join(MODES)}")
+        pixels = torch.from_numpy(np.stack([np.asarray(thing) for thing in things]))
+        pixels = pixels.unsqueeze(-1) if pixels.ndim == 3 else pixels
+        return pixels.permute(0, 3, 1, 2).float().mul(2 / 255).sub(1).contiguous()
+
+    def decode(self, samples: Tensor) -> list[Image.Image]:
+        """Pictures of samples [n, c, h, w], to the nearest of 256 levels."""
+        levels = (self.clipped(samples.detach().float().cpu()) + 1) * 127.5
+        pixels = levels.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return [
+            Image.fromarray(each[..., 0] if each.shape[-1] == 1 else each, MODES[each.shape[-1] - 1])
+            for each in pixels
+        ]
 
     def default_preset(self, sample_shape: tuple[int, ...]) -> str:
         return "small" if max(sample_shape[1:]) <= 16 else "dcgan"
@@ -63,12 +140,12 @@ class Images(Modality):
     def picture(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         cells = colours(samples)
         columns = columns or max(1, math.ceil(math.sqrt(len(cells))))
-        return _mosaic(_in_rows(cells, columns), row_gap=1)
+        return mosaic(in_rows(cells, columns), row_gap=1)
 
     def strips(self, samples: Tensor) -> Image.Image:
         rows, steps = samples.shape[:2]
         cells = colours(samples.flatten(0, 1))
-        return _mosaic([list(cells[row * steps : (row + 1) * steps]) for row in range(rows)], row_gap=3)
+        return mosaic([list(cells[row * steps : (row + 1) * steps]) for row in range(rows)], row_gap=3)
 
     def pairs(self, first: Tensor, second: Tensor, *, difference: bool = False) -> Image.Image:
         """Columns of pairs: `first` above `second`; pairs beyond the first 16 go on in further bands below.
@@ -86,10 +163,10 @@ class Images(Modality):
         if difference:
             bands.append(_departures(first, second))
         columns = min(len(first), 16)
-        rows: list[list[NDArray[np.uint8]]] = []
+        rows: list[list[Cell]] = []
         for start in range(0, len(first), columns):
             rows += [list(band[start : start + columns]) for band in bands]
-        return _mosaic(rows, row_gap=1, band=len(bands), band_gap=4)
+        return mosaic(rows, row_gap=1, band=len(bands), band_gap=4)
 
 
 def colours(samples: Tensor) -> NDArray[np.uint8]:
@@ -106,6 +183,17 @@ def colours(samples: Tensor) -> NDArray[np.uint8]:
         colour = colour * opacity + torch.tensor(GUTTER).view(1, 3, 1, 1) * (1 - opacity)
     result: NDArray[np.uint8] = colour.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return result
+
+
+def _third(shape: tuple[int, ...], row: tuple[int, int], column: tuple[int, int]) -> Tensor:
+    """Mask of the part (which, of how many) down and across, as adaptive averaging cuts a picture."""
+    mask = torch.zeros(shape, dtype=torch.bool)
+    (top, bottom), (left, right) = (
+        (which * side // count, -(-(which + 1) * side // count))
+        for (which, count), side in zip((row, column), shape[1:], strict=True)
+    )
+    mask[:, top:bottom, left:right] = True
+    return mask
 
 
 def _raw_size(sample_shape: tuple[int, ...]) -> tuple[int, int]:
@@ -125,38 +213,3 @@ def _departures(first: Tensor, second: Tensor) -> NDArray[np.uint8]:
     mixed = equal + np.maximum(share, 0) * (more - equal) + np.maximum(-share, 0) * (less - equal)
     result: NDArray[np.uint8] = mixed.round().astype(np.uint8)
     return result
-
-
-def _in_rows(cells: NDArray[np.uint8], columns: int) -> list[list[NDArray[np.uint8]]]:
-    return [list(cells[start : start + columns]) for start in range(0, len(cells), columns)]
-
-
-def _mosaic(
-    rows: list[list[NDArray[np.uint8]]], *, row_gap: int, band: int = 1, band_gap: int | None = None
-) -> Image.Image:
-    """Lay rows of equal cells [h, w, 3] on a grey ground, enlarged by one whole factor.
-
-    Args:
-        row_gap: gap between rows, in gutter widths. `band_gap` replaces it after every `band` rows.
-    """
-    if not rows or not rows[0]:
-        return Image.new("RGB", (1, 1), GUTTER)
-    height, width = rows[0][0].shape[:2]
-    columns = max(len(row) for row in rows)
-    scale = max(1, min(PICTURE_WIDTH // (columns * width), CELL_SIDE // max(height, width)))
-    gutter = 1 if scale * min(height, width) < 48 else 2
-    height, width = height * scale, width * scale
-    tops: list[int] = []
-    top = gutter
-    for number in range(len(rows)):
-        if number:
-            last_of_band = band_gap is not None and number % band == 0
-            top += height + gutter * (band_gap if last_of_band and band_gap is not None else row_gap)
-        tops.append(top)
-    ground = np.empty((top + height + gutter, gutter + columns * (width + gutter), 3), dtype=np.uint8)
-    ground[:] = GUTTER
-    for top, row in zip(tops, rows, strict=True):
-        for column, cell in enumerate(row):
-            left = gutter + column * (width + gutter)
-            ground[top : top + height, left : left + width] = cell.repeat(scale, axis=0).repeat(scale, axis=1)
-    return Image.fromarray(ground)

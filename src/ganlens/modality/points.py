@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganlens.modality.modality import Modality, modalities
+from ganlens.modality.places import Part, slab
+from ganlens.modality.reading import Reading
 
 MOST_COORDINATES = 1024
+MOST_NAMED = 16
+"""Coordinates up to which a direction is named by the one that it moves."""
+FEW = 8
+"""Coordinates that are looked at one by one."""
+STILL = 1e-9
 SIDE = 720
 OVERSAMPLING = 3
 MARGIN_LEFT, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_RIGHT = 54, 38, 34, 18  # the panel is a square
@@ -27,24 +36,55 @@ Array = NDArray[np.float64]
 
 
 @modalities.register("points")
+@dataclass(frozen=True)
 class Points(Modality):
     """Points of up to 1,024 coordinates; pictures show the first two."""
 
     name: ClassVar[str] = "points"
-    range: ClassVar[tuple[float, float] | None] = None
     raw_space: ClassVar[str] = "coordinates"
+    parts_title: ClassVar[str] = "the samples' coordinates"
+    as_dots: ClassVar[bool] = True
+    measured: ClassVar[bool] = True
+
+    @property
+    def range(self) -> None:
+        return None
 
     def accepts(self, sample_shape: tuple[int, ...]) -> bool:
         return len(sample_shape) == 1 and 1 <= sample_shape[0] <= MOST_COORDINATES
 
-    def default_preset(self, sample_shape: tuple[int, ...]) -> str:
-        return "points"
+    @classmethod
+    def of_shape(cls, sample_shape: tuple[int, ...]) -> Points | None:
+        return cls() if cls().accepts(sample_shape) else None
 
-    def raw_features(self, samples: Tensor) -> Tensor:
-        return samples.float()
+    def parts(self, sample_shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """The first coordinates, one by one: these have no places, so that none is nearer to one than to another."""
+        return tuple(
+            Part(f"coordinate {i + 1}", slab(sample_shape, 0, [i])) for i in range(min(sample_shape[0], FEW))
+        )
 
-    def raw_protocol(self, sample_shape: tuple[int, ...]) -> str:
-        return f"the {sample_shape[0]} coordinates as they are"
+    def local_readings(self, sample_shape: tuple[int, ...]) -> tuple[Reading, ...]:
+        """The first coordinates themselves."""
+        return tuple(
+            replace(reading, differentiable=True)
+            for reading in self.readings(torch.empty(0, *sample_shape))[:FEW]
+        )
+
+    def readings(self, like: Tensor) -> tuple[Reading, ...]:
+        """The coordinates. Of very many, no one says what a direction does."""
+        size = like.shape[1]
+        nameable = size <= MOST_NAMED
+        found = []
+        for column in range(size if nameable else FEW):
+            name = f"coordinate {column + 1}"
+            rises, falls = (f"raises {name}", f"lowers {name}") if nameable else ("", "")
+            high, low = (
+                (f"samples of very high {name}", f"samples of very low {name}") if column < FEW else ("", "")
+            )
+            found.append(
+                Reading(name, _coordinates, column, rises=rises, falls=falls, high=high, low=low, least=STILL)
+            )
+        return tuple(found)
 
     def picture(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """A scatter; `columns` has no meaning here."""
@@ -156,6 +196,10 @@ class _Axes:
 
     def _pixels(self, points: Array) -> list[tuple[float, float]]:
         return [(self._x(x), self._y(y)) for x, y in points[np.isfinite(points).all(axis=1)].tolist()]
+
+
+def _coordinates(samples: Tensor) -> Tensor:
+    return samples
 
 
 def _plane(samples: Tensor) -> Array:

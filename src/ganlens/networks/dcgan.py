@@ -34,6 +34,7 @@ class DCGAN(Family[DCGANConfig]):
     """Strided 4×4 convolutions (DCGAN); square images with a power-of-two side from 8 to 256."""
 
     Config: ClassVar[type[NetworkConfig]] = DCGANConfig
+    squashed: ClassVar[bool] = True
 
     @staticmethod
     def generator(config: DCGANConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ganlens.limits import NETWORK_NUMBERS
 from ganlens.networks.network import NetworkConfig, networks
+from ganlens.networks.output import Bounds, output_for
 from ganlens.randomness import seeded
 
 
@@ -44,9 +46,17 @@ class Generator(nn.Module):
 
 
 def build_generator(
-    config: NetworkConfig, latent_dim: int, sample_shape: tuple[int, ...], *, seed: int
+    config: NetworkConfig,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    *,
+    seed: int,
+    bounds: Bounds | None = None,
 ) -> Generator:
     """A new generator; the same weights for the same seed, and the caller's random state untouched.
+
+    Args:
+        bounds: lowest and highest value [*sample_shape] of each number of a sample; None where none has any.
 
     Raises:
         UserError: the family can't make samples of that shape, or the network is larger than the limit.
@@ -56,6 +66,10 @@ def build_generator(
     where = f"the {config.family} generator for latents of {latent_dim:,} and samples of {_shown(shape)}"
     with seeded(seed, "generator", "initialise"), _Counted(where, (latent_dim,), shape):
         body = family.generator(config, latent_dim, shape)
+    last = output_for(bounds, squashed=family.squashed)
+    if last is not None:
+        body = body if isinstance(body, nn.Sequential) else nn.Sequential(OrderedDict(made=body))
+        body.add_module(*last)
     return Generator(body, latent_dim, sample_shape)
 
 

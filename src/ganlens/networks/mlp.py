@@ -33,17 +33,16 @@ class MLPConfig(NetworkConfig):
 
 @networks.register("mlp")
 class MLP(Family[MLPConfig]):
-    """Fully connected layers; samples of any shape (images leave through tanh)."""
+    """Fully connected layers; samples of any shape."""
 
     Config: ClassVar[type[NetworkConfig]] = MLPConfig
+    squashed: ClassVar[bool] = False
 
     @staticmethod
     def generator(config: MLPConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
         """[n, latent_dim] → [n, *sample_shape]."""
         layers = _layers(config, latent_dim, math.prod(sample_shape))
         layers.add_module("shape", nn.Unflatten(1, sample_shape))
-        if len(sample_shape) == 3:
-            layers.add_module("tanh", nn.Tanh())
         return layers
 
     @staticmethod

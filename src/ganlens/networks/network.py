@@ -37,14 +37,17 @@ class Family(ABC, Generic[C]):
 
     Attributes:
         Config: the family's own configuration; every field has a default and a description.
+        squashed: whether its generators' numbers lie in −1…1. Otherwise they have no bounds, and are brought within
+            those of the samples, where these have any.
     """
 
     Config: ClassVar[type[NetworkConfig]]
+    squashed: ClassVar[bool] = False
 
     @staticmethod
     @abstractmethod
     def generator(config: C, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
-        """A module from latents [n, latent_dim] to samples [n, *sample_shape], images in −1…1.
+        """A module from latents [n, latent_dim] to samples [n, *sample_shape].
 
         Raises:
             UserError: the family can't make samples of that shape.

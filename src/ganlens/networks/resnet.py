@@ -48,6 +48,7 @@ class ResNet(Family[ResNetConfig]):
     """Residual blocks of 3×3 convolutions (SNGAN); square images with a power-of-two side from 8 to 256."""
 
     Config: ClassVar[type[NetworkConfig]] = ResNetConfig
+    squashed: ClassVar[bool] = True
 
     @staticmethod
     def generator(config: ResNetConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:

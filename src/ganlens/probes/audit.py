@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import nn
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
 from ganlens.finding import Finding, Unanswered
+from ganlens.printable import shortened
 from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
 from ganlens.probes.interruption import Interruption
 from ganlens.probes.probe import Probe, ProbeSettings, in_order, probes
@@ -27,11 +29,14 @@ from ganlens.validation import first_fault
 
 if TYPE_CHECKING:
     from ganlens.report.audit_folder import AuditFolder
+    from ganlens.report.first_screen import SampleFigures
 
 __all__ = ["Audit", "Features", "audit", "examine", "unmet_need"]
 
 Features = Sequence[str | nn.Module | FeatureSpace]
 _SAMPLES_OF_IDENTITY = 64
+_SAMPLES_SHOWN, _DOTS_SHOWN = 25, 2000
+"""What a report opens with: so few that each is seen, and dots enough for a cloud."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +215,7 @@ def _emptied(finding: Finding, because: str, kind: Unanswered) -> Finding:
 
 
 def _interrupted(probe: type[Probe]) -> Finding:
-    finding = without_answer(
-        probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED
-    )
-    finding.headline = "Not asked: the audit was interrupted."
-    return finding
+    return without_answer(probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED)
 
 
 def _publish(
@@ -254,9 +255,10 @@ def _publish(
         facts["Asked earlier"] = (
             f"{', '.join(f.probe for f in kept)}: of the same generator, data, seed, samples and version"
         )
-    title = f"Audit of {subject.name}"
+    opening: dict[str, Any] = {"title": f"Audit of {subject.name}", "facts": facts}
+    opening["samples"], opening["next_steps"] = _sample_figures(subject, bank), _next_steps(subject)
     try:
-        return folder.publish(whole, title=title, facts=facts, identity=identity)
+        return folder.publish(whole, identity=identity, **opening)
     except UserError:
         raise
     except Exception:  # one that can't be drawn must not cost the others their report
@@ -264,7 +266,35 @@ def _publish(
         for before, after in zip(whole, shown, strict=True):
             if after is not before:
                 folder.add(after)
-        return folder.publish(shown, title=title, facts=facts, identity=identity)
+        return folder.publish(shown, identity=identity, **opening)
+
+
+def _next_steps(subject: Subject) -> list[str]:
+    """What can be typed next, whatever was found."""
+    steps = ["ganlens list probes  # every question that can be asked, and what each needs"]
+    if subject.run is not None:
+        folder = shlex.quote(str(subject.run))
+        steps.insert(0, f"ganlens sample {folder} -n 100 --out samples.png  # look at more of what it makes")
+    return steps
+
+
+def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
+    """The first generated samples, and as many real ones where there are any; None where they can't be drawn."""
+    from ganlens.report.first_screen import SampleFigures
+
+    shown = subject.modality.shown
+    count = min(_DOTS_SHOWN if subject.modality.as_dots else _SAMPLES_SHOWN, bank.size)
+    try:
+        made = bank.fakes(count)[:]
+        generated = shown(made, f"Generated: the first {count:,} samples, none picked.")
+        if subject.data is None:
+            return SampleFigures(generated)
+        real = bank.reals("held_out", count)[:]
+        mind = " Its axes are its own." if subject.modality.as_dots else ""
+        return SampleFigures(generated, shown(real, f"Real: {len(real):,} held-out samples.{mind}"))
+    except Exception as error:  # a kind of sample that someone else wrote, and that can't be drawn
+        bank.progress.warn(f"the report opens without samples: {shortened(str(error), 200)}")
+        return None
 
 
 def _drawable(finding: Finding) -> Finding:

@@ -26,7 +26,7 @@ def reconstruction_measurement(fitted: FittedAutoencoder) -> Measurement:
 
 
 def why_not_believable(fitted: FittedAutoencoder) -> str:
-    """The sentence that has to open a headline when the autoencoder does not beat PCA; empty when it does."""
+    """The remark to make when the autoencoder does not beat PCA; empty when it does."""
     if fitted.beats_pca:
         return ""
     margin = fitted.held_out_r2_margin

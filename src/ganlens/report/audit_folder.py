@@ -12,6 +12,7 @@ from ganlens.errors import UserError
 from ganlens.finding import Finding, Unanswered
 from ganlens.partials import room_in
 from ganlens.printable import file_name
+from ganlens.report.first_screen import SAMPLE_PICTURES, SampleFigures
 from ganlens.report.replacement import FINDINGS, REPORTS, WHOLE, finish, replace_audit
 from ganlens.report.report import write_report
 from ganlens.system_errors import disk_errors
@@ -90,9 +91,22 @@ class AuditFolder:
         title: str,
         facts: Mapping[str, str],
         identity: Mapping[str, Any],
+        samples: SampleFigures | None = None,
+        next_steps: Sequence[str] = (),
     ) -> Path:
-        """Write the report of what was added and put everything in its place; give the HTML file's path."""
-        write_report(findings, self._aside, title=title, facts=facts, identity=identity)
+        """Write the report of what was added and put everything in its place; give the HTML file's path.
+
+        The arguments are those of `write_report`.
+        """
+        write_report(
+            findings,
+            self._aside,
+            title=title,
+            facts=facts,
+            next_steps=next_steps,
+            identity=identity,
+            samples=samples,
+        )
         for theirs in _not_ours(self._out / FINDINGS):
             place = self._aside / FINDINGS / theirs.name
             if not place.exists():  # else it is what is left of an answer whose record is gone
@@ -149,12 +163,14 @@ def _not_ours(findings: Path) -> list[Path]:
     return [
         path
         for path in entries
-        if path.suffix != ".json" and path.name not in saved and not path.name.endswith(".partial")
+        if path.suffix != ".json"
+        and path.name not in {*saved, *SAMPLE_PICTURES}
+        and not path.name.endswith(".partial")
     ]
 
 
 def _said(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: record.get(name)
-        for name in ("headline", "verdict", "measurements", "seed", "settings", "seconds")
+        for name in ("claim", "detail", "advice", "verdict", "measurements", "seed", "settings", "seconds")
     }

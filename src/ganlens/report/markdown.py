@@ -10,6 +10,7 @@ from ganlens.figures.figure import Figure, Picture, Table
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
+from ganlens.report.first_screen import SampleFigures, advice_parts, good_line, leading
 from ganlens.report.page import split_command
 from ganlens.rules import Verdict
 
@@ -24,25 +25,26 @@ _ARROWS = {"higher": "↑ higher", "lower": "↓ lower", "neither": "–"}
 
 
 def render_markdown(
-    findings: Sequence[Finding], *, title: str, facts: Mapping[str, str], next_steps: Sequence[str]
+    findings: Sequence[Finding],
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    next_steps: Sequence[str],
+    samples: SampleFigures | None = None,
 ) -> str:
-    """The report as Markdown. Pictures are links to the files that `Finding.save` writes to `findings/`."""
+    """The report as Markdown. Pictures are links to the files that an audit writes to `findings/`."""
     sections = outline.outline(findings)
+    entries = [entry for section in sections for entry in section.entries]
     lines = [f"# {_plain(title)}", ""]
     lines += [f"- **{_plain(name)}:** {_plain(fact)}" for name, fact in facts.items()]
-    lines += ["", "## Summary", ""]
-    lines += _rows(
-        ("Probe", "Verdict", "Result"),
-        (
-            (
-                f"[{_plain(entry.label)}](#{entry.anchor})",
-                _verdict(entry.finding),
-                _plain(entry.finding.headline),
-            )
-            for section in sections
-            for entry in section.entries
-        ),
-    )
+    for name, figure in samples.named.items() if samples is not None else ():
+        lines += ["", *_figure(figure, f"findings/{name}.png")]
+    lines += ["", "## What matters most", ""]
+    for number, entry in enumerate(leading(entries), start=1):
+        lines += [f"{number}. {_told(entry, '   ')}", ""]
+    lines += [text for text in (good_line(entries),) if text]
+    lines += ["", "## All claims", ""]
+    lines += _rows(("Verdict", "Claim", "Details"), map(_claim, entries))
     for section in sections:
         lines += ["", f"## {_plain(section.title)}", "", _plain(section.intro)]
         for entry in section.answered:
@@ -58,7 +60,9 @@ def render_markdown(
 def _finding(entry: outline.Entry) -> list[str]:
     finding = entry.finding
     lines = ["", f'<a id="{entry.anchor}"></a>', "", f"### {_plain(finding.question)}", ""]
-    lines += [f"**{_verdict(finding)}** ({_plain(finding.probe)}): {_plain(finding.headline)}"]
+    lines += [_told(entry, "")]
+    for remark in finding.remarks:
+        lines += ["", _plain(remark)]
     if finding.measurements:
         lines += ["", *_measurements(finding.measurements)]
     for number, figure in enumerate(finding.figures, start=1):
@@ -71,6 +75,22 @@ def _finding(entry: outline.Entry) -> list[str]:
     ]
     lines += ["", f"*How this was computed.* {_plain(finding.method)} ({_plain('; '.join(facts))})"]
     return lines
+
+
+def _told(entry: outline.Entry, indent: str) -> str:
+    """Verdict and claim, then detail and advice, as paragraphs whose later lines begin with `indent`."""
+    finding = entry.finding
+    paragraphs = [
+        f"**{_verdict(finding)}** ([{_plain(finding.probe)}](#{entry.anchor})): **{_plain(finding.claim)}**",
+        _plain(entry.detail),
+        " ".join(f"`{text}`" if is_code else _plain(text) for text, is_code in advice_parts(finding.advice)),
+    ]
+    return f"\n\n{indent}".join(text for text in paragraphs if text)
+
+
+def _claim(entry: outline.Entry) -> tuple[str, str, str]:
+    finding = entry.finding
+    return _verdict(finding), _plain(finding.claim), f"[{_plain(entry.label)}](#{entry.anchor})"
 
 
 def _measurements(measurements: Sequence[Measurement]) -> list[str]:
@@ -106,10 +126,8 @@ def _figure(figure: Figure, file: str) -> list[str]:
 
 def _not_asked(entry: outline.Entry) -> str:
     finding = entry.finding
-    because = finding.not_applicable_because
-    reason = f"Not applicable, because {because}." if because else finding.headline
     question = f"**{_plain(finding.question)}** ({_plain(finding.probe)})"
-    return f'- <a id="{entry.anchor}"></a>{question} {_plain(reason)}'
+    return f'- <a id="{entry.anchor}"></a>{question} {_plain(finding.detail)}'
 
 
 def _step(step: str) -> str:

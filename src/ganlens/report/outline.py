@@ -25,7 +25,7 @@ _OTHER = ("Further findings", "Answers of probes that belong to none of the sect
 
 VERDICT_MEANINGS = {
     Verdict.GOOD: "Holds up against the references shown.",
-    Verdict.CAUTION: "Usable, with the reservation that the headline names.",
+    Verdict.CAUTION: "Usable, with the reservation that the claim names.",
     Verdict.BAD: "A real problem: act on it before relying on the generator.",
     Verdict.NOT_BELIEVABLE: "The explanation does not beat its own baseline: do not act on it.",
     Verdict.NOT_APPLICABLE: "The question could not be asked; the reason is given.",
@@ -44,6 +44,11 @@ class Entry:
         """The probe's name as a title in a list of contents."""
         words = re.sub(r"[-_]+", " ", self.finding.probe)
         return words[:1].upper() + words[1:]
+
+    @property
+    def detail(self) -> str:
+        """What stands below the claim; empty where it would only say it again."""
+        return self.finding.detail if self.finding.detail != self.finding.claim else ""
 
 
 @dataclass(frozen=True)

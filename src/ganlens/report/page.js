@@ -98,10 +98,20 @@ const LIFTED = {
 const clear = "rgba(0,0,0,0)";
 const drawn = new Set();
 
+// It is unpacked at once, since printing can't wait for it, and run when it is needed.
+let plotlySource = null;
+async function unpackPlotly() {
+  const packed = document.getElementById("plotly-source");
+  if (!packed) return;
+  const bytes = Uint8Array.from(atob(packed.textContent), (letter) => letter.charCodeAt(0));
+  plotlySource = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+const plotlyUnpacked = unpackPlotly();
+
 function loadPlotly() {
   if (window.Plotly) return;
   const script = document.createElement("script");
-  script.textContent = document.getElementById("plotly-source").textContent;
+  script.textContent = plotlySource;
   document.head.append(script);
 }
 
@@ -143,6 +153,10 @@ function themeTemplate() {
 }
 
 function draw(canvas, width) {
+  if (plotlySource === null) {
+    plotlyUnpacked.then(() => draw(canvas, width), () => { canvas.textContent = "Plots need a browser of 2023 or later."; });
+    return;
+  }
   loadPlotly();
   const figure = JSON.parse(canvas.nextElementSibling.textContent, (_, value) =>
     isDark() && typeof value === "string" ? LIFTED[value.toLowerCase()] ?? value : value);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -17,7 +18,8 @@ from markupsafe import Markup
 from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.finding import Finding, paragraphs_of
 from ganlens.measurement import Measurement
-from ganlens.report import comparison, numerals, outline
+from ganlens.report import comparison, first_screen, numerals, outline
+from ganlens.report.first_screen import SampleFigures
 from ganlens.rules import Verdict
 
 _PICTURE_ROOM = (840, 412)  # CSS pixels, width and height, that a small picture is enlarged to fill
@@ -27,12 +29,19 @@ _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _NUMBERS_SHOWN, _FIGURES_SHOWN = 5, 4
 """What a finding shows at once. Of more, one fewer is shown and the rest folded, so that a reader who is new gets
 through the page; a fold holds two or more."""
+_OPENING_FACTS = 3  # who was examined, what it makes, beside which data: the rest follows the claims
+_LONG_CLAIM = 110  # characters beyond which a claim, which only a plug-in's can be, is cut to a few lines
 _LONG_CELL = 28  # characters beyond which the text of a cell may break
 _COMMANDS = ("ganlens ", "make ", "python ", "pip ", "$ ")
 
 
 def render_page(
-    findings: Sequence[Finding], *, title: str, facts: Mapping[str, str], next_steps: Sequence[str]
+    findings: Sequence[Finding],
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    next_steps: Sequence[str],
+    samples: SampleFigures | None = None,
 ) -> str:
     """The report as one HTML document.
 
@@ -40,6 +49,9 @@ def render_page(
     as JSON escapes. A content policy in the page lets only its own scripts run and forbids every request.
     """
     sections = outline.outline(findings)
+    entries = [entry for section in sections for entry in section.entries]
+    named, first = list(facts.items()), first_screen.leading(entries)
+    advised = any(entry.finding.advice for entry in first)
     has_plots = any(isinstance(figure, Plot) for finding in findings for figure in finding.figures)
     scripts = {"early": _resource("early.js"), "page": _resource("page.js")}
     if has_plots:
@@ -49,13 +61,19 @@ def render_page(
         .get_template("report.html.jinja")
         .render(
             title=title,
-            facts=facts,
+            opening_facts=named[:_OPENING_FACTS],
+            other_facts=named[_OPENING_FACTS:],
+            samples=samples.named if samples is not None else {},
+            leading=first,
+            first_step=split_command(next_steps[0]) if next_steps and not advised else None,
+            good_line=first_screen.good_line(entries),
             next_steps=[split_command(step) for step in next_steps],
             sections=sections,
-            entries=[entry for section in sections for entry in section.entries],
+            entries=entries,
             counts=outline.verdict_counts(findings),
             style=Markup(_resource("report.css")),
-            scripts={name: Markup(text) for name, text in scripts.items()},
+            scripts={name: Markup(text) for name, text in scripts.items() if name != "plotly"},
+            plotly=_compressed(scripts["plotly"]) if has_plots else None,
             content_policy=_content_policy(scripts.values()),
             meanings=outline.VERDICT_MEANINGS,
         )
@@ -135,6 +153,8 @@ def _environment() -> Environment:
         "picture_width": picture_width,
         "intervals": _intervals,
         "paragraphs": paragraphs_of,
+        "evidence": first_screen.evidence,
+        "advice_parts": first_screen.advice_parts,
         "shown_numbers": lambda rows: _shown(rows, _NUMBERS_SHOWN),
         "shown_figures": lambda rows: _shown(rows, _FIGURES_SHOWN),
     }
@@ -142,6 +162,9 @@ def _environment() -> Environment:
         "picture": lambda figure: isinstance(figure, Picture),
         "plot": lambda figure: isinstance(figure, Plot),
         "table": lambda figure: isinstance(figure, Table),
+        "to_copy": first_screen.is_command,
+        "long_claim": lambda claim: len(claim) > _LONG_CLAIM,
+        "measured": lambda shown: isinstance(shown, Measurement),
         "long": lambda cell: isinstance(cell, str) and len(cell) > _LONG_CELL,
         "quantity": lambda cell: isinstance(cell, (int, float)) and not isinstance(cell, bool),
     }
@@ -190,6 +213,11 @@ def _content_policy(scripts: Iterable[str]) -> str:
 
 def _resource(name: str) -> str:
     return files("ganlens.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _compressed(text: str) -> str:
+    """As base64 of gzip, which page.js unpacks: with Plotly in full a report would be 3 MB larger."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
 
 
 def _plotly() -> str:

@@ -9,12 +9,15 @@ from typing import Any
 
 from ganlens import storage
 from ganlens.errors import UserError
+from ganlens.figures.figure import Picture, save_figure
 from ganlens.finding import Finding
 from ganlens.printable import printable
+from ganlens.report.first_screen import SampleFigures
 from ganlens.report.markdown import render_markdown
 from ganlens.report.outline import outline
 from ganlens.report.page import render_page
-from ganlens.report.replacement import finish
+from ganlens.report.replacement import FINDINGS, finish
+from ganlens.system_errors import disk_errors
 
 
 def write_report(
@@ -25,6 +28,7 @@ def write_report(
     facts: Mapping[str, str],
     next_steps: Sequence[str] = (),
     identity: Mapping[str, Any] | None = None,
+    samples: SampleFigures | None = None,
 ) -> Path:
     """Write `report.html`, `report.md` and `report.json` into a folder.
 
@@ -38,6 +42,7 @@ def write_report(
         next_steps: commands or sentences to end on; "ganlens audit …  # why" is shown as a command with why.
         identity: what the findings are of (samples, seed, …), as JSON-able values: kept in report.json, so that a
             later audit knows whether it may add to this one.
+        samples: generated beside real ones, to open with; pictures are written to `findings/`, too.
 
     Returns:
         The path of the HTML file, which needs nothing beside it.
@@ -51,12 +56,17 @@ def write_report(
             f"{out / 'report.html'} would be empty: there are no findings. Run `ganlens audit` first"
         )
     page, text, record = rendered(
-        findings, title=title, facts=facts, next_steps=next_steps, identity=identity
+        findings, title=title, facts=facts, next_steps=next_steps, identity=identity, samples=samples
     )
     # The largest first: where a disk is full, that is found out before anything older is replaced.
     storage.write_text(out / "report.html", page)
     storage.write_text(out / "report.md", text)
     storage.write_text(out / "report.json", record)
+    with disk_errors(out):
+        for name, figure in samples.named.items() if samples is not None else ():
+            if isinstance(figure, Picture):
+                (out / FINDINGS).mkdir(exist_ok=True)
+                save_figure(figure, out / FINDINGS, name)
     return out / "report.html"
 
 
@@ -67,13 +77,15 @@ def rendered(
     facts: Mapping[str, str],
     next_steps: Sequence[str],
     identity: Mapping[str, Any] | None = None,
+    samples: SampleFigures | None = None,
 ) -> tuple[str, str, str]:
     """The report as HTML, Markdown and JSON; see `write_report`."""
     findings = [finding.shown() for finding in findings]
+    samples = samples.shown() if samples is not None else None
     title, next_steps = printable(title), [printable(step) for step in next_steps]
     facts = {printable(name): printable(fact) for name, fact in facts.items()}
-    page = render_page(findings, title=title, facts=facts, next_steps=next_steps)
-    text = render_markdown(findings, title=title, facts=facts, next_steps=next_steps)
+    page = render_page(findings, title=title, facts=facts, next_steps=next_steps, samples=samples)
+    text = render_markdown(findings, title=title, facts=facts, next_steps=next_steps, samples=samples)
     whole: dict[str, Any] = {
         "title": title,
         "facts": facts,

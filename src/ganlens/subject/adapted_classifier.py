@@ -16,7 +16,7 @@ from ganlens.subject.layers import layers_of
 from ganlens.subject.output_layout import described, elements
 from ganlens.subject.programs import loading
 from ganlens.subject.tensor_transfer import FAILURES, as_tensor, check_values, output_copy
-from ganlens.subject.value_range import ValueRange, check_network_range, checked_range, to_range
+from ganlens.subject.value_range import PICTURES, ValueRange, check_network_range, checked_range, mapped
 from ganlens.subject.wrapped_network import WrappedNetwork
 
 ROUNDING, COARSE_ROUNDING = 1e-3, 2e-2
@@ -48,7 +48,8 @@ class AdaptedClassifier(nn.Module):
         trial: Tensor,
         *,
         class_names: Sequence[str] = (),
-        range: tuple[float, float] | None = None,
+        range: ValueRange | None = None,
+        sample_range: ValueRange | None = PICTURES,
         device: torch.device | None = None,
     ) -> None:
         """Wrap `source`, a callable of samples [n, …] that returns [n, k], [n, 1] or [n].
@@ -57,8 +58,9 @@ class AdaptedClassifier(nn.Module):
             trial: a few samples [n, …] to try it on.
             class_names: used where the source has no `class_names` or `classes` of its own, and there are as many
                 as classes; else the classes are numbered.
-            range: lowest and highest value of what it was trained on, if that is not −1…1; samples are mapped
-                to it.
+            range: lowest and highest value of what it was trained on, if that is not the samples' own; they are
+                mapped to it.
+            sample_range: lowest and highest value of the samples; None where they have none.
 
         Raises:
             UserError: it can't be called, fails on the samples, or returns something that is no classification.
@@ -70,6 +72,7 @@ class AdaptedClassifier(nn.Module):
                 "batch of samples"
             )
         self.name, self.range = name, None if range is None else checked_range(range, "classifier_range")
+        self._sample_range = sample_range
         self._network = WrappedNetwork(source, "classifier", name, device or torch.device("cpu"))
         self.module, self.device = self._network.module, self._network.device
         self.gives = "logits"
@@ -134,7 +137,7 @@ class AdaptedClassifier(nn.Module):
         )
 
     def _raw(self, samples: Tensor, *, as_handed_over: bool = False) -> Tensor:
-        result = self._network(to_range(samples, self.range), as_handed_over=as_handed_over)
+        result = self._network(mapped(samples, self._sample_range, self.range), as_handed_over=as_handed_over)
         result = result if isinstance(result, Tensor) else _as_tensor(result, len(samples), self.name)
         check_values(result, f"the classifier {self.name}")
         if result.ndim not in (1, 2) or len(result) != len(samples):
@@ -149,7 +152,7 @@ class AdaptedClassifier(nn.Module):
     def _layers(self, trial: Tensor) -> list[str]:
         if self.module is None:
             return []
-        return layers_of(self.module, self._network.input_copy(to_range(trial, self.range)))
+        return layers_of(self.module, self._network.input_copy(mapped(trial, self._sample_range, self.range)))
 
     def _lets_gradients_through(self, trial: Tensor) -> bool:
         try:
@@ -189,11 +192,13 @@ def open_classifier(
         if range is not None:
             raise UserError("the classifier is wrapped already; give its range when wrapping it")
         return given
-    found, name = (
+    network, name = (
         loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
     )
     names = data.class_names if data is not None else ()
-    adapted = AdaptedClassifier(found, name, trial, class_names=names, range=range, device=device)
+    adapted = AdaptedClassifier(
+        network, name, trial, class_names=names, range=range, sample_range=modality.range, device=device
+    )
     notes += adapted.notes
     return adapted
 
@@ -251,9 +256,9 @@ def _as_tensor(result: Any, rows: int, name: str) -> Tensor:
         chosen = held["logits"] if isinstance(held.get("logits"), Tensor) else None
         if chosen is not None or len(fitting) == 1:
             return chosen if chosen is not None else fitting[0]
-    found = as_tensor(result)
-    if found is not None:
-        return found
+    tensor = as_tensor(result)
+    if tensor is not None:
+        return tensor
     try:
         return torch.as_tensor(result)
     except Exception:

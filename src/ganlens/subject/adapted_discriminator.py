@@ -17,7 +17,7 @@ from ganlens.subject.evaluation_mode import in_percent, relative_difference
 from ganlens.subject.introspection import class_name
 from ganlens.subject.output_layout import Layout
 from ganlens.subject.programs import loading
-from ganlens.subject.value_range import ValueRange, check_network_range, to_range
+from ganlens.subject.value_range import PICTURES, ValueRange, check_network_range, mapped
 from ganlens.subject.wrapped_network import WrappedNetwork
 
 BLOCK = 8
@@ -51,6 +51,7 @@ class AdaptedDiscriminator(nn.Module):
         *,
         layout: Layout | None = None,
         range: ValueRange | None = None,
+        sample_range: ValueRange | None = PICTURES,
         output: int | str | None = None,
         labels: Tensor | None = None,
         num_classes: int = 0,
@@ -60,6 +61,7 @@ class AdaptedDiscriminator(nn.Module):
         Args:
             trial: a few samples [n, …] in the modality's layout and range, on its device.
             layout, range: of what it is shown; None for the modality's own.
+            sample_range: the modality's own.
             output: which of what it returns is the number to judge by; see `DiscriminatorScore`. None to look.
             labels: of the trial's samples, for one that wants them; None where there are none to be had.
             num_classes: how many labels there are: one that fails on whole numbers is given one-hot vectors.
@@ -79,6 +81,7 @@ class AdaptedDiscriminator(nn.Module):
         else:
             self._modules, self._parameters, self._buffers = parts._modules, parts._parameters, parts._buffers
         self.name, self._layout, self._range = name, layout or Layout(), range
+        self._sample_range = sample_range
         self.takes_labels, self.sees_batch = False, 0.0
         self._classes, self._one_hot = num_classes, False
         self._asked: int | None = None
@@ -100,9 +103,9 @@ class AdaptedDiscriminator(nn.Module):
     @property
     def module(self) -> nn.Module:
         """The wrapped discriminator."""
-        found = self._network.module
-        assert found is not None
-        return found
+        wrapped = self._network.module
+        assert wrapped is not None
+        return wrapped
 
     @property
     def repeatable(self) -> bool:
@@ -163,7 +166,7 @@ class AdaptedDiscriminator(nn.Module):
 
     def _called(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Any:
         """Whatever it returns for samples in the modality's layout and range."""
-        shown = self._layout.undone(to_range(samples, self._range)).contiguous()
+        shown = self._layout.undone(mapped(samples, self._sample_range, self._range)).contiguous()
         if labels is None:
             return self._network(shown, as_handed_over=as_handed_over)
         form = functional.one_hot(labels, self._classes).float() if self._one_hot else labels
@@ -183,27 +186,27 @@ class AdaptedDiscriminator(nn.Module):
         broken = int(
             (~torch.isfinite(numbers.flatten(1) if numbers.ndim > 1 else numbers[:, None]).all(dim=1)).sum()
         )
-        said = (
+        note = (
             f"the discriminator {self.name} returned NaN or infinity for {broken} of {len(numbers)} samples"
         )
         if broken == len(numbers):
             raise UserError(
-                f"{said}; check its weights and the range of what it is shown (discriminator_range=…)"
+                f"{note}; check its weights and the range of what it is shown (discriminator_range=…)"
             )
-        return [said] if broken else []
+        return [note] if broken else []
 
     def _look_at_neighbours(self, trial: Tensor, labels: Tensor | None) -> list[str]:
         """Whether the numbers of the first half change when copies of one sample stand in the place of the rest."""
         half = len(trial) // 2
         others = torch.cat([trial[:half], trial[:1].expand(len(trial) - half, *trial.shape[1:])])
-        own, beside = self(trial, labels), self(others, labels)[:half]
+        own, among_others = self(trial, labels), self(others, labels)[:half]
         if not self._network.repeatable or not bool(torch.isfinite(own).all()):
             return []
         rounding = ROUNDING if self._network.dtype not in (torch.float16, torch.bfloat16) else COARSE_ROUNDING
         spread = float(own.std(correction=0))
-        if torch.allclose(own[:half], beside, rtol=rounding, atol=rounding * spread + 1e-7):
+        if torch.allclose(own[:half], among_others, rtol=rounding, atol=rounding * spread + 1e-7):
             return []
-        self.sees_batch = relative_difference(beside, own[:half])
+        self.sees_batch = relative_difference(among_others, own[:half])
         return [
             f"the discriminator {self.name} looks at the whole batch: a sample's number changes with its neighbours "
             f"(by {in_percent(self.sees_batch)} of the numbers' spread on average); it is shown {BLOCK} samples at a "
@@ -241,28 +244,30 @@ def open_discriminator(
         if output is not None:
             raise UserError(f"discriminator_head={output!r} was given without a discriminator")
         return None
-    found, name = (
+    network, name = (
         loading.resolve(given, trust=trust) if isinstance(given, str) else (given, class_name(given))
     )
-    if not isinstance(found, nn.Module):
+    if not isinstance(network, nn.Module):
         raise UserError(
-            f"the discriminator {name} is a {type(found).__name__}; expected a torch module of a batch of "
+            f"the discriminator {name} is a {type(network).__name__}; expected a torch module of a batch of "
             "samples"
         )
     shown = range if range is not None else generator.rescale
     if shown == modality.range:
         shown = None
-    if range is None and shown is not None:
+    if range is None and shown is not None and modality.range is not None:
+        low, high = modality.range
         notes.append(
             f"the discriminator is shown samples in {shown[0]:g}…{shown[1]:g}, as the generator returns them "
-            "(say discriminator_range=(-1, 1) if it wants others)"
+            f"(say discriminator_range=({low:g}, {high:g}) if it wants others)"
         )
     adapted = AdaptedDiscriminator(
-        found,
+        network,
         name,
         trial.to(generator.device),
         layout=generator.layout,
         range=shown,
+        sample_range=modality.range,
         output=output,
         labels=torch.zeros(len(trial), dtype=torch.int64) if generator.num_classes else None,
         num_classes=generator.num_classes,

@@ -29,7 +29,7 @@ from ganlens.subject.tensor_transfer import (
     precision_advice,
     weight_type,
 )
-from ganlens.subject.value_range import from_range
+from ganlens.subject.value_range import ValueRange, mapped
 
 MOST_SEEDS = 2**31
 
@@ -46,7 +46,8 @@ class AdaptedGenerator:
         gaussian: whether the latents are known to be N(0, I).
         output: position or name of the samples in what it returns; None where it returns them alone.
         layout: how the axes of its samples become the modality's.
-        rescale: (low, high) of what the wrapped generator returns, mapped to −1…1; None to leave it alone.
+        rescale: (low, high) of what the wrapped generator returns, mapped to `value_range`; None to leave it alone.
+        value_range: of the samples; None where they have none.
         labels_as: how a conditional one takes its labels: "index" (int64 [n]) or "one-hot" (float32
             [n, num_classes]). "none": it is unconditional, and wants None where labels would stand.
         noisy: whether it draws noise of its own, which starts anew at every call.
@@ -66,7 +67,8 @@ class AdaptedGenerator:
     gaussian: bool = False
     output: int | str | None = None
     layout: Layout = field(default_factory=Layout)
-    rescale: tuple[float, float] | None = None
+    rescale: ValueRange | None = None
+    value_range: ValueRange | None = None
     labels_as: Literal["index", "one-hot", "none"] = "index"
     noisy: bool = False
     own_noise: tuple[Any, ...] = ()
@@ -166,23 +168,23 @@ class AdaptedGenerator:
         """
         if self.output is not None and as_tensor(returned) is None:
             returned = element(returned, self.output, self.name)
-        made = as_tensor(returned)
-        if made is None:
+        samples = as_tensor(returned)
+        if samples is None:
             raise UserError(f"the generator {self.name} returned {described(returned)}, not one tensor")
-        check_values(made, f"the generator {self.name}")
-        if made.ndim < 2 or len(made) != n:
+        check_values(samples, f"the generator {self.name}")
+        if samples.ndim < 2 or len(samples) != n:
             raise UserError(
-                f"the generator {self.name} returned shape {tuple(made.shape)} for {n} latents; expected [{n}, …]"
+                f"the generator {self.name} returned shape {tuple(samples.shape)} for {n} latents; expected [{n}, …]"
             )
-        return output_copy(made)
+        return output_copy(samples)
 
     def check_finite(self, samples: Tensor) -> None:
         """Raise a UserError if any of the samples [n, …] has a NaN, an infinity or a value that is too large."""
         check_finite(samples, f"the generator {self.name}")
 
-    def finished(self, made: Tensor) -> Tensor:
+    def finished(self, samples: Tensor) -> Tensor:
         """The samples that the generator returned, as float32 in the modality's layout and range."""
-        return from_range(self.layout(made.float()), self.rescale)
+        return mapped(self.layout(samples.float()), self.rescale, self.value_range)
 
 
 def adapt(

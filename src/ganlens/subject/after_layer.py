@@ -66,16 +66,16 @@ def cloned(module: nn.Module, layer: str | None) -> Iterator[list[Tensor]]:
 
     Without a layer nothing is kept.
     """
-    found: list[Tensor] = []
+    outputs: list[Tensor] = []
     if layer is None:
-        yield found
+        yield outputs
         return
 
     def keep(part: nn.Module, inputs: object, output: Tensor) -> None:
-        found.append(output.detach().clone())
+        outputs.append(output.detach().clone())
 
     handle = layer_named(module, layer).register_forward_hook(keep)
     try:
-        yield found
+        yield outputs
     finally:
         handle.remove()

@@ -9,6 +9,7 @@ A number means little until one knows what cheating and failing would have score
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -42,22 +43,20 @@ class Gaussian:
 
     Args:
         samples: the training samples; the first `GAUSSIAN_FROM` are used.
-        limits: lowest and highest value of a sample, or None.
+        clipped: brings samples [n, …] within their bounds.
     """
 
-    def __init__(self, samples: SampleArray, limits: tuple[float, float] | None, seed: int) -> None:
+    def __init__(self, samples: SampleArray, clipped: Callable[[Tensor], Tensor], seed: int) -> None:
         kept = samples[: min(GAUSSIAN_FROM, len(samples))].float()
         self._shape = kept.shape[1:]
         flat = kept.flatten(1)
         self._mean = flat.mean(dim=0)
         self._centred = (flat - self._mean) / max(len(flat) - 1, 1) ** 0.5
-        self._limits, self._seed = limits, seed
+        self._clipped, self._seed = clipped, seed
 
     def draw(self, start: int, stop: int) -> Tensor:
         """Rows start…stop of an endless list of draws; a block is a function of its start."""
         rng = torch_generator(self._seed, "underfit", start)
         weights = torch.randn(stop - start, len(self._centred), generator=rng)
         drawn: Tensor = self._mean + weights @ self._centred
-        if self._limits is not None:
-            drawn = drawn.clamp(*self._limits)
-        return drawn.reshape(-1, *self._shape)
+        return self._clipped(drawn.reshape(-1, *self._shape))

@@ -48,15 +48,15 @@ class DiscriminatorScore:
         Raises:
             UserError: what was returned holds none.
         """
-        found = self._found(returned, rows, name)
-        numbers = output_copy(found).float()
+        scores = self._scores(returned, rows, name)
+        numbers = output_copy(scores).float()
         if self.column is None:
-            if not _one_each(found):
-                raise UserError(f"{_several(name, found)}; say which to judge by: {HOW}")
+            if not _one_each(scores):
+                raise UserError(f"{_several(name, scores)}; say which to judge by: {HOW}")
             return numbers
         if numbers.ndim < 2 or not -numbers.shape[1] <= self.column < numbers.shape[1]:
             raise UserError(
-                f"the discriminator {name} returned {described(found)} for {rows} samples, which has no class "
+                f"the discriminator {name} returned {described(scores)} for {rows} samples, which has no class "
                 f"{self.column}"
             )
         if self.probabilities:
@@ -65,14 +65,14 @@ class DiscriminatorScore:
 
     def seen(self, returned: Any, rows: int, name: str) -> DiscriminatorScore:
         """The same, once it is known from a trial whether there are probabilities or logits."""
-        found = self._found(returned, rows, name).detach()
-        if self.column is None or self.means == "as it is" or found.ndim < 2:
+        scores = self._scores(returned, rows, name).detach()
+        if self.column is None or self.means == "as it is" or scores.ndim < 2:
             return self
-        rounding = ROUNDING if found.dtype in (torch.float32, torch.float64) else COARSE_ROUNDING
-        adds_up = ((found.float().sum(dim=1) - 1).abs() < rounding).all()
-        return replace(self, probabilities=bool(adds_up) and float(found.min()) >= -rounding)
+        rounding = ROUNDING if scores.dtype in (torch.float32, torch.float64) else COARSE_ROUNDING
+        adds_up = ((scores.float().sum(dim=1) - 1).abs() < rounding).all()
+        return replace(self, probabilities=bool(adds_up) and float(scores.min()) >= -rounding)
 
-    def _found(self, returned: Any, rows: int, name: str) -> Tensor:
+    def _scores(self, returned: Any, rows: int, name: str) -> Tensor:
         """The tensor that holds the numbers, as it was returned."""
         held = elements(returned)
         if self.element is not None:
@@ -85,14 +85,14 @@ class DiscriminatorScore:
                     f"{described(returned)}"
                 )
             returned = held[key]
-        found = as_tensor(returned)
-        if found is None or found.ndim == 0 or len(found) != rows:
+        scores = as_tensor(returned)
+        if scores is None or scores.ndim == 0 or len(scores) != rows:
             raise UserError(
                 f"the discriminator {name} returned {described(returned)} for {rows} samples; expected one number a "
                 f"sample, [{rows}] or [{rows}, 1], or a map of them [{rows}, 1, height, width]"
             )
-        check_values(found, f"the discriminator {name}")
-        return found
+        check_values(scores, f"the discriminator {name}")
+        return scores
 
 
 def find_score(
@@ -106,9 +106,9 @@ def find_score(
         UserError: nothing fits, or several could be meant; the message names the word that decides.
     """
     if declared is not None:
-        verdicts = parse(declared, bare=as_tensor(returned) is not None)
-        verdicts(returned, rows, name)
-        return verdicts.seen(returned, rows, name), []
+        score = parse(declared, bare=as_tensor(returned) is not None)
+        score(returned, rows, name)
+        return score.seen(returned, rows, name), []
     if as_tensor(returned) is not None:
         DiscriminatorScore()(returned, rows, name)
         return DiscriminatorScore(), []
@@ -118,11 +118,11 @@ def find_score(
     }
     fitting = [key for key, value in rowed.items() if _one_each(value)]
     if len(fitting) == 1:
-        said = (
+        note = (
             f"the discriminator {name} returns {described(returned)}; {fitting[0]!r}, the only one with one number a "
             f"sample, is taken (discriminator_head={fitting[0]!r})"
         )
-        return DiscriminatorScore(element=fitting[0]), [said]
+        return DiscriminatorScore(element=fitting[0]), [note]
     how = (
         f"say which is the number to judge by: {HOW}"
         if rowed
@@ -146,9 +146,9 @@ def parse(declared: int | str, *, bare: bool) -> DiscriminatorScore:
     column: int | None = None
     means: Literal["real", "fake", "as it is"] = "as it is"
     for place, word in enumerate(words):
-        what, colon, number = word.partition(":")
-        if colon and what in ("real", "fake") and _is_number(number):
-            column, means = int(number), "real" if what == "real" else "fake"
+        meaning, colon, number = word.partition(":")
+        if colon and meaning in ("real", "fake") and _is_number(number):
+            column, means = int(number), "real" if meaning == "real" else "fake"
         elif place == 0 and word and not colon:
             element = int(word) if _is_number(word) else word
         elif place == 1 and _is_number(word):
@@ -164,15 +164,15 @@ def _is_number(word: str) -> bool:
     return word.removeprefix("-").isascii() and word.removeprefix("-").isdigit()
 
 
-def _one_each(found: Tensor) -> bool:
+def _one_each(scores: Tensor) -> bool:
     """Whether there is one number a sample, or one map of them: [n], [n, 1], [n, 1, …], [n, height, width]."""
-    return found.ndim == 1 or found.shape[1] == 1 or (found.ndim == 3 and found.shape[2] > 1)
+    return scores.ndim == 1 or scores.shape[1] == 1 or (scores.ndim == 3 and scores.shape[2] > 1)
 
 
-def _several(name: str, found: Tensor) -> str:
-    where = "" if found.ndim == 2 else " at each place of a map"
+def _several(name: str, scores: Tensor) -> str:
+    where = "" if scores.ndim == 2 else " at each place of a map"
     return (
-        f"the discriminator {name} returned {'×'.join(map(str, found.shape))}, {found.shape[1]} numbers a "
+        f"the discriminator {name} returned {'×'.join(map(str, scores.shape))}, {scores.shape[1]} numbers a "
         f"sample{where}, which are no one verdict"
     )
 

@@ -140,7 +140,7 @@ class Draws:
             return self.reals("train").take(self.copycat_rows(n).numpy())
         if of == "underfit":
             if self._underfit is None:
-                gaussian = Gaussian(self.reals("train"), self.subject.modality.range, self.seed)
+                gaussian = Gaussian(self.reals("train"), self.subject.modality.clipped, self.seed)
                 self._underfit = FirstRows(self.size, GAUSSIAN_BLOCK, gaussian.draw)
             return SampleArray(self._underfit.first(self.count(of, n)).numpy())
         return self.reals(of, n)

@@ -49,12 +49,12 @@ def check_generator(
             continue
         candidate.output, note = find_output(returned, TRIAL, output, candidate.name)
         notes += [note] if note else []
-        made = candidate.picked(returned, TRIAL).detach().cpu()
-        candidate.check_finite(made)
+        samples = candidate.picked(returned, TRIAL).detach().cpu()
+        candidate.check_finite(samples)
         notes += _own_latents(candidate)
-        notes += _own_noise(candidate, latents, made, tuple(states))
-        notes += _other_mode(candidate, latents, made)
-        return candidate, made, notes
+        notes += _own_noise(candidate, latents, samples, tuple(states))
+        notes += _other_mode(candidate, latents, samples)
+        return candidate, samples, notes
     assert first_failure is not None
     advice = "" if adapted.num_classes else labels_advice(adapted.make, adapted.module)
     raise UserError(f"{first_failure}{advice}") from first_failure
@@ -74,18 +74,18 @@ def _calling_conventions(
     for candidate, notes in shapes:
         yield candidate, [*notes]
         if candidate.num_classes:
-            said = "the generator takes its labels as one-hot vectors"
-            yield replace(candidate, labels_as="one-hot"), [*notes, said]
+            note = "the generator takes its labels as one-hot vectors"
+            yield replace(candidate, labels_as="one-hot"), [*notes, note]
     for candidate, notes in shapes:
         if candidate.num_classes and not classes_declared:
-            said = (
+            note = (
                 f"it says that it knows {candidate.num_classes} classes and takes no labels; it is examined "
                 "without"
             )
-            yield replace(candidate, num_classes=0), [*notes, said]
+            yield replace(candidate, num_classes=0), [*notes, note]
         elif not candidate.num_classes:
-            said = "the generator is given None in the place of labels"
-            yield replace(candidate, labels_as="none"), [*notes, said]
+            note = "the generator is given None in the place of labels"
+            yield replace(candidate, labels_as="none"), [*notes, note]
 
 
 def _own_latents(adapted: AdaptedGenerator) -> list[str]:
@@ -112,12 +112,12 @@ def _draws_otherwise(adapted: AdaptedGenerator) -> bool:
 
 
 def _own_noise(
-    adapted: AdaptedGenerator, latents: Tensor, made: Tensor, states: tuple[object, ...]
+    adapted: AdaptedGenerator, latents: Tensor, samples: Tensor, states: tuple[object, ...]
 ) -> list[str]:
     """Whether the same latents give other samples when generators of numbers stand elsewhere, and what helps.
 
     Args:
-        made: what it made of the latents with noise that started anew.
+        samples: what it made of the latents with noise that started anew.
         states: where its own generators of numbers stood before.
     """
 
@@ -127,13 +127,13 @@ def _own_noise(
 
     with other_noise(adapted.device):
         other = again()
-    if not differ(other, made):
+    if not differ(other, samples):
         return []
     adapted.noisy = True
-    if differ(again(), made):
+    if differ(again(), samples):
         adapted.own_noise = states
-        made.copy_(again())  # drawing latents may have moved them since
-        adapted.repeatable = not differ(again(), made)
+        samples.copy_(again())  # drawing latents may have moved them since
+        adapted.repeatable = not differ(again(), samples)
     if adapted.repeatable:
         return [
             "the generator draws noise of its own; it is given the same at every call, so that its samples can be "
@@ -142,13 +142,13 @@ def _own_noise(
     adapted.own_noise = ()
     return [
         "the same latents make other samples at every call (they differ by "
-        f"{in_percent(relative_difference(again(), made))} of their spread on average): the generator draws noise in a "
-        "way that is out of reach, or counts its calls. Its samples can NOT be repeated, and what compares two calls "
-        "on one latent measures that noise as well"
+        f"{in_percent(relative_difference(again(), samples))} of their spread on average): the generator draws noise "
+        "in a way that is out of reach, or counts its calls. Its samples can NOT be repeated, and what compares two "
+        "calls on one latent measures that noise as well"
     ]
 
 
-def _other_mode(adapted: AdaptedGenerator, latents: Tensor, made: Tensor) -> list[str]:
+def _other_mode(adapted: AdaptedGenerator, latents: Tensor, samples: Tensor) -> list[str]:
     """Whether it was handed over in training mode and makes other samples there."""
 
     def run() -> Tensor:
@@ -157,9 +157,9 @@ def _other_mode(adapted: AdaptedGenerator, latents: Tensor, made: Tensor) -> lis
     wobble = 0.0
     if not adapted.repeatable:
         with torch.no_grad():
-            wobble = relative_difference(adapted.picked(adapted.called(latents), len(latents)), made)
+            wobble = relative_difference(adapted.picked(adapted.called(latents), len(latents)), samples)
     with repeated_noise(adapted.device):
-        share = training_mode_difference(adapted.module, run, made, wobble=wobble)
+        share = training_mode_difference(adapted.module, run, samples, wobble=wobble)
     if share is None:
         return []
     return [
@@ -176,8 +176,8 @@ def lets_gradients_through(adapted: AdaptedGenerator) -> bool:
     try:
         with torch.enable_grad():
             latent = latent.detach().clone().requires_grad_(True)
-            made = adapted.synthesize(latent)
-            (gradient,) = torch.autograd.grad(made.square().sum(), latent, allow_unused=True)
+            samples = adapted.synthesize(latent)
+            (gradient,) = torch.autograd.grad(samples.square().sum(), latent, allow_unused=True)
     except FAILURES:  # any failure is the answer: it can't be differentiated
         return False
     return gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.any())

@@ -23,8 +23,8 @@ def layer_named(module: nn.Module, name: str) -> nn.Module:
         raise UserError(
             f"there is no layer named {name!r}. {nearest_names(name, [known for known in layers if known])}"
         )
-    found: nn.Module = layers[name]
-    return found
+    layer: nn.Module = layers[name]
+    return layer
 
 
 @contextmanager
@@ -53,10 +53,10 @@ def output_of(module: nn.Module, name: str, run: Callable[[], object]) -> Tensor
     Raises:
         UserError: there is no such layer, it never ran, or what it gives is no tensor.
     """
-    found: list[Any] = []
+    outputs: list[Any] = []
 
     def hook(part: nn.Module, inputs: Any, output: Any) -> None:
-        found.append(output)
+        outputs.append(output)
         raise _Reached
 
     handle = layer_named(module, name).register_forward_hook(hook)
@@ -66,11 +66,11 @@ def output_of(module: nn.Module, name: str, run: Callable[[], object]) -> Tensor
         pass
     finally:
         handle.remove()
-    if not found:
+    if not outputs:
         raise UserError(f"the layer {name!r} did not run; name one that the samples pass through")
-    if not isinstance(found[0], Tensor):
-        raise UserError(f"the layer {name!r} gives a {type(found[0]).__name__}, not a tensor")
-    return found[0]
+    if not isinstance(outputs[0], Tensor):
+        raise UserError(f"the layer {name!r} gives a {type(outputs[0]).__name__}, not a tensor")
+    return outputs[0]
 
 
 @contextmanager

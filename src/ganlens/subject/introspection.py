@@ -127,8 +127,8 @@ def sizes(value: Any) -> tuple[int, ...] | None:
         return None
     if isinstance(value, Tensor) and value.ndim != 1:
         return None
-    found = [whole_number(each) for each in value]
-    return tuple(each for each in found if each is not None) if found and None not in found else None
+    numbers = [whole_number(each) for each in value]
+    return tuple(each for each in numbers if each is not None) if numbers and None not in numbers else None
 
 
 def whole_number(value: Any) -> int | None:

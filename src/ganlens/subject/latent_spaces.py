@@ -54,7 +54,7 @@ def find_spaces(source: Any, adapted: AdaptedGenerator, notes: list[str]) -> dic
     Raises:
         UserError: a declared space can't be used.
     """
-    found = {"z": LatentSpace("z", adapted.latent_shape, lambda z, labels: z, adapted.synthesize)}
+    spaces = {"z": LatentSpace("z", adapted.latent_shape, lambda z, labels: z, adapted.synthesize)}
     declared = getattr(source, "spaces", None)
     if isinstance(declared, Mapping):
         for name, pair in declared.items():
@@ -64,15 +64,15 @@ def find_spaces(source: Any, adapted: AdaptedGenerator, notes: list[str]) -> dic
                     "(points of latents, samples of points)"
                 )
             of, make = pair
-            found[str(name)] = _space(str(name), of, make, adapted, notes)
+            spaces[str(name)] = _space(str(name), of, make, adapted, notes)
     elif all(callable(getattr(source, part, None)) for part in ("mapping", "synthesis")):
         try:
-            found["w"] = _space(
+            spaces["w"] = _space(
                 "w", source.mapping, source.synthesis, adapted, notes, synthesis_is_blind=True
             )
         except UserError as error:
             notes.append(f"it has mapping and synthesis, but no space w between them: {error}")
-    return found
+    return spaces
 
 
 def _space(
@@ -127,19 +127,19 @@ def _between(
     makes_with_labels: bool,
 ) -> LatentSpace:
     def points(latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        what = f"the map to {name}"
+        task = f"the map to {name}"
         return _sole_tensor(
-            _called(of, latents, labels, adapted, what, sees_labels), len(latents), adapted, what
+            _called(of, latents, labels, adapted, task, sees_labels), len(latents), adapted, task
         )
 
     def synthesize(points: Tensor, labels: Tensor | None = None) -> Tensor:
-        what = f"making samples from {name}"
-        returned = _called(make, points, labels, adapted, what, makes_with_labels)
+        task = f"making samples from {name}"
+        returned = _called(make, points, labels, adapted, task, makes_with_labels)
         known = adapted.output is not None and adapted.output in elements(returned)
         samples = (
             adapted.picked(returned, len(points))
             if known
-            else _sole_tensor(returned, len(points), adapted, what)
+            else _sole_tensor(returned, len(points), adapted, task)
         )
         return adapted.finished(samples)
 
@@ -151,7 +151,7 @@ def _called(
     rows: Tensor,
     labels: Tensor | None,
     adapted: AdaptedGenerator,
-    what: str,
+    task: str,
     with_labels: bool,
 ) -> Any:
     with adapted.running():
@@ -161,11 +161,11 @@ def _called(
             return function(adapted.input_copy(rows), *(adapted.label_arguments(labels, len(rows)) or [None]))
         except FAILURES as error:
             raise UserError(
-                f"the generator {adapted.name}: {what} failed on shape {tuple(rows.shape)}: {failure(error)}"
+                f"the generator {adapted.name}: {task} failed on shape {tuple(rows.shape)}: {failure(error)}"
             ) from error
 
 
-def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, what: str) -> Tensor:
+def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, task: str) -> Tensor:
     """A copy of the only tensor of n rows in what one of the functions returned."""
     held = [returned] if as_tensor(returned) is not None else list(elements(returned).values())
     rowed = [
@@ -173,18 +173,18 @@ def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, what: str) ->
     ]
     if len(rowed) != 1:
         raise UserError(
-            f"the generator {adapted.name}: {what} must give a tensor [{n}, …], found {described(returned)}"
+            f"the generator {adapted.name}: {task} must give a tensor [{n}, …], found {described(returned)}"
         )
-    check_values(rowed[0], f"the generator {adapted.name}: {what}")
-    found = output_copy(rowed[0])
-    return found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
+    check_values(rowed[0], f"the generator {adapted.name}: {task}")
+    rows = output_copy(rowed[0])
+    return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
 
 
-def _difference(samples: Tensor, own: Tensor, what: str) -> float:
+def _difference(samples: Tensor, own: Tensor, whose: str) -> float:
     """How far two batches of samples are apart, on average, as a share of the second's spread."""
     if samples.shape != own.shape or not bool(torch.isfinite(samples).all()):
         raise UserError(
-            f"{what} gave {'NaN or infinity' if samples.shape == own.shape else tuple(samples.shape)}; the "
+            f"{whose} gave {'NaN or infinity' if samples.shape == own.shape else tuple(samples.shape)}; the "
             f"generator's own samples are {tuple(own.shape)}"
         )
     return float((samples - own).abs().mean() / own.std().clamp_min(1e-12))

@@ -61,8 +61,8 @@ def own_sources(module: nn.Module | None, make: Callable[..., Any]) -> list[Any]
     cells = [cell.cell_contents for cell in getattr(make, "__closure__", None) or () if _filled(cell)]
     holders = [*(module.modules() if module is not None else ()), owner]
     held = [value for holder in holders for value in getattr(holder, "__dict__", {}).values()]
-    found = {id(value): value for value in (*held, *cells) if isinstance(value, _OWN)}
-    return list(found.values())
+    sources = {id(value): value for value in (*held, *cells) if isinstance(value, _OWN)}
+    return list(sources.values())
 
 
 def states_of(sources: Sequence[Any]) -> list[Any]:

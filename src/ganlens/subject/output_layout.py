@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.modality import Modality
 from ganlens.subject.tensor_transfer import as_tensor
-from ganlens.subject.value_range import checked_range
+from ganlens.subject.value_range import PICTURES, ValueRange, checked_range
 
 DARK = 0.25
 """A generator of values in 0…1 makes something darker than this; one of values in −1…1 may be all bright."""
@@ -84,16 +84,16 @@ def find_output(
         if value is not None and value.ndim >= 2 and len(value) == rows
     }
     pictures = [key for key, value in rowed.items() if value.ndim == 4]
-    found = pictures or list(rowed)
-    if len(found) != 1:
-        how = f"; say which holds the samples: {_declaration(rowed)}" if len(found) > 1 else ""
+    candidates = pictures or list(rowed)
+    if len(candidates) != 1:
+        how = f"; say which holds the samples: {_declaration(rowed)}" if len(candidates) > 1 else ""
         raise UserError(
             f"the generator {name} returned {described(returned)}, not one tensor [{rows}, …] of samples{how}"
         )
-    shape = tuple(rowed[found[0]].shape[1:])
-    return found[0], (
-        f"the generator returns {described(returned)}; {found[0]!r}, of shape {shape} a sample, is taken as "
-        f"its samples (output={found[0]!r})"
+    shape = tuple(rowed[candidates[0]].shape[1:])
+    return candidates[0], (
+        f"the generator returns {described(returned)}; {candidates[0]!r}, of shape {shape} a sample, is taken as "
+        f"its samples (output={candidates[0]!r})"
     )
 
 
@@ -140,6 +140,7 @@ def fit_layout(
     shape: tuple[int, ...],
     wanted: tuple[int, ...] | None,
     *,
+    pictures: bool,
     channels_last: bool | None,
     resizable: bool,
     name: str,
@@ -148,6 +149,7 @@ def fit_layout(
 
     Args:
         wanted: shape of the real samples, where there are any.
+        pictures: whether the samples are, or may be, pictures: only of these is another layout looked for.
         channels_last: as declared; None to look.
         resizable: whether the real samples can be had at another height and width.
 
@@ -161,7 +163,7 @@ def fit_layout(
                 "width, channels]"
             )
         return Layout(channels_last=channels_last), None
-    if shape == wanted:
+    if shape == wanted or not pictures:
         return Layout(), None
     if len(shape) == 3:
         turned = (shape[2], shape[0], shape[1])
@@ -183,34 +185,39 @@ def fit_layout(
 
 
 def fit_range(
-    samples: Tensor, modality: Modality, declared: tuple[float, float] | None
-) -> tuple[tuple[float, float] | None, str | None]:
+    samples: Tensor, modality: Modality, declared: ValueRange | None
+) -> tuple[ValueRange | None, str | None]:
     """How the values of `samples` must be mapped to the modality's range, and a sentence where there is news.
 
+    Only of pictures is it known in which other ranges they come: what else is found outside its range stays there.
+
     Returns:
-        ((low, high) to map to −1…1, or None to leave them, note or None).
+        ((low, high) to map to the modality's range, or None to leave them, note or None).
     """
-    if modality.range is None:
+    wanted = modality.range
+    if wanted is None:
         return None, None
     if declared is not None:
-        return (None if checked_range(declared, "range") == modality.range else declared), None
+        return (None if checked_range(declared, "range") == wanted else declared), None
     low, high = float(samples.min()), float(samples.max())
-    if samples.dtype == torch.uint8:
+    own = f"{wanted[0]:g}…{wanted[1]:g}".replace("-", "−")
+    if wanted == PICTURES and samples.dtype == torch.uint8:
         return (0.0, 255.0), "the generator returns bytes; 0…255 are mapped to −1…1"
-    if samples.dtype == torch.bool:
+    if wanted == PICTURES and samples.dtype == torch.bool:
         return (0.0, 1.0), "the generator returns true and false; they are mapped to 1 and −1"
     if low == high:
         return None, None
     seen = f"({low:.2f}…{high:.2f} on a trial)"
-    if -1e-4 <= low < DARK and high <= 1 + 1e-4:
+    if wanted == PICTURES and -1e-4 <= low < DARK and high <= 1 + 1e-4:
         hint = "say range=(-1, 1) if that is wrong"
         return (0.0, 1.0), f"the generator returns values in 0…1 {seen}; they are mapped to −1…1 ({hint})"
-    if low >= -1e-2 and 8 < high <= 256:
+    if wanted == PICTURES and low >= -1e-2 and 8 < high <= 256:
         return (0.0, 255.0), f"the generator returns values in 0…255 {seen}; they are mapped to −1…1"
-    if low < modality.range[0] - 0.05 or high > modality.range[1] + 0.05:
+    slack = 0.025 * (wanted[1] - wanted[0])
+    if low < wanted[0] - slack or high > wanted[1] + slack:
         return (
             None,
-            f"the generator returns values outside −1…1 {seen}; declare range=(low, high) if it means to",
+            f"the generator returns values outside {own} {seen}; declare range=(low, high) if it means to",
         )
     return None, None
 

@@ -56,7 +56,7 @@ def randomised_module(module: nn.Module, seed: int) -> nn.Module | None:
         The copy, in the same mode and on the same device, or None where there are no weights to reach or the
         module can't be copied: `not_randomised` says which.
     """
-    return _shuffled_copy(module, lambda found: found, seed)
+    return _shuffled_copy(module, lambda itself: itself, seed)
 
 
 def not_randomised(subject_or_module: Subject | nn.Module) -> str:

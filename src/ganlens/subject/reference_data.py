@@ -55,39 +55,46 @@ def reopened_in_shape(
     Args:
         notes: told how they were changed.
     """
-    found = opened.sample_shape
-    if found == shape:
+    own_shape = opened.sample_shape
+    if own_shape == shape:
         return opened
-    if source is not None and len(shape) == 3 and len(found) == 3:
-        asked, said = _form_of(shape, found)
+    if source is not None and opened.modality.picture_like and len(shape) == len(own_shape):
+        asked, change = _form_of(shape, own_shape)
         with suppress(UserError):  # a source that can't do that
             fitted = open_dataset(source, progress=progress, **asked)
             if fitted.sample_shape == shape:
                 if notes is not None:
-                    notes.append(f"{printable(source)} {said}")
+                    notes.append(f"{printable(source)} {change}")
                 return fitted
     return None
 
 
-def _form_of(shape: tuple[int, ...], found: tuple[int, ...]) -> tuple[dict[str, Any], str]:
-    """The options under which pictures of the shape `found` are opened as `shape` [c, h, w], and that in words."""
-    asked: dict[str, Any] = {}
-    said = []
-    if shape[1:] != found[1:]:
-        asked["size"] = min(shape[1:])
-        said.append(f"resized from {found[1]}×{found[2]} to the generator's {shape[1]}×{shape[2]}")
+def _form_of(shape: tuple[int, ...], own_shape: tuple[int, ...]) -> tuple[dict[str, Any], str]:
+    """The options under which pictures of the shape `own_shape` are opened as `shape` [c, h, w], and that in words."""
+    options: dict[str, Any] = {}
+    changes = []
+    if shape[1:] != own_shape[1:]:
+        options["size"] = min(shape[1:])
+        changes.append(f"resized from {own_shape[1]}×{own_shape[2]} to the generator's {shape[1]}×{shape[2]}")
     if shape[1] != shape[2]:
-        asked |= {"size": min(shape[1:]), "aspect": f"{shape[2]}:{shape[1]}"}
-    if shape[0] != found[0]:
-        asked["channels"] = shape[0]
-        said.append(
+        options |= {"size": min(shape[1:]), "aspect": f"{shape[2]}:{shape[1]}"}
+    if shape[0] != own_shape[0]:
+        options["channels"] = shape[0]
+        changes.append(
             "made grey, as the generator is"
             if shape[0] == 1
             else f"repeated in the generator's {shape[0]} channels (it is grey)"
         )
-    if "size" not in asked:  # a source whose own size was not asked for
-        asked["size"] = shape[1]
-    return asked, "was " + " and ".join(said)
+    if "size" not in options:  # a source whose own size was not asked for
+        options["size"] = shape[1]
+    return options, "was " + " and ".join(changes)
+
+
+def may_be_pictures(asked: str | Modality | None, data: Dataset | None) -> bool:
+    """Whether the samples may be pictures, before their shape is looked at."""
+    if asked is None:
+        return data is None or data.modality.picture_like
+    return modalities[asked].picture_like if isinstance(asked, str) else asked.picture_like
 
 
 def find_modality(
@@ -99,7 +106,7 @@ def find_modality(
         UserError: samples of that shape can't be it, or are nothing that is known.
     """
     if isinstance(asked, str):
-        asked = modalities[asked]()
+        asked = _named(asked, data, shape, name)
     if isinstance(asked, Modality):
         if not asked.accepts(shape):
             raise UserError(
@@ -108,11 +115,23 @@ def find_modality(
         return asked
     if data is not None:
         return data.modality
-    for known in modalities:
-        kind = modalities[known]()
-        if kind.accepts(shape):
-            return kind
+    for modality_name in modalities:
+        if (recognised := modalities[modality_name].of_shape(shape)) is not None:
+            return recognised
     raise UserError(
         f"the generator {name} makes samples of shape {shape}, which is none of {', '.join(modalities)}; "
         "images are [channels, height, width] (say channels_last=True, or --channels-last, if they stand last)"
     )
+
+
+def _named(modality_name: str, data: Dataset | None, shape: tuple[int, ...], name: str) -> Modality:
+    """The modality of that name: the data's, or the one that the shape is enough to recognise."""
+    known = modalities[modality_name]
+    if data is not None and isinstance(data.modality, known):
+        return data.modality
+    recognised = known.of_shape(shape)
+    if recognised is None:
+        raise UserError(
+            f"the generator {name} makes samples of shape {shape}, which can't be {modality_name}"
+        )
+    return recognised

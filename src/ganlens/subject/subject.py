@@ -18,7 +18,6 @@ from ganlens.modality import Modality
 from ganlens.progress import Progress
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
-from ganlens.storage import read_model
 from ganlens.subject import adapted_generator, generator_check
 from ganlens.subject.adapted_classifier import AdaptedClassifier, open_classifier
 from ganlens.subject.adapted_discriminator import AdaptedDiscriminator, open_discriminator
@@ -32,6 +31,7 @@ from ganlens.subject.programs.program import Program
 from ganlens.subject.programs.torchscript import LayeredScript
 from ganlens.subject.reference_data import (
     find_modality,
+    may_be_pictures,
     open_reference_data,
     reference_data_of_shape,
 )
@@ -106,7 +106,6 @@ class Subject:
                 be opened.
         """
         from ganlens.training import load_run
-        from ganlens.training.run_folder import RUN, RunFacts
 
         folder = Path(run_folder)
         trained = load_run(folder)
@@ -118,9 +117,9 @@ class Subject:
             trained.generator,
             **options,
             discriminator=trained.discriminator if pack == 1 else None,
-            modality=read_model(folder / RUN, RunFacts).modality,
+            modality=trained.modality,
             name=folder.resolve().name,
-            range=(-1.0, 1.0),
+            range=trained.modality.range,
         )
         subject.notes += trained.notes
         if pack > 1:
@@ -247,7 +246,7 @@ class Subject:
         Raises:
             UserError: the generator fails, or returns NaN or another shape than on its trial.
         """
-        made = []
+        parts = []
         with torch.no_grad():
             for start in range(0, len(latents), batch):
                 part = slice(start, start + batch)
@@ -260,8 +259,8 @@ class Subject:
                         f"on its trial it returned {self.sample_shape}"
                     )
                 self.generator.check_finite(samples)
-                made.append(samples)
-        return torch.cat(made) if made else torch.empty((0, *self.sample_shape))
+                parts.append(samples)
+        return torch.cat(parts) if parts else torch.empty((0, *self.sample_shape))
 
     def examine(
         self,
@@ -369,6 +368,7 @@ def _fit_to_data(
     adapted.layout, note = fit_layout(
         tuple(returned.shape[1:]),
         data.sample_shape if data is not None else None,
+        pictures=may_be_pictures(options.get("modality"), data),
         channels_last=options.get("channels_last"),
         resizable=isinstance(named, str),
         name=adapted.name,
@@ -388,6 +388,7 @@ def _fit_to_data(
         notes.append(
             f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
         )
+    adapted.value_range = modality.range
     adapted.rescale, note = fit_range(returned, modality, options.get("range"))
     notes += [note] if note else []
     if adapted.num_classes and data is not None and data.num_classes not in (0, adapted.num_classes):

@@ -27,8 +27,8 @@ def input_copy(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | Non
     Args:
         dtype: of the copy where these are real numbers; None for their own.
     """
-    kind = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
-    return tensor.to(device, kind, copy=True)
+    own_or_wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+    return tensor.to(device, own_or_wanted, copy=True)
 
 
 def output_copy(returned: Tensor) -> Tensor:
@@ -44,8 +44,8 @@ def as_tensor(value: Any) -> Tensor | None:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" and value.dtype.itemsize <= 16:
-        kind = value.dtype.newbyteorder("=")
-        return torch.from_numpy(value.astype(kind, order="C"))  # a copy: tensors know no negative strides
+        native = value.dtype.newbyteorder("=")
+        return torch.from_numpy(value.astype(native, order="C"))  # a copy: tensors know no negative strides
     return None
 
 
@@ -59,8 +59,8 @@ def weight_type(module: nn.Module | None) -> torch.dtype | None:
 def check_values(samples: Tensor, whose: str) -> None:
     """Raise a UserError if any of the samples [n, …] that `whose` (a network, in words) returned can't be used."""
     if samples.is_meta or samples.is_nested:
-        kind = "without values (on the meta device)" if samples.is_meta else "of rows of different lengths"
-        raise UserError(f"{whose} returned a tensor {kind}; load its weights, or wrap it")
+        fault = "without values (on the meta device)" if samples.is_meta else "of rows of different lengths"
+        raise UserError(f"{whose} returned a tensor {fault}; load its weights, or wrap it")
     if type(samples).__name__ == "MaskedTensor":
         raise UserError(f"{whose} returned a masked tensor; return its values (get_data())")
     if samples.is_complex():

@@ -1,4 +1,4 @@
-"""Values of samples in the house's −1…1 and in the range (low, high) that someone else's network knows."""
+"""Values of samples in the range of what they are and in the range (low, high) that someone else's network knows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from ganlens.errors import UserError
 from ganlens.modality import Modality
 
 ValueRange = tuple[float, float]
+PICTURES: ValueRange = (-1.0, 1.0)
+"""The range of pictures."""
 
 
 def checked_range(range: ValueRange, name: str) -> ValueRange:
@@ -43,17 +45,8 @@ def check_network_range(range: ValueRange | None, role: str, network: Any, modal
     checked_range(range, name)
 
 
-def to_range(samples: Tensor, range: ValueRange | None) -> Tensor:
-    """Samples in −1…1 as samples in `range`; None leaves them alone."""
-    if range is None:
+def mapped(samples: Tensor, found: ValueRange | None, wanted: ValueRange | None) -> Tensor:
+    """Samples in the range `found` as samples in `wanted`; None for either leaves them alone."""
+    if found is None or wanted is None:
         return samples
-    low, high = range
-    return low + (samples + 1) * ((high - low) / 2)
-
-
-def from_range(samples: Tensor, range: ValueRange | None) -> Tensor:
-    """Samples in `range` as samples in −1…1; None leaves them alone."""
-    if range is None:
-        return samples
-    low, high = range
-    return (samples - low) * (2 / (high - low)) - 1
+    return wanted[0] + (samples - found[0]) * ((wanted[1] - wanted[0]) / (found[1] - found[0]))

@@ -27,17 +27,17 @@ class WrappedNetwork:
     """How a network of samples is called: with copies, in its own precision, evaluating, its noise the same each time.
 
     Attributes:
-        kind, name: "discriminator" or "classifier", and what to call it in messages.
+        role, name: "discriminator" or "classifier", and what to call it in messages.
         source: the module or function, out of its wrappers.
         module: the same where it is a module, else None.
         noisy, repeatable: whether it draws noise of its own, and whether that can be made the same at every call.
     """
 
-    def __init__(self, source: Any, kind: str, name: str, device: torch.device) -> None:
-        self.source, self.kind, self.name = unwrapped(source), kind, name
+    def __init__(self, source: Any, role: str, name: str, device: torch.device) -> None:
+        self.source, self.role, self.name = unwrapped(source), role, name
         self.module = self.source if isinstance(self.source, nn.Module) else None
         if self.module is not None:
-            checked_module(self.module, f"the {kind} {name}").to(device)
+            checked_module(self.module, f"the {role} {name}").to(device)
         self.device, self.dtype = device, weight_type(self.module)
         self.noisy, self.repeatable = False, True
         self._own_noise: list[Any] = []
@@ -70,9 +70,9 @@ class WrappedNetwork:
                 raise
             except FAILURES as error:
                 raise UserError(
-                    f"the {self.kind} {self.name} failed on samples of shape {tuple(shown.shape)}: "
+                    f"the {self.role} {self.name} failed on samples of shape {tuple(shown.shape)}: "
                     f"{failure(error)}; it must take batches of what the generator makes"
-                    f"{precision_advice(error, self.dtype, self.kind)}"
+                    f"{precision_advice(error, self.dtype, self.role)}"
                 ) from error
 
     def look_at_noise(self, numbers: Callable[[], Tensor]) -> list[str]:
@@ -97,10 +97,10 @@ class WrappedNetwork:
             first = numbers()
         self.repeatable = not differ(numbers(), first)
         if self.repeatable:
-            return [f"the {self.kind} {self.name} draws noise of its own; it is given the same at every call"]
+            return [f"the {self.role} {self.name} draws noise of its own; it is given the same at every call"]
         self._own_noise = []
         return [
-            f"the {self.kind} {self.name} answers otherwise each time it is asked (by "
+            f"the {self.role} {self.name} answers otherwise each time it is asked (by "
             f"{in_percent(relative_difference(numbers(), first))} of its numbers' spread on average): it draws noise "
             "that can NOT be repeated, or counts its calls"
         ]
@@ -119,6 +119,6 @@ class WrappedNetwork:
         if share is None:
             return []
         return [
-            f"the {self.kind} {self.name} was given in training mode, where it gives other numbers (they differ by "
+            f"the {self.role} {self.name} was given in training mode, where it gives other numbers (they differ by "
             f"{in_percent(share)} of their spread on average); it is examined in evaluation mode"
         ]

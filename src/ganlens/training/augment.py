@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from ganlens.config import AugmentConfig
+from ganlens.modality import Modality
 
 
-def augment(samples: Tensor, config: AugmentConfig, rng: torch.Generator) -> Tensor:
-    """Changed images [n, c, h, w], of the same shape; other shapes and an empty config come back as they are."""
-    if samples.ndim != 4:
-        return samples
-    if config.colour:
+def augment(samples: Tensor, modality: Modality, config: AugmentConfig, rng: torch.Generator) -> Tensor:
+    """Changed samples [n, …], of the same shape. Nothing is done to them that changes what their kind means."""
+    allowed, axes = modality.changes, [place.axis + 1 for place in modality.grid]
+    if config.colour and "recolour" in allowed:
         samples = _colour(samples, rng)
-    if config.translation:
-        samples = _translate(samples, config.translation, rng)
-    if config.cutout:
-        samples = _cut(samples, config.cutout, rng)
+    if config.translation and "shift" in allowed:
+        samples = _translate(samples, axes, config.translation, rng)
+    if config.cutout and "cut" in allowed:
+        samples = _cut(samples, axes, config.cutout, rng)
     return samples
 
 
@@ -35,22 +35,22 @@ def _uniform(samples: Tensor, rng: torch.Generator, shape: tuple[int, ...] = ())
 
 
 def _colour(samples: Tensor, rng: torch.Generator) -> Tensor:
-    brightness, saturation, contrast = (_uniform(samples, rng, (1, 1, 1)) for _ in range(3))
+    """Brightness, saturation and contrast of [n, channels, …]."""
+    ones = (1,) * (samples.ndim - 1)
+    brightness, saturation, contrast = (_uniform(samples, rng, ones) for _ in range(3))
     samples = samples + (brightness - 0.5)
     grey = samples.mean(dim=1, keepdim=True)
     samples = grey + (samples - grey) * (saturation * 2)
-    mean = samples.mean(dim=(1, 2, 3), keepdim=True)
+    mean = samples.mean(dim=tuple(range(1, samples.ndim)), keepdim=True)
     return mean + (samples - mean) * (contrast + 0.5)
 
 
-def _translate(samples: Tensor, share: float, rng: torch.Generator) -> Tensor:
-    """Whole-pixel shifts; what comes in from outside repeats the border, so the background stays itself."""
-    _, _, height, width = samples.shape
-    rows = _shifted_index(samples, height, share, rng)
-    columns = _shifted_index(samples, width, share, rng)
-    picked = torch.arange(len(samples), device=samples.device)[:, None, None]
-    moved = samples.permute(0, 2, 3, 1)[picked, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
+def _translate(samples: Tensor, axes: list[int], share: float, rng: torch.Generator) -> Tensor:
+    """Whole-step shifts; what comes in from outside repeats the border, so the background stays itself."""
+    for axis in axes:
+        index = _shifted_index(samples, samples.shape[axis], share, rng)
+        samples = samples.gather(axis, _along(index, samples, axis).expand_as(samples))
+    return samples
 
 
 def _shifted_index(samples: Tensor, side: int, share: float, rng: torch.Generator) -> Tensor:
@@ -59,14 +59,20 @@ def _shifted_index(samples: Tensor, side: int, share: float, rng: torch.Generato
     return (torch.arange(side, device=samples.device)[None] + shift[:, None]).clamp(0, side - 1)
 
 
-def _cut(samples: Tensor, share: float, rng: torch.Generator) -> Tensor:
-    _, _, height, width = samples.shape
-    inside = None
-    for side in (height, width):
+def _cut(samples: Tensor, axes: list[int], share: float, rng: torch.Generator) -> Tensor:
+    inside = torch.ones((), dtype=torch.bool, device=samples.device)
+    for axis in axes:
+        side = samples.shape[axis]
         length = int(side * share + 0.5)
         start = (_uniform(samples, rng) * (side + 1 - length % 2)).floor() - length // 2
         place = torch.arange(side, device=samples.device)[None]
         hit = (place >= start[:, None]) & (place < start[:, None] + length)
-        inside = hit[:, :, None] if inside is None else inside & hit[:, None, :]
-    assert inside is not None
-    return samples * ~inside[:, None]
+        inside = inside & _along(hit, samples, axis)
+    return samples * ~inside
+
+
+def _along(rows: Tensor, samples: Tensor, axis: int) -> Tensor:
+    """Rows [n, side] laid along one axis of samples, with sides of 1 for the others."""
+    shape = [1] * samples.ndim
+    shape[0], shape[axis] = rows.shape
+    return rows.view(shape)

@@ -176,25 +176,25 @@ def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer) -> None:
 
 
 def _match(
-    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, tuple[torch.Size, torch.dtype]]
+    path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, tuple[torch.Size, torch.dtype]]
 ) -> None:
     shown = printable(str(path))
     for name, (shape, dtype) in wanted.items():
-        if name not in found:
+        if name not in saved:
             raise UserError(
                 f"{shown} has no tensor {name!r}; the checkpoint is incomplete or of another configuration"
             )
-        if found[name].shape != shape:
+        if saved[name].shape != shape:
             raise UserError(
-                f"{shown}: {name} has shape {tuple(found[name].shape)}, expected {tuple(shape)}; "
+                f"{shown}: {name} has shape {tuple(saved[name].shape)}, expected {tuple(shape)}; "
                 "it is of another configuration"
             )
-        if found[name].dtype != dtype:
-            kinds = [str(kind).removeprefix("torch.") for kind in (found[name].dtype, dtype)]
+        if saved[name].dtype != dtype:
+            kinds = [str(kind).removeprefix("torch.") for kind in (saved[name].dtype, dtype)]
             raise UserError(
                 f"{shown}: {name} holds {kinds[0]}, expected {kinds[1]}; the file was damaged or edited"
             )
-    for name in found:
+    for name in saved:
         if name not in wanted:
             raise UserError(
                 f"{shown} holds {shortened(repr(name))}, which this configuration's network does not have"

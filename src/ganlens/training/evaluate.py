@@ -110,8 +110,8 @@ class Evaluator:
     def evaluate(self, generator: Generator) -> Evaluation:
         """Measure a generator in evaluation mode, on the same latents each time."""
         latents = generator.sample_latent(self.count, rng=torch_generator(self._seed, "evaluation latents"))
-        made = torch.cat([generator(z.to(self._device)).float().cpu() for z in latents.split(_CHUNK)])
-        return self._measure(self.features(made), self._train)
+        generated = torch.cat([generator(z.to(self._device)).float().cpu() for z in latents.split(_CHUNK)])
+        return self._measure(self.features(generated), self._train)
 
     def _measure(self, fake: Tensor, train: Tensor) -> Evaluation:
         real = self._held_out[: self.count]

@@ -144,9 +144,9 @@ class Peers:
         return self._exchanges
 
     def _who_ended(self, error: RuntimeError) -> str:
-        said = str(error).strip().split("\n")[0]
-        closed = "Connection" in said or "Read error" in said or "closed" in said
-        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({said[:160]})")
+        reason = str(error).strip().split("\n")[0]
+        closed = "Connection" in reason or "Read error" in reason or "closed" in reason
+        return f"another of the {self.count} processes has ended" + ("" if closed else f" ({reason[:160]})")
 
     def _talk(self) -> None:
         """Leave word and read that of the others, in a thread of its own: a store that hangs never lets go."""
@@ -158,8 +158,8 @@ class Peers:
                 self._store.set(f"alive/{self.rank}", f"{beat} {self._exchanges} {self._busy}")
                 for rank in range(self.count):
                     if rank != self.rank and self._store.check([f"alive/{rank}"]):
-                        said = self._store.get(f"alive/{rank}").decode().split()
-                        self._heard[rank] = _Heard(int(said[0]), int(said[1]), said[2] != "0")
+                        words = self._store.get(f"alive/{rank}").decode().split()
+                        self._heard[rank] = _Heard(int(words[0]), int(words[1]), words[2] != "0")
             except (RuntimeError, dist.DistError):
                 return  # nobody is left to hear it, which shows by the silence
             self._answered = time.monotonic()

@@ -66,19 +66,19 @@ def read_metrics_log(folder: Path) -> Metrics:
         UserError: the file can't be opened, or is larger than the limit.
     """
     path = Path(folder) / METRICS
-    found = Metrics()
+    metrics = Metrics()
     if not is_file(path):
-        return found
+        return metrics
     lines = read_bytes(path, METRICS_LOG_BYTES).split(b"\n")
     for number, line in enumerate(lines, start=1):
         text = line.decode("utf-8", errors="backslashreplace").rstrip("\r")
         record = _record(line)
         if record is not None:
-            found.records.append(record)
-            found.lines.append(text)
+            metrics.records.append(record)
+            metrics.lines.append(text)
         elif line.strip() and number < len(lines):
-            found.unreadable.append(text)
-    return found
+            metrics.unreadable.append(text)
+    return metrics
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -34,16 +34,16 @@ class MetricsLog:
         self, folder: Path, config: RunConfig, step: int | None, progress: Progress | None = None
     ) -> None:
         self._path = folder / METRICS
-        found = read_metrics_log(folder) if step is not None else Metrics()
-        if found.unreadable:
-            storage.append_text(folder / UNREADABLE, "".join(f"{line}\n" for line in found.unreadable))
+        earlier = read_metrics_log(folder) if step is not None else Metrics()
+        if earlier.unreadable:
+            storage.append_text(folder / UNREADABLE, "".join(f"{line}\n" for line in earlier.unreadable))
             (progress or Silent()).warn(
-                f"{len(found.unreadable)} lines of {printable(str(self._path))} can't be read (they were damaged or "
+                f"{len(earlier.unreadable)} lines of {printable(str(self._path))} can't be read (they were damaged or "
                 f"edited); they are moved to {UNREADABLE}"
             )
         kept = [
             (record, line)
-            for record, line in zip(found.records, found.lines, strict=True)
+            for record, line in zip(earlier.records, earlier.lines, strict=True)
             if step is not None and _lasts(record, step)
         ]
         storage.write_text(self._path, "".join(f"{line}\n" for _, line in kept))

@@ -180,9 +180,11 @@ def find_processes(device: str | None = None) -> Processes:
     assert count is not None
     rank, local = _number(_RANKS, least=0), _number(_LOCAL_RANKS, least=0)
     if rank is None or rank >= count:
-        said = "no process has a number (RANK is not set)" if rank is None else f"this one's number is {rank}"
+        fault = (
+            "no process has a number (RANK is not set)" if rank is None else f"this one's number is {rank}"
+        )
         raise UserError(
-            f"{_name(_COUNTS)}={count} says that there are {count} processes, but {said}; start them with torchrun, "
+            f"{_name(_COUNTS)}={count} says that there are {count} processes, but {fault}; start them with torchrun, "
             f"or unset {_name(_COUNTS)} to train in one process"
         )
     if device is None or device == "cuda":

@@ -114,7 +114,7 @@ class Recorder:
                 sample_shape=dataset.sample_shape,
                 data_fingerprint=dataset.fingerprint(),
                 processes=processes.count,
-                modality=dataset.modality.name,
+                modality=dataset.modality,
                 computed_by=computed_by(processes.device),
             )
             storage.write_json(out / RUN, facts.model_dump(mode="json"))

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 from torch import nn
 
 from ganlens.config import RunConfig, load_config
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
+from ganlens.modality import Modality, read_modality
 from ganlens.networks import Generator, build_discriminator, build_generator
 from ganlens.printable import printable
 from ganlens.progress import Progress
@@ -64,22 +65,32 @@ def computed_by(device: torch.device) -> ComputedBy:
 _Size = Annotated[int, Field(ge=1, le=2**31, strict=True)]
 
 
+def _modality(value: object) -> Modality:
+    try:
+        return value if isinstance(value, Modality) else read_modality(value)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
 class RunFacts(BaseModel):
     """`run.json`: what a run's configuration does not say and a resume or a reader must know.
 
     Attributes:
         sample_shape: as trained, without the batch.
+        modality: what a sample is.
         data_fingerprint: of the samples and their split.
         processes: how many shared each batch.
         computed_by: what began it; None in runs from before this was noted.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     sample_shape: tuple[_Size, ...] = Field(min_length=1, max_length=8)
     data_fingerprint: str
     processes: int = Field(1, ge=1, strict=True)
-    modality: str
+    modality: Annotated[
+        Modality, PlainValidator(_modality), PlainSerializer(lambda modality: modality.record())
+    ]
     computed_by: ComputedBy | None = None
 
 
@@ -120,6 +131,7 @@ class TrainedRun:
         discriminator: in evaluation mode. With packing it judges packs, not samples.
         step, images: of the checkpoint that was read.
         notes: what its user should know of how it was read.
+        modality: what it makes.
     """
 
     folder: Path
@@ -128,7 +140,8 @@ class TrainedRun:
     discriminator: nn.Module
     step: int
     images: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    modality: Modality
 
     def open_data(self, progress: Progress | None = None) -> Dataset:
         """The data it was trained on, split as it was then.
@@ -155,8 +168,10 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     for _ in range(_TRIES):
         config = load_config(folder / CONFIG)
         latest = _latest(folder)
-        shape = read_model(folder / RUN, RunFacts).sample_shape
-        generator = build_generator(config.generator, config.latent, shape, seed=config.seed)
+        facts = _facts_of(folder)
+        shape = facts.sample_shape
+        bounds = facts.modality.bounds(shape)
+        generator = build_generator(config.generator, config.latent, shape, seed=config.seed, bounds=bounds)
         judged = packed_shape(shape, config.objective.pack)
         discriminator = build_discriminator(config.discriminator, judged, seed=config.seed)
         try:
@@ -174,10 +189,21 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
             progressed.step,
             progressed.images,
             notes,
+            facts.modality,
         )
     raise UserError(
         f"{folder}: its checkpoints change faster than they can be read; wait until it is trained"
     )
+
+
+def _facts_of(folder: Path) -> RunFacts:
+    facts = read_model(folder / RUN, RunFacts)
+    if not facts.modality.accepts(facts.sample_shape):
+        raise UserError(
+            f"{printable(str(folder / RUN))}: samples of shape {facts.sample_shape} can't be {facts.modality.name}; "
+            "the file was cut or edited"
+        )
+    return facts
 
 
 def _read_chosen(

@@ -209,17 +209,17 @@ def _what_is_kept(out: Path) -> str | None:
 
 
 def _how_to_start(out: Path, data: str | None) -> str:
-    said = f"--resume: {out} has no checkpoint to go on from; "
+    reason = f"--resume: {out} has no checkpoint to go on from; "
     if (kept := _what_is_kept(out)) is not None:
         return (
-            f"{said}it holds {printable(kept)}, so start in another folder: ganlens train DATA --out FOLDER"
+            f"{reason}it holds {printable(kept)}, so start in another folder: ganlens train DATA --out FOLDER"
         )
     if data is None:
         with suppress(UserError):  # that of the start that was stopped, where it had come to write it
             data = load_config(out / CONFIG).data.name
     words = shlex.join(["ganlens", "train", *([data] if data else []), "--out", str(out)])
     words = words if data else words.replace("train", "train DATA", 1)
-    return f"{said}leave --resume out to start there, with the settings wanted: {printable(words)}"
+    return f"{reason}leave --resume out to start there, with the settings wanted: {printable(words)}"
 
 
 def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -> str | None:
@@ -238,6 +238,11 @@ def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -
     if facts.data_fingerprint != dataset.fingerprint():
         raise UserError(
             f"--resume: {dataset.name} no longer holds the samples this run began with; train into another folder"
+        )
+    if facts.modality != dataset.modality:
+        raise UserError(
+            f"--resume: this run began with {facts.modality!r}, and {dataset.name} now holds {dataset.modality!r}; "
+            "train into another folder"
         )
     now = computed_by(processes.device)
     if facts.computed_by is None or not (changed := facts.computed_by.differences(now)):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ganlens.config import OptimiserConfig, RunConfig
+from ganlens.modality import Modality
 from ganlens.networks import Generator, build_discriminator, build_generator
 
 
@@ -52,18 +53,27 @@ def packed_shape(sample_shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
     return (sample_shape[0] * pack, *sample_shape[1:])
 
 
-def initial_state(config: RunConfig, sample_shape: tuple[int, ...], device: torch.device) -> TrainingState:
-    """Freshly initialised players for samples of that shape; a function of the seed alone.
+def initial_state(
+    config: RunConfig, modality: Modality, sample_shape: tuple[int, ...], device: torch.device
+) -> TrainingState:
+    """Freshly initialised players for samples of that kind and shape; a function of the seed alone.
 
     Raises:
         UserError: a network can't make or read samples of that shape.
     """
-    generator = build_generator(config.generator, config.latent, sample_shape, seed=config.seed)
+    generator = build_generator(
+        config.generator,
+        config.latent,
+        sample_shape,
+        seed=config.seed,
+        bounds=modality.bounds(sample_shape),
+    )
     discriminator = build_discriminator(
         config.discriminator, packed_shape(sample_shape, config.objective.pack), seed=config.seed
     )
     # Channels-last convolutions are faster on CPUs and tensor cores; only the memory layout changes.
-    layout = torch.channels_last if len(sample_shape) == 3 else torch.preserve_format
+    convolutional = modality.body(sample_shape) == "convolutional"
+    layout = torch.channels_last if convolutional else torch.preserve_format
     generator = generator.to(device, memory_format=layout)  # type: ignore[call-overload]
     discriminator = discriminator.to(device, memory_format=layout)  # type: ignore[call-overload]
     average = copy.deepcopy(generator).eval().requires_grad_(False)
@@ -77,8 +87,8 @@ def initial_state(config: RunConfig, sample_shape: tuple[int, ...], device: torc
 
 
 def _adam(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
-    return kind(
+    optimiser = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    return optimiser(
         module.parameters(),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ganlens.config import RunConfig
 from ganlens.data import SampleArray
 from ganlens.data.epoch_order import EpochOrder
+from ganlens.modality import Modality
 from ganlens.randomness import derive_seed, seeded, torch_generator
 from ganlens.training import penalties
 from ganlens.training.augment import augment, is_active
@@ -35,15 +36,22 @@ class Stepper:
         config: of the run.
         state: changed in place.
         samples: the training samples.
+        modality: what they are.
         processes: this process and its peers; each takes its own rows of every batch.
     """
 
     def __init__(
-        self, config: RunConfig, state: TrainingState, samples: SampleArray, processes: Processes
+        self,
+        config: RunConfig,
+        state: TrainingState,
+        samples: SampleArray,
+        modality: Modality,
+        processes: Processes,
     ) -> None:
         self.config = config
         self.state = state
-        self._samples = samples
+        self._samples, self._modality = samples, modality
+        self._images = modality.body(samples.sample_shape) == "convolutional"
         self._processes = processes
         self._order = EpochOrder(len(samples), derive_seed(config.seed, "order"))
         self._loss = losses[config.objective.loss]
@@ -241,12 +249,13 @@ class Stepper:
         """Samples as D sees them: augmented, with instance noise, packed."""
         config = self.config
         key = (which, self.state.step, turn, piece, self._processes.rank)
-        if samples.ndim == 4:
+        if self._images:
             samples = samples.contiguous(
                 memory_format=torch.channels_last
             )  # as D's convolutions are laid out
         if is_active(config.augment):
-            samples = augment(samples, config.augment, torch_generator(config.seed, "augment", *key))
+            rng = torch_generator(config.seed, "augment", *key)
+            samples = augment(samples, self._modality, config.augment, rng)
         # Fades out linearly: it is there for the first images, when real and generated samples hardly overlap.
         noise = config.objective.instance_noise * max(
             0.0, 1 - self.state.images / config.objective.instance_noise_images

@@ -49,7 +49,7 @@ class Watch:
         Args:
             evaluations: how many there have been before this one; the first is too early to compare.
         """
-        found = [
+        alarms = [
             alarm
             for alarm in (
                 self._divergence(signals),
@@ -59,18 +59,18 @@ class Watch:
             )
             if alarm is not None and alarm.kind not in self.bookkeeping.raised
         ]
-        self.bookkeeping.raised += [alarm.kind for alarm in found]
+        self.bookkeeping.raised += [alarm.kind for alarm in alarms]
         self.bookkeeping.diversity = max(self.bookkeeping.diversity, evaluation.diversity)
         self.bookkeeping.coverage = max(self.bookkeeping.coverage, evaluation.coverage)
         if math.isfinite(signals.generator_gradient):
             self.bookkeeping.gradient = max(self.bookkeeping.gradient, signals.generator_gradient)
-        return found
+        return alarms
 
     def _collapse(self, evaluation: Evaluation) -> Alarm | None:
         # A ratio above the real data's own (1) is noise, and falling from it is no collapse.
         best = min(self.bookkeeping.diversity, 1.0)
         if evaluation.diversity < self.config.diversity * best:
-            what = (
+            symptom = (
                 f"generated samples differ from each other {evaluation.diversity:.0%} as much as real ones do "
                 f"({best:.0%} at best)"
             )
@@ -78,12 +78,15 @@ class Watch:
             self.bookkeeping.coverage > 0.1
             and evaluation.coverage < self.config.diversity * self.bookkeeping.coverage
         ):
-            what = f"they cover {evaluation.coverage:.0%} of the real samples ({self.bookkeeping.coverage:.0%} at best)"
+            symptom = (
+                f"they cover {evaluation.coverage:.0%} of the real samples "
+                f"({self.bookkeeping.coverage:.0%} at best)"
+            )
         else:
             return None
         return Alarm(
             "collapse",
-            f"collapse: {what}. The best checkpoint is kept. Try a larger R1 and R2 (objective.r1, objective.r2), "
+            f"collapse: {symptom}. The best checkpoint is kept. Try a larger R1 and R2 (objective.r1, objective.r2), "
             "packing (objective.pack=2), or half the learning rates.",
         )
 

@@ -13,20 +13,16 @@ from torch import Tensor
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
-from ganlens.explain.gaps.kinds import Kind, count
-from ganlens.explain.readings.picture_statistics import background
-from ganlens.explain.readings.statistics import (
-    FOREGROUND,
-    Reader,
-    foreground_statistics,
-    picture_reader,
-    users_reader,
-)
+from ganlens.explain.gaps.kinds import Counted, Kind, count
+from ganlens.explain.readings.users import users_readings
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
+from ganlens.modality import read_all
+from ganlens.modality.picture_readings import foreground_statistics, picture_readings, picture_statistics
 from ganlens.probes import probes
+from ganlens.probes.explain.cannot_generate.conclusion import RULES, Faults, remarks
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
 
 NAMES = ("upper left", "upper right", "lower left", "lower right")
@@ -41,11 +37,9 @@ def canvas() -> Tensor:
 
 def read(image: Tensor) -> dict[str, float]:
     """All that is read off one picture, whose ground is the colour of its border."""
-    readers = (Reader(FOREGROUND, foreground_statistics), picture_reader(background(image)))
+    known = [reading for reading in picture_readings(image) if reading.counts or reading.high]
     return {
-        statistic.name: value
-        for reader in readers
-        for statistic, value in zip(reader.statistics, reader.read(image)[0].tolist(), strict=True)
+        reading.name: value for reading, value in zip(known, read_all(known, image)[0].tolist(), strict=True)
     }
 
 
@@ -90,7 +84,7 @@ def test_a_dark_drawing_on_white_is_read_like_its_negative() -> None:
 def test_a_picture_is_read_without_its_neighbours() -> None:
     images = torch.rand(7, 3, 9, 11, generator=torch_generator(0, "pictures")) * 2 - 1
     images[:, :, [0, -1]], images[:, :, :, [0, -1]] = -1, -1
-    for read_off in (foreground_statistics, picture_reader(-torch.ones(3)).read):
+    for read_off in (foreground_statistics, lambda part: picture_statistics(part, -torch.ones(3))):
         together = read_off(images)
         apart = torch.cat([read_off(image[None]) for image in images])
         torch.testing.assert_close(together, apart)
@@ -160,8 +154,8 @@ def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) ->
     )
     spec = f"python:{file}:"
     samples = torch.tensor([[0.5, -1.0], [1.0, 1.0]])
-    assert users_reader(f"{spec}bright", (2,)).read(samples).tolist() == [[0.5], [1.0]]
-    assert [s.name for s in users_reader(f"{spec}two", (2,)).statistics] == ["first", "second"]
+    assert [reading(samples).tolist() for reading in users_readings(f"{spec}bright", (2,))] == [[0.5, 1.0]]
+    assert [reading.name for reading in users_readings(f"{spec}two", (2,))] == ["first", "second"]
     for name, message in (
         ("rows", r"gave shape \(3, 2\) for 2 samples; expected \[2, k\]"),
         ("nothing", "NaN"),
@@ -169,7 +163,7 @@ def test_the_users_statistics_are_read_and_wrong_ones_refused(tmp_path: Path) ->
         ("misnamed", "2 columns and name 1"),
     ):
         with pytest.raises(UserError, match=message):
-            users_reader(f"{spec}{name}", (2,))
+            users_readings(f"{spec}{name}", (2,))
 
 
 # ---- the probe, on spots
@@ -212,7 +206,11 @@ def row_of(finding: Finding, name: str) -> dict[str, str]:
 
 def test_a_class_never_made_and_one_made_twice_are_named(gap: Finding) -> None:
     assert gap.verdict == Verdict.BAD
-    assert gap.headline.startswith("Never made: ") and "class lower right" in gap.headline
+    assert gap.claim in (
+        "It never makes samples of class lower right.",
+        "It hardly ever makes samples of class lower right.",
+    )
+    assert "held-out real samples, put to the same test, show no kinds at fault." in gap.detail
     assert row_of(gap, "class lower right")["finding"] == "never made"
     twice = row_of(gap, "class upper left")
     assert twice["finding"] == "over-made"
@@ -223,7 +221,9 @@ def test_a_class_never_made_and_one_made_twice_are_named(gap: Finding) -> None:
 
 def test_what_is_never_made_cannot_be_redrawn(gap: Finding) -> None:
     assert row_of(gap, "class lower right")["inverted real samples"].startswith("can't be redrawn")
-    assert "class lower right" in gap.headline.split("Of what it lacks, ")[1].split("can't be redrawn")[0]
+    beyond = next(remark for remark in gap.remarks if remark.endswith("can't be redrawn from any latent."))
+    assert "class lower right" in beyond
+    assert gap.advice == "No latent makes them: train on more of them, or a larger generator."
 
 
 def test_held_out_samples_come_out_with_nothing(gap: Finding) -> None:
@@ -249,7 +249,7 @@ def test_what_is_only_rare_can_be_redrawn(spots: SimpleNamespace, data: Dataset)
 def test_a_generator_of_the_same_spots_lacks_nothing(spots: SimpleNamespace, data: Dataset) -> None:
     found = ask(spots, spots.Generator(spots.first_two), data)
     assert found.verdict == Verdict.GOOD
-    assert "none is clearly missing" in found.headline
+    assert found.claim == "No nameable kind is missing, too rare or too frequent."
     assert not any(bool(found.arrays[name].any()) for name in ("missing", "under_made", "over_made"))
 
 
@@ -266,7 +266,7 @@ def test_held_out_data_of_another_kind_make_it_not_believable(spots: SimpleNames
     )
     found = ask(spots, spots.Generator(spots.first_two), other, steps=0)
     assert found.verdict == Verdict.NOT_BELIEVABLE
-    assert found.headline.startswith("Not believable: held-out real samples, put in the generator's place")
+    assert found.claim == "Real samples, put to the same test, come out at fault."
 
 
 def test_the_users_own_kind_is_named(spots: SimpleNamespace, data: Dataset, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_conditional_generator_that_ignores_a_class_is_found(spots: SimpleName
 
 def test_a_conditional_generator_of_all_classes_lacks_nothing(spots: SimpleNamespace, data: Dataset) -> None:
     found = ask(spots, AskedFor(spots, lacks=None), data)
-    assert found.verdict == Verdict.GOOD and "none is clearly missing" in found.headline
+    assert found.verdict == Verdict.GOOD and found.rule == "nothing-at-fault"
 
 
 def test_points_have_coordinates(spots: SimpleNamespace) -> None:
@@ -355,3 +355,65 @@ class Plane:
 
     def decode(self, codes: Tensor) -> Tensor:
         return codes
+
+
+# ---- words
+
+
+def counted(name: str, real: int, other: int, fault: str | None, *, nameable: bool = True) -> Counted:
+    kind = Kind(name, 0, lambda values: values == 1, nameable)
+    return Counted(kind, real, 1000, other, 1000, 0.001, fault)  # type: ignore[arg-type]
+
+
+TRIANGLE = counted("class triangle", 300, 0, "never made")
+CLUSTER = counted("cluster 11 (mostly triangle)", 400, 0, "never made", nameable=False)
+THIN = counted("very thin strokes", 50, 20, "under-made")
+ELLIPSE = counted("class ellipse", 300, 600, "over-made")
+FINE = counted("class square", 300, 310, None)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "control", "rule", "claim"),
+    [
+        (
+            [TRIANGLE, THIN],
+            [ELLIPSE],
+            "real-samples-at-fault",
+            "Real samples, put to the same test, come out at fault.",
+        ),
+        ([ELLIPSE, CLUSTER, TRIANGLE], [], "never-made", "It never makes samples of class triangle."),
+        ([ELLIPSE, CLUSTER], [], "never-made", "It never makes samples of cluster 11."),
+        (
+            [counted("class triangle", 300, 9, "never made")],
+            [],
+            "never-made",
+            "It hardly ever makes samples of class triangle.",
+        ),
+        (
+            [counted("samples with 2 holes", 15, 0, "never made"), ELLIPSE],
+            [],
+            "never-made-but-rare",
+            "It never makes samples with 2 holes, which are rare.",
+        ),
+        ([THIN, FINE], [], "made-too-rarely", "It makes very thin strokes too rarely."),
+        ([ELLIPSE, THIN], [], "made-too-often", "It makes samples of class ellipse too often."),
+        ([FINE], [], "nothing-at-fault", "No nameable kind is missing, too rare or too frequent."),
+    ],
+)
+def test_the_first_rule_that_holds_gives_verdict_and_words(
+    kinds: list[Counted], control: list[Counted], rule: str, claim: str
+) -> None:
+    faults = Faults(kinds, control, [], probes["cannot-generate"].Settings())  # type: ignore[arg-type]
+    conclusion = RULES.conclude(faults)
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
+
+
+def test_a_kind_that_can_be_redrawn_is_a_matter_of_frequency() -> None:
+    attempt = SimpleNamespace(counted=THIN, beyond=False)
+    faults = Faults([THIN, ELLIPSE], [], [attempt], probes["cannot-generate"].Settings())  # type: ignore
+    assert remarks(faults) == [
+        "Made too rarely: very thin strokes (5.0% of the data, 2.0% of its samples).",
+        "Made too often: class ellipse (30.0% of the data, 60.0% of its samples).",
+        "Of what it lacks, very thin strokes can be redrawn, a matter of frequency.",
+    ]

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlens.explain.decisions.attributes import AttributeEffects, ranked
-from ganlens.explain.decisions.confusions import class_mix, confusion_tour
+from ganlens.explain.decisions.attributes import AttributeEffects, RankedAttribute, ranked
+from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
 from ganlens.explain.decisions.patches import (
     COVERS,
     PatchEffects,
+    Shortcut,
     patch_effects,
     patch_places,
     strongest,
 )
 from ganlens.finding import Finding
+from ganlens.measures import Estimate, Interval
 from ganlens.probes import probes
-from ganlens.rules import Verdict
+from ganlens.probes.explain.classifier.conclusion import RULES, Evidence
+from ganlens.probes.explain.classifier.settings import ClassifierSettings
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.adapted_classifier import AdaptedClassifier
 
@@ -197,9 +203,11 @@ def test_attributes_are_ranked_by_effect_and_need_to_beat_the_best_random_direct
 def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
     finding = examine(Quadrants(patch=60.0), Sober())
     assert finding.verdict is Verdict.BAD
-    assert finding.headline.startswith(
-        "It decides lower left by a patch in the upper right corner: covering it with white changes"
+    assert (finding.rule, finding.claim) == (
+        "decided-by-a-patch",
+        "The classifier decides lower left by the upper right corner.",
     )
+    assert finding.detail.startswith("Covering a patch there with white changes ")
     gap = finding.measurement("decisions changed by that patch above the labeller's")
     assert gap.low > 0.1
     effect = finding.arrays["patch_effect"]
@@ -214,9 +222,8 @@ def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
 
 def test_a_classifier_that_looks_at_the_right_thing_is_good_and_no_shortcut_is_made_up(examine):
     finding = examine(Quadrants(shift=0.02), Quadrants())
-    assert finding.verdict is Verdict.GOOD, finding.headline
-    assert "no shortcut was found" in finding.headline
-    assert finding.headline.startswith("What moves its decisions most is axis ")
+    assert (finding.verdict, finding.rule) == (Verdict.GOOD, "no-shortcut"), finding.detail
+    assert finding.remarks[0].startswith("What moves its decisions most is axis ")
     tour = finding.measurement("generated samples on which it contradicts a sure labeller")
     assert tour.value < 0.01
 
@@ -248,15 +255,13 @@ def test_an_axis_that_the_labeller_does_not_look_at_is_a_shortcut(spots):
     kind = probes["classifier"]
     finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
     assert finding.verdict is Verdict.BAD
-    assert "It hangs on axis 2" in finding.headline
-    assert "hardly moves the labeller" in finding.headline
+    assert finding.claim.startswith("The classifier uses a shortcut: ")
+    assert "of a labeller trained on the same data move by" in finding.detail
     gap = finding.measurement("classifier moved more than the labeller by axis 2")
     assert gap.low > 0.5
 
 
 def test_without_labels_to_judge_by_it_is_cautious_and_says_why(examine, spots, data):
-    from dataclasses import replace
-
     blind = replace(
         data, train=replace(data.train, labels=None), held_out=replace(data.held_out, labels=None)
     )
@@ -267,7 +272,8 @@ def test_without_labels_to_judge_by_it_is_cautious_and_says_why(examine, spots, 
     kind = probes["classifier"]
     finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
     assert finding.verdict is Verdict.CAUTION
-    assert "the data have no labels to train an independent judge on" in finding.headline
+    assert finding.rule == "without-a-labeller"
+    assert "the data have no labels to train an independent judge on" in finding.detail
     assert "patch_effect_labeller" not in finding.arrays
 
 
@@ -280,7 +286,8 @@ def test_a_classifier_that_no_axis_moves_is_not_believed(examine):
 
     finding = examine(chance, Quadrants(), covered=40)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: no attribute moves the classifier's decisions")
+    assert finding.claim == "No attribute moves the classifier's decisions more than random directions do."
+    assert finding.remarks == []
 
 
 def test_a_constant_classifier_is_not_applicable_with_the_reason(examine):
@@ -350,10 +357,11 @@ def test_samples_that_the_labeller_takes_for_one_class_say_nothing_about_a_class
     kind = probes["classifier"]
     finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the labeller takes 100% of generated samples for lower right"
+    assert finding.claim == "Its samples are not what this classifier was made to judge."
+    assert finding.detail.startswith(
+        "An independent labeller takes 100% of generated samples for lower right"
     )
-    assert "hangs on" not in finding.headline
+    assert finding.remarks == []  # its shortcuts are made up
 
 
 def test_samples_of_the_data_s_classes_are_not_foreign(spots, data):
@@ -362,4 +370,89 @@ def test_samples_of_the_data_s_classes_are_not_foreign(spots, data):
     )
     bank = SampleBank(subject, samples=1000, labeller=Quadrants(), features=["raw"])  # type: ignore[arg-type]
     mix = class_mix(bank, 4, 400)
-    assert mix.apart < 0.1 and not mix.foreign
+    assert mix.apart < 0.1
+
+
+# ---- the rules
+
+
+def estimate(value: float, low: float | None = None) -> Estimate:
+    return Estimate(value, Interval(value - 0.02 if low is None else low, value + 0.02, "95 %"))
+
+
+ATTRIBUTE = RankedAttribute(
+    0,
+    "axis 1 (moves right)",
+    estimate(0.4),
+    estimate(0.35),
+    estimate(0.05),
+    0.3,
+    (0, 0.2),
+    beats_random=True,
+    shortcut=False,
+)
+PATCH = Shortcut(
+    0,
+    "white",
+    estimate(0.3),
+    estimate(0.02),
+    estimate(0.28),
+    (2, 0.9),
+    proven=True,
+)
+COVERED = PatchEffects(
+    torch.tensor([[0, 2, 6, 8]]),
+    (8, 8),
+    *(torch.zeros(1, 3, 1) for _ in range(2)),
+    None,
+    None,
+    *(torch.zeros(1, dtype=torch.int64) for _ in range(2)),
+)
+TOUR = Tour([], estimate(0.05), estimate(0.01), estimate(0.04, low=-0.01), 900, 200)
+SOUND = Evidence(
+    ClassifierSettings(), NAMES, [ATTRIBUTE], 0.1, COVERED, [replace(PATCH, proven=False)], 0.0, TOUR, ""
+)
+SHORTCUT = replace(ATTRIBUTE, shortcut=True, labeller=estimate(0.03))
+OTHER = ClassMix(apart=0.7, reference=0.05, foremost=3, generated=0.95, real=0.25)
+CHANCE = replace(ATTRIBUTE, beats_random=False)
+
+
+def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
+    """Each piece of evidence is added to all that follow it, and overrules them."""
+    evidence, said = SOUND, {}
+    for added in (
+        {},
+        {"tour": replace(TOUR, more=estimate(0.04, low=0.01))},
+        {"no_judge": "the data have no labels to train an independent judge on"},
+        {"ranking": [SHORTCUT]},
+        {"foremost": [PATCH]},
+        {"foremost": [], "ranking": [CHANCE]},
+        {"mix": OTHER},
+    ):
+        evidence = replace(evidence, **added)
+        conclusion = RULES.conclude(evidence)
+        assert claim_faults(conclusion.claim) == [] == detail_faults(conclusion.detail)
+        said[conclusion.rule] = (conclusion.verdict, conclusion.claim)
+    assert list(said) == [rule.name for rule in RULES][::-1]
+    assert said["decided-by-a-patch"] == (
+        Verdict.BAD,
+        "The classifier decides lower left by the upper right corner.",
+    )
+    assert said["hangs-on-an-attribute"] == (Verdict.BAD, "The classifier uses a shortcut: moves right.")
+    assert [verdict for verdict, _ in said.values()] == [
+        Verdict.GOOD,
+        *[Verdict.CAUTION] * 2,
+        *[Verdict.BAD] * 2,
+        *[Verdict.NOT_BELIEVABLE] * 2,
+    ]
+
+
+def test_what_counts_as_a_shortcut_is_the_user_s_to_say():
+    noise = 0.02 * torch.rand(60, 1, generator=generator())
+    own = effects_of(noise + 0.3, noise + 0.02)
+    strict = ClassifierSettings(beyond_labeller=0.5).shortcut
+    (usual,) = ranked(own, effects_of(noise, None), generator())
+    (spared,) = ranked(own, effects_of(noise, None), generator(), strict)
+    assert usual.shortcut and not spared.shortcut
+    apart = replace(SOUND, mix=OTHER, settings=ClassifierSettings(classes_apart=0.8))
+    assert RULES.conclude(apart).rule == "no-shortcut"

@@ -116,10 +116,11 @@ def test_a_planted_concept_has_the_score_of_its_direction_and_a_coin_has_none(
     assert float(found.baseline.what.split("p = ")[1].split()[0]) < 1e-4
     (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
     assert {row[2]: row[-1] for row in table.rows} == {"a bright patch": "yes", "a coin": "no"}
-    assert finding.headline.startswith(
-        f"In the discriminator, a bright patch speaks for {says} (layer hidden"
+    assert finding.claim == "1 concept in the layers moves outcomes more than random samples do."
+    assert finding.detail.startswith(
+        f"In the discriminator, a bright patch speaks for {says}: its TCAV score is"
     )
-    assert "1 of 2 tests pass" in finding.headline
+    assert finding.remarks[-1].startswith("1 of 2 tests pass")
     assert finding.verdict is Verdict.GOOD
     vector = finding.arrays["vector_discriminator_hidden_a bright patch"]
     assert float(vector[0] / vector.norm()) > 0.9
@@ -128,7 +129,8 @@ def test_a_planted_concept_has_the_score_of_its_direction_and_a_coin_has_none(
 def test_random_labels_alone_are_not_believed(data, functions):
     finding = ask(data, f"{functions}:coin")
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: none of 1 tests tells a concept from random samples")
+    assert finding.claim == "No concept moves an outcome more than random samples do."
+    assert finding.detail.startswith("Of 1 test none tells a concept from random samples in its place")
 
 
 def test_a_concept_put_into_the_generator_shows_in_its_samples(data, functions):
@@ -140,7 +142,7 @@ def test_a_concept_put_into_the_generator_shows_in_its_samples(data, functions):
     vector = finding.arrays["vector_generator_first_brightness"]
     assert float(vector[0]) > 0.9
     assert finding.verdict is Verdict.GOOD
-    assert "1 of the 1 foremost concepts show in its samples" in finding.headline
+    assert any("1 of the 1 foremost concepts show in its samples" in remark for remark in finding.remarks)
 
 
 def test_a_moved_weight_is_put_back(data, functions):

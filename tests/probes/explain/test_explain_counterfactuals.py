@@ -6,6 +6,8 @@ closed form: straight across, by the distance from the line.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from ganlens.explain.counterfactuals.attributes import (
 from ganlens.explain.counterfactuals.baselines import adversarial, towards_the_mean
 from ganlens.explain.counterfactuals.boundary import nearest, orthonormal, shortened, without
 from ganlens.explain.counterfactuals.channels import ChannelSpace, layer_of_channels
+from ganlens.explain.counterfactuals.evaluation import Scores, agreement_above
 from ganlens.explain.counterfactuals.latent_search import Effort, Pool, latent_search
 from ganlens.explain.counterfactuals.search_space import (
     Answers,
@@ -29,8 +32,11 @@ from ganlens.explain.counterfactuals.search_space import (
     margins,
     second_choice,
 )
+from ganlens.measures import Estimate, Interval
 from ganlens.probes import probes
-from ganlens.rules import Verdict
+from ganlens.probes.explain.counterfactuals.conclusion import RULES, Evidence
+from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
 
 LINE = 0.4
@@ -465,7 +471,9 @@ def test_adversarial_changes_have_the_size_asked_for_and_help_the_target(world, 
     space, _ = world(is_right)
     originals = spots.draw(torch.zeros(5, 2))
     lengths, targets = torch.full((5,), 0.5), torch.ones(5, dtype=torch.int64)
-    changed = adversarial(space.classifier, originals, targets, lengths, (-1.0, 1.0), generator())
+    changed = adversarial(
+        space.classifier, originals, targets, lengths, lambda samples: samples.clamp(-1, 1), generator()
+    )
     assert float((changed - originals).flatten(1).norm(dim=1).max()) <= 0.5 + 1e-5
     assert bool((is_right(changed) > is_right(originals)).all())
 
@@ -540,13 +548,16 @@ def test_counterfactuals_beat_adversarial_changes_of_the_same_size_and_say_how_f
     finding = examine(
         Quadrants(), Brightest(), count=24, answers=1, of="generated", confidence=0.8, training=60
     )
-    assert finding.verdict is Verdict.GOOD, finding.headline
+    assert (finding.verdict, finding.claim) == (
+        Verdict.GOOD,
+        "Believable changes flip 100% of the classifier's decisions.",
+    ), finding.detail
     assert finding.measurement("validity, latent search").value == 1
     agreed = finding.measurement("judge's agreement, latent search")
     assert agreed.low > agreed.baseline.value
     gain = finding.measurement("judge's agreement with the latent search above that with adversarial samples")
     assert gain.low > 0
-    assert "standard deviations in the latent space" in finding.headline
+    assert "standard deviations off in the latent space" in finding.detail
     assert float(finding.arrays["self_score_latent"]) == agreed.value
 
 
@@ -555,7 +566,7 @@ def test_where_the_judge_surely_agrees_it_does_not_matter_that_adversarial_chang
     gain = finding.measurement("judge's agreement with the latent search above that with adversarial samples")
     assert gain.value == 0
     assert finding.measurement("judge's agreement, latent search").value == 1
-    assert finding.verdict is Verdict.GOOD, finding.headline
+    assert finding.verdict is Verdict.GOOD, finding.detail
 
 
 def test_a_classifier_of_invisible_patterns_has_counterfactuals_that_are_not_believed(examine):
@@ -563,7 +574,9 @@ def test_a_classifier_of_invisible_patterns_has_counterfactuals_that_are_not_bel
         Ripple(), Quadrants(), of="generated", count=24, answers=1, methods=["latent"], confidence=0.6
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: an independent judge sees the new class")
+    assert finding.claim == "Its counterfactuals convince a judge no more than adversarial changes do."
+    assert finding.detail.startswith("An independent judge sees the wanted class in ")
+    assert finding.remarks == []
 
 
 def test_a_classifier_with_one_class_is_not_applicable(examine):
@@ -596,11 +609,73 @@ def test_generated_samples_are_explained_from_their_own_latents(examine):
     )
     assert finding.measurement("share of samples that keep their class when redrawn").value == 1
     assert set(finding.arrays["targets"].tolist()) == {0}
-    assert "to upper left" in finding.headline
+    assert "to upper left." in finding.remarks[0]
 
 
 def test_the_labeller_is_no_judge_of_itself(examine):
     judge = Quadrants()
     finding = examine(judge, judge, of="generated", count=16, answers=1, methods=["latent"])
     assert finding.verdict is Verdict.CAUTION
-    assert "because the classifier is the labeller itself" in finding.headline
+    assert finding.rule == "without-a-judge"
+    assert finding.detail.endswith("because the classifier is the labeller itself.")
+
+
+# ---- the rules
+
+
+def scores(valid: int, agreed: int | None, of: int = 40) -> Scores:
+    """Of `of` samples `valid` reach their class, and a judge sees it in the first `agreed` of these."""
+    places = torch.arange(of)
+    seen = None if agreed is None else places < agreed
+    measures = (0.1, 2.0, 0.7, 0.3, None, None, 0.5, None)
+    return Scores(places < valid, seen, *measures)
+
+
+def evidence(search: Scores, adversarial: Scores, **changed: object) -> Evidence:
+    advantage = agreement_above(search, adversarial, 5, generator())
+    found = Evidence(
+        CounterfactualSettings(), 0.9, search, adversarial, scores(1, None), advantage, "", "the class 1"
+    )
+    return replace(found, **changed)
+
+
+def test_the_advantage_over_adversarial_changes_is_paired_over_the_valid_samples():
+    gain = agreement_above(scores(20, 15), scores(40, 5), 5, generator())
+    assert gain is not None and gain.value == pytest.approx(0.5)
+    assert 0.25 < gain.low < 0.5 < gain.high < 0.75
+    assert agreement_above(scores(4, 4), scores(40, 0), 5, generator()) is None  # too few
+    assert agreement_above(scores(20, None), scores(40, None), 5, generator()) is None  # no judge
+
+
+def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
+    better = Estimate(0.4, Interval(0.2, 0.6, "95 %"))
+    said = {}
+    for case in (
+        evidence(scores(40, 38), scores(40, 10)),
+        evidence(scores(40, 20), scores(40, 2)),
+        evidence(scores(20, 10), scores(40, 2)),
+        evidence(scores(4, 4), scores(40, 2)),
+        evidence(scores(4, None), scores(40, None), no_judge="the data have no labels"),
+        evidence(scores(0, None), scores(40, None), no_judge="the data have no labels"),
+        evidence(scores(40, 8), scores(40, 8)),
+        evidence(scores(40, 8), scores(40, 8), redrawn=0.2),
+    ):
+        conclusion = RULES.conclude(case)
+        assert claim_faults(conclusion.claim) == [] == detail_faults(conclusion.detail)
+        said[conclusion.rule] = conclusion
+    assert list(said) == [rule.name for rule in RULES][::-1]
+    assert said["few-flipped"].claim == "It finds a way to only 50% of the flips wanted."
+    assert said["half-believed"].claim == "A judge sees the class wanted in only 50% of flips."
+    assert said["none-found"].detail == (
+        "From none of 40 samples did the search reach the class 1; it should from 80%."
+    )
+    assert [conclusion.verdict for conclusion in said.values()] == [
+        Verdict.GOOD,
+        *[Verdict.CAUTION] * 5,
+        *[Verdict.NOT_BELIEVABLE] * 2,
+    ]
+    surely = evidence(scores(40, 40), scores(40, 40), advantage=Estimate(0.0, Interval(0.0, 0.0, "95 %")))
+    assert RULES.conclude(surely).rule == "believable"  # a judge that agrees with all is enough
+    lenient = CounterfactualSettings(enough_redrawn=0.1)
+    spared = evidence(scores(40, 38), scores(40, 10), redrawn=0.2, advantage=better, settings=lenient)
+    assert RULES.conclude(spared).rule == "believable"

@@ -13,16 +13,24 @@ from torch import Tensor, nn
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
 from ganlens.explain.attribution import METHODS, SIGNED, Score
-from ganlens.explain.attribution.checks import check_method
-from ganlens.explain.attribution.places import place_of
+from ganlens.explain.attribution.alarms import GradientAlarm
+from ganlens.explain.attribution.checks import Fault, MethodCheck, check_method
+from ganlens.explain.attribution.places import Place, place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
 from ganlens.measures import Estimate, Interval
 from ganlens.modality import Images
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.discriminator.conclusion import verdict_on, which_to_believe
-from ganlens.rules import Verdict
+from ganlens.probes.explain.discriminator.conclusion import (
+    RULES,
+    Evidence,
+    alarm_in_words,
+    fault_in_words,
+    remarks,
+)
+from ganlens.probes.explain.discriminator.settings import DiscriminatorSettings
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
 SIDE, CORNER = 8, 3
@@ -85,6 +93,17 @@ def corner(data) -> Finding:
     return ask(Corner(), data)
 
 
+SOUND = Evidence(
+    DiscriminatorSettings(),
+    scored=1000,
+    place=Place(0.71, 0.3, "the lower half"),
+    shuffled_place=Place(0.7, 0.4, "the upper half"),
+    explained=16,
+    different=16,
+    told_apart=Estimate(0.8, Interval(0.75, 0.85, "95 %")),
+)
+"""What the probe finds of a discriminator with which all is well, but for the methods' checks."""
+
 FOUR = [method for method in METHODS if method != "grad_cam"]
 
 
@@ -101,12 +120,13 @@ def test_every_method_finds_the_corner(corner, method):
     assert corner.arrays[f"attribution_{method}"].shape == (16, SIDE, SIDE)
 
 
-def test_the_corner_is_named_and_its_narrowness_is_a_caution(corner):
-    assert corner.headline.startswith(
-        "To call samples fake the discriminator looks mostly at the upper left corner"
+def test_the_corner_is_named_whatever_it_can_tell(corner):
+    assert (corner.verdict, corner.rule) == (Verdict.CAUTION, "cannot-tell")  # the data are the generator's
+    assert corner.remarks[0].startswith(
+        "To call samples fake the discriminator looks mostly at the upper left corner: "
     )
-    assert "Believe" in corner.headline
-    assert corner.verdict is Verdict.CAUTION
+    assert " of the picture; with shuffled weights it lies in " in corner.remarks[0]
+    assert corner.remarks[1].startswith("Believe ")
     area = corner.measurement("saliency: share of the picture that holds 70% of the attribution")
     assert area.value <= CORNER**2 / SIDE**2
     assert area.baseline.value == 0.7
@@ -151,24 +171,31 @@ def test_grad_cam_weighs_a_whole_map_and_so_misses_a_corner_of_it(data):
     assert verdicts["integrated gradients"] == "yes"
 
 
-def test_where_even_the_best_map_foretells_little_it_says_so():
+@pytest.fixture(scope="module")
+def good() -> MethodCheck:
+    """A method's exact maps of the corner."""
     samples, baseline = torch.rand(2, 10, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(5)) * 2 - 1
     samples[..., :CORNER, :CORNER] += 2
     question = Question(Score(Corner(), sign=-1), None, samples, baseline, {}, seed=0)
-    good = check_method(question, "integrated_gradients")
+    check = check_method(question, "integrated_gradients")
+    assert isinstance(check, MethodCheck)
+    return check
+
+
+def test_where_even_the_best_map_foretells_little_it_says_so(good):
     faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, Interval(0.1, 0.5, ""))))
-    assert which_to_believe([good], [good]) == "Believe integrated gradients."
-    assert which_to_believe([faint], [faint]) == (
-        "Believe integrated gradients; but even the best foretells little of what the discriminator does (self-score "
-        "0.30)."
+    sound, doubtful = (RULES.conclude(replace(SOUND, ranked=[check])) for check in (good, faint))
+    assert (sound.verdict, doubtful.verdict) == (Verdict.GOOD, Verdict.CAUTION)
+    assert doubtful.claim == "Even the best map foretells little of what the discriminator does."
+    assert doubtful.detail.startswith(
+        "The best method, integrated gradients, does away with 30% of the error"
     )
-    verdicts = [verdict_on([check], None, None, None) for check in (good, faint)]
-    assert verdicts == [Verdict.GOOD, Verdict.CAUTION]
+    assert "Believe integrated gradients." in remarks(replace(SOUND, ranked=[faint]))
 
 
 def test_without_data_generated_samples_stand_in(data):
     finding = ask(Corner(), None)
-    assert "the upper left corner" in finding.headline
+    assert "the upper left corner" in finding.claim
     assert "AUC" not in " ".join(m.name for m in finding.measurements)
     assert "least_real_rows" not in finding.arrays
 
@@ -188,10 +215,9 @@ class Constant(nn.Module):
 def test_a_constant_discriminator_has_no_reasons(data):
     finding = ask(Constant(), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the discriminator gives every sample the same number (3), so there is nothing to explain."
-    )
-    assert "Alarm: the gradient at the picture is zero for 100% of the samples" in finding.headline
+    assert finding.claim == "The discriminator gives every sample one number: nothing to explain."
+    assert finding.detail == "Each of 1,000 samples, real or generated, is given 3."
+    assert finding.remarks[0].startswith("Alarm: the gradient at the picture is zero for 100% of the samples")
 
 
 class Step(nn.Module):
@@ -208,7 +234,7 @@ class Step(nn.Module):
 def test_a_hard_decision_raises_the_alarm_and_gradients_are_not_believed(data):
     torch.manual_seed(0)
     finding = ask(Step(), data)
-    assert "Alarm: the gradient at the picture is zero for 100% of the samples" in finding.headline
+    assert "Alarm: the gradient at the picture is zero for 100% of the samples" in " ".join(finding.remarks)
     for method in ("saliency", "integrated_gradients", "smoothgrad"):
         assert float(finding.arrays[f"self_score_{method}"]) == 0
     (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
@@ -231,7 +257,8 @@ class Chance(nn.Module):
 def test_a_discriminator_that_is_a_hash_is_not_believed(data):
     finding = ask(Chance(), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: none of 4 methods passes its checks")
+    assert finding.claim == "No map of the discriminator passes its checks: believe none."
+    assert finding.detail.startswith("The best of 4 methods is ")
 
 
 def test_a_discriminator_that_knows_its_training_samples_is_caught(data):
@@ -245,7 +272,8 @@ def test_a_discriminator_that_knows_its_training_samples_is_caught(data):
     finding = ask(Memory(), data)
     learned = finding.measurement("AUC: training samples ranked above held-out ones")
     assert learned.low > 0.9
-    assert "it has learned some by heart" in finding.headline
+    assert finding.rule == "no-method-believed"  # what is nearest to a training sample can't be drawn
+    assert "it has learned some by heart" in " ".join(finding.remarks)
 
 
 class BesideOthers(Corner):
@@ -263,18 +291,17 @@ class BesideOthers(Corner):
 def test_nothing_is_said_of_one_whose_numbers_are_its_neighbours(data):
     finding = ask(BesideOthers(1.0), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the discriminator judges a sample by its neighbours in the batch (its number changes with"
-    )
-    assert not finding.measurements and "pairs" not in finding.headline
+    assert finding.claim == "The discriminator judges a sample by its neighbours; no map explains that."
+    assert finding.detail.startswith("A sample's number changes with the others in its batch by ")
+    assert not finding.measurements and not finding.remarks
 
 
 def test_a_little_of_the_neighbours_is_a_caution_and_what_it_can_tell_is_not_said(data):
     finding = ask(BesideOthers(0.05), data)
     assert finding.verdict is Verdict.CAUTION
-    assert "the upper left corner" in finding.headline
-    assert "It looks at the whole batch: a sample's number changes with its neighbours by" in finding.headline
-    assert "pairs" not in finding.headline
+    assert finding.claim == "The discriminator looks at the whole batch beside the sample."
+    assert "looks mostly at the upper left corner" in finding.remarks[0]
+    assert "pairs" not in " ".join((finding.detail, *finding.remarks))
     assert "AUC" not in " ".join(m.name for m in finding.measurements)
 
 
@@ -286,8 +313,8 @@ class SometimesNaN(Corner):
 def test_numbers_that_are_none_are_counted(data):
     finding = ask(SometimesNaN(), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert "the discriminator returns NaN or infinity for" in finding.headline
-    assert "of 1,000 samples, so there is nothing to explain" in finding.headline
+    assert finding.claim == "The discriminator returns NaN or infinity; nothing is explained."
+    assert "of 1,000 samples, so there is nothing to explain" in finding.detail
 
 
 def test_numbers_too_large_to_be_squared_are_named(data):
@@ -297,7 +324,9 @@ def test_numbers_too_large_to_be_squared_are_named(data):
 
     finding = ask(Steep(), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert "the discriminator returns numbers too large to be squared for" in finding.headline
+    assert finding.claim == (
+        "The discriminator returns numbers too large to be squared; nothing is explained."
+    )
 
 
 def test_one_that_answers_otherwise_each_time_explains_nothing(data):
@@ -310,9 +339,7 @@ def test_one_that_answers_otherwise_each_time_explains_nothing(data):
 
     finding = ask(Counting(), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the discriminator answers otherwise each time it is asked, so no map of one sample explains it"
-    )
+    assert finding.claim == "The discriminator answers otherwise each time, so nothing can be explained."
 
 
 class Locked(Corner):
@@ -326,10 +353,9 @@ class Locked(Corner):
 def test_a_check_that_is_missing_is_said_where_something_is_believed(data):
     finding = ask(Locked(), data)
     assert finding.verdict is Verdict.CAUTION
-    assert "Believe " in finding.headline
-    assert (
-        "The check on shuffled weights is missing, because it can't be copied (TypeError" in finding.headline
-    )
+    assert finding.rule == "not-checked-with-shuffled-weights"
+    assert "the check is missing, because it can't be copied (TypeError" in finding.detail
+    assert finding.remarks[0].startswith("Believe ")
 
 
 class Labelled(Corner):
@@ -359,14 +385,14 @@ def test_one_that_judges_samples_with_labels_is_explained_for_one_class(data):
     bank = SampleBank(subject, samples=400, seed=0)
     finding = examine(subject, "discriminator", bank=bank, settings={"count": 400})
     label = int(bank.conditions().float().mean() > 0.5)
-    assert f"together with labels: all of this is of the class {label}," in finding.headline
+    assert f"together with labels: all of this is of the class {label}," in finding.remarks[-1]
     assert bool((bank.conditions()[finding.arrays["most_fake_rows"]] == label).all())
     assert bool((bank.real_labels("held_out")[finding.arrays["least_real_rows"]] == label).all())
     own = Corner()(bank.fakes()[bank.conditions() == label])
     real = Corner()(bank.reals("held_out")[bank.real_labels("held_out") == label])
     told = finding.measurement("AUC: real samples ranked above generated ones")
     assert told.value == pytest.approx(float((real[:, None] > own).float().mean()), abs=1e-5)
-    assert "the upper left corner" in finding.headline
+    assert "the upper left corner" in " ".join((finding.claim, *finding.remarks))
 
 
 # ---- the parts
@@ -416,3 +442,83 @@ def test_points_have_no_pixels_and_an_unknown_layer_is_named(data):
     )
     with pytest.raises(UserError, match=r"the discriminator: there is no layer named 'pointwize'.*pointwise"):
         ask(ConvolvedCorner(), data, layer="pointwize")
+
+
+# ---- the rules
+
+
+def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first(good):
+    """Each piece of evidence is added to all that follow it, and overrules them."""
+    evidence, said = replace(SOUND, ranked=[good]), {}
+    for added in (
+        {},
+        {"shuffled_place": Place(0.7, 0.3, "the lower half")},
+        {"place": Place(0.7, 0.05, "the middle of the lower edge")},
+        {"ranked": [replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, "none")))]},
+        {"told_apart": Estimate(0.5, Interval(0.45, 0.55, "95 %"))},
+        {"told_apart": Estimate(0.4, Interval(0.35, 0.45, "95 %"))},
+        {"learned": Estimate(0.6, Interval(0.55, 0.65, "95 %"))},
+        {"neighbours": 0.05},
+        {"unchecked": "it can't be copied (TypeError)"},
+        {"different": 1},
+        {"ranked": [replace(good, faults=(Fault.UNSTABLE,), stability=0.2)]},
+        {"ranked": [], "left_out": {"grad_cam": "Grad-CAM needs a convolution"}},
+        {"constant": 3.0},
+        {"unusable": 7, "largest": 1e30},
+        {"repeatable": False},
+        {"neighbours": 0.5},
+    ):
+        evidence = replace(evidence, **added)
+        conclusion = RULES.conclude(evidence)
+        assert claim_faults(conclusion.claim) == [] == detail_faults(conclusion.detail), conclusion
+        said[conclusion.rule] = conclusion
+    assert list(said) == [rule.name for rule in RULES][::-1]
+    assert said["looks-at"].claim == "The discriminator looks mostly at the lower half."
+    assert said["looks-at-little"].claim == (
+        "The discriminator looks at little: the middle of the lower edge."
+    )
+    assert said["few-different-samples"].claim == "Only 1 sample is explained: this holds of no others."
+    assert said["no-method-believed"].detail == (
+        "The best of 1 methods is integrated gradients, but noise that no one sees changes its maps (agreement 0.20)."
+    )
+    assert [conclusion.verdict for conclusion in said.values()] == [
+        *[Verdict.GOOD] * 2,
+        *[Verdict.CAUTION] * 8,
+        *[Verdict.NOT_BELIEVABLE] * 6,
+    ]
+
+
+def test_the_remarks_say_what_the_claim_does_not_and_nothing_of_maps_that_are_not_believed(good):
+    evidence = replace(SOUND, ranked=[good], learned=Estimate(0.6, Interval(0.55, 0.65, "95 %")), label=2)
+    said = [remark for remark in remarks(evidence) if remark]
+    assert said == [
+        "To call samples fake the discriminator looks mostly at the lower half: 71% of the attribution lies in 30% of "
+        "the picture; with shuffled weights it lies in 40%.",
+        "Believe integrated gradients.",
+        "It ranks a real sample above a generated one in 80% of pairs.",
+        "It judges samples together with labels: all of this is of the class 2, the one asked for most often.",
+    ]
+    failed = replace(evidence, ranked=[replace(good, faults=(Fault.AS_RANDOM_ORDER,))])
+    assert [remark for remark in remarks(failed) if remark] == [
+        said[2],
+        "It ranks training samples above held-out ones in 60% of pairs: it has learned some by heart.",
+        said[3],
+    ]
+
+
+def test_a_place_counts_as_narrow_by_the_user_s_threshold(good):
+    narrow = replace(SOUND, ranked=[good], settings=DiscriminatorSettings(narrow=0.31))
+    assert RULES.conclude(narrow).claim == "The discriminator looks at little: the lower half."
+
+
+def test_faults_and_alarms_are_put_in_words(good):
+    assert fault_in_words(replace(good, empty=0.7), Fault.EMPTY) == "70% of its maps are zero everywhere"
+    assert alarm_in_words(GradientAlarm("the picture", "the model", "dead", 1.0)) == (
+        "the gradient at the picture is zero for 100% of the samples"
+    )
+    assert alarm_in_words(GradientAlarm("last", "Sigmoid", "saturated", 1.0)).startswith(
+        "last (Sigmoid) is saturated "
+    )
+    assert alarm_in_words(GradientAlarm("last", "Sigmoid", "dead", 0.5)) == (
+        "last (Sigmoid) passes no gradient on for 50% of the samples"
+    )

@@ -41,22 +41,19 @@ def honest(spots, data) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_an_autoencoder_that_does_not_beat_pca_is_not_believed_and_the_headline_begins_with_it(
-    spots, data, probe
-):
+def test_an_autoencoder_that_does_not_beat_pca_is_not_believed_and_that_is_the_claim(spots, data, probe):
     broken = spots.fitted(data, beats_pca=False)
     finding = spots.ask(probe, spots.Generator(spots.first_two), data, broken, samples=300)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the autoencoder does not redraw held-out real samples"
-    )
+    said = ("The autoencoder redraws real samples no better than PCA", "Not believable: the autoencoder")
+    assert finding.claim.startswith(said)
     margin = finding.measurement("held-out R² of the autoencoder above PCA's")
     assert (margin.low, margin.high, margin.baseline.value) == (-0.3, -0.1, 0)
 
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_sound_generator_and_autoencoder_are_found_good(honest, probe):
-    assert honest[probe].verdict is Verdict.GOOD, honest[probe].headline
+    assert honest[probe].verdict is Verdict.GOOD, honest[probe].claim
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -77,7 +74,7 @@ def test_a_finding_survives_being_saved_and_its_plots_are_plain_json(honest, pro
 def test_the_same_seed_gives_the_same_finding(spots, data, honest, probe):
     again = spots.ask(probe, spots.Generator(spots.first_two), data)
     assert again.measurements == honest[probe].measurements
-    assert again.headline == honest[probe].headline
+    assert again.detail == honest[probe].detail
 
 
 @pytest.mark.parametrize("probe", PROBES)
@@ -116,7 +113,7 @@ def test_a_conditional_generator_is_asked_with_labels(spots, data, probe):
 def test_samples_of_the_data_s_own_distribution_are_off_the_manifold_as_often_as_real_ones(honest):
     share = honest["off-manifold"].measurement("share of generated samples off the manifold")
     assert share.low <= share.baseline.value == 0.05 <= share.high
-    assert "no sign that they leave it" in honest["off-manifold"].headline
+    assert honest["off-manifold"].rule == "on-the-manifold"
 
 
 def test_noise_is_off_the_manifold(spots, data):
@@ -154,9 +151,7 @@ def test_a_code_that_redraws_anything_is_blind_and_says_so(spots, data):
         "off-manifold", spots.Generator(spots.first_two), data, spots.fitted(data, CopiesAnything())
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "Not believable: the autoencoder's error does not tell real samples from"
-    )
+    assert finding.claim == "The autoencoder would not notice a sample off the data's manifold."
 
 
 # ---- what is missed, what is invented
@@ -173,10 +168,12 @@ def test_a_missing_group_is_named_and_measured_and_the_control_is_clean(spots, q
     assert finding.verdict is Verdict.BAD
     assert mass.low <= 0.25 <= mass.high and mass.low > 0.15
     assert mass.low > mass.baseline.value
-    assert "lower right" in finding.headline and "to the same test: none" in finding.headline
-    assert not any(
-        name in finding.headline.split("misses")[1].split("mass")[0] for name in ("upper", "lower left")
+    assert finding.claim == "It misses samples that are mostly class lower right."
+    assert "Held-out real samples, put to the same test: none." in finding.remarks
+    missed = next(
+        remark for remark in finding.remarks if remark.startswith("Missed: samples that are mostly")
     )
+    assert not any(name in missed for name in ("upper", "lower left"))
     covered = finding.measurement("share of held-out real samples with a generated neighbour")
     assert covered.low <= 0.75 <= covered.high and covered.baseline.value > 0.9
     assert finding.measurement("mass missed, by PCA's code").value > 0.15
@@ -193,13 +190,14 @@ def test_an_invented_group_is_named_and_measured(spots):
 
     finding = spots.ask("missed", spots.Generator(also_in_the_middle), unlabelled)
     mass = finding.measurement("mass invented")
-    assert finding.verdict is Verdict.BAD and "invents" in finding.headline
+    assert finding.verdict is Verdict.BAD and finding.claim.startswith("It invents some kinds: ")
     assert mass.low < 0.3 < mass.high and mass.low > 0.2
 
 
 def test_where_nothing_is_missed_the_finding_says_what_it_would_have_noticed(honest, spots, quarters):
     finding = spots.ask("missed", spots.Generator(spots.corners), quarters)
-    assert finding.headline.startswith("No region of the data's code space is clearly missed or invented")
+    assert finding.claim == "No kind of sample is clearly missed or invented."
+    assert finding.detail.startswith("A gap of ") and finding.detail.endswith(", and each of 4 classes.")
     assert finding.verdict is Verdict.GOOD
     for name in ("mass missed", "mass invented"):
         mass = finding.measurement(name)
@@ -243,7 +241,7 @@ def test_a_class_that_shrinks_is_said_to_be_made_too_rarely(spots, quarters):
         return torch.where(leaves[:, None], places * side, places)
 
     finding = spots.ask("missed", spots.Generator(few), quarters)
-    assert finding.headline.startswith("The generator makes too rarely samples that are mostly lower right (")
+    assert finding.claim == "It makes too few samples that are mostly class lower right."
     assert finding.measurement("classes noticed when cut out").value == 4
 
 
@@ -270,7 +268,7 @@ def test_axes_recover_the_latent_directions_that_make_the_factors(spots, stretch
         return torch.stack([latent @ WIDE, 0.5 * latent @ NARROW], dim=1)
 
     finding = spots.ask("axes", spots.Generator(places), stretched)
-    assert finding.verdict is Verdict.GOOD and finding.headline.startswith("All 2 code axes can be moved")
+    assert (finding.verdict, finding.rule) == (Verdict.GOOD, "all-moved")
     for found, truth in zip(finding.arrays["directions"], (WIDE, NARROW), strict=True):
         assert abs(float(found @ truth) / float(found.norm())) > 0.97
     for axis in (1, 2):
@@ -284,9 +282,7 @@ def test_axes_that_no_direction_moves_are_not_believed(spots, stretched):
 
     finding = spots.ask("axes", spots.Generator(even), stretched)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith(
-        "None of the 2 code axes can be moved by a latent direction as predicted"
-    )
+    assert finding.claim == "No axis can be moved by a latent direction as predicted."
 
 
 def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched):
@@ -294,8 +290,8 @@ def test_one_axis_of_two_survives_where_the_generator_moves_one(spots, stretched
         return torch.stack([latent @ WIDE, 0.5 * (latent @ NARROW).square() - 0.5], dim=1)
 
     finding = spots.ask("axes", spots.Generator(places), stretched)
-    assert "1 of 2 code axes (1) can be moved" in finding.headline
-    assert "do not believe the others" in finding.headline
+    assert finding.claim == "1 of its axes can be moved by latent directions as predicted."
+    assert finding.advice.startswith("Steer by axis 1 alone")
 
 
 # ---- latent recovery
@@ -305,7 +301,8 @@ def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
     finding = honest["latent-recovery"]
     r2 = finding.arrays["r2"]
     assert (r2[:2] > 0.85).all() and (r2[2:].abs() < 0.02).all()
-    assert finding.headline.startswith("2 of 4 latent numbers show")
+    assert finding.claim == "Only 2 of its latent's numbers show in its samples."
+    assert finding.detail.startswith("Of the variance of all 4 numbers the samples' code recovers")
     seen = finding.measurement("latent numbers seen in effect")
     assert seen.value == pytest.approx(float(r2.sum()), abs=0.03)
     assert seen.baseline.value == pytest.approx(0, abs=0.03)
@@ -314,7 +311,7 @@ def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
 def test_a_generator_that_scrambles_its_latent_is_not_explained_by_it(spots, data):
     finding = spots.ask("latent-recovery", spots.Generator(lambda z: 1.5 * torch.sin(1000 * z[:, :2])), data)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: the code tells no more of the latent than")
+    assert finding.claim == "The code tells nothing of the latents its samples came from."
 
 
 def test_latents_that_never_vary_are_refused(spots, data):
@@ -358,14 +355,13 @@ def test_contributions_that_order_nothing_are_not_believed(spots, data):
 
     finding = spots.ask("why", spots.Generator(spots.first_two), data, spots.fitted(data, Product()))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: neutralising the axes that are said to matter most")
+    assert finding.claim == "The axes said to matter most matter no more than others."
 
 
 def test_samples_the_code_can_not_redraw_are_said_to_be_unexplained(spots, data):
     finding = spots.ask("why", spots.Generator(spots.first_two, noise=0.6), data)
-    assert finding.headline.startswith(
-        "Not believable: for 4 of the 6 examples the code explains less than half"
-    )
+    assert finding.claim == "The code misses too much of what sets its samples apart."
+    assert finding.detail.startswith("Of 4 of the 6 examples it explains less than 50%")
     assert finding.verdict is Verdict.NOT_BELIEVABLE
 
 
@@ -382,7 +378,7 @@ def test_a_code_of_one_axis_is_refused(spots, data):
     finding = spots.ask(
         "why", spots.Generator(spots.first_two), data, spots.fitted(data, OneNumber()), samples=50
     )
-    assert finding.verdict is Verdict.NOT_APPLICABLE and "a single axis" in finding.headline
+    assert finding.verdict is Verdict.NOT_APPLICABLE and "a single axis" in finding.detail
 
 
 # ---- another modality: points on half a circle
@@ -427,10 +423,10 @@ class OnTheArc:
 def test_points_are_explained_like_pictures(spots, points, probe):
     autoencoder = spots.fitted(points, Angle(), width=1)
     finding = spots.ask(probe, OnTheArc(), points, autoencoder, samples=1000)
-    assert finding.verdict is Verdict.GOOD, finding.headline
+    assert finding.verdict is Verdict.GOOD, finding.claim
     assert finding.figures
     if probe == "latent-recovery":
-        assert finding.headline.startswith("1 of 4 latent numbers show")
+        assert finding.claim == "Only 1 of its latent's numbers shows in its samples."
     if probe == "axes":
         direction = finding.arrays["directions"][0]
         assert abs(float(direction[0])) / float(direction.norm()) > 0.99
@@ -450,8 +446,8 @@ def test_the_bank_s_own_autoencoder_explains_points_from_end_to_end(spots, point
     asked = {name: examine(sound, name, bank=bank) for name in PROBES}
     assert bank.autoencoder.beats_pca
     for name in PROBES[:4]:
-        assert asked[name].verdict is Verdict.GOOD, asked[name].headline
+        assert asked[name].verdict is Verdict.GOOD, asked[name].claim
         assert bank.autoencoder.protocol in asked[name].method
-    assert "a single axis" in asked["why"].headline
+    assert "a single axis" in asked["why"].detail
     ruined = SampleBank(thick, samples=400, seed=0, autoencoder=bank.autoencoder)
     assert examine(thick, "off-manifold", bank=ruined).verdict is Verdict.BAD

@@ -13,16 +13,21 @@ from torch import Tensor
 from ganlens.data import Dataset
 from ganlens.errors import UserError
 from ganlens.explain.inversion import Inversion
+from ganlens.explain.inversion.errors import Errors
+from ganlens.explain.inversion.from_places import Places, chosen_places
+from ganlens.explain.inversion.kind_errors import KindError, kind_errors
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.figures.figure import Plot, Table
 from ganlens.finding import Finding
+from ganlens.measures import Estimate, Interval
 from ganlens.probes import probes
-from ganlens.probes.explain.inversion.curve import Places, chosen_places
-from ganlens.probes.explain.inversion.groups import kind_errors, worse_in_words
+from ganlens.probes.explain.inversion.conclusion import RULES, Loss, kinds_in_words
+from ganlens.probes.explain.inversion.settings import InversionSettings
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
 
+NAMED = {"level": 0.01, "noticeable": 1.5}
 QUICK = {"count": 40, "steps": 50, "places": "none"}
 
 
@@ -52,7 +57,7 @@ def half(spots: SimpleNamespace, data: object) -> Finding:
 
 def test_a_generator_of_the_same_spots_redraws_unseen_ones(right: Finding) -> None:
     assert right.verdict == Verdict.GOOD
-    assert right.headline.startswith("It redraws real samples it never saw nearly as well as its own")
+    assert right.claim == "It redraws unseen real samples nearly as well as its own."
     assert right.measurement("error of held-out samples").value < 0.01
     ratio = right.measurement("held-out over training error")
     assert ratio.low is not None and ratio.low <= 1 <= ratio.high  # type: ignore[operator]
@@ -60,7 +65,7 @@ def test_a_generator_of_the_same_spots_redraws_unseen_ones(right: Finding) -> No
 
 def test_what_it_cannot_make_it_cannot_redraw(half: Finding, data: object) -> None:
     assert half.verdict == Verdict.BAD
-    assert "can't redraw" in half.headline and "Not believable" not in half.headline
+    assert half.rule in ("kind-lost", "kind-poor")
     assert half.measurement("error of own samples").value < 0.01
     share = half.measurement("share of held-out samples it can't redraw")
     assert 0.25 < share.value < 0.75  # half of the spots lie to the right; those near the middle pass
@@ -81,9 +86,8 @@ def test_a_search_that_fails_on_own_samples_proves_nothing(spots: SimpleNamespac
     noisy = spots.Generator(spots.first_two, noise=0.7)  # a ripple of high frequency: no way down leads to it
     found = spots.ask("inversion", noisy, data, samples=400, **{**QUICK, "steps": 10})
     assert found.verdict == Verdict.NOT_BELIEVABLE
-    assert found.headline.startswith(
-        "Not believable: the search does not even find the generator's own samples"
-    )
+    assert found.claim == "The search can't even redraw its own samples."
+    assert found.remarks == []  # no result follows
 
 
 def test_one_picture_over_and_over_is_a_finding(spots: SimpleNamespace, data: object) -> None:
@@ -113,7 +117,7 @@ def test_a_generator_that_replays_training_samples_is_noticed(spots: SimpleNames
     found = spots.ask("inversion", Replay(), small, samples=400, **{**QUICK, "steps": 10})
     assert found.measurement("error of training samples").value == pytest.approx(0, abs=1e-6)
     assert found.measurement("held-out over training error").low > 5  # type: ignore[operator]
-    assert "a hint of memorisation" in found.headline
+    assert any("a hint of memorisation" in remark for remark in found.remarks)
     assert found.verdict != Verdict.GOOD
     assert "evolution strategy, since no gradients pass" in found.method
 
@@ -149,7 +153,7 @@ def test_layers_are_searched_and_shuffled_pictures_judge_them(spots: SimpleNames
     from_layer = found.measurement("error of held-out samples, made from place")
     assert from_layer.value < 0.5 * found.measurement("error of held-out samples").value
     assert from_layer.controls[0].value > 0.5  # shuffled pictures are no spots, wherever they are put
-    assert "can be drawn from the output of place on" in found.headline
+    assert "can be drawn from the output of place on" in " ".join(found.remarks)
     table = next(figure for figure in found.figures if isinstance(figure, Table))
     assert [row[0] for row in table.rows] == ["space z", "place"]
 
@@ -167,7 +171,7 @@ def test_a_kind_whose_errors_lie_above_the_rest_is_named_and_no_other() -> None:
     kinds = torch.arange(60) % 3
     errors = 0.01 + 0.001 * (torch.arange(60) % 7).double()
     errors[kinds == 2] += 0.3
-    found = kind_errors(redrawn(errors), ["circle", "square", "triangle"], kinds, 0.02, seed=0)
+    found = kind_errors(redrawn(errors), ["circle", "square", "triangle"], kinds, 0.02, 0, **NAMED)
     assert [kind.name for kind in found if kind.worse] == ["triangle"]
     worst = found[0]
     assert worst.mean == pytest.approx(float(errors[kinds == 2].mean()))
@@ -175,14 +179,14 @@ def test_a_kind_whose_errors_lie_above_the_rest_is_named_and_no_other() -> None:
     assert worst.interval.low <= worst.mean <= worst.interval.high < 0.32 and worst.beyond == 1
     exact = mannwhitneyu(errors[kinds == 2].numpy(), errors[kinds != 2].numpy(), alternative="greater").pvalue
     assert worst.p_value == pytest.approx(3 * exact)  # Holm: the smallest of three
-    assert worse_in_words(found).startswith("It can't redraw triangle (31.3% of the variance is lost, ")
+    assert kinds_in_words(found[:1]).startswith("Redrawn worse than the rest: triangle (31.3% is lost, ")
 
 
 def test_a_kind_that_is_surely_but_hardly_worse_is_not_named() -> None:
     kinds = torch.arange(400) % 2
     errors = 0.1 + 0.001 * (torch.arange(400) % 7).double() + 0.01 * kinds
-    found = kind_errors(redrawn(errors), ["a", "b"], kinds, 0.5, seed=0)
-    assert found[0].p_value < 1e-10 and worse_in_words(found) == ""
+    found = kind_errors(redrawn(errors), ["a", "b"], kinds, 0.5, 0, **NAMED)
+    assert found[0].p_value < 1e-10 and not any(kind.worse for kind in found)
 
 
 def test_kinds_drawn_by_lot_are_not_named_more_often_than_promised() -> None:
@@ -190,12 +194,14 @@ def test_kinds_drawn_by_lot_are_not_named_more_often_than_promised() -> None:
     for seed in range(60):
         rng = torch_generator(seed, "lot")
         kinds, errors = torch.randint(8, (64,), generator=rng), torch.rand(64, generator=rng).double() ** 3
-        named += any(kind.worse for kind in kind_errors(redrawn(errors), list("abcdefgh"), kinds, 0.9, seed))
+        named += any(
+            kind.worse for kind in kind_errors(redrawn(errors), list("abcdefgh"), kinds, 0.9, seed, **NAMED)
+        )
     assert named <= 3  # at a rate of 1 %, four or more of 60 happen once in 300 times
 
 
 def test_without_labels_the_cluster_it_never_makes_is_named(half: Finding) -> None:
-    assert half.headline.startswith("It can't redraw cluster ")
+    assert half.claim.startswith(("It can't redraw samples of cluster ", "It redraws samples of cluster "))
     named = [m for m in half.measurements if m.name.startswith("error of held-out samples, cluster ")]
     assert 2 <= len(named) <= 3  # of six, half lie to the right
     assert all(m.low is not None and m.low > 3 * m.baseline.value > 0 for m in named[:1])
@@ -245,7 +251,7 @@ def test_a_conditional_generator_is_asked_for_the_class_of_each_sample(
     spots: SimpleNamespace, labelled: Dataset
 ) -> None:
     found = ask_conditional(spots, labelled, lacks=False)
-    assert found.verdict == Verdict.GOOD and "redraw" in found.headline
+    assert found.verdict == Verdict.GOOD and found.rule == "redraws"
     assert found.measurement("error of held-out samples").value < 0.01
 
 
@@ -253,8 +259,8 @@ def test_a_class_that_a_conditional_generator_cannot_make_is_named(
     spots: SimpleNamespace, labelled: Dataset
 ) -> None:
     found = ask_conditional(spots, labelled, lacks=True)
-    assert found.headline.startswith("It can't redraw lower right (") and found.verdict == Verdict.BAD
-    worst = found.measurement("error of held-out samples, lower right")
+    assert found.claim == "It can't redraw samples of class lower right." and found.verdict == Verdict.BAD
+    worst = found.measurement("error of held-out samples, class lower right")
     assert worst.low is not None and worst.low > 10 * worst.baseline.value
 
 
@@ -284,7 +290,7 @@ def test_the_curve_shows_that_w_can_make_what_z_cannot(spots: SimpleNamespace, d
     )
     from_w = found.measurement("error of held-out samples, made from space w")
     assert from_w.value < 0.5 * found.measurement("error of held-out samples").value
-    assert "Most of it can be drawn from space w on" in found.headline
+    assert "Most of it can be drawn from space w on" in " ".join(found.remarks)
     curve = next(f for f in found.figures if isinstance(f, Plot) and "each place" in f.caption)
     assert curve.figure["data"][0]["x"] == ["space z", "space w"]
 
@@ -308,3 +314,98 @@ def test_places_are_those_named_or_all_that_run_once() -> None:
     assert chosen_places(subject, "none") == Places([], [])
     with pytest.raises(UserError, match="has no layer 'frist'"):
         chosen_places(subject, "frist")
+
+
+# ---- words
+
+
+def estimate(value: float, low: float | None = None, high: float | None = None) -> Estimate:
+    return Estimate(
+        value, Interval(value if low is None else low, value if high is None else high, "by hand")
+    )
+
+
+def errors_of(
+    *,
+    own: float = 0.01,
+    held_out: float = 0.02,
+    surely: float = 0.005,
+    over_train: float = 1.0,
+    start: float = 0.3,
+) -> Errors:
+    fixed = estimate(own)
+    return Errors(
+        own=fixed,
+        train=estimate(held_out / over_train),
+        held_out=estimate(held_out),
+        own_nearest=estimate(start),
+        held_out_nearest=0.4,
+        excess=estimate(held_out - own, surely, held_out),
+        over_own=estimate(held_out / max(own, 0.001)),
+        over_train=estimate(over_train, over_train - 0.1, over_train + 0.1),
+        over_nearest=estimate(own / start),
+        beyond=estimate(0.3),
+        threshold=0.05,
+        worst_own=0.95,
+    )
+
+
+def kind_of(low: float, beyond: float, *, worse: bool = True) -> KindError:
+    interval = Interval(low, 0.6, "by hand")
+    return KindError("class triangle", torch.arange(9), 0.39, interval, 0.02, 0.001, beyond, worse)
+
+
+@pytest.mark.parametrize(
+    ("errors", "kinds", "rule", "claim"),
+    [
+        ({"own": 0.2}, [], "own-samples-not-found", "The search can't even redraw its own samples."),
+        (
+            {"own": 0.05, "start": 0.04},
+            [kind_of(0.3, 0.9)],
+            "no-nearer-than-the-start",
+            "The search comes no nearer to its own samples than its start.",
+        ),
+        ({}, [kind_of(0.3, 0.9)], "kind-lost", "It can't redraw samples of class triangle."),
+        (
+            {"held_out": 0.5, "surely": 0.3},
+            [kind_of(0.3, 0.4)],
+            "kind-poor",
+            "It redraws samples of class triangle far worse than the rest.",
+        ),
+        (
+            {"held_out": 0.2, "surely": 0.11, "over_train": 1.4},
+            [kind_of(0.05, 0.9)],
+            "loses-much",
+            "It can't redraw 20% of what real samples show.",
+        ),
+        (
+            {"held_out": 0.08},
+            [kind_of(0.05, 0.9)],
+            "kind-worse",
+            "It redraws samples of class triangle worse than the rest.",
+        ),
+        (
+            {"held_out": 0.08, "over_train": 1.4},
+            [kind_of(0.3, 0.9, worse=False)],
+            "loses-some",
+            "It can't redraw 8% of what real samples show.",
+        ),
+        (
+            {"over_train": 1.4},
+            [],
+            "training-samples-better",
+            "It redraws training samples better than unseen ones.",
+        ),
+        ({}, [], "redraws", "It redraws unseen real samples nearly as well as its own."),
+    ],
+)
+def test_the_first_rule_that_holds_gives_verdict_and_words(
+    errors: dict[str, float], kinds: list[KindError], rule: str, claim: str
+) -> None:
+    conclusion = RULES.conclude(Loss(errors_of(**errors), kinds, [], InversionSettings()))
+    assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
+    if rule == "loses-some":
+        assert conclusion.detail == (
+            "The same search loses 1% of its own samples; unseen real ones lose 1.4 times what training samples do."
+        )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ganlens.explain.latent_attribution.exchange import WHOLE, is_gaussian
+from ganlens.explain.latent_attribution.indices import Attribution, LatentIndices
 from ganlens.figures.figure import Picture
 from ganlens.finding import Finding
+from ganlens.measures.sobol import SobolIndices
 from ganlens.probes import probes
-from ganlens.probes.explain.latent_attribution.probe import is_gaussian
-from ganlens.rules import Verdict
+from ganlens.probes.explain.latent_attribution.conclusion import RULES, Evidence
+from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
 
 SIDE, LATENT = 9, 24
@@ -60,8 +63,15 @@ def test_the_coordinates_that_draw_the_corners_are_found(straight):
     assert total[3, 0] == pytest.approx(0.5, abs=0.15)
     idle = [j for j in range(LATENT) if j not in (3, 7)]
     assert not total[idle].any() and not total[3, top] and not straight.arrays["self_score"][idle].any()
-    assert straight.headline.startswith(("Coordinate 3 explains", "Coordinate 7 explains"))
-    assert "Of 24 latent coordinates 2 do more than the reference" in straight.headline
+    assert straight.claim == "Only 2 latent coordinates each explain a part of its samples."
+    foremost = {
+        f"Foremost, coordinate {j} explains {float(total[j].max()):.0%} of how bright" for j in (3, 7)
+    }
+    assert straight.detail.startswith(tuple(foremost))
+    assert "; random directions of the latent, all tries considered, at most" in straight.detail
+    assert straight.remarks == [
+        "Of 24 latent coordinates 2 do more than the reference for some part of the samples."
+    ]
 
 
 def test_the_index_of_a_part_has_an_interval_around_the_truth_and_random_directions_as_its_baseline(straight):
@@ -75,7 +85,8 @@ def test_the_index_of_a_part_has_an_interval_around_the_truth_and_random_directi
 def test_coordinates_that_are_no_better_than_random_directions_are_not_believed():
     finding = ask(Corners(turned=True))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable:")
+    assert finding.claim == "No latent coordinate by itself explains a part of its samples."
+    assert finding.remarks == []
 
 
 def test_a_prior_that_is_not_gaussian_is_held_against_evaluations_that_belong_to_nothing():
@@ -117,7 +128,8 @@ def test_many_coordinates_are_grouped_and_it_is_said():
     finding = ask(Wide(), budget=6000)
     assert len(finding.arrays["total"]) == 100
     assert finding.arrays["total"][1, -1] == pytest.approx(1, abs=0.4)  # coordinates 3 to 5
-    assert "oordinates 3 to 5" in finding.headline or "oordinates 6 to 8" in finding.headline
+    assert finding.claim == "Only 2 latent blocks of coordinates each explain a part of its samples."
+    assert "coordinates 3 to 5" in finding.detail or "coordinates 6 to 8" in finding.detail
 
 
 def test_one_latent_number_and_samples_that_do_not_vary_are_not_applicable():
@@ -132,3 +144,75 @@ def test_one_latent_number_and_samples_that_do_not_vary_are_not_applicable():
         bank, kind = SampleBank(subject, samples=100, seed=0), probes["latent-attribution"]
         finding = kind().examine(subject, kind.Settings(concepts="picture"), Context(0, bank.device, bank))
         assert reason in finding.not_applicable_because
+
+
+# ---- what is said
+
+
+def evidence(*believed: int, blocks: int = 20, width: int = 1) -> Evidence:
+    """Of so many blocks those that are believed explain 0.6 of the whole sample, where chance explains 0.1."""
+    total = torch.full((blocks, 1), 0.05)
+    total[list(believed)] = 0.6
+    random = torch.full((8, 1), 0.1)
+
+    def attribution(values: torch.Tensor) -> Attribution:
+        nothing = torch.zeros_like(values)
+        return Attribution(
+            SobolIndices(values, values, nothing, nothing, values - 0.02, values + 0.02), values
+        )
+
+    numbers = list(torch.arange(blocks * width).split(width))
+    indices = LatentIndices(
+        (WHOLE,),
+        numbers,
+        attribution(total),
+        attribution(random),
+        torch.ones(1),
+        64,
+        "random directions, at most",
+    )
+    return Evidence(indices, many=0.1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule", "verdict", "claim"),
+    [
+        (
+            evidence(),
+            "no-better-than-random",
+            Verdict.NOT_BELIEVABLE,
+            "No latent coordinate by itself explains a part of its samples.",
+        ),
+        (
+            evidence(3, 7),
+            "many-explain",
+            Verdict.GOOD,
+            "2 latent coordinates each explain a part of its samples.",
+        ),
+        (
+            evidence(3, 4, 7, width=3),
+            "many-explain",
+            Verdict.GOOD,
+            "3 latent blocks of coordinates each explain a part of its samples.",
+        ),
+        (
+            evidence(3),
+            "few-explain",
+            Verdict.CAUTION,
+            "Only 1 latent coordinate explains a part of its samples.",
+        ),
+    ],
+)
+def test_every_rule_is_reached_in_its_order(asked: Evidence, rule: str, verdict: Verdict, claim: str) -> None:
+    said = RULES.conclude(asked)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+    assert claim_faults(said.claim) == []
+
+
+def test_the_detail_is_about_the_foremost_coordinate_beside_its_reference() -> None:
+    said = RULES.conclude(evidence(3))
+    assert (
+        said.detail
+        == "Foremost, coordinate 3 explains 60% of all that varies; random directions, at most 10%."
+    )
+    assert detail_faults(said.detail) == []

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlens.explain.code.axis_trials import AxisTrial, shuffled_banks
 from ganlens.explain.code.interventions import (
     AxisDirections,
     LatentScale,
@@ -24,7 +25,6 @@ from ganlens.measures import (
     Estimate,
     Interval,
 )
-from ganlens.probes.explain.axes import _shuffled_banks, _Trial
 from ganlens.subject import SampleBank, Subject
 
 
@@ -131,9 +131,9 @@ def _fisher(region) -> float:
 
 def test_a_planted_gap_is_noticed_with_enough_samples_and_overlooked_with_few():
     noticed = smallest_gap_noticed(groups([0.25] * 4, 2000, 0), regions=4, ratio=0.5, seed=0)
-    assert noticed.found and noticed.mass < 0.15  # one or two of twenty parts
+    assert noticed.noticed and noticed.mass < 0.15  # one or two of twenty parts
     few = smallest_gap_noticed(groups([0.25] * 4, 40, 0), regions=4, ratio=0.5, seed=0)
-    assert not few.found
+    assert not few.noticed
 
 
 def side_by_side(n: int, seed: int, without: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -193,11 +193,13 @@ def test_classes_that_would_be_noticed_are_told_from_those_that_would_not():
 def test_an_axis_that_is_moved_as_well_in_shuffled_generators_is_not_believed():
     estimate = Estimate(0.8, Interval(0.7, 0.9, "made up"))
     directions = AxisDirections(torch.zeros(0), torch.zeros(0), torch.zeros(0))
-    trial = _Trial(
+    trial = AxisTrial(
         directions, [estimate] * 3 + [estimate], [0.1, 0.1, 0.75], [0.0, 0.75, 0.0], *[[0.0] * 3] * 3
     )
-    assert trial.survivors == [0]  # the second outlives the weights, the third is what random directions do
-    assert replace(trial, on_shuffled=None).survivors == [0, 1]
+    assert trial.survivors(0.3) == [
+        0
+    ]  # the second outlives the weights, the third is what random directions do
+    assert replace(trial, on_shuffled=None).survivors(0.3) == [0, 1]
 
 
 def test_shuffled_weights_lose_what_a_direction_did():
@@ -212,10 +214,10 @@ def test_shuffled_weights_lose_what_a_direction_did():
             return torch.tanh(latent @ self.weights.T).unflatten(1, (1, 8, 8))
 
     subject = Subject.wrap(Bright(), latent=16, range=(-1, 1))
-    banks = _shuffled_banks(SampleBank(subject, samples=64, seed=3), 0)
+    banks = shuffled_banks(SampleBank(subject, samples=64, seed=3), 0)
     assert len(banks) == 2
     moved = [torch.eye(16)[:1] @ bank.subject.generator.module.weights.detach().T for bank in banks]
     assert all(float(each.mean()) < 0.3 for each in moved)  # of 1 in the generator itself
     assert float(subject.generator.module.weights[:, 0].detach().min()) == 1
     black_box = Subject.wrap(lambda latent: torch.tanh(latent).view(-1, 1, 4, 4), latent=16, range=(-1, 1))
-    assert _shuffled_banks(SampleBank(black_box, samples=64, seed=3), 0) == []
+    assert shuffled_banks(SampleBank(black_box, samples=64, seed=3), 0) == []

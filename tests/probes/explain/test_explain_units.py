@@ -339,11 +339,11 @@ def test_a_claim_holds_only_above_every_matched_unit_and_with_how_the_unit_fires
 
 def test_the_unit_that_alone_draws_the_corner_is_found_and_named(planted):
     # Weights as sparse as these, shuffled, make other units that have a place: hence no more than caution.
-    assert planted.verdict in (Verdict.GOOD, Verdict.CAUTION), planted.headline
-    assert planted.headline.startswith(
-        f"Unit {MARK} of units draws at the bottom right: without it {CORNER} falls by"
-    )
-    assert "Of 16 units 1 has a concept that survives removal" in planted.headline
+    assert planted.rule in ("units-control-concepts", "as-many-with-shuffled-weights"), planted.rule
+    assert f"Surest is that unit {MARK} of units draws at the bottom right" in planted.detail
+    said = " ".join([planted.detail, *planted.remarks])
+    assert f"unit {MARK} of units draws at the bottom right: without it {CORNER} falls by" in said
+    assert "Of 16 units 1 has a concept that survives removal" in said
     removed = planted.measurement(f"unit {MARK} of units removed, fall of {CORNER}")
     assert removed.low > removed.baseline.value
     # Four of the corner's nine pixels lose relu(z), of mean 0.399 and deviation 0.584, to which 14 units add 0.05.
@@ -370,7 +370,8 @@ def test_a_finding_has_its_pictures_and_can_be_saved(planted, tmp_path):
 def test_units_that_all_do_the_same_are_not_believed():
     finding = ask(subject_of(Planted(mark=False)))
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: no unit explains anything by itself.")
+    assert finding.claim == "No unit explains anything by itself."
+    assert finding.detail.startswith("Of 16 units removed one by one none moves the concept it fires on")
     assert finding.measurement("units with a believable concept").value == 0
 
 
@@ -387,8 +388,8 @@ def test_claims_that_shuffled_weights_repeat_are_not_believed():
 
     finding = ask(subject_of(Unlearned()), sets=0)
     assert finding.verdict is Verdict.NOT_BELIEVABLE
-    assert finding.headline.startswith("Not believable: no unit explains anything by itself.")
-    assert "1 unit kept a concept, but so with shuffled weights" in finding.headline
+    assert finding.claim == "Its units do the same with shuffled weights: nothing was learned."
+    assert finding.detail.startswith("Of 1 claims 1 hold with shuffled weights as well")
     assert not finding.arrays["self_score_units"].any()
 
 
@@ -397,7 +398,7 @@ def test_a_unit_that_real_samples_do_not_have_is_an_artefact_unit():
     pictures = clean.sample(1200, seed=3).numpy()
     data = Dataset("clean", Images(), Split(SampleArray(pictures[:600])), Split(SampleArray(pictures[600:])))
     finding = ask(subject_of(Planted(mark=True, stripe=True), data), concepts="picture", sets=0)
-    assert f"Without unit {STRIPE} of units samples come nearer to real ones" in finding.headline
+    assert finding.claim == f"Removing unit {STRIPE} of units brings samples nearer to real ones."
     change = finding.measurement(f"change of the Fréchet distance without unit {STRIPE} of units, pixels")
     assert change.high < -0.5 and change.baseline.value > -0.2
     assert finding.verdict is Verdict.CAUTION
@@ -443,7 +444,7 @@ def test_a_conditional_generator_is_asked_with_labels():
             return super().forward(z + 0.5 * labels[:, None])
 
     finding = ask(subject_of(Conditional()), samples=400, sets=1)
-    assert finding.headline.startswith(f"Unit {MARK} of units draws at the bottom right")
+    assert f"unit {MARK} of units draws at the bottom right" in finding.detail
 
 
 def test_points_from_dense_layers_have_units_as_well():
@@ -454,9 +455,8 @@ def test_points_from_dense_layers_have_units_as_well():
     out.weight.data, out.bias.data = torch.full((2, 12), 0.1), torch.zeros(2)
     out.weight.data[0, 4] = 3.0
     finding = ask(subject_of(nn.Sequential(hidden, nn.ReLU(), out), latent=12, images=False), sets=0)
-    assert finding.headline.startswith(
-        "Unit 4 of layer 1 makes coordinate 1: without it coordinate 1 falls by"
-    )
+    said = " ".join([finding.detail, *finding.remarks])
+    assert "unit 4 of layer 1 makes coordinate 1: without it coordinate 1 falls by" in said
 
 
 @pytest.mark.parametrize(

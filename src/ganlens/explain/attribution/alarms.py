@@ -20,6 +20,7 @@ SATURATED = 1e-3
 MOST = 0.5
 """Share of samples from which a module is said to be dead or saturated."""
 SAMPLES = 64
+AT_THE_PICTURE = "the picture"
 
 Kind = Literal["dead", "saturated", "not finite"]
 
@@ -29,28 +30,17 @@ class GradientAlarm:
     """A place where gradients end.
 
     Attributes:
-        where: the module's name; "the picture" for the model's own input.
-        what: its type ("Sigmoid"), or "the model".
+        where: the module's name; "the picture" (`AT_THE_PICTURE`) for the model's own input.
+        module_type: its type ("Sigmoid"), or "the model".
         kind: "dead": the gradient is zero; "saturated": less than a thousandth of it is passed on; "not
             finite": it is NaN or infinite.
         share: of the samples that were looked at.
     """
 
     where: str
-    what: str
+    module_type: str
     kind: Kind
     share: float
-
-    def __str__(self) -> str:
-        if self.where == "the picture":
-            how = "is zero" if self.kind == "dead" else "is not finite"
-            return f"the gradient at the picture {how} for {self.share:.0%} of the samples"
-        how = {
-            "dead": "passes no gradient on",
-            "saturated": "is saturated (it passes less than a thousandth of the gradient on)",
-            "not finite": "turns the gradient into NaN or infinity",
-        }[self.kind]
-        return f"{self.where} ({self.what}) {how} for {self.share:.0%} of the samples"
 
 
 def gradient_alarms(score: Score, samples: Tensor) -> list[GradientAlarm]:
@@ -71,14 +61,14 @@ def gradient_alarms(score: Score, samples: Tensor) -> list[GradientAlarm]:
         with hooked([(part, _keep(passes, name, part)) for name, part in leaves]):
             total = score(pictures).sum()
         if not total.requires_grad:
-            return [GradientAlarm("the picture", "the model", "dead", 1.0)]
+            return [GradientAlarm(AT_THE_PICTURE, "the model", "dead", 1.0)]
         ends = [pictures, *(end for _, before, after in passes.values() for end in (before, after))]
         gradients = torch.autograd.grad(total, ends, allow_unused=True)
     sizes = [
         torch.zeros(len(pictures)) if gradient is None else _size(gradient, len(pictures))
         for gradient in gradients
     ]
-    alarms = [_judged("the picture", "the model", sizes[0], None)]
+    alarms = [_judged(AT_THE_PICTURE, "the model", sizes[0], None)]
     for number, (name, (part, before, after)) in enumerate(passes.items()):
         into, out_of = sizes[2 + 2 * number], sizes[1 + 2 * number]
         plain = before.shape == after.shape and not list(part.parameters(recurse=False))
@@ -88,7 +78,7 @@ def gradient_alarms(score: Score, samples: Tensor) -> list[GradientAlarm]:
 
 
 def _judged(
-    where: str, what: str, out_of: Tensor, into: Tensor | None, *, passes_all: bool = False
+    where: str, module_type: str, out_of: Tensor, into: Tensor | None, *, passes_all: bool = False
 ) -> GradientAlarm | None:
     """The alarm of one module, given the size [n] of the gradient that leaves it backwards and of that which
     enters it; None where it is fine or got nothing to pass on."""
@@ -101,7 +91,7 @@ def _judged(
     for kind, found in kinds:
         share = float((found & reached).double().mean())
         if share >= MOST:
-            return GradientAlarm(where, what, kind, share)
+            return GradientAlarm(where, module_type, kind, share)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.explain.attribution.foretold import Foretold, foretold
 from ganlens.explain.attribution.methods import SIGNED, TITLES, Method
-from ganlens.explain.attribution.question import DRAWS, Question
+from ganlens.explain.attribution.question import Question
 from ganlens.measures import (
     Estimate,
     InsertionDeletion,
@@ -22,14 +23,6 @@ from ganlens.measures import (
 )
 from ganlens.randomness import torch_generator
 
-SAME_AS_RANDOMISED = 0.5
-"""Rank agreement with the map of a model with shuffled weights from which a map says nothing of this one."""
-UNSTABLE = 0.5
-"""Rank agreement between maps of a sample and noise no one sees, below which a map is chance."""
-INCOMPLETE = 0.05
-"""Share of the score's difference that integrated gradients may leave unexplained."""
-EMPTY = 0.5
-"""Share of maps of zeros from which a method counts as silent."""
 INVISIBLE = 0.02
 """Noise of the stability check: uniform, up to this (of black to white, 2)."""
 STABILITY_SAMPLES = 8
@@ -39,26 +32,36 @@ EQUAL = 1e-3
 DIFFERENT = 0.05
 """A pixel that is nearer to its baseline than this (of black to white, 2) has nothing to explain."""
 
-CRITERIA = (
-    "Each map is put to two tests of whether it says what the model's number comes from, against the sample's "
-    "baseline. Curves: pixels change to the baseline's, the foremost first, and back. Swaps: half of the picture's "
-    "patches (sides of a sixteenth, an eighth and a quarter of the picture in turn, at random) are swapped for the "
-    f"baseline's, then the other half, {DRAWS} times; infidelity is the share of the difference's square that "
-    "the map's sums over the patches, scaled to fit, do not foretell (captum's, normalised; what any two patches do "
-    "together cancels). Maps that say only how strongly the number reacts (saliency, SmoothGrad, Grad-CAM, and "
-    "the blind ones) are multiplied by how far each pixel goes. A method is believed only if (a) its insertion area "
-    "minus its deletion area exceeds that of random order, and its infidelity is below that of the best of four maps "
-    "that know nothing of the model (the picture's edges, its centre, the plain difference from the baseline, the "
-    "same method's map of the model with shuffled weights), both with the whole 95 % interval (bootstrap over "
-    f"samples); (b) its maps agree at most {SAME_AS_RANDOMISED} (Spearman, over pixels that differ from the baseline "
-    "and that either model responds to; maps with a sign are divided by how far each pixel goes, and which way: that "
-    "is the sample's and not the model's) with those of the model with "
-    f"shuffled weights; (c) they agree at least {UNSTABLE} when noise of up to {INVISIBLE} is added to the "
-    "sample; (d) fewer than half of them are zero everywhere; and, for integrated gradients, (e) they leave "
-    f"at most {INCOMPLETE:.0%} of the score's difference unexplained (median). Its self-score is the share of the "
-    "best blind map's infidelity that it does away with: 1 − infidelity / infidelity of that map, cut to 0…1. 0 is "
-    "no better than a map that knows nothing; 1 foretells every swap."
-)
+
+@dataclass(frozen=True)
+class BeliefCriteria:
+    """What a method's maps must hold against, beside random order and maps that know nothing of the model.
+
+    Attributes:
+        agreement_with_shuffled: rank agreement with the maps of the model with shuffled weights, at most.
+        agreement_under_noise: rank agreement between maps of a sample with and without noise no one sees, at least.
+        unexplained: share of the score's difference that integrated gradients may leave unexplained (median).
+        empty_maps: share of maps of zeros from which a method counts as silent.
+    """
+
+    agreement_with_shuffled: float = 0.5
+    agreement_under_noise: float = 0.5
+    unexplained: float = 0.05
+    empty_maps: float = 0.5
+
+
+USUAL = BeliefCriteria()
+
+
+class Fault(StrEnum):
+    """Why a method is not to be believed; the numbers stand in `MethodCheck`."""
+
+    EMPTY = "maps are zero everywhere"
+    AS_RANDOM_ORDER = "no better than random order"
+    AS_BLIND_MAPS = "no better than a map that knows nothing of the model"
+    AS_SHUFFLED = "shuffled weights give the same maps"
+    UNSTABLE = "noise that no one sees changes its maps"
+    INCOMPLETE = "part of the score is left unexplained"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class MethodCheck:
         agreement_with_shuffled: mean rank agreement; None where the model can't be shuffled.
         stability, sensitivity: mean rank agreement, and captum's max-sensitivity, under invisible noise.
         gap: median completeness gap; None for methods that promise none.
-        faults: why the method is not to be believed; empty if it is.
+        empty: share of the maps that are zero everywhere.
+        faults: why the method is not to be believed, in the order of the checks; empty if it is.
     """
 
     method: Method
@@ -90,7 +94,8 @@ class MethodCheck:
     stability: float
     sensitivity: float
     gap: float | None
-    faults: tuple[str, ...]
+    empty: float
+    faults: tuple[Fault, ...]
 
     @property
     def title(self) -> str:
@@ -104,7 +109,7 @@ class MethodCheck:
 
     @property
     def self_score(self) -> float:
-        """0…1: what the method thinks of itself on this model; see `CRITERIA`."""
+        """0…1: what the method thinks of itself on this model: the share of the best blind map's infidelity undone."""
         return self.foretold.self_score
 
     @property
@@ -132,7 +137,7 @@ def mean_of_shares(maps: Tensor) -> Tensor:
     return (maps.abs() / sums.clamp_min(1e-30))[kept].mean(dim=0)
 
 
-def check_method(question: Question, method: Method) -> MethodCheck | str:
+def check_method(question: Question, method: Method, criteria: BeliefCriteria = USUAL) -> MethodCheck | str:
     """A method's maps with its checks, or the reason why the method gives none for this model."""
     try:
         maps = question.maps(method, question.score, question.samples, question.baseline)
@@ -181,7 +186,8 @@ def check_method(question: Question, method: Method) -> MethodCheck | str:
         stability,
         sensitivity,
         gap,
-        _faults(advantage, told, agreement, stability, gap, empty),
+        empty,
+        _faults(criteria, advantage, told, agreement, stability, gap, empty),
     )
 
 
@@ -235,29 +241,23 @@ def _gain(curves: InsertionDeletion) -> Tensor:
 
 
 def _faults(
+    criteria: BeliefCriteria,
     advantage: Estimate,
     told: Foretold,
     agreement: Estimate | None,
     stability: float,
     gap: float | None,
     empty: float,
-) -> tuple[str, ...]:
-    found = []
-    if empty >= EMPTY:
-        found.append(f"{empty:.0%} of its maps are zero everywhere")
-    if advantage.low <= 0:
-        found.append("pixels in its order move the score no faster than in random order")
-    elif told.done_away.low <= 0:
-        found.append(f"what swaps of patches do it foretells no better than {told.reference}")
-    if agreement is not None and agreement.value > SAME_AS_RANDOMISED:
-        found.append(
-            f"a model with shuffled weights gets about the same maps (agreement {agreement.value:.2f})"
-        )
-    if stability < UNSTABLE:
-        found.append(f"noise that no one sees changes its maps (agreement {stability:.2f})")
-    if gap is not None and gap > INCOMPLETE:
-        found.append(f"its maps leave {gap:.0%} of the score unexplained")
-    return tuple(found)
+) -> tuple[Fault, ...]:
+    checks = {
+        Fault.EMPTY: empty >= criteria.empty_maps,
+        Fault.AS_RANDOM_ORDER: advantage.low <= 0,
+        Fault.AS_BLIND_MAPS: advantage.low > 0 and told.done_away.low <= 0,
+        Fault.AS_SHUFFLED: agreement is not None and agreement.value > criteria.agreement_with_shuffled,
+        Fault.UNSTABLE: stability < criteria.agreement_under_noise,
+        Fault.INCOMPLETE: gap is not None and gap > criteria.unexplained,
+    }
+    return tuple(fault for fault, present in checks.items() if present)
 
 
 def _under_noise(question: Question, method: Method, maps: Tensor) -> tuple[float, float]:

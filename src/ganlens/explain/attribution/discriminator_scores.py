@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ganlens.explain.attribution import Score
+from ganlens.explain.attribution.question import Question
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of, Which
+from ganlens.subject.randomised import randomised_module
 from ganlens.subject.tensor_transfer import LARGEST
 
 POOL = 1000
@@ -143,3 +146,27 @@ def _with_baseline(
     pool = bank.samples("train" if trained else "fake", int(places.max()) + 1)[places]
     nearest = torch.cdist(samples.flatten(1), pool.flatten(1)).argmin(dim=1)
     return Chosen(kind, rows, samples, pool[nearest], numbers)
+
+
+def question_about(
+    score: Score,
+    explained: Sequence[Chosen],
+    options: Mapping[str, int | float | str | None],
+    seed_of: Callable[[str], int],
+) -> Question:
+    """What is asked of every method about these samples, beside a discriminator with shuffled weights.
+
+    Args:
+        options: of the methods, as `attribute` takes them.
+        seed_of: from a purpose to the seed of its random numbers.
+    """
+    assert score.module is not None
+    shuffled = randomised_module(score.module, seed_of("shuffled"))
+    return Question(
+        score,
+        None if shuffled is None else Score(shuffled, sign=-1),
+        torch.cat([chosen.samples for chosen in explained]),
+        torch.cat([chosen.baseline for chosen in explained]),
+        dict(options),
+        seed_of("checks"),
+    )

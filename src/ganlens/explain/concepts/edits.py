@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlens.explain.concepts.networks import Network
 from ganlens.explain.concepts.sources import Concept
-from ganlens.explain.concepts.vectors import Tested, counts, restored
+from ganlens.explain.concepts.vectors import Tested, restored
 from ganlens.measures import Estimate, mean_estimate
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
@@ -37,17 +37,22 @@ class Edit:
     by_chance: float
     strip: Tensor
 
+    @property
+    def shows(self) -> bool:
+        """Whether the concept raised its score beyond random changes."""
+        return self.change.low > max(0.0, self.by_chance)
+
 
 def put_in(
-    networks: list[Network], bank: SampleBank, concepts: list[Concept], found: list[Tested], seed: int
+    networks: list[Network], bank: SampleBank, concepts: list[Concept], tests: list[Tested], seed: int
 ) -> list[Edit]:
     """The foremost concepts of the generator, moved and measured."""
     generator = next((network for network in networks if network.name == "generator"), None)
     if generator is None:
         return []
-    tests = [t for t in found if t.network == "generator" and counts(t)]
+    passed = [t for t in tests if t.network == "generator" and t.counts]
     foremost: dict[str, Tested] = {}
-    for test in sorted(tests, key=lambda t: (t.adjusted, -abs(t.pull))):
+    for test in sorted(passed, key=lambda t: (t.adjusted, -abs(t.pull))):
         foremost.setdefault(test.concept, test)
     latents, labels = bank.latents(EDITED), bank.conditions(EDITED)
     activations = generator.activations(bank.latents(256), bank.conditions(256)) if foremost else {}
@@ -88,8 +93,3 @@ def _moved(network: Network, layer: str, by: Tensor, latents: Tensor, labels: Te
 
     with edit(network.module, layer, change), torch.no_grad():
         return network.run(latents, None if labels is None else labels[: len(latents)]).float().cpu()
-
-
-def shows(made: Edit) -> bool:
-    """Whether a concept that was put in raised its score beyond random changes."""
-    return made.change.low > max(0.0, made.by_chance)

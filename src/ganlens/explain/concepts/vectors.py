@@ -7,20 +7,18 @@ test, so the few lines it would save are here: a closed-form linear classifier, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy import stats
 from torch import Tensor
 from torch.nn import functional
 
-from ganlens.measures import Estimate, Interval, replicate_interval
+from ganlens.measures import Estimate, Interval, holm, replicate_interval
 from ganlens.randomness import torch_generator
 
-LEVEL = 0.05
-"""Of the test: the chance of any false claim at all, after Holm's correction over all networks, layers and concepts."""
-TOLD_APART = 0.6
-"""Balanced accuracy on held-out examples below which a layer does not hold a concept."""
+LEVEL, TOLD_APART = 0.05, 0.6
+"""What counts where nothing else is asked for; see `corrected`."""
 PLACES = 4
 """Maps are averaged down to at most this many places a side: more say little of a concept and cost much."""
 RIDGE = 0.1
@@ -42,8 +40,8 @@ class Tested:
         scores, random_scores: [repeats], and for each random set in the concept's place its mean.
         pull, random_pulls: how far the gradients point along the vectors, and each random one; see `pull`.
         accuracy: of the concept's vectors on held-out examples, mean over repeats.
-        p: two-sided, of the concept's pull among the random ones; `adjusted` by Holm over all tests, filled in when
-            all are known.
+        p: two-sided, of the concept's pull among the random ones.
+        adjusted, counts: p by Holm over all tests, and whether the concept passed; see `corrected`.
         vector: [p] mean of the concept's unit vectors, itself of length 1.
         pattern: [p] by how much activations with the concept differ from those without, on average: what to add
             to put it in (a vector tells them apart, and need not lie where activations do).
@@ -63,6 +61,7 @@ class Tested:
     vector: Tensor
     pattern: Tensor
     adjusted: float = 1.0
+    counts: bool = False
 
     @property
     def named(self) -> str:
@@ -253,6 +252,15 @@ class LayerVectors:
         return self._random[size]
 
 
-def counts(test: Tested) -> bool:
-    """Whether a concept passed the test in a layer."""
-    return test.adjusted <= LEVEL and test.accuracy >= TOLD_APART
+def corrected(tests: Sequence[Tested], level: float = LEVEL, told_apart: float = TOLD_APART) -> list[Tested]:
+    """The tests with p-values corrected for how many there are (Holm), and whether each counts.
+
+    Args:
+        level: the chance of any false claim at all, over all networks, layers and concepts.
+        told_apart: balanced accuracy on held-out examples below which a layer does not hold a concept.
+    """
+    adjusted = holm(dict(enumerate(test.p for test in tests)))
+    return [
+        replace(test, adjusted=p, counts=p <= level and test.accuracy >= told_apart)
+        for test, p in ((test, adjusted[number]) for number, test in enumerate(tests))
+    ]

@@ -41,8 +41,8 @@ FARTHEST = 1e3
 """Standard deviations beyond which nobody counts them."""
 HELD_OUT_INSTEAD = "real samples that it never saw, in its place"
 
-Who = Literal["fake", "copycat", "underfit"]
-WHO: tuple[Who, ...] = ("fake", "copycat", "underfit")
+Maker = Literal["fake", "copycat", "underfit"]
+MAKERS: tuple[Maker, ...] = ("fake", "copycat", "underfit")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Sets:
     title: str
     train: Tensor
     held_out: Tensor
-    fakes: dict[Who, Tensor]
+    fakes: dict[Maker, Tensor]
     training: int
     seed: int
 
@@ -156,14 +156,14 @@ def look(bank: SampleBank, space: str, unseen: Unseen, sizes: Sizes) -> Closenes
         bank.title(space),
         bank.features(space, "train", sizes.training),
         unseen.features(space, sizes.training),
-        {who: bank.features(space, who, sizes.samples) for who in WHO},
+        {maker: bank.features(space, maker, sizes.samples) for maker in MAKERS},
         len(bank.reals("train")),
         bank.seed,
     )
     looked_at = (real[: sizes.likelihood] for real in (sets.train, sets.held_out))
     if any(bool((real == real[0]).all()) for real in looked_at):
         return Closeness(sets, {}, {}, torch.empty(0, dtype=torch.int64), None)
-    ratios = {who: _ratio(sets, sets.fakes[who]) for who in WHO}
+    ratios = {maker: _ratio(sets, sets.fakes[maker]) for maker in MAKERS}
     authentic, copied, usual = _authenticity(sets)
     likelier, narrow = _likelihood(sets, sizes)
     evidence = (authentic, _copying_statistic(sets), _nearer(sets, ratios), likelier)
@@ -177,9 +177,9 @@ def look(bank: SampleBank, space: str, unseen: Unseen, sizes: Sizes) -> Closenes
 
 
 def _authenticity(sets: Sets) -> tuple[Evidence, Tensor, Tensor]:
-    asked = [sets.held_out, *(sets.fakes[who] for who in WHO)]
-    found = authenticity(sets.train, torch.cat(asked))  # once for all: it compares training rows as well
-    real, *made = found.authentic.split([len(rows) for rows in asked])
+    asked = [sets.held_out, *(sets.fakes[maker] for maker in MAKERS)]
+    compared = authenticity(sets.train, torch.cat(asked))  # once for all: it compares training rows as well
+    real, *by_maker = compared.authentic.split([len(rows) for rows in asked])
 
     def score(authentic: Tensor) -> Score:
         pooled = float(torch.cat([authentic, real]).double().mean())
@@ -187,8 +187,8 @@ def _authenticity(sets: Sets) -> tuple[Evidence, Tensor, Tensor]:
         share = float(authentic.double().mean())
         return Score(share, (float(real.double().mean()) - share) / deviation if deviation else 0.0)
 
-    scores = dict(zip(WHO, map(score, made), strict=True))
-    fake = made[0]
+    scores = dict(zip(MAKERS, map(score, by_maker), strict=True))
+    fake = by_maker[0]
     evidence = Evidence(
         AUTHENTIC,
         sets.title,
@@ -197,12 +197,12 @@ def _authenticity(sets: Sets) -> tuple[Evidence, Tensor, Tensor]:
         copycat=scores["copycat"],
         underfit=scores["underfit"],
         reference=float(real.double().mean()),
-        what=HELD_OUT_INSTEAD,
+        expectation=HELD_OUT_INSTEAD,
         interval=binomial_interval(int(fake.sum()), len(fake)),
         better="neither",
         unit="share",
     )
-    ratios = found.ratio.split([len(rows) for rows in asked])
+    ratios = compared.ratio.split([len(rows) for rows in asked])
     return evidence, ratios[1].argsort(stable=True), ratios[0].argsort(stable=True)
 
 
@@ -219,7 +219,7 @@ def _copying_statistic(sets: Sets) -> Evidence:
         copycat=score(sets.fakes["copycat"]),
         underfit=score(sets.fakes["underfit"]),
         reference=0.0,
-        what="exact mean for samples from the truth",
+        expectation="exact mean for samples from the truth",
         interval="none: it is a test; 95 % of faithful generators score between −1.96 and 1.96",
         better="neither",
     )
@@ -236,8 +236,8 @@ def _ratio(sets: Sets, fake: Tensor) -> DistanceRatio:
     return distance_ratio(sets.train, sets.held_out, fake, rng=sets.rng("equal rows"))
 
 
-def _nearer(sets: Sets, ratios: dict[Who, DistanceRatio]) -> Evidence:
-    scores = {who: Score(found.nearer_to_train, found.z) for who, found in ratios.items()}
+def _nearer(sets: Sets, ratios: dict[Maker, DistanceRatio]) -> Evidence:
+    scores = {maker: Score(ratio.nearer_to_train, ratio.z) for maker, ratio in ratios.items()}
     chance = deviation_of(ratios["fake"])
     scatter = "" if chance is None else f"; by chance alone it scatters about ½ by {chance:.3f}"
     return Evidence(
@@ -248,7 +248,7 @@ def _nearer(sets: Sets, ratios: dict[Who, DistanceRatio]) -> Evidence:
         copycat=scores["copycat"],
         underfit=scores["underfit"],
         reference=0.5,
-        what="exact for any generator that copies nothing",
+        expectation="exact for any generator that copies nothing",
         interval=f"none: samples near one real sample share its luck{scatter} (one standard deviation)",
         better="lower",
         unit="share",
@@ -261,24 +261,24 @@ def deviation_of(ratio: DistanceRatio) -> float | None:
 
 
 def _likelihood(sets: Sets, sizes: Sizes) -> tuple[Evidence, Tensor]:
-    found = _Likelihood(sets, sets.fakes["fake"], sizes)
+    likelihood = _Likelihood(sets, sets.fakes["fake"], sizes)
     evidence = Evidence(
         LIKELIER,
         sets.title,
         separates=True,
-        generated=found.score,
-        copycat=found.same_scale(sets.fakes["copycat"]),
-        underfit=found.same_scale(sets.fakes["underfit"]),
+        generated=likelihood.score,
+        copycat=likelihood.same_scale(sets.fakes["copycat"]),
+        underfit=likelihood.same_scale(sets.fakes["underfit"]),
         reference=0.0,
-        what="exact mean for any generator that copies nothing",
+        expectation="exact mean for any generator that copies nothing",
         interval=(
             "none: the rows share the fitted bandwidths; with training and held-out rows exchanged at random "
-            f"it scatters about 0 by {found.scatter:.3g} (one standard deviation, {sizes.exchanges} exchanges)"
+            f"it scatters about 0 by {likelihood.scatter:.3g} (one standard deviation, {sizes.exchanges} exchanges)"
         ),
         better="lower",
         unit="hundredths of a nat a dimension",
     )
-    return evidence, found.narrowest()
+    return evidence, likelihood.narrowest()
 
 
 class _Likelihood:

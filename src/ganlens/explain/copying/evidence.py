@@ -43,7 +43,7 @@ class Evidence:
         separates: whether generators that copy nothing score the same however bad they are. Where not, fakes
             that crowd or blur move the measure as copies do.
         generated: the generator's score; copycat, underfit: the controls'.
-        reference, what: what to expect without copying, and why.
+        reference, expectation: what to expect without copying, and why.
         interval: of the value, or why there is none.
     """
 
@@ -54,7 +54,7 @@ class Evidence:
     copycat: Score
     underfit: Score
     reference: float
-    what: str
+    expectation: str
     interval: Interval | str
     better: Literal["higher", "lower", "neither"]
     unit: str = ""
@@ -83,7 +83,7 @@ class Evidence:
             self.name,
             better=self.better,
             baseline=self.reference,
-            what=self.what,
+            what=self.expectation,
             unit=self.unit,
             controls={
                 CONTROLS["copycat"]: self.copycat.value,

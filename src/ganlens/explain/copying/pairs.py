@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
 
 
-def beside_training(bank: SampleBank, of: Of, rows: Tensor, training_rows: Tensor) -> Any:
-    """A picture of some samples, each with one training sample below it.
+def beside_training(bank: SampleBank, of: Of, rows: Tensor, training_rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Some samples [n, …], and the training sample [n, …] that each may come from.
 
     Args:
         of: whose samples.
@@ -19,4 +17,4 @@ def beside_training(bank: SampleBank, of: Of, rows: Tensor, training_rows: Tenso
         training_rows: [n], which of `bank.reals("train")` each stands beside.
     """
     samples = bank.samples(of, int(rows.max()) + 1)
-    return bank.modality.pairs(samples[rows], bank.reals("train")[training_rows])
+    return samples[rows], bank.reals("train")[training_rows]

@@ -18,8 +18,6 @@ from ganlens.subject import SampleBank
 REDRAWN = "Training samples redrawn more exactly than unseen ones"
 FIRST_ROUND = 0.25
 """The share of the steps in which all starts run; the best of each target alone goes on."""
-FOUND = 0.5
-"""Its own samples must be redrawn at less than this share of the distance between real neighbours."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,13 @@ class Recovery:
     redrawn: Tensor
     evidence: Evidence
 
-    @property
-    def finds_its_own(self) -> bool:
-        """Whether the search redraws what the generator can make for sure. If not, it says nothing."""
-        return float(self.own.median()) < FOUND * self.neighbours
+    def finds_its_own(self, within: float) -> bool:
+        """Whether the search redraws what the generator can make for sure. If not, it says nothing.
+
+        Args:
+            within: the share of the error between real neighbours that the error of its own samples must be below.
+        """
+        return float(self.own.median()) < within * self.neighbours
 
 
 def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, progress: Progress) -> Recovery:
@@ -107,7 +108,7 @@ def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, pro
             copycat=_score(torch.zeros(count), to_training),
             underfit=_score(error_of_nearest(train, gaussian), error_of_nearest(held_out, gaussian)),
             reference=0.5,
-            what="exact for any generator that remembers nothing",
+            expectation="exact for any generator that remembers nothing",
             interval=exceedance_interval(remembered.value, count, count),
             better="lower",
             unit="share of pairs",
@@ -143,7 +144,7 @@ def _redraw(
             errors.append(error[best])
             latents.append(latent[best])
             chosen.append(rows[best])
-        found, best_latents, rows = torch.cat(errors), torch.cat(latents), torch.cat(chosen)
+        best_errors, best_latents, rows = torch.cat(errors), torch.cat(latents), torch.cat(chosen)
         labels = None if conditions is None else conditions[rows]
         for part in torch.arange(len(targets)).split(bank.batch):
             error, latent = _descend(
@@ -156,8 +157,8 @@ def _redraw(
                 search.steps - first,
                 task,
             )
-            found[part], best_latents[part] = error, latent
-    return found, best_latents, labels
+            best_errors[part], best_latents[part] = error, latent
+    return best_errors, best_latents, labels
 
 
 class _Bounds:
@@ -202,8 +203,8 @@ def _descend(
     for step in range(steps + 1):
         with torch.enable_grad():
             latents.requires_grad_(True)
-            made = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
-            errors = (made - wanted).square().mean(dim=1)
+            redrawn = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
+            errors = (redrawn - wanted).square().mean(dim=1)
             gradient = torch.autograd.grad(errors.sum(), latents)[0] if step < steps else None
         bank.count_generator_calls(len(latents))
         latents.requires_grad_(False)

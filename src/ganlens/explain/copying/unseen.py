@@ -11,9 +11,6 @@ from torch import Tensor
 from ganlens.data.duplicates import digests_of_both
 from ganlens.subject import SampleBank
 
-LEAKED = 0.05
-"""The share of held-out samples in training above which the two were not drawn apart: others may be near copies."""
-
 
 @dataclass(frozen=True)
 class Unseen:
@@ -42,11 +39,6 @@ class Unseen:
     def known(self) -> int:
         """How many are training samples."""
         return self.held_out - len(self)
-
-    @property
-    def leaked(self) -> bool:
-        """Whether so many are known that the others can't be trusted to be unseen."""
-        return self.known > LEAKED * self.held_out
 
     @property
     def note(self) -> str:

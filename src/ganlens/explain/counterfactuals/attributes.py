@@ -128,6 +128,17 @@ class AttributeAnswers:
     changes: Tensor
 
 
+def attribute_uses(attributes: Attributes, found: AttributeAnswers) -> dict[str, float]:
+    """Share of the flips found that use each attribute."""
+    exists = found.answers.found[:, 0].tolist()
+    flips = [steps for steps, flipped in zip(found.steps, exists, strict=True) if flipped]
+    counts = dict.fromkeys(attributes.names, 0)
+    for steps in flips:
+        for attribute, _ in steps:
+            counts[attributes.names[attribute]] += 1
+    return {name: count / max(1, len(flips)) for name, count in counts.items()}
+
+
 def attribute_search(
     space: SearchSpace,
     question: Question,

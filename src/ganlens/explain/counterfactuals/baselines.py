@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -87,7 +88,7 @@ def adversarial(
     originals: Tensor,
     targets: Tensor,
     lengths: Tensor,
-    limits: tuple[float, float] | None,
+    clipped: Callable[[Tensor], Tensor],
     rng: torch.Generator,
 ) -> Tensor:
     """Originals [n, …] with their values changed by as much as `lengths` [n] (Euclidean), to the target's gain.
@@ -98,7 +99,7 @@ def adversarial(
     lengths = lengths.float().view(shape)
     if not classifier.has_gradients:
         noise = torch.randn(originals.shape, generator=rng)
-        return _within(originals + noise * lengths / _length(noise), limits)
+        return clipped(originals + noise * lengths / _length(noise))
     made = []
     for rows in torch.arange(len(originals)).split(TOGETHER):
         start, moved = originals[rows], originals[rows].clone()
@@ -108,7 +109,7 @@ def adversarial(
                 gain = margins(classifier(at), targets[rows]).sum()
                 (slope,) = torch.autograd.grad(gain, at)
             step = slope / _length(slope).clamp(min=1e-12) * lengths[rows] * (2.5 / ASCENTS)
-            change = _within(moved.detach() + step, limits) - start
+            change = clipped(moved.detach() + step) - start
             size = _length(change).clamp(min=1e-12)
             moved = (start + change * (lengths[rows] / size).clamp(max=1)).detach()
         made.append(moved)
@@ -118,7 +119,3 @@ def adversarial(
 def _length(values: Tensor) -> Tensor:
     length: Tensor = values.flatten(1).norm(dim=1).view(-1, *[1] * (values.ndim - 1))
     return length
-
-
-def _within(samples: Tensor, limits: tuple[float, float] | None) -> Tensor:
-    return samples if limits is None else samples.clamp(*limits)

@@ -23,7 +23,7 @@ from ganlens.subject.hooks import capture, edit, layer_in_words
 from ganlens.subject.latent_spaces import LatentSpace
 
 STRENGTH = 3.0
-"""Standard deviations by which a channel is lowered or raised."""
+"""Standard deviations by which a channel is lowered or raised, unless others are asked for."""
 
 RANKED_ON = 24
 """Samples on which all channels of the layer are tried, so that the most effective can be kept."""
@@ -86,14 +86,18 @@ class ChannelSpace:
         """The same question, asked in the wider space."""
         return replace(question, starts=self.rows(question.starts))
 
-    def attributes(self, question: Question, count: int) -> Attributes:
-        """The channels that help the targets of some samples [n, d + c] most, the most effective first."""
+    def attributes(self, question: Question, count: int, strength: float = STRENGTH) -> Attributes:
+        """The channels that help the targets of some samples [n, d + c] most, the most effective first.
+
+        Args:
+            strength: standard deviations by which a channel is lowered or raised.
+        """
         alive = (self.space.deviation[-self.channels :] > 0).nonzero().flatten().cpu()
         width = self.space.width
         every = Attributes(
             tuple(f"unit {place} of {layer_in_words(self.layer)}" for place in alive.tolist()),
             torch.eye(width)[width - self.channels + alive].to(question.starts),
-            torch.tensor([-STRENGTH, STRENGTH]).to(question.starts).expand(len(alive), 2),
+            torch.tensor([-strength, strength]).to(question.starts).expand(len(alive), 2),
         )
         some = question.take(torch.arange(min(RANKED_ON, len(question))))
         helped = margin_changes(self.space, some, every, some.starts).amax(dim=2).mean(dim=0)

@@ -12,6 +12,8 @@ from ganlens.explain.counterfactuals.baselines import RealSamples, logits_of
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import Answers, Question, SearchSpace
 from ganlens.measures import (
+    Estimate,
+    bootstrap_estimates,
     counterfactual_diversity,
     counterfactual_proximity,
     counterfactual_realism,
@@ -129,6 +131,23 @@ def score(
         float(_cout(space, before, after, asked).mean()),
         diversity,
     )
+
+
+def agreement_above(ours: Scores, theirs: Scores, fewest: int, rng: torch.Generator) -> Estimate | None:
+    """By how much the judge sees the new class more often in our valid samples than in theirs of the same starts.
+
+    Returns:
+        The paired difference −1…1; None without a judge, or with fewer than `fewest` valid samples.
+    """
+    rows = ours.valid.nonzero().flatten()
+    if len(rows) < fewest or ours.agreed is None or theirs.agreed is None:
+        return None
+    gain = ours.agreed[rows].double() - theirs.agreed[rows].double()
+
+    def statistic(weights: Tensor) -> Tensor:
+        return (weights @ gain / weights.sum(dim=1))[:, None]
+
+    return bootstrap_estimates(statistic, len(rows), rng=rng, of="counterfactuals")[0]
 
 
 def _realism(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlens.explain.counterfactuals.attributes import Attributes
 from ganlens.explain.counterfactuals.search_space import SearchSpace
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 
 NOTICEABLE = 0.5
 """A reading has to move by this many standard deviations between the ends for an attribute to be named after it."""
@@ -24,6 +24,12 @@ def named(name: str, panel: Panel, low: Tensor, high: Tensor) -> str:
         return name
     reading = panel.readings[foremost]
     return f"{name} ({reading.rises if shift[foremost] > 0 else reading.falls})"
+
+
+def in_words(name: str) -> str:
+    """ "moves right" of "axis 2 (moves right)"; the name itself where it says no more."""
+    doing = name.partition(" (")[2].removesuffix(")")
+    return doing or name
 
 
 def with_names(

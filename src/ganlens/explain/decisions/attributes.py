@@ -16,8 +16,8 @@ from ganlens.explain.counterfactuals.attributes import Attributes
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.naming import named
 from ganlens.explain.counterfactuals.search_space import SearchSpace
-from ganlens.explain.decisions.patches import AT_MOST, GAP
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
+from ganlens.explain.readings.panel import Panel
 from ganlens.measures import Estimate, bootstrap_estimates
 from ganlens.progress import Task
 
@@ -99,7 +99,12 @@ def attribute_effects(
     )
 
 
-def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator) -> list[RankedAttribute]:
+def ranked(
+    own: AttributeEffects,
+    random: AttributeEffects,
+    rng: torch.Generator,
+    criteria: ShortcutCriteria = USUAL,
+) -> list[RankedAttribute]:
     """All attributes with intervals over the samples, the most effective first."""
     count, width = own.shift.shape
     columns = [own.shift.double()]
@@ -110,19 +115,13 @@ def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator
     def statistic(weights: Tensor) -> Tensor:
         return weights @ values / weights.sum(dim=1, keepdim=True)
 
-    found = bootstrap_estimates(statistic, count, rng=rng, of="generated samples")
+    estimates = bootstrap_estimates(statistic, count, rng=rng, of="generated samples")
     chance = best_random(random)
     ranking = []
     for place, name in enumerate(own.names):
-        effect = found[place]
-        labeller = found[width + place] if own.judge_shift is not None else None
-        gap = found[2 * width + place] if own.judge_shift is not None else None
-        shortcut = (
-            gap is not None
-            and labeller is not None
-            and gap.low > GAP
-            and labeller.value <= AT_MOST * max(effect.value, 1e-12)
-        )
+        effect = estimates[place]
+        labeller = estimates[width + place] if own.judge_shift is not None else None
+        gap = estimates[2 * width + place] if own.judge_shift is not None else None
         towards = int(own.leans[place].abs().argmax())
         ranking.append(
             RankedAttribute(
@@ -134,7 +133,7 @@ def ranked(own: AttributeEffects, random: AttributeEffects, rng: torch.Generator
                 float(own.changed[place]),
                 (towards, float(own.leans[place, towards])),
                 effect.low > chance,
-                shortcut,
+                criteria.met_by(effect, labeller, gap),
             )
         )
     return sorted(ranking, key=lambda entry: -entry.effect.value)

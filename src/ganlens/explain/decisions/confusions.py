@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ganlens.subject import SampleBank
 from ganlens.subject.adapted_classifier import AdaptedClassifier
 
 SURE = 0.95
-"""The labeller's probability from which its word counts."""
+"""The labeller's probability from which its word counts, unless another is asked for."""
 
 CHUNK = 512
 PAIRS = 6
@@ -59,11 +60,6 @@ class Tour:
     sure_real: int
 
 
-FOREIGN = 0.5
-"""Where the labeller's classes of generated and real samples are farther apart than this (total variation), most
-generated samples would have to be another class: they are not what a classifier of the data was made to judge."""
-
-
 @dataclass(frozen=True)
 class ClassMix:
     """What the labeller takes generated samples for, beside real ones.
@@ -81,11 +77,6 @@ class ClassMix:
     generated: float
     real: float
 
-    @property
-    def foreign(self) -> bool:
-        """Whether nothing about a classifier of the data can be learnt from these samples."""
-        return self.apart > FOREIGN
-
 
 def class_mix(bank: SampleBank, classes: int, count: int) -> ClassMix:
     """The labeller's classes of the first `count` generated and of as many held-out real samples."""
@@ -94,36 +85,40 @@ def class_mix(bank: SampleBank, classes: int, count: int) -> ClassMix:
         return torch.bincount(labels, minlength=classes).double() / max(1, len(labels))
 
     real_labels = bank.predictions("held_out", count)[0]
-    made, seen = shares(bank.predictions("fake", count)[0]), shares(real_labels)
+    generated, real = shares(bank.predictions("fake", count)[0]), shares(real_labels)
     halves = shares(real_labels[::2]) - shares(real_labels[1::2])
-    most = int((made - seen).argmax())
+    most = int((generated - real).argmax())
     return ClassMix(
-        float((made - seen).abs().sum() / 2),
+        float((generated - real).abs().sum() / 2),
         float(halves.abs().sum() / 2),
         most,
-        float(made[most]),
-        float(seen[most]),
+        float(generated[most]),
+        float(real[most]),
     )
 
 
-def confusion_tour(bank: SampleBank, classifier: AdaptedClassifier, count: int) -> Tour | None:
+def confusion_tour(
+    bank: SampleBank, classifier: AdaptedClassifier, count: int, sure: float = SURE
+) -> Tour | None:
     """Disagreements over the first `count` generated samples, or None where the labeller is sure of none."""
-    made, sure_made = _told(bank, classifier, "fake", count)
-    seen, sure_seen = _told(bank, classifier, "held_out", count)
-    total, real_total = int(sure_made.sum()), int(sure_seen.sum())
+    generated = _classes_of(bank, classifier, "fake", count, sure)
+    real = _classes_of(bank, classifier, "held_out", count, sure)
+    total, real_total = int(generated.sure.sum()), int(real.sure.sum())
     if not total or not real_total:
         return None
-    wrong, real_wrong = sure_made & (made[0] != made[1]), sure_seen & (seen[0] != seen[1])
+    wrong, real_wrong = generated.contradicted, real.contradicted
     classes = classifier.num_classes
-    counts = torch.bincount(made[0][wrong] * classes + made[1][wrong], minlength=classes**2)
-    real_counts = torch.bincount(seen[0][real_wrong] * classes + seen[1][real_wrong], minlength=classes**2)
+    counts, real_counts = (
+        torch.bincount(each.labelled[bad] * classes + each.called[bad], minlength=classes**2)
+        for each, bad in ((generated, wrong), (real, real_wrong))
+    )
     confidence = bank.predictions("fake", count)[1]
     pairs = []
     for pair in counts.argsort(descending=True, stable=True)[:PAIRS].tolist():
         if not counts[pair]:
             break
         labelled, called = divmod(pair, classes)
-        rows = (wrong & (made[0] == labelled) & (made[1] == called)).nonzero().flatten()
+        rows = (wrong & (generated.labelled == labelled) & (generated.called == called)).nonzero().flatten()
         rows = rows[confidence[rows].argsort(descending=True)]
         number, real_number = int(counts[pair]), int(real_counts[pair])
         pairs.append(
@@ -147,12 +142,28 @@ def confusion_tour(bank: SampleBank, classifier: AdaptedClassifier, count: int) 
     )
 
 
-def _told(
-    bank: SampleBank, classifier: AdaptedClassifier, of: str, count: int
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """((the labeller's class [n], the classifier's [n]), where the labeller is sure [n])."""
-    kind = "fake" if of == "fake" else "held_out"
-    labels, confidence = bank.predictions(kind, count)  # type: ignore[arg-type]
-    chunks = bank.samples(kind, count).chunks(CHUNK)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class _Classes:
+    """Of n samples: the labeller's class, the classifier's, and whether the labeller is sure; each [n]."""
+
+    labelled: Tensor
+    called: Tensor
+    sure: Tensor
+
+    @property
+    def contradicted(self) -> Tensor:
+        """Where the classifier says another class than a labeller that is sure: [n]."""
+        return self.sure & (self.labelled != self.called)
+
+
+def _classes_of(
+    bank: SampleBank,
+    classifier: AdaptedClassifier,
+    of: Literal["fake", "held_out"],
+    count: int,
+    sure: float,
+) -> _Classes:
+    labelled, confidence = bank.predictions(of, count)
+    chunks = bank.samples(of, count).chunks(CHUNK)
     called = torch.cat([logits_of(classifier, chunk).argmax(dim=1) for chunk in chunks])
-    return (labels, called), confidence >= SURE
+    return _Classes(labelled, called, confidence >= sure)

@@ -17,6 +17,7 @@ from torch.nn import functional
 from ganlens.explain.attribution.places import place_of
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.judge import Judge
+from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
 from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
 from ganlens.progress import Task
 from ganlens.subject.adapted_classifier import AdaptedClassifier
@@ -27,13 +28,8 @@ side."""
 
 COVERS = ("black", "white", "another sample's")
 
-GAP = 0.1
-"""By this much of all decisions a classifier must depend more on a patch or attribute than the labeller does, with the
-whole interval, for it to be a shortcut …"""
-
 TIE = 1e-3
-AT_MOST = 1 / 3
-"""… and the labeller's dependence is at most this share of the classifier's."""
+"""Weight of the change of probabilities beside the share of decisions changed, where patches are chosen."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Shortcut:
         classifier, labeller: share of decisions that change; the labeller's is None without one.
         gap: their difference, paired by sample; or the classifier's share without a labeller.
         about: the class that decisions go to or come from most often, and for what share of those changed.
-        proven: whether it is a shortcut by the thresholds above.
+        proven: whether it is a shortcut by the criteria, and surely changes more decisions than the median patch.
     """
 
     patch: int
@@ -130,7 +126,7 @@ def patch_effects(
     ask: list[Callable[[Tensor], Tensor]] = [lambda x: logits_of(classifier, x).softmax(dim=1)]
     if judge is not None:
         ask.append(judge.probabilities)
-    before = [who(samples) for who in ask]
+    before = [probabilities(samples) for probabilities in ask]
     shape = (count, len(COVERS), len(places))
     shifts = [torch.zeros(shape) for _ in ask]
     changed = [torch.zeros(shape, dtype=torch.bool) for _ in ask]
@@ -141,8 +137,8 @@ def patch_effects(
         for cover in range(len(COVERS)):
             covered = samples.clone()
             covered[window] = others[window] if cover == 2 else limits[cover]
-            for number, who in enumerate(ask):
-                chances = who(covered)
+            for number, probabilities in enumerate(ask):
+                chances = probabilities(covered)
                 decision = chances.argmax(dim=1)
                 shifts[number][:, cover, place] = (chances - before[number]).abs().sum(dim=1) / 2
                 changed[number][:, cover, place] = decision != before[number].argmax(dim=1)
@@ -162,7 +158,12 @@ def patch_effects(
     )
 
 
-def strongest(effects: PatchEffects, rng: torch.Generator, count: int = 1) -> list[Shortcut]:
+def strongest(
+    effects: PatchEffects,
+    rng: torch.Generator,
+    count: int = 1,
+    criteria: ShortcutCriteria = USUAL,
+) -> list[Shortcut]:
     """The patches, none over another, that decide for or against one class most beyond the labeller.
 
     Chosen on every other sample and measured on the rest: what was chosen for its size is not believed for it.
@@ -172,31 +173,29 @@ def strongest(effects: PatchEffects, rng: torch.Generator, count: int = 1) -> li
         ahead = ahead - effects.judge_changed[0::2].double().mean(dim=0)
     # Among patches that change as many decisions, the one that moves the probabilities farthest.
     ahead = ahead + TIE * effects.shift[0::2].double().mean(dim=0)
-    found: list[Shortcut] = []
-    while len(found) < count and bool(ahead.isfinite().any()):
+    foremost: list[Shortcut] = []
+    while len(foremost) < count and bool(ahead.isfinite().any()):
         cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
-        found.append(_measured(effects, cover, patch, rng))
+        foremost.append(_measured(effects, cover, patch, rng, criteria))
         ahead[:, _over(effects.places, patch)] = -torch.inf
-    return found
+    return foremost
 
 
-def _measured(effects: PatchEffects, cover: int, patch: int, rng: torch.Generator) -> Shortcut:
+def _measured(
+    effects: PatchEffects, cover: int, patch: int, rng: torch.Generator, criteria: ShortcutCriteria
+) -> Shortcut:
     """What covering one patch does to the samples that did not choose it."""
     rest = slice(1, None, 2)
-    own = effects.changed[rest, cover].double()
-    mine, theirs = own[:, patch], None
+    of_all_patches = effects.changed[rest, cover].double()
+    own, theirs = of_all_patches[:, patch], None
     if effects.judge_changed is not None:
         theirs = effects.judge_changed[rest, cover, patch].double()
-    gap = _mean(mine if theirs is None else mine - theirs, rng)
-    classifier = share_estimate(int(mine.sum()), len(mine))
+    gap = _mean(own if theirs is None else own - theirs, rng)
+    classifier = share_estimate(int(own.sum()), len(own))
     labeller = None if theirs is None else share_estimate(int(theirs.sum()), len(theirs))
-    proven = (
-        labeller is not None
-        and gap.low > GAP
-        and labeller.value <= AT_MOST * max(classifier.value, 1e-12)
-        # A classifier that anything upsets hangs on no patch.
-        and classifier.low > float(own.mean(dim=0).median())
-    )
+    # A classifier that anything upsets hangs on no patch.
+    above_the_median = classifier.low > float(of_all_patches.mean(dim=0).median())
+    proven = above_the_median and criteria.met_by(classifier, labeller, gap)
     return Shortcut(patch, COVERS[cover], classifier, labeller, gap, _about(effects, cover, patch), proven)
 
 

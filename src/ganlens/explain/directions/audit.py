@@ -28,13 +28,24 @@ from torch import Tensor
 from ganlens.explain.directions.follow import Followed
 from ganlens.measures import Estimate, bootstrap_estimates
 
-QUANTILE = 0.95
-"""A direction is believable where the interval of its score lies above this quantile of random directions'."""
-
-LEAST_SHIFT = 0.05
-"""A main reading that moves by less than this many standard deviations of samples for one of latents is none."""
-
 NOTHING = 1e-12
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What every direction is held to.
+
+    Attributes:
+        beaten: a direction is believable where the interval of its score lies above this quantile of random
+            directions'.
+        least_shift: a main reading that moves by less than this many standard deviations of samples for one of
+            latents is none.
+        same: correlation of the changes that two directions cause on the same starts, above which they are one.
+    """
+
+    beaten: float = 0.95
+    least_shift: float = 0.05
+    same: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ class Baseline:
         kinds: [r] int64: readings of one kind move together or not at all.
         scores: [d] their scores by the same procedure.
         effect: their mean effect on samples.
+        standard: what directions are held to.
     """
 
     square: Tensor
@@ -104,11 +116,12 @@ class Baseline:
     kinds: Tensor
     scores: Tensor
     effect: float
+    standard: Standard = Standard()
 
     @property
     def bar(self) -> float:
         """The score that an interval has to clear."""
-        return float(self.scores.quantile(QUANTILE))
+        return float(self.scores.quantile(self.standard.beaten))
 
 
 def slopes_of(followed: Followed, along: Tensor) -> Slopes:
@@ -125,19 +138,26 @@ def halves(starts: int) -> tuple[Tensor, Tensor]:
     return rows[::2], rows[1::2]
 
 
-def baseline_of(slopes: list[Slopes], effect: float, best: Tensor | None, kinds: Tensor) -> Baseline:
+def baseline_of(
+    slopes: list[Slopes],
+    effect: float,
+    best: Tensor | None,
+    kinds: Tensor,
+    standard: Standard = Standard(),
+) -> Baseline:
     """The reference that all directions are held against.
 
     Args:
         slopes: of random directions.
         best: [r] squared shifts along the steepest directions that are known, or None.
-        effect, kinds: see `Baseline`.
+        effect, kinds, standard: see `Baseline`.
     """
     _, measuring = halves(len(slopes[0].shift))
     squares = torch.stack([each.shift[measuring].mean(dim=0).square() for each in slopes])
     if best is not None:  # a reading that rises on no line has no steepest one; chance's best stands for it
         best = torch.maximum(best, squares.max(dim=0).values)
-    unscored = Baseline(squares.mean(dim=0), best, kinds, torch.zeros(1, dtype=torch.float64), effect)
+    nothing = torch.zeros(1, dtype=torch.float64)
+    unscored = Baseline(squares.mean(dim=0), best, kinds, nothing, effect, standard)
     scores = [claim_of(each, unscored, None).score.value for each in slopes]
     return replace(unscored, scores=torch.tensor(scores, dtype=torch.float64))
 
@@ -180,7 +200,7 @@ def _parts(slopes: Slopes, reading: int, side: float, baseline: Baseline, weight
     gained = (weights @ slopes.gain[:, reading]) * side
     evenness = (gained / (weights @ slopes.way[:, reading]).clamp(min=NOTHING)).clamp(min=0)
     steepness = _steepness(shift.clamp(min=0).square(), reading, baseline)
-    score = purity * evenness * steepness * (shift >= LEAST_SHIFT)
+    score = purity * evenness * steepness * (shift >= baseline.standard.least_shift)
     return torch.stack([score, shift, purity, evenness, steepness], dim=1)
 
 

@@ -43,14 +43,14 @@ def boundaries(
     Source: Shen et al. 2020, InterFaceGAN (arXiv 2005.09635).
     """
     classes = range(1 if len(names) == 2 else 0, len(names))
-    found = [
+    fitted = [
         boundary(rows, scores[:, c], torch_generator(seed, "directions", "boundary", c)) for c in classes
     ]
-    normals = torch.stack([each.normal for each in found])
+    normals = torch.stack([each.normal for each in fitted])
     if conditional and len(normals) > 1:
         others = [torch.cat([normals[:i], normals[i + 1 :]]) for i in range(len(normals))]
         normals = torch.stack([conditioned(n, rest) for n, rest in zip(normals, others, strict=True)])
-    accuracy = sum(each.accuracy for each in found) / len(found)
+    accuracy = sum(each.accuracy for each in fitted) / len(fitted)
     return DirectionSet(
         "boundaries",
         "boundary",

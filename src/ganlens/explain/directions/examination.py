@@ -13,6 +13,7 @@ from ganlens.explain.directions.audit import (
     Baseline,
     Claim,
     Slopes,
+    Standard,
     baseline_of,
     claim_of,
     slopes_of,
@@ -25,7 +26,7 @@ from ganlens.explain.directions.naming import Name, name_of
 from ganlens.explain.directions.steepest import Steepest, steepest, unknown_steepest
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import panel_of
+from ganlens.explain.readings.panel import panel_of
 from ganlens.progress import Task
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import Context
@@ -49,7 +50,7 @@ class Judged:
         straightness, length, code_leak: see `Followed`.
         slopes: of all readings, from the starts.
         believable: whether the interval of its score lies above the bar of random directions.
-        told: how often a classifier names it among its method's, by what it changed at unseen starts, or None.
+        recognised: how often a classifier names it among its method's, by what it changed at unseen starts, or None.
         stability: |correlation| of its changes with those of the nearest direction of a second fit, or None.
         twin: a better direction that does the same, or None.
     """
@@ -64,7 +65,7 @@ class Judged:
     code_leak: float | None
     slopes: Slopes
     believable: bool
-    told: float | None = None
+    recognised: float | None = None
     stability: float | None = None
     twin: Judged | None = None
 
@@ -107,10 +108,10 @@ class Outcome:
     @property
     def different(self) -> list[Judged]:
         """Of the believable ones the best of each name."""
-        found: dict[str, Judged] = {}
+        best: dict[str, Judged] = {}
         for each in self.believable:
-            found.setdefault(each.name.text, each)
-        return list(found.values())
+            best.setdefault(each.name.text, each)
+        return list(best.values())
 
     def recall(self, method: str) -> float:
         """How much of what can be read some direction of the method moves alone: the mean over kinds of readings
@@ -137,6 +138,7 @@ class Plan:
         randoms: random directions in the baseline.
         reach: farthest distance, in standard deviations.
         stability: whether every method is fitted a second time.
+        beaten, least_shift, same: see `Standard`.
     """
 
     space: str
@@ -150,6 +152,14 @@ class Plan:
     randoms: int
     reach: float
     stability: bool
+    beaten: float = Standard.beaten
+    least_shift: float = Standard.least_shift
+    same: float = Standard.same
+
+    @property
+    def standard(self) -> Standard:
+        """What directions are held to."""
+        return Standard(self.beaten, self.least_shift, self.same)
 
     def request(self, seed: int, *, half: bool = False) -> Request:
         return Request(self.k, self.steps, self.batch, self.layer, self.conditional, seed, half)
@@ -187,26 +197,27 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
         randoms = course.without_code().follow(units, task.advance)
         slopes = [slopes_of(way, course.along) for way in randoms]
         effect = sum(float(way.effect.mean()) for way in randoms) / len(randoms)
-        outcome = Outcome(course, baseline_of(slopes, effect, limit.square, limit.kinds), units, slopes)
+        baseline = baseline_of(slopes, effect, limit.square, limit.kinds, plan.standard)
+        outcome = Outcome(course, baseline, units, slopes)
         followed: list[Followed] = []
         for method in plan.methods:
             task.note(method)
-            found = find_directions(method, table, plan.request(context.seed), task)
-            if isinstance(found, LeftOut):
-                outcome.left_out.append(found)
+            directions = find_directions(method, table, plan.request(context.seed), task)
+            if isinstance(directions, LeftOut):
+                outcome.left_out.append(directions)
                 task.advance()
                 continue
-            ways = course.follow(found.unit)
-            outcome.judged += judge(found, ways, outcome, randoms, context.seed)
+            ways = course.follow(directions.unit)
+            outcome.judged += judge(directions, ways, outcome, randoms, context.seed)
             outcome.sets.append(outcome.judged[-1].of)
             rates = told_apart(ways, torch_generator(context.seed, "directions", "told apart", method))
             for judged, rate in zip(outcome.by(method), rates, strict=True):
-                judged.told = rate
+                judged.recognised = rate
             if plan.stability:
                 _compare_with_second_fit(table, plan, context.seed, outcome, ways, method, task)
             followed += [replace(way, readings=way.readings[:0], ahead=way.ahead[:0]) for way in ways]
             task.advance()
-        _mark_twins(outcome.judged, followed)
+        _mark_twins(outcome.judged, followed, plan.same)
     return outcome
 
 
@@ -217,17 +228,17 @@ def _steepest(course: Course, table: Table) -> Steepest:
 
 
 def judge(
-    found: DirectionSet, ways: list[Followed], outcome: Outcome, randoms: list[Followed], seed: int
+    directions: DirectionSet, ways: list[Followed], outcome: Outcome, randoms: list[Followed], seed: int
 ) -> list[Judged]:
     """What each direction of a set does; the set is turned so that all main readings rise."""
     panel = outcome.course.panel
     slopes = [slopes_of(way, outcome.course.along) for way in ways]
     claims = []
     for number, each in enumerate(slopes):
-        rng = torch_generator(seed, "directions", "bootstrap", found.method, number)
+        rng = torch_generator(seed, "directions", "bootstrap", directions.method, number)
         claims.append(claim_of(each, outcome.baseline, rng))
-    sides = torch.tensor([claim.side for claim in claims], dtype=found.unit.dtype)
-    turned = replace(found, unit=found.unit * sides[:, None])
+    sides = torch.tensor([claim.side for claim in claims], dtype=directions.unit.dtype)
+    turned = replace(directions, unit=directions.unit * sides[:, None])
     return [
         Judged(
             turned,
@@ -264,10 +275,10 @@ def _compare_with_second_fit(
         judged.stability = float(alike.max())
 
 
-def _mark_twins(judged: list[Judged], followed: list[Followed]) -> None:
+def _mark_twins(judged: list[Judged], followed: list[Followed], same: float) -> None:
     changes = [way.changes for way in followed]
     scores = [each.claim.score.value - 2 * is_random(each) for each in judged]
-    for each, twin in zip(judged, duplicates(likeness(changes, changes), scores), strict=True):
+    for each, twin in zip(judged, duplicates(likeness(changes, changes), scores, same), strict=True):
         each.twin = None if twin is None else judged[twin]
 
 

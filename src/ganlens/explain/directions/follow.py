@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace
 from ganlens.explain.directions.walk import Walk
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,16 @@ class Course:
         features = self.walk.subject.modality.raw_features
         still = self.walk.samples(self.points, self.labels)
         at_rest = self.panel(still), features(still), None if self.code is None else self.code.encode(still)
-        found = []
+        followed = []
         for unit in units:
-            found.append(self._follow(unit, still, *at_rest))
+            followed.append(self._follow(unit, still, *at_rest))
             advance()
-        return found
+        return followed
 
     def changes_of(self, units: Tensor) -> list[Tensor]:
         """`Followed.changes` alone [n, f] of each of the unit directions [k, z]."""
         ends = (float(self.distances[-1]), float(self.distances[0]))
-        found = []
+        changes = []
         for unit in units:
             ahead, behind = (
                 self.walk.subject.modality.raw_features(
@@ -88,8 +88,8 @@ class Course:
                 )
                 for end in ends
             )
-            found.append((ahead - behind).float())
-        return found
+            changes.append((ahead - behind).float())
+        return changes
 
     def _follow(
         self, unit: Tensor, still: Tensor, readings: Tensor, plain: Tensor, code: Tensor | None

@@ -7,9 +7,6 @@ from torch import Tensor
 
 from ganlens.explain.directions.follow import Followed
 
-SAME = 0.9
-"""Correlation of the changes that two directions cause on the same starts, from which they are one."""
-
 COMPONENTS = 48
 """Coordinates of the changes, by principal components, that a direction is told by."""
 
@@ -18,22 +15,22 @@ def likeness(first: list[Tensor], second: list[Tensor]) -> Tensor:
     """|correlation| [i, j] of the changes [n, f] that directions cause on the same starts, pixel by pixel."""
     rows = [torch.stack([changes.flatten().double() for changes in group]) for group in (first, second)]
     a, b = (group / group.norm(dim=1, keepdim=True).clamp(min=1e-12) for group in rows)
-    found: Tensor = (a @ b.T).abs()
-    return found
+    correlations: Tensor = (a @ b.T).abs()
+    return correlations
 
 
-def duplicates(alike: Tensor, scores: list[float]) -> list[int | None]:
-    """For each direction the better-scored one that does the same, or None: [d] for likeness [d, d]."""
+def duplicates(alike: Tensor, scores: list[float], same: float) -> list[int | None]:
+    """For each direction the better-scored one whose likeness is above `same`, or None: [d] for likeness [d, d]."""
     order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))
     kept: list[int] = []
-    found: list[int | None] = [None] * len(scores)
+    twins: list[int | None] = [None] * len(scores)
     for i in order:
         twin = max(kept, key=lambda j: float(alike[i, j]), default=None)
-        if twin is not None and float(alike[i, twin]) > SAME:
-            found[i] = twin
+        if twin is not None and float(alike[i, twin]) > same:
+            twins[i] = twin
         else:
             kept.append(i)
-    return found
+    return twins
 
 
 def told_apart(followed: list[Followed], rng: torch.Generator) -> list[float] | list[None]:

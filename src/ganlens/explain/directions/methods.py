@@ -19,7 +19,7 @@ from ganlens.explain.directions.reconstructor import learned_directions
 from ganlens.explain.directions.sefa import sefa
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.preconditions import FEWEST, unsuited
-from ganlens.explain.readings.readings import Panel
+from ganlens.explain.readings.panel import Panel
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 
@@ -180,13 +180,13 @@ def _readings_set(table: Table, request: Request, task: Task) -> DirectionSet | 
     if because := too_wide(table.walk):
         return LeftOut("readings", title, because)
     values = request.chosen(table.readings)[:, wanted]
-    found = axis_directions(request.chosen(table.rows), values)
-    strongest = found.slope.argsort(descending=True, stable=True)[: request.k].sort().values
+    fastest = axis_directions(request.chosen(table.rows), values)
+    strongest = fastest.slope.argsort(descending=True, stable=True)[: request.k].sort().values
     return DirectionSet(
         "readings",
         title,
         table.walk.space.name,
-        found.unit[strongest],
+        fastest.unit[strongest],
         f"regression of what is read off samples on {len(values):,} points",
         tuple(table.panel.readings[wanted[int(i)]].name for i in strongest),
     )

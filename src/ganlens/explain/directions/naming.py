@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlens.explain.directions.audit import Claim, halves
 from ganlens.explain.directions.follow import Followed
-from ganlens.explain.readings.readings import Panel, with_article
+from ganlens.explain.readings.panel import Panel, with_article
 from ganlens.measures import Estimate, share_estimate
 
 MOSTLY = 0.5

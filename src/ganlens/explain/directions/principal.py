@@ -118,6 +118,6 @@ def _layer_coordinates(walk: Walk, points: Tensor, labels: Tensor | None, name: 
         if len(chunk) >= fitted.n_components:
             fitted.partial_fit(chunk.numpy())
     assert fitted is not None
-    found = torch.cat([torch.from_numpy(fitted.transform(chunk.numpy())) for chunk in activations()])
+    components = torch.cat([torch.from_numpy(fitted.transform(chunk.numpy())) for chunk in activations()])
     spread = torch.from_numpy(fitted.explained_variance_)
-    return found.double()[:, spread > UNIMPORTANT * max(float(spread.max()), 1e-12)]
+    return components.double()[:, spread > UNIMPORTANT * max(float(spread.max()), 1e-12)]

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ganlens.explain.directions.direction_set import DirectionSet
 from ganlens.explain.directions.walk import Walk
+from ganlens.modality import Body
 from ganlens.progress import Task
 from ganlens.randomness import seeded, torch_generator
 
@@ -40,7 +41,8 @@ def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, ta
     rng = torch_generator(seed, "directions", "reconstructor")
     raw = torch.randn(walk.size, k, generator=rng).requires_grad_(True)
     with seeded(seed, "directions", "reconstructor weights"):
-        network = Reconstructor(walk.subject.sample_shape, k).to(walk.subject.device)
+        shape = walk.subject.sample_shape
+        network = Reconstructor(shape, k, walk.subject.modality.body(shape)).to(walk.subject.device)
     weights = list(network.parameters())
     optimiser = torch.optim.Adam(
         [{"params": [raw], "lr": DIRECTIONS_RATE}, {"params": weights, "lr": RECONSTRUCTOR_RATE}]
@@ -53,8 +55,8 @@ def learned_directions(walk: Walk, k: int, steps: int, batch: int, seed: int, ta
             chosen, shifts = draw_shifts(len(points), k, rng)
             unit = torch.linalg.qr(raw)[0].T
             moved = points + (shifts[:, None] * unit[chosen] * deviation).reshape(points.shape)
-            made = walk.space.synthesize(moved, labels)
-            logits, guessed = network(still.to(made.device), made)
+            samples = walk.space.synthesize(moved, labels)
+            logits, guessed = network(still.to(samples.device), samples)
             wanted, far = chosen.to(logits.device), shifts.to(logits.device)
             loss = functional.cross_entropy(logits, wanted) + SHIFT_WEIGHT * (guessed - far).abs().mean()
             for weight, gradient in zip(
@@ -90,9 +92,9 @@ def draw_shifts(n: int, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
 class Reconstructor(nn.Module):
     """From a pair of samples [n, …]: logits [n, k] of the direction between them, and the distance [n]."""
 
-    def __init__(self, sample_shape: tuple[int, ...], k: int) -> None:
+    def __init__(self, sample_shape: tuple[int, ...], k: int, body: Body) -> None:
         super().__init__()
-        if len(sample_shape) == 3:
+        if body == "convolutional":
             self.side: tuple[int, int] | None = tuple(min(s, MOST_PIXELS) for s in sample_shape[1:])  # type: ignore[assignment]
             self.body = nn.Sequential(
                 nn.Conv2d(2 * sample_shape[0], 24, 3, 2, 1),

@@ -36,24 +36,6 @@ class Shuffled:
     own: int = 0
     because: str = ""
 
-    @property
-    def passed(self) -> bool:
-        """Whether fewer than half were kept of those that the check sees: an explanation of the weights can't
-        outlive them. True where nothing is kept, or nothing was tried."""
-        return not self.kept or 2 * len(self.kept) < self.own
-
-    @property
-    def sentence(self) -> str:
-        """For the headline and the method."""
-        if self.because:
-            return f"The check on shuffled weights was not run, because {self.because}."
-        where = f"In most of {TIMES} generators with shuffled weights"
-        itself = f"in the generator itself {self.own} do by the same procedure"
-        if not self.kept:
-            return f"{where} none of {self.tried} claims holds, as it must be; {itself}."
-        names = ", ".join(f"“{each.name.text}”" for each in self.kept[:3])
-        return f"{where} {len(self.kept)} of {self.tried} claims still hold ({names}); {itself}."
-
 
 def check_on_shuffled(context: Context, outcome: Outcome) -> Shuffled:
     """Follow the best directions through the subject with shuffled weights, by the same procedure."""
@@ -92,31 +74,33 @@ def _hold(context: Context, outcome: Outcome, claimed: list[Judged], subject: Su
     panel = old.panel.measured_on(bank.fakes().tensor())
     labels = None if old.labels is None else old.labels[:STARTS]
     course = replace(old, walk=walk, panel=panel, points=old.points[:STARTS], labels=labels, code=None)
-    randoms, found = (
+    randoms, slopes = (
         [slopes_of(way, course.along) for way in course.follow(units)]
         for units in (outcome.randoms, torch.stack([judged.unit for judged in claimed]))
     )
-    return _compared(context, outcome, claimed, randoms, found)
+    return _compared(context, outcome, claimed, randoms, slopes)
 
 
 def _held_in_itself(context: Context, outcome: Outcome, claimed: list[Judged]) -> int:
     """How many hold in the generator itself, by as few starts as the shuffled ones get."""
     rows = torch.arange(min(STARTS, len(outcome.course.points)))
     randoms = [slopes.of(rows) for slopes in outcome.random_slopes]
-    found = [judged.slopes.of(rows) for judged in claimed]
-    return sum(_compared(context, outcome, claimed, randoms, found))
+    slopes = [judged.slopes.of(rows) for judged in claimed]
+    return sum(_compared(context, outcome, claimed, randoms, slopes))
 
 
 def _compared(
-    context: Context, outcome: Outcome, claimed: list[Judged], randoms: list[Slopes], found: list[Slopes]
+    context: Context, outcome: Outcome, claimed: list[Judged], randoms: list[Slopes], slopes: list[Slopes]
 ) -> list[bool]:
     """Which claims these slopes bear out. How steep a direction could be is what it could in the generator
     itself, whose claim it is."""
-    baseline = baseline_of(randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds)
+    baseline = baseline_of(
+        randoms, 0.0, outcome.baseline.best, outcome.baseline.kinds, outcome.baseline.standard
+    )
     holds = []
-    for judged, slopes in zip(claimed, found, strict=True):
+    for judged, tried in zip(claimed, slopes, strict=True):
         rng = torch_generator(context.seed, "directions", "shuffled", judged.title)
-        claim = claim_of(slopes, baseline, rng)
+        claim = claim_of(tried, baseline, rng)
         same = claim.reading == judged.claim.reading and claim.side > 0
         holds.append(same and claim.score.low > baseline.bar)
     return holds

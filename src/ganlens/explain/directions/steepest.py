@@ -36,14 +36,14 @@ def steepest(course: Course, rows: Tensor, readings: Tensor) -> Steepest:
     Following, and not the regression's slopes: far from the start a reading reaches its end, and a direction
     must not be blamed for that.
     """
-    found = axis_directions(rows, readings)
+    fastest = axis_directions(rows, readings)
     along, (_, measuring) = course.along, halves(len(course.points))
-    ways = course.without_code().follow(found.unit)
+    ways = course.without_code().follow(fastest.unit)
     shifts = [
         float(slopes_of(way, along).of(measuring).shift[:, place].mean()) for place, way in enumerate(ways)
     ]
     return Steepest(
-        torch.tensor(shifts, dtype=torch.float64).square(), kinds_of(found.unit, course.panel.of_classes)
+        torch.tensor(shifts, dtype=torch.float64).square(), kinds_of(fastest.unit, course.panel.of_classes)
     )
 
 

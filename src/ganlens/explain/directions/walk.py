@@ -81,11 +81,11 @@ class Walk:
         batch = self.bank.batch
         self.bank.count_generator_calls(len(points))
         with torch.no_grad():
-            made = [
+            parts = [
                 self.space.synthesize(part, None if labels is None else labels[start : start + batch]).cpu()
                 for start, part in zip(range(0, len(points), batch), points.split(batch), strict=True)
             ]
-        return torch.cat(made)
+        return torch.cat(parts)
 
     def unit(self, steps: Tensor) -> Tensor:
         """Steps [k, z] of flattened points as unit directions of standardised ones."""
@@ -105,8 +105,8 @@ def points_of(space: LatentSpace, bank: SampleBank, latents: Tensor, labels: Ten
     if space.name == "z":
         return latents
     with torch.no_grad():
-        made = [
+        parts = [
             space.of(part, None if labels is None else labels[start : start + bank.batch]).float().cpu()
             for start, part in zip(range(0, len(latents), bank.batch), latents.split(bank.batch), strict=True)
         ]
-    return torch.cat(made)
+    return torch.cat(parts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.dissection.claims import matched_units
+from ganlens.explain.dissection.claims import Standard, matched_units
 from ganlens.explain.dissection.interventions import ablation, writing
 from ganlens.explain.dissection.layers import Layer
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
@@ -19,8 +19,6 @@ REALS = 1000
 CANDIDATES, RIVALS = 3, 3
 REPLICATES = 5
 """Sets of samples on which a candidate is compared with the generator as it is."""
-FAINT = 0.01
-"""A fall of the Fréchet distance by less than this share of it is no artefact removed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Suspect:
         change: of the Fréchet distance to held-out reals by its removal, as a share of it; below 0 is nearer.
         matched: the lowest such change of units of the same activity.
         space: the feature space, as it is called.
+        least: the fall, as a share, that has to be exceeded as well.
     """
 
     layer: Layer
@@ -39,11 +38,12 @@ class Suspect:
     change: Estimate
     matched: float
     space: str
+    least: float = Standard.least_change
 
     @property
     def is_artefact(self) -> bool:
         """Whether its removal surely helps, and more than that of every matched unit."""
-        return self.change.high < min(-FAINT, self.matched)
+        return self.change.high < min(-self.least, self.matched)
 
 
 def distance_to_reals(bank: SampleBank) -> Callable[[Tensor], Tensor] | None:
@@ -90,17 +90,17 @@ def suspects(
 
     def without(layer: Layer, units: Sequence[int]) -> dict[int, Tensor]:
         """For each unit the distances [replicates] of samples without it."""
-        found: dict[int, list[float]] = {unit: [] for unit in units}
+        by_unit: dict[int, list[float]] = {unit: [] for unit in units}
         for editor in (workshop.editor(layer, *rows) for rows in replicates):
-            for unit, distances in found.items():
+            for unit, distances in by_unit.items():
                 write = writing(layer, torch.full((len(editor),), unit), ablation(layer))
                 with torch.no_grad():
                     distances.append(distance(editor.samples(write)))
-        return {unit: torch.tensor(distances, dtype=torch.float64) for unit, distances in found.items()}
+        return {unit: torch.tensor(distances, dtype=torch.float64) for unit, distances in by_unit.items()}
 
     as_it_is = torch.tensor([distance(workshop.make(*rows)) for rows in replicates], dtype=torch.float64)
     scale = max(float(as_it_is.mean()), 1e-12)
-    found = []
+    tried = []
     for trial, place in _candidates(trials):
         rivals = matched_units(trial.statistics.activity[trial.tested], RIVALS)[place].tolist()
         unit, *others = (int(trial.tested[p]) for p in (place, *rivals))
@@ -112,8 +112,9 @@ def suspects(
             float(own.mean()),
             Interval(ends.low, ends.high, f"{ends.method}, of {workshop.batch} samples each, paired"),
         )
-        found.append(Suspect(trial.layer, unit, change, lowest, bank.title(space)))
-    return found
+        least = workshop.standard.least_change
+        tried.append(Suspect(trial.layer, unit, change, lowest, bank.title(space), least))
+    return tried
 
 
 def _candidates(trials: list[LayerTrial]) -> list[tuple[LayerTrial, int]]:

@@ -9,16 +9,28 @@ from torch import Tensor
 
 from ganlens.measures import Estimate, bootstrap_estimates
 
-FAINT_AGREEMENT, FAINT_IOU = 0.1, 0.05
-"""Correlation, or IoU with masks, below which a unit is not said to fire on a concept."""
-
-FAINT_EFFECT = 0.05
-"""Mean effect of a removal, in standard deviations of the concept, below which nothing is claimed."""
-
-MATCHED = 8
-"""Units of the same layer and nearest in activity that a unit has to beat."""
-
 FEWEST_MATCHED = 2
+FIRM = 4
+"""Times the least effect, from which an effect is no reason to doubt a claim."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What claims about units are held to.
+
+    Attributes:
+        least_correlation, least_iou: below which a unit is not said to fire on a concept: the one with its score,
+            the other with its mask.
+        least_effect: mean effect of a removal, in standard deviations of the concept, below which nothing is claimed.
+        matched: units of the same layer and nearest in activity that a unit has to beat.
+        least_change: a fall of the Fréchet distance by less than this share of it is no artefact removed.
+    """
+
+    least_correlation: float = 0.1
+    least_iou: float = 0.05
+    least_effect: float = 0.05
+    matched: int = 8
+    least_change: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Claim:
         effect: by how much the concept falls where the unit is removed (rises, for agreement below 0), in
             standard deviations, with its interval, on latents that did not choose the concept.
         matched: the largest such effect, in either direction, of the units it has to beat.
+        least: the effect, in standard deviations, that has to be exceeded as well.
         repeated: whether the same unit has the same concept, by the same test, when the weights are shuffled.
     """
 
@@ -40,13 +53,18 @@ class Claim:
     agreement: float
     effect: Estimate
     matched: float
+    least: float = Standard.least_effect
     repeated: bool = False
 
     @property
+    def found(self) -> bool:
+        """Whether the whole interval lies above every matched unit's effect and above what is faint."""
+        return self.concept >= 0 and self.effect.low > max(self.matched, self.least)
+
+    @property
     def survives(self) -> bool:
-        """Whether the whole interval lies above every matched unit's effect and above what is faint, and the
-        generator with shuffled weights does not repeat it."""
-        return self.concept >= 0 and not self.repeated and self.effect.low > max(self.matched, FAINT_EFFECT)
+        """Whether it was found, and the generator with shuffled weights does not repeat it."""
+        return self.found and not self.repeated
 
     @property
     def self_score(self) -> float:
@@ -60,11 +78,11 @@ class Claim:
         return (
             (self.effect.low - self.matched)
             / self.effect.value
-            * min(1.0, self.effect.low / (4 * FAINT_EFFECT))
+            * min(1.0, self.effect.low / (FIRM * self.least))
         )
 
 
-def matched_units(activity: Tensor, count: int = MATCHED) -> Tensor:
+def matched_units(activity: Tensor, count: int = Standard.matched) -> Tensor:
     """[u, ≤ count] for each unit the others whose activity [u] is nearest to its own."""
     distance = (activity[:, None] - activity).abs()
     distance.fill_diagonal_(torch.inf)
@@ -72,7 +90,13 @@ def matched_units(activity: Tensor, count: int = MATCHED) -> Tensor:
 
 
 def claims(
-    effects: Tensor, agreement: Tensor, activity: Tensor, *, masks: bool, rng: torch.Generator
+    effects: Tensor,
+    agreement: Tensor,
+    activity: Tensor,
+    *,
+    masks: bool,
+    rng: torch.Generator,
+    standard: Standard = Standard(),
 ) -> list[Claim]:
     """One claim for each unit: the concept it fires on and by which it stands out most, put to the test.
 
@@ -90,9 +114,10 @@ def claims(
         return [_nothing(unit) for unit in range(units)]
     chooses, tests = effects[:, ::2].double().mean(dim=1), effects[:, 1::2].double()
     side = agreement.sign()
-    others = matched_units(activity)
+    others = matched_units(activity, standard.matched)
     support = -chooses * side
-    support[agreement.abs() < (FAINT_IOU if masks else FAINT_AGREEMENT)] = -torch.inf
+    faint = standard.least_iou if masks else standard.least_correlation
+    support[agreement.abs() < faint] = -torch.inf
     concept = (support - chooses.abs()[others].amax(dim=1)).argmax(dim=1)
     each = torch.arange(units)
     sign = -side[each, concept]
@@ -106,7 +131,12 @@ def claims(
     )
     return [
         Claim(
-            unit, int(concept[unit]), float(agreement[unit, concept[unit]]), estimates[unit], float(largest)
+            unit,
+            int(concept[unit]),
+            float(agreement[unit, concept[unit]]),
+            estimates[unit],
+            float(largest),
+            standard.least_effect,
         )
         if support[unit, concept[unit]] > 0
         else _nothing(unit)

@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ganlens.errors import UserError
 from ganlens.explain.code.code_space import code_spaces
 from ganlens.explain.preconditions import too_few_samples
 from ganlens.explain.readings.factor_reader import FactorReader
 from ganlens.explain.readings.factor_readings import READ_FROM, factors_of, known_factors
+from ganlens.modality import Reading
+from ganlens.modality.reading import columns_of
 from ganlens.subject.adapted_generator import first_line
 from ganlens.subject.programs import loading
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
 
+
 CODE_AXES = 6
 FACTOR_VALUES = 20
 """A factor with more values than this is read as a number."""
 
 SOURCES = ("auto", "classes", "factors", "code", "picture")
-ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 @dataclass(frozen=True)
 class Concepts:
-    """Named numbers of a sample.
+    """Named numbers of a sample that a unit may stand for; or, where a user's function gives them, named regions.
 
     Attributes:
         title: what they are, in words.
@@ -47,6 +48,16 @@ class Concepts:
     compute: Callable[[Tensor], Tensor]
     masks: bool = False
     differentiable: bool = False
+
+    @classmethod
+    def of(cls, title: str, readings: Sequence[Reading]) -> Concepts:
+        """Readings as concepts."""
+        return cls(
+            title,
+            tuple(reading.name for reading in readings),
+            lambda samples: columns_of(readings, samples),
+            differentiable=all(reading.differentiable for reading in readings),
+        )
 
     def scores(self, samples: Tensor) -> Tensor:
         """[n, k] of samples [n, …]: of a mask, its share of the picture."""
@@ -106,49 +117,39 @@ def _joined(parts: Sequence[Concepts]) -> Concepts:
 def _classes(bank: SampleBank) -> Concepts:
     labeller = bank.labeller
     assert labeller is not None  # whoever asks has looked for labels
-    return Concepts(
+
+    def chances(samples: Tensor) -> Tensor:
+        logits: Tensor = labeller(samples.to(bank.device))
+        return logits.softmax(dim=1)
+
+    return Concepts.of(
         "the labeller's classes",
-        tuple(f"class {name}" for name in labeller.class_names),
-        lambda samples: labeller(samples.to(bank.device)).softmax(dim=1),
-        differentiable=True,
+        [
+            Reading(f"class {name}", chances, number, differentiable=True)
+            for number, name in enumerate(labeller.class_names)
+        ],
     )
 
 
 def _code_axes(bank: SampleBank) -> Concepts:
     space = code_spaces(bank).autoencoder
-    count = min(CODE_AXES, space.width)
-    return Concepts(
+
+    def axes(samples: Tensor) -> Tensor:
+        return space.standardise(space.coder.encode(samples.to(space.device)).float())
+
+    return Concepts.of(
         "the autoencoder's code axes",
-        tuple(f"code axis {j + 1}" for j in range(count)),
-        lambda samples: space.standardise(space.coder.encode(samples.to(space.device)).float())[:, :count],
-        differentiable=True,
+        [
+            Reading(f"code axis {j + 1}", axes, j, differentiable=True)
+            for j in range(min(CODE_AXES, space.width))
+        ],
     )
 
 
 def _as_it_stands(bank: SampleBank) -> Concepts:
-    """Brightness of the picture's parts; of anything else, its first numbers."""
-    shape = bank.sample_shape
-    if len(shape) != 3:
-        count = min(torch.Size(shape).numel(), 8)
-        return Concepts(
-            "the samples' coordinates",
-            tuple(f"coordinate {j + 1}" for j in range(count)),
-            lambda samples: samples.flatten(1)[:, :count],
-            differentiable=True,
-        )
-    rows = ROWS if shape[1] >= 3 else ("",)
-    columns = COLUMNS if shape[2] >= 3 else ("",)
-    names = tuple(
-        f"brightness at the {f'{row} {column}'.strip() or 'whole'}" for row in rows for column in columns
-    )
-    names = tuple(name.replace("middle centre", "centre") for name in names)
-    size = (len(rows), len(columns))
-    return Concepts(
-        "the brightness of the picture's parts",
-        names,
-        lambda samples: functional.adaptive_avg_pool2d(samples.mean(dim=1, keepdim=True), size).flatten(1),
-        differentiable=True,
-    )
+    """What each named part of a sample is, in one number."""
+    modality = bank.modality
+    return Concepts.of(modality.parts_title, modality.local_readings(bank.sample_shape))
 
 
 def _factors(bank: SampleBank, *, skip_classes: bool) -> Concepts:
@@ -186,7 +187,10 @@ def _factors(bank: SampleBank, *, skip_classes: bool) -> Concepts:
             columns.append(mean[:, shown] if shown else mean[:, None])
         return torch.cat(columns, dim=1).float()
 
-    return Concepts("the known factors, read by trees from the autoencoder's code", tuple(names), compute)
+    return Concepts.of(
+        "the known factors, read by trees from the autoencoder's code",
+        [Reading(name, compute, column) for column, name in enumerate(names)],
+    )
 
 
 def users_concepts(function: Any, name: str, trial: Tensor) -> Concepts:

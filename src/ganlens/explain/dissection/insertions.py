@@ -26,7 +26,7 @@ def insert(
     latents, labels = draws.removals
     latents, labels = latents[1::2], None if labels is None else labels[1::2]
     statistics = trial.statistics
-    others = trial.tested[matched_units(statistics.activity[trial.tested])]
+    others = trial.tested[matched_units(statistics.activity[trial.tested], workshop.standard.matched)]
     place = {int(unit): number for number, unit in enumerate(trial.tested)}
     units = sorted({claim.unit for claim in wanted} | {int(u) for c in wanted for u in others[place[c.unit]]})
     moved = in_deviations(
@@ -40,7 +40,7 @@ def insert(
         ),
         deviation,
     )
-    found = {}
+    effects = {}
     for claim in wanted:
         own = moved[units.index(claim.unit), :, claim.concept].double() * (1 if claim.agreement > 0 else -1)
         rivals = [units.index(int(u)) for u in others[place[claim.unit]]]
@@ -50,5 +50,5 @@ def insert(
             rng=torch_generator(workshop.seed, "units", "insertion", trial.layer.name, claim.unit),
             of="latents",
         )
-        found[claim.unit] = (estimate, float(moved[rivals, :, claim.concept].mean(dim=1).abs().max()))
-    return found
+        effects[claim.unit] = (estimate, float(moved[rivals, :, claim.concept].mean(dim=1).abs().max()))
+    return effects

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from ganlens.explain.dissection.claims import Claim, claims
+from ganlens.explain.dissection.claims import Claim, Standard, claims
 from ganlens.explain.dissection.concepts import Concepts
 from ganlens.explain.dissection.dissection import Dissection, LayerStatistics, dissect
 from ganlens.explain.dissection.information import Make, informative_thresholds, top_thresholds
@@ -37,6 +37,7 @@ class Workshop:
         distance: [n, 1] of samples to the nearest real one, or None where there are none.
         informative: whether a unit fires where that says most about a concept; else in its top half per cent.
         generator: the one behind `make`, if it may be run from a layer on; None to run all of it every time.
+        standard: what claims are held to.
     """
 
     make: Make
@@ -47,6 +48,7 @@ class Workshop:
     distance: Callable[[Tensor], Tensor] | None = None
     informative: bool = False
     generator: AdaptedGenerator | None = None
+    standard: Standard = field(default_factory=Standard)
     _onward: dict[str, SamplesOfLayer | None] = field(default_factory=dict, repr=False, compare=False)
 
     def editor(self, layer: Layer, latents: Tensor, labels: Tensor | None) -> LayerEditor:
@@ -115,14 +117,14 @@ def try_units(
         deviation: [k] of each concept, to measure effects in; default: over the samples dissected.
         first: for each layer's name units that are removed in any case.
     """
-    made = workshop.make, workshop.module, layers
+    run = workshop.make, workshop.module, layers
     above = (
-        informative_thresholds(*made, workshop.concepts, *draws.thresholds, batch=workshop.batch)
+        informative_thresholds(*run, workshop.concepts, *draws.thresholds, batch=workshop.batch)
         if workshop.informative
-        else top_thresholds(*made, *draws.thresholds, batch=workshop.batch)
+        else top_thresholds(*run, *draws.thresholds, batch=workshop.batch)
     )
     dissection = dissect(
-        *made,
+        *run,
         above,
         workshop.concepts,
         *draws.statistics,
@@ -159,14 +161,15 @@ def in_deviations(moved: Tensor, deviation: Tensor) -> Tensor:
 
 
 def _claims(workshop: Workshop, statistics: LayerStatistics, tested: Tensor, effects: Tensor) -> list[Claim]:
-    made = claims(
+    claimed = claims(
         effects,
         statistics.agreement[tested],
         statistics.activity[tested],
         masks=statistics.iou is not None,
         rng=torch_generator(workshop.seed, "units", "bootstrap", statistics.layer.name),
+        standard=workshop.standard,
     )
-    return [replace(claim, unit=int(unit)) for unit, claim in zip(tested, made, strict=True)]
+    return [replace(claim, unit=int(unit)) for unit, claim in zip(tested, claimed, strict=True)]
 
 
 def without_repeated(trials: Sequence[LayerTrial], control: Sequence[LayerTrial]) -> list[LayerTrial]:

@@ -72,14 +72,14 @@ class Classes:
             return []
         counts = torch.bincount(labels, minlength=len(self.names)).tolist()
         base = torch.bincount(self.real, minlength=len(self.names)).double() / len(self.real)
-        found, held = [], 0
+        leading, held = [], 0
         for number in sorted(range(len(counts)), key=lambda n: -counts[n])[:MOST_NAMED]:
             if binomial_interval(counts[number], len(labels)).low <= float(base[number]):
                 break
-            found.append(self.names[number])
+            leading.append(self.names[number])
             held += counts[number]
             if held >= MOSTLY * len(labels):
-                return found if len(found) < len(self.names) else []
+                return leading if len(leading) < len(self.names) else []
         return []
 
     def _of(self, comparison: Comparison, kind: Kind, numbers: list[int]) -> Tensor | None:

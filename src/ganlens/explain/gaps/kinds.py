@@ -7,8 +7,8 @@ the samples that chose the kinds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -16,9 +16,9 @@ from scipy import stats
 from torch import Tensor
 
 from ganlens.explain.code.code_space import code_spaces, codes_of
-from ganlens.explain.readings.statistics import Reader, Statistic
 from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
+from ganlens.modality import Reading, read_all
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
@@ -50,11 +50,13 @@ class Kind:
         name: what a person would call it.
         column: of the statistics' table it is read off.
         belongs: which rows of that column [n] are of the kind.
+        nameable: whether a person would call it so; not where it is a cluster or an axis of a code.
     """
 
     name: str
     column: int
     belongs: Callable[[Tensor], Tensor]
+    nameable: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,13 @@ class StatisticsTable:
 
     Args:
         code_axes: how many axes of the autoencoder's code are statistics.
-        readers: of plain statistics, the user's among them.
+        readings: plain numbers of a sample, the user's among them.
     """
 
     def __init__(
-        self, bank: SampleBank, readers: list[Reader], *, samples: int, clusters: int, code_axes: int
+        self, bank: SampleBank, readings: Sequence[Reading], *, samples: int, clusters: int, code_axes: int
     ) -> None:
-        self._bank, self._readers, self._samples = bank, readers, samples
+        self._bank, self._readings, self._samples = bank, tuple(readings), samples
         self._axes = min(code_axes, code_spaces(bank).autoencoder.width) if code_axes else 0
         labeller = bank.labeller
         trusted = labeller is not None and is_skilled(labeller)
@@ -145,20 +147,25 @@ class StatisticsTable:
 
     def kinds(self) -> list[Kind]:
         """Every kind that the statistics tell apart."""
-        fitted, found, column = self.fitted(), [], 0
+        fitted, column = self.fitted(), 0
+        kinds: list[Kind] = []
         if self.class_names:
-            found += [_exactly(f"class {name}", 0, value) for value, name in enumerate(self.class_names)]
+            kinds += [_exactly(f"class {name}", 0, value) for value, name in enumerate(self.class_names)]
             column += 1
         if self._centres is not None:
-            found += [
-                _exactly(self._cluster_name(cluster, fitted[:, column]), column, cluster)
+            kinds += [
+                replace(
+                    _exactly(self._cluster_name(cluster, fitted[:, column]), column, cluster), nameable=False
+                )
                 for cluster in range(len(self._centres))
             ]
             column += 1
-        for statistic in self._plain():
-            found += _kinds_of(statistic, column, fitted[:, column])
+        plain = self._plain()
+        for number, statistic in enumerate(plain):
+            of_one = _kinds_of(statistic, column, fitted[:, column])
+            kinds += [replace(kind, nameable=number < len(plain) - self._axes) for kind in of_one]
             column += 1
-        return found
+        return kinds
 
     def vectors(self, of: Of) -> Tensor:
         """The statistics as vectors for distances: amounts in the data's standard deviations, classes and
@@ -179,17 +186,19 @@ class StatisticsTable:
         sizes = [len(self.class_names)] if self.class_names else []
         return [*sizes, len(self._centres)] if self._centres is not None else sizes
 
-    def _plain(self) -> list[Statistic]:
-        read = [statistic for reader in self._readers for statistic in reader.statistics]
+    def _plain(self) -> list[Reading]:
+        """What every column beyond classes and clusters is."""
         axes = [
-            Statistic(
+            Reading(
                 f"code axis {i + 1}",
-                f"samples very low on code axis {i + 1}",
-                f"samples very high on code axis {i + 1}",
+                code_spaces(self._bank).autoencoder.coder.encode,
+                i,
+                high=f"samples very high on code axis {i + 1}",
+                low=f"samples very low on code axis {i + 1}",
             )
             for i in range(self._axes)
         ]
-        return [*read, *axes]
+        return [*self._readings, *axes]
 
     def _table(self, of: Of) -> Tensor:
         count = self._count(of)
@@ -199,9 +208,9 @@ class StatisticsTable:
         if self._centres is not None:
             columns.append(nearest_centre(self.features(of), self._centres).float()[:, None])
         samples = self._bank.samples(of, count)
-        columns += [
-            torch.cat([reader.read(chunk) for chunk in samples.chunks(CHUNK)]) for reader in self._readers
-        ]
+        columns.append(
+            torch.cat([read_all(self._readings, chunk).float() for chunk in samples.chunks(CHUNK)])
+        )
         if self._axes:
             space = code_spaces(self._bank).autoencoder
             columns.append(codes_of(self._bank, space, of, count)[:, : self._axes].float())
@@ -222,12 +231,22 @@ class StatisticsTable:
         return f"{name} (mostly {self.class_names[int(counts.argmax())]})" if mostly else f"{name} (mixed)"
 
 
-def count(kinds: list[Kind], real: Tensor, other: Tensor, ratio: float) -> list[Counted]:
+def count(
+    kinds: list[Kind],
+    real: Tensor,
+    other: Tensor,
+    ratio: float,
+    *,
+    level: float = LEVEL,
+    never: float = NEVER,
+) -> list[Counted]:
     """How often does each kind occur on either side, and which differences are sure and noticeable?
 
     Args:
         real, other: statistics [n, s] and [m, s].
         ratio: shares that differ by less than this factor are not called a fault.
+        level: probability of finding any fault where there is no difference.
+        never: a kind counts as never made where its share is at most this share of the real one.
     """
     pairs = [
         (int(kind.belongs(real[:, kind.column]).sum()), int(kind.belongs(other[:, kind.column]).sum()))
@@ -240,34 +259,29 @@ def count(kinds: list[Kind], real: Tensor, other: Tensor, ratio: float) -> list[
         }
     )
     return [
-        _judged(Counted(kind, a, len(real), b, len(other), p_values[number], None), ratio)
+        _judged(Counted(kind, a, len(real), b, len(other), p_values[number], None), ratio, level, never)
         for number, (kind, (a, b)) in enumerate(zip(kinds, pairs, strict=True))
     ]
 
 
-def _judged(counted: Counted, ratio: float) -> Counted:
+def _judged(counted: Counted, ratio: float, level: float, never: float) -> Counted:
     fault: Fault | None = None
-    if counted.p_value <= LEVEL:
-        if counted.ratio <= NEVER:
+    if counted.p_value <= level:
+        if counted.ratio <= never:
             fault = "never made"
         elif counted.ratio <= 1 / ratio:
             fault = "under-made"
         elif counted.ratio >= ratio:
             fault = "over-made"
-    return Counted(
-        counted.kind,
-        counted.real,
-        counted.of_real,
-        counted.other,
-        counted.of_other,
-        counted.p_value,
-        fault,
-    )
+    return replace(counted, fault=fault)
 
 
-def _kinds_of(statistic: Statistic, column: int, values: Tensor) -> list[Kind]:
+def _kinds_of(statistic: Reading, column: int, values: Tensor) -> list[Kind]:
     """What a statistic's values [n] in the data make of it: two ends, or a kind for every count."""
     found, sizes = values.unique(return_counts=True)
+    if statistic.values:
+        common = found[sizes >= RARE * len(values)].long().tolist()
+        return [_exactly(f"{statistic.name} {statistic.values[value]}", column, value) for value in common]
     if len(found) == 2 and found.tolist() == [0, 1]:
         return [_exactly(statistic.name, column, 1)]
     whole = bool((values == values.round()).all()) and len(found) <= FEW_VALUES

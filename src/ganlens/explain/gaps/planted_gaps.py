@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.gaps.regions import compare
+from ganlens.explain.gaps.regions import LEVEL, NOTICEABLE, compare
 from ganlens.measures import k_means, nearest_centre
 from ganlens.randomness import torch_generator
 
@@ -43,11 +43,11 @@ class PlantedGap:
 
     Attributes:
         mass: of the gap, as a share of the real samples.
-        found: whether it was noticed.
+        noticed: whether it was noticed.
     """
 
     mass: float
-    found: bool
+    noticed: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,16 @@ class ClassGaps:
         return tuple(number for number in self.tried if number not in self.noticed)
 
 
-def classes_noticed(real: Tensor, labels: Tensor, *, regions: int, ratio: float, seed: int) -> ClassGaps:
+def classes_noticed(
+    real: Tensor,
+    labels: Tensor,
+    *,
+    regions: int,
+    ratio: float,
+    seed: int,
+    level: float = LEVEL,
+    noticeable: float = NOTICEABLE,
+) -> ClassGaps:
     """Cut each class out of one half of the real codes and look whether `compare` notices.
 
     A class need not be a region of its own: where classes lie side by side in the code, a gap of a third of the data
@@ -76,7 +85,7 @@ def classes_noticed(real: Tensor, labels: Tensor, *, regions: int, ratio: float,
 
     Args:
         real: codes [n, d], rows in random order, and their labels [n].
-        regions, ratio: see `compare`.
+        regions, ratio, level, noticeable: see `compare`.
     """
     whole, rest = real[0::2][:COMPARED], real[1::2][:COMPARED]
     of_whole, of_rest = labels[0::2][:COMPARED], labels[1::2][:COMPARED]
@@ -89,14 +98,30 @@ def classes_noticed(real: Tensor, labels: Tensor, *, regions: int, ratio: float,
     noticed = []
     for number in tried:
         rng = torch_generator(seed, "planted gap", "class", number)
-        seen = compare(whole, rest[of_rest != number], regions=regions, ratio=ratio, rng=rng)
+        seen = compare(
+            whole,
+            rest[of_rest != number],
+            regions=regions,
+            ratio=ratio,
+            rng=rng,
+            level=level,
+            noticeable=noticeable,
+        )
         missed = of_whole[seen.real_rows[seen.in_missed()]]
         if len(missed) and float((missed == number).double().mean()) >= MOSTLY:
             noticed.append(number)
     return ClassGaps(tuple(tried), tuple(noticed))
 
 
-def smallest_gap_noticed(real: Tensor, *, regions: int, ratio: float, seed: int) -> PlantedGap:
+def smallest_gap_noticed(
+    real: Tensor,
+    *,
+    regions: int,
+    ratio: float,
+    seed: int,
+    level: float = LEVEL,
+    noticeable: float = NOTICEABLE,
+) -> PlantedGap:
     """Remove a part of median size from one half of the real codes, then more of its neighbours, until `compare`
     notices.
 
@@ -105,7 +130,7 @@ def smallest_gap_noticed(real: Tensor, *, regions: int, ratio: float, seed: int)
 
     Args:
         real: codes [n, d], rows in random order.
-        regions, ratio: see `compare`.
+        regions, ratio, level, noticeable: see `compare`.
     """
     whole, rest = real[0::2], real[1::2]
     first = real[:PLACED_BY]
@@ -122,7 +147,7 @@ def smallest_gap_noticed(real: Tensor, *, regions: int, ratio: float, seed: int)
             break
         mass = float(torch.isin(in_whole, gap).double().mean())
         rng = torch_generator(seed, "planted gap", size)
-        seen = compare(whole, kept, regions=regions, ratio=ratio, rng=rng)
+        seen = compare(whole, kept, regions=regions, ratio=ratio, rng=rng, level=level, noticeable=noticeable)
         inside = torch.isin(in_whole[seen.real_rows], gap)
         if inside.any() and float(seen.in_missed()[inside].double().mean()) >= 0.5:
             return PlantedGap(mass, True)

@@ -43,13 +43,6 @@ class Attempt:
     ordinary: float
     own: float
 
-    @property
-    def in_words(self) -> str:
-        """What the attempt says of the kind."""
-        if self.beyond is None:
-            return "the search can't tell"
-        return "can't be redrawn" if self.beyond else "can be redrawn: a matter of frequency"
-
 
 def attempts(
     bank: SampleBank,
@@ -59,8 +52,19 @@ def attempts(
     steps: int,
     seed: int,
     progress: Progress,
+    worse: float = WORSE,
+    worst_own: float = WORST_OWN,
+    own_at_most: float = OWN_AT_MOST,
 ) -> list[Attempt]:
-    """Invert real samples of the kinds that are made too rarely."""
+    """Invert real samples of the kinds that are made too rarely.
+
+    Args:
+        lacking: those kinds.
+        steps: of each search; none are tried at 0.
+        worse, worst_own: a kind is beyond the generator where its median error is so many times that of ordinary real
+            samples, and beyond the error that `worst_own` of own samples stay below.
+        own_at_most: mean error of own samples beyond which the search says nothing of anything.
+    """
     if not lacking or not steps or cannot_be_searched(bank):
         return []
 
@@ -70,17 +74,17 @@ def attempts(
     own = redrawn(*own_samples(bank, ORDINARY, "cannot-generate"))
     labels = bank.real_labels("held_out", ORDINARY)
     ordinary = redrawn(bank.reals("held_out", ORDINARY).tensor(), labels)
-    limit, usual = float(own.errors.quantile(WORST_OWN)), float(ordinary.errors.median())
+    limit, usual = float(own.errors.quantile(worst_own)), float(ordinary.errors.median())
     all_labels = bank.real_labels("train")
-    found = []
+    results = []
     for counted in sorted(lacking, key=lambda c: c.other_share - c.real_share)[:KINDS]:
         rows = typical(table, counted, "train", MEMBERS)
         tried = redrawn(bank.reals("train")[rows], None if all_labels is None else all_labels[rows])
         error = float(tried.errors.median())
-        beyond = error > limit and error > WORSE * usual
-        sure = float(own.errors.mean()) <= OWN_AT_MOST
-        found.append(Attempt(counted, tried, beyond if sure else None, error, usual, limit))
-    return found
+        beyond = error > limit and error > worse * usual
+        sure = float(own.errors.mean()) <= own_at_most
+        results.append(Attempt(counted, tried, beyond if sure else None, error, usual, limit))
+    return results
 
 
 def typical(table: StatisticsTable, counted: Counted, of: Of, most: int) -> Tensor:
@@ -90,22 +94,6 @@ def typical(table: StatisticsTable, counted: Counted, of: Of, most: int) -> Tens
     distance = (features - features.mean(dim=0)).square().sum(dim=1)
     chosen: Tensor = members[distance.argsort(stable=True)[:most]]
     return chosen
-
-
-def beyond_or_rare(tried: list[Attempt]) -> str:
-    """One sentence on which of the lacking kinds are beyond it."""
-    parts = []
-    for beyond, said in (
-        (True, "can't be redrawn from any latent"),
-        (False, "can be redrawn, a matter of frequency"),
-    ):
-        names = [attempt.counted.kind.name for attempt in tried if attempt.beyond is beyond]
-        if names:
-            parts.append(f"{' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)} {said}")
-    if not parts:
-        return ""
-    text = "; ".join(parts)
-    return f"Of what it lacks, {text}."
 
 
 def errors_of(tried: list[Attempt]) -> Tensor:

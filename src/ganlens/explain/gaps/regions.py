@@ -53,6 +53,7 @@ class Region:
         of_real, of_other: sizes of the second halves.
         proposed: what the first halves suggest, if anything.
         p_value: of the proposal, on the second halves, corrected for all proposals (Holm); 1 without one.
+        level, noticeable: what confirms it; see `compare`.
     """
 
     number: int
@@ -62,12 +63,14 @@ class Region:
     of_other: int
     proposed: Kind | None
     p_value: float
+    level: float = LEVEL
+    noticeable: float = NOTICEABLE
 
     @property
     def confirmed(self) -> Kind | None:
         """What the second halves agree to: a difference that is sure and noticeable."""
         few, many = sorted((self.real_share, self.other_share))
-        return self.proposed if self.p_value <= LEVEL and many >= NOTICEABLE * few else None
+        return self.proposed if self.p_value <= self.level and many >= self.noticeable * few else None
 
     @property
     def real_share(self) -> float:
@@ -98,8 +101,8 @@ class Comparison:
 
     def confirmed(self, kind: Kind) -> list[Region]:
         """Regions that are missed (or invented), the largest difference in mass first."""
-        found = [region for region in self.regions if region.confirmed == kind]
-        return sorted(found, key=lambda region: -abs(region.real_share - region.other_share))
+        confirmed = [region for region in self.regions if region.confirmed == kind]
+        return sorted(confirmed, key=lambda region: -abs(region.real_share - region.other_share))
 
     def mass(self, kind: Kind) -> Estimate:
         """Mass that the other set lacks in the regions proposed as missed (or has in excess in those proposed
@@ -121,7 +124,16 @@ class Comparison:
         return torch.isin(self.real_regions, numbers)
 
 
-def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: torch.Generator) -> Comparison:
+def compare(
+    real: Tensor,
+    other: Tensor,
+    *,
+    regions: int,
+    ratio: float,
+    rng: torch.Generator,
+    level: float = LEVEL,
+    noticeable: float = NOTICEABLE,
+) -> Comparison:
     """Which regions hold too little of `other`, and which too much?
 
     Args:
@@ -130,6 +142,8 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
         ratio: a place is thin where one set has at most so many times the other's neighbours there, in the first
             halves.
         rng: places the first centres.
+        level: probability of confirming any region where there is no difference.
+        noticeable: a region is confirmed only where its shares on the second halves are this factor apart.
     """
     halves = [_halves(len(codes)) for codes in (real, other)]
     votes = _Votes(real[halves[0][0]], other[halves[1][0]], ratio)
@@ -146,7 +160,7 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
             for number, kind in proposals.items()
         }
     )
-    found = [
+    compared = [
         Region(
             number,
             counts[0][number],
@@ -155,11 +169,13 @@ def compare(real: Tensor, other: Tensor, *, regions: int, ratio: float, rng: tor
             len(in_other),
             proposals.get(number),
             p_values.get(number, 1.0),
+            level,
+            noticeable,
         )
         for number in range(len(kinds) + 1)
     ]
     places = torch.cat([centres[kind] for kind in KINDS])
-    return Comparison(found, places, halves[0][1], halves[1][1], in_real, in_other)
+    return Comparison(compared, places, halves[0][1], halves[1][1], in_real, in_other)
 
 
 class _Votes:
@@ -180,16 +196,16 @@ class _Votes:
         """Where regions lie: clusters [k, d] of the thin places, for each kind."""
         thin = self._thin(nearest_neighbours(self._pool, self._pool, self._voters, exclude_self=True).indices)
         own = torch.arange(len(self._pool)) < self._each
-        found: dict[Kind, Tensor] = {}
+        centres: dict[Kind, Tensor] = {}
         for kind, members in (("missed", thin["missed"] & own), ("invented", thin["invented"] & ~own)):
             places = self._pool[members]
             count = min(regions, max(1, len(places) // FIT_PER_REGION)) if len(places) > 1 else 0
-            found[kind] = (  # type: ignore[index]
+            centres[kind] = (  # type: ignore[index]
                 k_means(places, count, rng, restarts=3, iterations=50).centres
                 if count
                 else self._pool.new_zeros(0, self._pool.shape[1], dtype=torch.float64)
             ).double()
-        return found
+        return centres
 
     def regions(self, codes: Tensor, centres: dict[Kind, Tensor]) -> Tensor:
         """Numbers [n] of the regions of codes [n, d] that had no vote: missed, then invented, then the rest."""

@@ -105,7 +105,7 @@ def invert(
             f"start has shape {tuple(given.shape)}; expected one point a sample, {(len(samples), *place.shape)}"
         )
     tries = int(torch.randint(1 << 62, (1,), generator=rng))
-    found = []
+    parts = []
     with (progress or Silent()).task(f"Inverting samples to {space}", len(samples)) as task:
         for first in range(0, len(samples), batch):
             rows = slice(first, first + batch)
@@ -113,9 +113,9 @@ def invert(
                 subject, known, samples[rows], None if labels is None else labels[rows], weights or Weights()
             )
             at = None if given is None else known.standardised(given[rows])
-            found.append(job.run(at, starts, steps, learning_rate, tries))
+            parts.append(job.run(at, starts, steps, learning_rate, tries))
             task.advance(len(samples[rows]))
-    return _joined(found)
+    return _joined(parts)
 
 
 def invert_layer(
@@ -156,7 +156,7 @@ def invert_layer(
     if module is None or not subject.has_gradients:
         raise UserError(f"{subject.name} lets no gradients pass, so none of its layers can be inverted")
     onward = from_layer_on(subject.generator, name)
-    found = []
+    parts = []
     with (progress or Silent()).task(f"Inverting samples to {name}", len(samples)) as task:
         for first in range(0, len(samples), batch):
             rows = slice(first, first + batch)
@@ -191,10 +191,10 @@ def invert_layer(
 
             moves, lowest = descend(loss, torch.zeros_like(given), steps=steps, learning_rate=learning_rate)
             with torch.no_grad():
-                made = made_of(moves)
-            found.append(_inversion((given + scale * moves), labels, made, targets, lowest, True))
+                redrawn = made_of(moves)
+            parts.append(_inversion((given + scale * moves), labels, redrawn, targets, lowest, True))
             task.advance(len(targets))
-    return _joined(found)
+    return _joined(parts)
 
 
 def layer_name(subject: Subject, wanted: str) -> str:
@@ -266,9 +266,9 @@ class _Job:
         points, losses = self._search(points, labels, rows, steps, learning_rate, tries + 1)
         with torch.no_grad():
             restored = self._known.restored(points)
-            made = self._place.synthesize(restored, labels)
+            redrawn = self._place.synthesize(restored, labels)
         targets = self._samples.to(self._device)
-        return _inversion(restored, labels, made, targets, losses, self._subject.has_gradients)
+        return _inversion(restored, labels, redrawn, targets, losses, self._subject.has_gradients)
 
     def _search(
         self,
@@ -283,8 +283,8 @@ class _Job:
 
         def loss(moved: Tensor, rows: Tensor) -> Tensor:
             asked = None if labels is None else labels[rows.cpu()]
-            made = self._place.synthesize(self._known.restored(moved), asked)
-            return self._objective.of_rows(made, moved, targets[rows])
+            redrawn = self._place.synthesize(self._known.restored(moved), asked)
+            return self._objective.of_rows(redrawn, moved, targets[rows])
 
         if self._subject.has_gradients:
             return descend(loss, points, steps=steps, learning_rate=learning_rate, within=self._within)
@@ -319,13 +319,18 @@ class _Job:
 
 
 def _inversion(
-    points: Tensor, labels: Tensor | None, made: Tensor, targets: Tensor, losses: Tensor, by_gradients: bool
+    points: Tensor,
+    labels: Tensor | None,
+    redrawn: Tensor,
+    targets: Tensor,
+    losses: Tensor,
+    by_gradients: bool,
 ) -> Inversion:
-    errors = (made - targets).flatten(1).double().square().mean(dim=1)
+    errors = (redrawn - targets).flatten(1).double().square().mean(dim=1)
     return Inversion(
         points.detach().cpu(),
         None if labels is None else labels.cpu(),
-        made.detach().cpu(),
+        redrawn.detach().cpu(),
         errors.float().cpu(),
         losses.detach().float().cpu(),
         by_gradients,

@@ -56,7 +56,7 @@ def feature_map(bank: SampleBank) -> Map | None:
     labeller = bank.labeller
     if labeller is not None and is_skilled(labeller):
         return labeller.features
-    if bank.modality.range is None:  # coordinates are compared as they are
+    if bank.modality.measured:  # values are compared as they are
         return None
     return bank.autoencoder.network.encode
 

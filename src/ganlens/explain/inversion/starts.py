@@ -146,11 +146,11 @@ class StartingPoints:
         rng: torch.Generator,
     ) -> StartingPoints:
         """From the first `count` generated samples that the audit's probes share."""
-        made = bank.fakes(count)
+        generated = bank.fakes(count)
         return cls.known(
             bank.subject,
             bank.latents(count),
-            made.tensor(),
+            generated.tensor(),
             bank.conditions(count),
             space=space,
             features=features,

@@ -26,8 +26,8 @@ READ_FROM = 20_000
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One factor as it is read.
+class ReadFactor:
+    """One factor, and what was read of it.
 
     Attributes:
         factor: which.
@@ -99,15 +99,15 @@ def read_factors(
     truth: Tensor,
     generated: int,
     *,
-    readable: float = Reading.readable,
-    agreeing: float = Reading.agreeing,
-) -> list[Reading]:
+    readable: float = ReadFactor.readable,
+    agreeing: float = ReadFactor.agreeing,
+) -> list[ReadFactor]:
     """What trees that learned from real training samples read off held-out and generated ones.
 
     Args:
         truth: [n, f] the known factors of the first n held-out samples, in the order of `factors`.
         generated: how many generated samples to read.
-        readable, agreeing: see `Reading`.
+        readable, agreeing: see `ReadFactor`.
     """
     codes = bank.features("code", "train", READ_FROM)
     known = factors_of(bank, "train", READ_FROM)
@@ -125,7 +125,7 @@ def read_factors(
 
 def _reading(
     factor: Factor, codes: Tensor, known: Tensor, real: Tensor, truth: Tensor, made: Tensor, seed: int
-) -> Reading:
+) -> ReadFactor:
     reader = FactorReader(codes, known, continuous=factor.continuous)
 
     def rng(purpose: str) -> torch.Generator:
@@ -164,7 +164,7 @@ def _reading(
             unit="correlation²" if factor.continuous else "kappa",
         ),
     ]
-    return Reading(factor, of_real, of_generated, skill, interval.low, agreement, varies, measurements)
+    return ReadFactor(factor, of_real, of_generated, skill, interval.low, agreement, varies, measurements)
 
 
 def _off_the_commonest(values: Tensor) -> int:

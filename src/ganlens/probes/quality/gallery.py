@@ -12,10 +12,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import between, looks_gaussian
-from ganlens.figures.figure import Figure, Picture
+from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, replicate_interval
+from ganlens.modality import Modality
 from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
 from ganlens.rules import Rule, Rules, Verdict, always
 from ganlens.subject import Context, SampleBank, Subject
@@ -38,11 +39,14 @@ class GallerySettings(ProbeSettings):
         lt=1,
     )
     many_stray: float = threshold(
-        0.05, "Caution above this share of samples with values outside the range", ge=0, lt=1
+        0.05,
+        "Caution above this share of samples with values outside the range, or that break a rule of their kind",
+        ge=0,
+        lt=1,
     )
     stray_value: float = threshold(
-        0.01,
-        "How far outside the range a value must be to count: a tenth of a grey level and less is rounding",
+        0.005,
+        "How far outside its bounds a value must be to count, as a share of the way between them: less is rounding",
         ge=0,
     )
 
@@ -54,7 +58,8 @@ class Evidence:
     Attributes:
         compared: samples that were looked through.
         repeated, real_repeated: the share of them, and of as many real ones, that stand there more than once.
-        stray: the share with values outside the range; None where the values have none.
+        stray: the share with values outside their bounds; None where the values have none.
+        broken: the largest share that breaks one rule of their kind, beyond the real data's own.
         has_data: whether there are real data to compare with.
     """
 
@@ -63,6 +68,7 @@ class Evidence:
     repeated: float
     real_repeated: float
     stray: float | None
+    broken: float
     has_data: bool
 
     @property
@@ -83,11 +89,19 @@ RULES = Rules(
     ),
     Rule(
         "stray",
-        lambda e: e.stray is not None and e.stray > e.settings.many_stray,
+        lambda e: e.stray is not None and e.stray > max(e.settings.many_stray, e.broken),
         Verdict.CAUTION,
         "{stray:.0%} of its samples have values outside the range.",
         "Of {compared:,} samples {stray:.1%} leave the range of the data; real ones never do.",
         "End the generator in a squashing function, or say in which range its values are: `--range LOW,HIGH`.",
+    ),
+    Rule(
+        "broken",
+        lambda e: e.broken > e.settings.many_stray,
+        Verdict.CAUTION,
+        "{broken:.0%} of its samples break a rule of what they should be.",
+        "Of {compared:,} samples {broken:.1%} more than of the real ones break one rule.",
+        "See which rule in the measurements, and leave such samples out or train longer.",
     ),
     Rule(
         "without-data",
@@ -118,8 +132,9 @@ class Gallery(Probe):
     method: ClassVar[str] = (
         "The first samples of the audit, none picked. Bad: more than "
         "{many_repeats:.0%} of them are exact repeats, beyond the real data's share. Caution: more than "
-        "{many_stray:.0%} have values outside the range, by more than {stray_value:g}; or there are no real data, "
-        "without which no number says how good they are. How different they are from one another is a "
+        "{many_stray:.0%} have values outside the range, by more than {stray_value:.1%} of it, or break a "
+        "rule of their kind; or there are no real data, without which no number says how good they are. "
+        "How different they are from one another is a "
         "question of its own (diversity). Interpolations are spherical for Gaussian latents, straight "
         "otherwise."
     )
@@ -137,41 +152,40 @@ class Gallery(Probe):
         gaussian = looks_gaussian(bank.latents(min(bank.size, 4096)))
         repeated, repeats = _repeats(bank, settings.compared)
         stray, values = _values(subject, bank, settings)
+        broken, rules = _rules(subject, bank, settings.compared)
         evidence = Evidence(
             settings,
             compared=min(settings.compared, bank.size),
             repeated=repeated,
             real_repeated=repeats.baseline.value,
             stray=stray,
+            broken=broken,
             has_data=subject.data is not None,
         )
         return Finding.concluded(
             RULES.conclude(evidence),
-            measurements=[repeats, *values],
+            measurements=[repeats, *rules, *values],
             figures=_pictures(subject, settings, bank, gaussian),
         )
 
 
 def _pictures(subject: Subject, settings: GallerySettings, bank: SampleBank, gaussian: bool) -> list[Figure]:
-    dots = len(subject.sample_shape) == 1  # a sample that is one dot of a scatter: a few of them show nothing
+    figure, dots = subject.modality.shown, subject.modality.as_dots
     shown = min(settings.compared if dots else settings.shown, bank.size)
-    picture = subject.modality.picture
     pictures: list[Figure] = [
-        Picture(
-            picture(bank.fakes(shown)[:]),
+        figure(
+            bank.fakes(shown)[:],
             f"{shown} generated samples, the first ones drawn: none were picked.",
         )
     ]
     if subject.data is not None:
         reals = bank.reals("held_out", shown)
-        pictures.append(
-            Picture(picture(reals[:]), f"For comparison, {len(reals)} real samples that were held out.")
-        )
+        pictures.append(figure(reals[:], f"For comparison, {len(reals)} real samples that were held out."))
     if gaussian:
         truncated = bank.synthesize(bank.latents(shown) * settings.truncation, bank.conditions(shown))
         pictures.append(
-            Picture(
-                picture(truncated),
+            figure(
+                truncated,
                 f"The same samples from latents shrunk to {settings.truncation:g} of their length: more "
                 "typical, less varied. Faults that remain here are in everything it makes.",
             )
@@ -181,8 +195,8 @@ def _pictures(subject: Subject, settings: GallerySettings, bank: SampleBank, gau
         strips, conditions = _interpolations(bank, rows, settings.steps, gaussian)
         samples = bank.synthesize(strips.flatten(0, 1), conditions).unflatten(0, (rows, settings.steps))
         pictures.append(
-            Picture(
-                subject.modality.strips(samples),
+            subject.modality.shown_walks(
+                samples,
                 "Each row goes from one sample to another through the latent space. Smooth change speaks "
                 "for a learned space, sudden jumps for memorised islands.",
             )
@@ -203,9 +217,8 @@ def _repeats(bank: SampleBank, most: int) -> tuple[float, Measurement]:
     """The share of samples that repeat another exactly, and the same beside the real data's share."""
     data = bank.subject.data
     n = min(most, bank.size) if data is None else min(most, bank.size, len(data.train))
-    value_range = bank.subject.modality.range
-    share = _repeated(bank.fakes(n)[:], value_range)
-    reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], value_range)
+    share = _repeated(bank.fakes(n)[:], bank.modality)
+    reference = 0.0 if data is None else _repeated(bank.reals("train", n)[:], bank.modality)
     measurement = Estimate(
         share, "none: repeats come in groups, so they are no independent trials"
     ).measurement(
@@ -218,10 +231,11 @@ def _repeats(bank: SampleBank, most: int) -> tuple[float, Measurement]:
     return share, measurement
 
 
-def _repeated(samples: Tensor, value_range: tuple[float, float] | None) -> float:
-    """The share of samples that stand more than once; values in a range are compared as 8-bit levels."""
-    if value_range is not None:
-        low, high = value_range
+def _repeated(samples: Tensor, modality: Modality) -> float:
+    """The share of samples that stand more than once; values in a range are compared as 8-bit levels, measured ones as
+    they are."""
+    if modality.range is not None and not modality.measured:
+        low, high = modality.range
         samples = ((samples.clamp(low, high) - low) * (255 / (high - low))).round().byte()
     rows = [row.tobytes() for row in samples.flatten(1).numpy()]
     counts = Counter(rows)
@@ -231,25 +245,48 @@ def _repeated(samples: Tensor, value_range: tuple[float, float] | None) -> float
 def _values(
     subject: Subject, bank: SampleBank, settings: GallerySettings
 ) -> tuple[float | None, list[Measurement]]:
-    """The share of samples with values outside the modality's range, None where it has none; and its measurements."""
-    if subject.modality.range is None:
+    """The share of samples with values outside their bounds, None where they have none; and its measurements."""
+    bounds = subject.modality.bounds(subject.sample_shape)
+    if bounds is None:
         return None, []
-    low, high = subject.modality.range
-    n, reach = min(settings.compared, bank.size), settings.stray_value
+    low, high = (end.flatten() for end in bounds)
+    n, ends = min(settings.compared, bank.size), subject.modality.range
     samples = bank.fakes(n)[:].flatten(1)
-    outside = int(((samples < low - reach) | (samples > high + reach)).any(dim=1).sum())
+    slack = settings.stray_value * torch.where(low.isfinite() & high.isfinite(), high - low, 0.0)
+    outside = int(((samples < low - slack) | (samples > high + slack)).any(dim=1).sum())
     measurements = [
         Estimate(outside / n, binomial_interval(outside, n)).measurement(
-            f"Samples with values outside {low:g}…{high:g}",
+            "Samples with values outside " + ("their bounds" if ends is None else f"{ends[0]:g}…{ends[1]:g}"),
             better="lower",
             baseline=0.0,
             what="real samples, by the way they are stored",
             unit="share",
         )
     ]
-    if subject.data is not None:
-        measurements.append(_clipped(samples, bank.reals("train", n)[:].flatten(1), low, high))
+    if subject.data is not None and ends is not None:
+        measurements.append(_clipped(samples, bank.reals("train", n)[:].flatten(1), *ends))
     return outside / n, measurements
+
+
+def _rules(subject: Subject, bank: SampleBank, most: int) -> tuple[float, list[Measurement]]:
+    """The largest share of samples that break one rule of their kind, beyond the real data's share; and each rule's."""
+    samples = bank.fakes(min(most, bank.size))[:]
+    worst, measurements = 0.0, []
+    for rule in subject.modality.valid:
+        broken = int((~rule.holds(samples)).sum())
+        reals = None if subject.data is None else ~rule.holds(bank.reals("train", len(samples))[:])
+        usual = 0.0 if reals is None else float(reals.double().mean())
+        measurements.append(
+            Estimate(broken / len(samples), binomial_interval(broken, len(samples))).measurement(
+                f"Samples that break the rule: {rule.name}",
+                better="lower",
+                baseline=usual,
+                what="the rule itself" if reals is None else f"{len(reals):,} real training samples",
+                unit="share",
+            )
+        )
+        worst = max(worst, broken / len(samples) - usual)
+    return worst, measurements
 
 
 def _clipped(fakes: Tensor, reals: Tensor, low: float, high: float) -> Measurement:

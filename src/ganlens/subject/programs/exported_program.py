@@ -136,5 +136,7 @@ def _taken_apart(program: Any, latent_shape: tuple[int, ...] | None) -> LayeredP
 def _described(node: Any) -> ProgramInput:
     value = node.meta.get("val")
     shape = getattr(value, "shape", ())
-    kind = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
-    return ProgramInput(node.name, kind, tuple(size if isinstance(size, int) else None for size in shape))
+    type_name = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+    return ProgramInput(
+        node.name, type_name, tuple(size if isinstance(size, int) else None for size in shape)
+    )

@@ -77,10 +77,12 @@ def _is_arithmetic(node: ast.AST, tree: ast.Expression) -> bool:
 
 def _names_or_writes(call: ast.Call, text: str) -> bool:
     """Whether the call is Symbol('s0') or Float('0.5')."""
-    kind = call.func.id if isinstance(call.func, ast.Name) else ""
-    if kind == "Symbol":
+    function = call.func.id if isinstance(call.func, ast.Name) else ""
+    if function == "Symbol":
         return bool(_PLAIN_NAME.fullmatch(text))
-    return kind == "Float" and bool(re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{0,40})?(e[+-]?[0-9]{1,3})?", text))
+    return function == "Float" and bool(
+        re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{0,40})?(e[+-]?[0-9]{1,3})?", text)
+    )
 
 
 def _is_guard(node: ast.AST, tree: ast.Expression) -> bool:

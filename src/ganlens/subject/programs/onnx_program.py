@@ -67,10 +67,10 @@ class OnnxProgram(Program):
             if tensor.is_floating_point() != wanted.kind.startswith("float"):
                 raise TypeError(f"the input {wanted} was given {str(tensor.dtype).removeprefix('torch.')}")
             fed[wanted.name] = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=wanted.kind)
-        made = self._session.run(self._outputs, fed)
+        arrays = self._session.run(self._outputs, fed)
         returned = {
             name: torch.as_tensor(array).to(given[0].device) if isinstance(array, np.ndarray) else array
-            for name, array in zip(self._outputs, made, strict=True)
+            for name, array in zip(self._outputs, arrays, strict=True)
         }
         return returned[self._outputs[0]] if len(returned) == 1 else returned
 

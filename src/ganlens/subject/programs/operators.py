@@ -46,5 +46,5 @@ def is_plain_operator(target: str) -> bool:
     """
     if target in _SYMBOLIC or target in _WITH_GRAPHS:
         return True
-    found = _TENSORS.fullmatch(target)
-    return found is not None and found[2] not in REACHING_OUT
+    match = _TENSORS.fullmatch(target)
+    return match is not None and match[2] not in REACHING_OUT

@@ -161,8 +161,8 @@ def _check_text(text: str, place: tuple[str, ...]) -> None:
     elif place[-3:] == ("nodes", "inputs", "name"):
         rule = _is_argument
     if not rule(text):
-        what = _CALLED.get(field, "a text that is more than a name")
-        raise NotPlainError(f"{what} ({printable(text)[:80]!r})")
+        field_content = _CALLED.get(field, "a text that is more than a name")
+        raise NotPlainError(f"{field_content} ({printable(text)[:80]!r})")
 
 
 def _is_name(text: str) -> bool:

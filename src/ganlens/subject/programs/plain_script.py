@@ -49,24 +49,24 @@ def plain_script_files(files: Mapping[str, bytes], name: str) -> dict[str, bytes
     for file, content in kept.items():
         if file.endswith(".py"):
             _check_code(content)
-        if file.endswith((".py", ".pkl")) and (found := _OBJECTS.search(content)):
+        if file.endswith((".py", ".pkl")) and (match := _OBJECTS.search(content)):
             raise NotPlainError(
-                f"an object that isn't torch's own kind of tensor ({_around(content, found)})"
+                f"an object that isn't torch's own kind of tensor ({_around(content, match)})"
             )
     return kept
 
 
 def _check_code(code: bytes) -> None:
-    if found := _WORDS.search(code):
-        raise NotPlainError(f"code that reaches for files or other machines ({_around(code, found)})")
-    if found := _OPERATIONS.search(code) or _ATTRIBUTE_OF_ROOM.search(code):
-        raise NotPlainError(f"code with operations that aren't torch's own ({_around(code, found)})")
-    if b"getattr" in code and (found := _SPELT_OUT.search(code)):
-        raise NotPlainError(f"code with names that are spelt in escapes ({_around(code, found)})")
+    if match := _WORDS.search(code):
+        raise NotPlainError(f"code that reaches for files or other machines ({_around(code, match)})")
+    if match := _OPERATIONS.search(code) or _ATTRIBUTE_OF_ROOM.search(code):
+        raise NotPlainError(f"code with operations that aren't torch's own ({_around(code, match)})")
+    if b"getattr" in code and (match := _SPELT_OUT.search(code)):
+        raise NotPlainError(f"code with names that are spelt in escapes ({_around(code, match)})")
 
 
-def _around(content: bytes, found: re.Match[bytes]) -> str:
+def _around(content: bytes, match: re.Match[bytes]) -> str:
     """The line where something was found, or what of it can be shown."""
-    start = content.rfind(b"\n", 0, found.start()) + 1
-    line = content[start : found.end() + 40].split(b"\n" if b"\n" not in found[0] else b"\0")[0]
+    start = content.rfind(b"\n", 0, match.start()) + 1
+    line = content[start : match.end() + 40].split(b"\n" if b"\n" not in match[0] else b"\0")[0]
     return repr(line.strip()[:90].decode("ascii", "backslashreplace"))

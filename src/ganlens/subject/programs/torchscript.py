@@ -190,22 +190,22 @@ def _run(graph: Any, layer: ScriptLayer, given: tuple[Any, ...]) -> Any:
     for node in graph.nodes():
         arguments = [values[name] for name in _names(node.inputs())]
         kind, outputs = node.kind(), list(_names(node.outputs()))
-        made: Any
+        result: Any
         if kind == "prim::Constant":
-            made = node.output().toIValue()
+            result = node.output().toIValue()
         elif kind == "prim::GetAttr":
-            made = arguments[0].attribute(node.s("name"))
+            result = arguments[0].attribute(node.s("name"))
         elif kind == "prim::CallMethod":
-            made = arguments[0](*arguments[1:])
+            result = arguments[0](*arguments[1:])
         elif kind in _BUILT_IN:
-            made = _BUILT_IN[kind](*arguments)
+            result = _BUILT_IN[kind](*arguments)
         else:
             found = _operation(node.schema())
             assert found is not None, "a graph with unknown operations is not run"
             operation, named = found
             plain = len(arguments) - len(named)
-            made = operation(*arguments[:plain], **dict(zip(named, arguments[plain:], strict=True)))
-        values.update(zip(outputs, (made,) if len(outputs) == 1 else made, strict=True))
+            result = operation(*arguments[:plain], **dict(zip(named, arguments[plain:], strict=True)))
+        values.update(zip(outputs, (result,) if len(outputs) == 1 else result, strict=True))
     returned = [values[name] for name in _names(graph.outputs())]
     return returned[0] if len(returned) == 1 else tuple(returned)
 

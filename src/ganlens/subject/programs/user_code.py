@@ -48,42 +48,42 @@ def object_from_python(spec: str) -> tuple[Any, str]:
     if in_file and not is_file(place):
         raise UserError(f"{shortened(spec)!r}: {shortened(place)} does not exist")
     with _as_its_own_program(Path(place) if in_file else None):
-        found: Any = _load_file(Path(place), spec) if in_file else _import(place, spec)
-        found = _attribute(found, name, place, spec)
-        if _is_factory(found):
+        named: Any = _load_file(Path(place), spec) if in_file else _import(place, spec)
+        named = _attribute(named, name, place, spec)
+        if _is_factory(named):
             with _one_sentence(spec, f"{name}()"):
-                found = found()
-    return found, name
+                named = named()
+    return named, name
 
 
-def _attribute(found: Any, name: str, place: str, spec: str) -> Any:
+def _attribute(holder: Any, name: str, place: str, spec: str) -> Any:
     for part in name.split("."):
         with _one_sentence(spec, f"looking up {part}"):
-            missing = not hasattr(found, part)
+            missing = not hasattr(holder, part)
         if missing:
-            names = [key for key in dir(found) if not key.startswith("_")]
+            names = [key for key in dir(holder) if not key.startswith("_")]
             raise UserError(
                 f"{shortened(spec)!r}: {shortened(place)} has no {shortened(part)!r}. {nearest_names(part, names)}"
             )
-        found = getattr(found, part)
-    return found
+        holder = getattr(holder, part)
+    return holder
 
 
-def _is_factory(found: Any) -> bool:
+def _is_factory(named: Any) -> bool:
     """A class, or a function without required arguments; a module or a function of a batch is the thing."""
-    if isinstance(found, nn.Module) or not (inspect.isclass(found) or inspect.isroutine(found)):
+    if isinstance(named, nn.Module) or not (inspect.isclass(named) or inspect.isroutine(named)):
         return False
     try:
-        parameters = inspect.signature(found).parameters.values()
+        parameters = inspect.signature(named).parameters.values()
     except (TypeError, ValueError):
         return False
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     required = [p for p in parameters if p.default is p.empty and p.kind not in kinds]
-    return inspect.isclass(found) or not required
+    return inspect.isclass(named) or not required
 
 
 @contextmanager
-def _one_sentence(spec: str, what: str) -> Iterator[None]:
+def _one_sentence(spec: str, activity: str) -> Iterator[None]:
     """Whatever the user's code raises in the block, and sys.exit, becomes one sentence; Ctrl-C passes."""
     try:
         yield
@@ -92,12 +92,14 @@ def _one_sentence(spec: str, what: str) -> Iterator[None]:
     except SystemExit as error:
         code = printable(repr(error.code))[:80]
         raise UserError(
-            f"{shortened(spec)!r}: {what} ended in sys.exit({code}); put what a script does under "
+            f"{shortened(spec)!r}: {activity} ended in sys.exit({code}); put what a script does under "
             'if __name__ == "__main__":'
         ) from error
     except BaseException as error:
-        said = printable(first_line(error) if isinstance(error, Exception) else str(error)[:200])
-        raise UserError(f"{shortened(spec)!r}: {what} failed with {type(error).__name__}: {said}") from error
+        reason = printable(first_line(error) if isinstance(error, Exception) else str(error)[:200])
+        raise UserError(
+            f"{shortened(spec)!r}: {activity} failed with {type(error).__name__}: {reason}"
+        ) from error
 
 
 def _import(name: str, spec: str) -> Any:

@@ -51,9 +51,9 @@ def what_it_holds(path: Path) -> str | None:
         return "is a pointer of Git LFS, not the file itself: fetch it with git lfs pull"
     if start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         return "is a web page, not the file itself: download it again"
-    for magic, kind in _OTHERS.items():
+    for magic, description in _OTHERS.items():
         if start.startswith(magic):
-            return f"{kind}, not a program: {_BUILD.replace('them', 'the weights')}"
+            return f"{description}, not a program: {_BUILD.replace('them', 'the weights')}"
     if start[257:262] == b"ustar":
         return f"is a tar archive, not a program: unpack it, and {_BUILD.replace('them', 'the weights')}"
     if (count := _safetensors_count(path, start)) is not None:
@@ -89,15 +89,15 @@ def _of_pickle(path: Path) -> str | None:
 
 def _of_torch(path: Path, pickled: bytes, *, mmap: bool, readable: bool) -> str | None:
     """Of what torch.save or pickle wrote: what is in it if that is tensors and numbers, else what it would import."""
-    foreign = [
+    other_classes = [
         name for name in _imported(pickled) if not name.startswith(_PLAIN_PICKLED) and "Storage" not in name
     ]
-    if foreign:
-        kind = printable(foreign[0].replace(" ", "."))[:80]
+    if other_classes:
+        class_name = printable(other_classes[0].replace(" ", "."))[:80]
         return (
-            f"holds a pickled object of class {kind}, not a program, and opening a pickle can run any code: if you "
-            "trust who made it, give python:file.py:factory, a function that opens it with torch.load "
-            "and returns the network"
+            f"holds a pickled object of class {class_name}, not a program, and opening a pickle can run any code: if "
+            "you trust who made it, give python:file.py:factory, a function that opens it with torch.load and "
+            "returns the network"
         )
     if not readable:
         return f"holds weights, not a program: {_BUILD}"
@@ -139,8 +139,8 @@ def _described(held: Any) -> str:
             f"{_listed(_parts(held['state_dict']))}), not a program: {_BUILD}"
         )
     if weights:
-        found = _listed(f"{key} of {_tensors(count)}" for key, count in weights.items())
-        return f"holds a checkpoint (a dictionary of state_dicts: {found}), not a program: {_BUILD}"
+        listing = _listed(f"{key} of {_tensors(count)}" for key, count in weights.items())
+        return f"holds a checkpoint (a dictionary of state_dicts: {listing}), not a program: {_BUILD}"
     keys = _listed(str(key) for key in held) or "no keys"
     return f"holds a dictionary ({keys}), not a program: {_BUILD.replace('them', 'the weights')}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,13 +12,14 @@ from torch import nn
 from ganlens.errors import UserError
 from ganlens.explain.code.interventions import random_directions
 from ganlens.explain.directions.audit import baseline_of, claim_of, slopes_of
-from ganlens.explain.directions.examination import Plan, lay_out
+from ganlens.explain.directions.examination import lay_out
 from ganlens.explain.directions.steepest import steepest
 from ganlens.explain.directions.walk import Walk
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.finding import Finding
 from ganlens.probes import probes
 from ganlens.probes.audit import examine
+from ganlens.probes.explain.directions.probe import plan_of
 from ganlens.rules import Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
@@ -45,7 +47,7 @@ def table(finding: Finding) -> dict[str, dict[str, object]]:
 # ---- what must be found
 
 
-def test_the_directions_of_the_planted_causes_are_named_believed_and_in_the_headline(finding):
+def test_the_directions_of_the_planted_causes_are_named_believed_and_in_the_detail(finding):
     rows = table(finding)
     wanted = {1: "moves right", 2: "moves down", 3: "makes it brighter"}
     for number, name in wanted.items():
@@ -53,9 +55,9 @@ def test_the_directions_of_the_planted_causes_are_named_believed_and_in_the_head
             row = rows[f"{method} {number}"] if method == "SeFa" else rows["reading 2"]
             assert row["name"] == name
             assert row["believable"] == "yes" or str(row["believable"]).startswith("same as")
-        assert f"“{name}”" in finding.headline
-    assert finding.verdict is Verdict.GOOD
-    assert "each with little else changing" in finding.headline
+        assert name in finding.detail
+    assert (finding.verdict, finding.rule) == (Verdict.GOOD, "each-alone")
+    assert finding.claim == "3 things can be changed with little else changing."
 
 
 def test_what_moves_nothing_and_random_directions_are_not_believed(finding):
@@ -110,7 +112,7 @@ def test_a_finding_says_few_numbers_each_beside_its_baseline(finding):
     names = [line.name for line in finding.measurements]
     methods = [name for name in names if name.startswith("mean score, ")]
     assert len(methods) == len({row["method"] for row in table(finding).values()} - {"random"})
-    assert sum(name.startswith("score of ") for name in names) == 3  # what the headline names
+    assert sum(name.startswith("score of ") for name in names) == 3  # the foremost
     assert len(names) == len(methods) + 3 + 2
     assert all(line.baseline is not None for line in finding.measurements)
 
@@ -129,7 +131,7 @@ def test_every_method_that_is_left_out_says_why(finding):
 
 def test_the_finding_can_be_saved_and_its_figures_say_what_to_look_at(finding, tmp_path):
     again = Finding.load(finding.save(tmp_path))
-    assert again.measurements == finding.measurements and again.headline == finding.headline
+    assert again.measurements == finding.measurements and again.claim == finding.claim
     pictures = [figure for figure in finding.figures if isinstance(figure, Picture)]
     assert 3 <= len(pictures) <= 12
     assert any("moves right" in figure.caption and "it moves left" in figure.caption for figure in pictures)
@@ -140,7 +142,7 @@ def test_the_finding_can_be_saved_and_its_figures_say_what_to_look_at(finding, t
 
 def test_the_same_seed_gives_the_same_finding_and_another_does_not_change_the_names(lamps, lamp):
     first, again, other = (lamps.ask(lamp, methods=["sefa"], seed=seed) for seed in (1, 1, 2))
-    assert first.measurements == again.measurements and first.headline == again.headline
+    assert first.measurements == again.measurements and first.detail == again.detail
     assert torch.equal(first.arrays["directions_sefa"], again.arrays["directions_sefa"])
     assert first.measurements != other.measurements
     names = [[table(f)[f"SeFa {n}"]["name"] for n in (1, 2, 3)] for f in (first, other)]
@@ -194,7 +196,7 @@ def test_of_what_is_planted_the_pure_direction_scores_above_mixtures_and_random_
     subject = Subject.wrap(generator, range=(-1.0, 1.0))
     bank = SampleBank(subject, samples=2000, seed=0)
     settings = probes["directions"].Settings(starts=64, randoms=40)
-    plan = Plan(**settings.model_dump(exclude={"show"}) | {"methods": ()})
+    plan = replace(plan_of(settings), methods=())
     course = lay_out(Context(0, bank.device, bank), plan, Walk.through(subject, bank, "z"))
     limit = steepest(course, course.walk.rows(), course.panel(bank.fakes().tensor()))
     randoms = random_directions(40, 20, torch.Generator().manual_seed(0))
@@ -236,14 +238,15 @@ def test_a_generator_in_which_no_direction_means_anything_is_not_believed(lamps)
 
     found = lamps.ask(Scrambled(), methods=CLOSED_FORM)
     assert found.verdict is Verdict.NOT_BELIEVABLE
-    assert found.headline.startswith("Not believable: no direction by any of 2 methods")
+    assert found.rule == "no-better-than-random" and found.detail.startswith("The best by 2 methods scores")
+    assert found.remarks == []
     assert any("NOT BELIEVABLE" in f.caption for f in found.figures if isinstance(f, Picture))
 
 
 def test_random_directions_alone_are_never_believed(lamps, lamp):
     found = lamps.ask(lamp, methods=["random"], k=20)
     assert found.verdict is Verdict.NOT_BELIEVABLE
-    assert found.headline.startswith("Not believable: there are random directions only")
+    assert found.claim == "Only random directions were tried, and they explain nothing."
 
 
 # ---- other subjects
@@ -331,7 +334,7 @@ def test_points_have_their_coordinates_read(lamps):
 
 def test_how_many_samples_go_through_the_generator_at_once_changes_nothing(lamps, lamp):
     from ganlens.explain.directions.follow import Course
-    from ganlens.explain.readings.readings import panel_of
+    from ganlens.explain.readings.panel import panel_of
 
     subject = Subject.wrap(lamp, range=(-1.0, 1.0))
     whole, parts = (SampleBank(subject, samples=300, batch=batch) for batch in (300, 7))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
 from ganlens.explain.gaps.redrawn_kinds import Attempt, typical
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GREY, REAL
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
+from ganlens.probes.explain.cannot_generate.conclusion import attempt_in_words
 from ganlens.subject import SampleBank
 
 BARS = 24
@@ -62,13 +63,13 @@ def bars(counted: list[Counted]) -> Plot:
     )
 
 
-def table(counted: list[Counted], control: list[Counted], tried: list[Attempt]) -> Table:
+def fault_table(counted: list[Counted], control: list[Counted], tried: list[Attempt]) -> Table:
     """Every kind that is at fault, with what held-out samples score and what inversion says."""
-    said = {attempt.counted.kind.name: attempt for attempt in tried}
+    by_kind = {attempt.counted.kind.name: attempt for attempt in tried}
     rows: list[tuple[str | float | int, ...]] = []
     for c, real in zip(counted, control, strict=True):
         if c.fault:
-            attempt = said.get(c.kind.name)
+            attempt = by_kind.get(c.kind.name)
             rows.append(
                 (
                     c.kind.name,
@@ -78,7 +79,7 @@ def table(counted: list[Counted], control: list[Counted], tried: list[Attempt]) 
                     f"{real.other_share:.2%}",
                     c.fault,
                     f"{c.p_value:.1g}",
-                    f"{attempt.in_words} (error {attempt.error:.1%}, ordinary {attempt.ordinary:.1%})"
+                    f"{attempt_in_words(attempt)} (error {attempt.error:.1%}, ordinary {attempt.ordinary:.1%})"
                     if attempt
                     else "not tried",
                 )
@@ -102,7 +103,7 @@ def table(counted: list[Counted], control: list[Counted], tried: list[Attempt]) 
 def pictures(
     bank: SampleBank,
     modality: Modality,
-    table_of: StatisticsTable,
+    table: StatisticsTable,
     counted: list[Counted],
     tried: list[Attempt],
 ) -> list[Figure]:
@@ -111,32 +112,28 @@ def pictures(
     for attempt in tried:
         c = attempt.counted
         figures.append(
-            Picture(
-                modality.pairs(attempt.redrawn.samples, attempt.redrawn.inversion.samples, difference=True),
+            modality.shown_pairs(
+                attempt.redrawn.samples,
+                attempt.redrawn.inversion.samples,
                 f"{_shares(c)} Typical real samples above, the nearest the generator comes to them below, and the "
-                f"difference. {_told(attempt)} (median error {attempt.error:.1%} of the data's variance, ordinary "
-                f"real samples {attempt.ordinary:.1%}).",
+                f"difference. {_redrawn_in_words(attempt)} (median error {attempt.error:.1%} of the data's variance, "
+                f"ordinary real samples {attempt.ordinary:.1%}).",
+                difference=True,
             )
         )
     shown = {attempt.counted.kind.name for attempt in tried}
     for c in [c for c in counted if c.fault in ("never made", "under-made") and c.kind.name not in shown][
         :OVER_SHOWN
     ]:
-        rows = typical(table_of, c, "train", SHOWN)
+        rows = typical(table, c, "train", SHOWN)
         figures.append(
-            Picture(
-                modality.picture(bank.reals("train")[rows], columns=SHOWN),
-                f"{_shares(c)} Typical real samples.",
-            )
+            modality.shown(bank.reals("train")[rows], f"{_shares(c)} Typical real samples.", columns=SHOWN)
         )
     over = sorted((c for c in counted if c.fault == "over-made"), key=lambda c: c.real_share - c.other_share)
     for c in over[:OVER_SHOWN]:
-        rows = typical(table_of, c, "fake", SHOWN)
+        rows = typical(table, c, "fake", SHOWN)
         figures.append(
-            Picture(
-                modality.picture(bank.fakes()[rows], columns=SHOWN),
-                f"{_shares(c)} Typical generated samples.",
-            )
+            modality.shown(bank.fakes()[rows], f"{_shares(c)} Typical generated samples.", columns=SHOWN)
         )
     return figures
 
@@ -148,7 +145,7 @@ def _shares(c: Counted) -> str:
     )
 
 
-def _told(attempt: Attempt) -> str:
+def _redrawn_in_words(attempt: Attempt) -> str:
     if attempt.beyond is None:
         return "The search can't tell whether they could be made"
     return "They can't be redrawn" if attempt.beyond else "They can be redrawn"

@@ -1,4 +1,4 @@
-"""What moves a classifier's decisions, in numbers with their baselines, a verdict and two sentences."""
+"""What moves a classifier's decisions: the numbers with their baselines, and the rules that say what they amount to."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ganlens.explain.counterfactuals.naming import in_words
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
-from ganlens.rules import Verdict
+from ganlens.probes.explain.classifier.settings import ClassifierSettings
+from ganlens.rules import Rule, Rules, Verdict, always
 
 RANKED = 5
-"""Attributes whose numbers are told."""
+"""Attributes that have a measurement."""
+
+MOST_MOVING = 2
+"""Attributes that a remark names."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """All that was found.
+class Evidence:
+    """All that the conclusion rests on.
 
     Attributes:
+        settings: the probe's.
         class_names: the classifier's.
         ranking: attributes, the most effective first.
         chance: effect of the most effective random direction.
@@ -33,6 +39,7 @@ class Answer:
         mix: what the labeller takes generated samples for; None without one.
     """
 
+    settings: ClassifierSettings
     class_names: tuple[str, ...]
     ranking: list[RankedAttribute]
     chance: float
@@ -44,9 +51,24 @@ class Answer:
     mix: ClassMix | None = None
 
     @property
+    def of_other_classes(self) -> bool:
+        """Whether generated samples are none that a classifier of the data could judge."""
+        return self.mix is not None and self.mix.apart > self.settings.classes_apart
+
+    @property
+    def mostly_generated(self) -> str:
+        """The class that the labeller gives generated samples most too often."""
+        return "" if self.mix is None else self.class_names[self.mix.foremost]
+
+    @property
     def shortcuts(self) -> list[RankedAttribute]:
         """Attributes that move the classifier and hardly the labeller."""
-        return [entry for entry in self.ranking if entry.shortcut]
+        return [attribute for attribute in self.ranking if attribute.shortcut]
+
+    @property
+    def shortcut(self) -> RankedAttribute:
+        """The foremost of them."""
+        return self.shortcuts[0]
 
     @property
     def patch(self) -> Shortcut | None:
@@ -59,110 +81,187 @@ class Answer:
         return self.patch is not None and self.patch.proven
 
     @property
+    def patch_decides(self) -> str:
+        """What the foremost patch decides: "decides triangle", or "often decides" where it is no one class."""
+        if self.patch is None:
+            return ""
+        about, concerned = self.patch.about
+        return f"decides {self.class_names[about]}" if concerned >= 0.5 else "often decides"
+
+    @property
+    def patch_place(self) -> str:
+        """Where the foremost patch lies."""
+        return "" if self.patch is None or self.patches is None else self.patches.where(self.patch.patch)
+
+    @property
     def explained(self) -> bool:
         """Whether anything is said that beats chance."""
-        return self.patch_is_shortcut or any(entry.beats_random for entry in self.ranking)
+        return self.patch_is_shortcut or any(attribute.beats_random for attribute in self.ranking)
+
+    @property
+    def strongest(self) -> RankedAttribute:
+        """The attribute that moves the classifier most."""
+        return self.ranking[0]
+
+    @property
+    def strongest_in_words(self) -> str:
+        return in_words(self.strongest.name)
+
+    @property
+    def shortcut_in_words(self) -> str:
+        return in_words(self.shortcut.name)
+
+    @property
+    def errs_more(self) -> bool:
+        """Whether it surely contradicts the labeller more on generated than on real samples."""
+        return self.tour is not None and self.tour.more.low > 0
+
+    @property
+    def contradicted_of_real(self) -> float:
+        """Share of the held-out real samples, of which the labeller is sure, that it calls otherwise."""
+        return 0.0 if self.tour is None else self.tour.real.value
+
+    @property
+    def more_samples(self) -> int:
+        """What to ask for where intervals are too wide."""
+        return 4 * self.settings.count
 
 
-def verdict(answer: Answer) -> Verdict:
-    """See the probe's method."""
-    if not answer.explained or _foreign(answer):
-        return Verdict.NOT_BELIEVABLE
-    if answer.patch_is_shortcut or answer.shortcuts:
-        return Verdict.BAD
-    more_wrong = answer.tour is not None and answer.tour.more.low > 0
-    return Verdict.CAUTION if answer.no_judge or more_wrong else Verdict.GOOD
+RULES = Rules(
+    Evidence,
+    Rule(
+        "other-classes",
+        lambda e: e.of_other_classes,
+        Verdict.NOT_BELIEVABLE,
+        claim="Its samples are not what this classifier was made to judge.",
+        detail="An independent labeller takes {mix.generated:.0%} of generated samples for {mostly_generated} and "
+        "{mix.real:.0%} of real ones, so what moves the classifier there says nothing about it.",
+        advice="Explain it with a generator that makes all classes of the data; which this one makes: "
+        "`ganlens probe modes SUBJECT`",
+    ),
+    Rule(
+        "no-better-than-chance",
+        lambda e: not e.explained,
+        Verdict.NOT_BELIEVABLE,
+        claim="No attribute moves the classifier's decisions more than random directions do.",
+        detail="The best attribute changes its probabilities by {strongest.effect.value:.0%}, surely by "
+        "{strongest.effect.low:.0%}, and the best of as many random directions by {chance:.0%}.",
+        advice="Ask again with more samples, which narrow the interval: "
+        "`ganlens probe classifier SUBJECT --count {more_samples}`",
+    ),
+    Rule(
+        "decided-by-a-patch",
+        lambda e: e.patch_is_shortcut,
+        Verdict.BAD,
+        claim="The classifier {patch_decides} by {patch_place}.",
+        detail="Covering a patch there with {patch.cover} changes {patch.classifier.value:.0%} of its decisions, and "
+        "{patch.labeller.value:.0%} of those of a labeller trained on the same data.",
+        advice="Look at the pairs of samples; then train the classifier on pictures in which that patch is covered "
+        "or varies, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "hangs-on-an-attribute",
+        lambda e: bool(e.shortcuts),
+        Verdict.BAD,
+        claim="The classifier uses a shortcut: {shortcut_in_words}.",
+        detail="That changes {shortcut.changed:.0%} of its decisions, and moves its probabilities by "
+        "{shortcut.effect.value:.0%} where those of a labeller trained on the same data move by "
+        "{shortcut.labeller.value:.0%}.",
+        advice="Look at the strips of samples; then train the classifier on samples in which this varies within each "
+        "class, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "without-a-labeller",
+        lambda e: bool(e.no_judge),
+        Verdict.CAUTION,
+        claim="What moves the classifier is shown; whether rightly, nobody could check.",
+        detail="Foremost is “{strongest_in_words}”, which changes its probabilities by "
+        "{strongest.effect.value:.0%} (the best random direction by {chance:.0%}); there is no independent labeller, "
+        "because {no_judge}.",
+        advice="Give data with labels of the classifier's own classes, on which an independent labeller can be "
+        "trained: `ganlens probe classifier SUBJECT --data DATA`",
+    ),
+    Rule(
+        "errs-on-generated-samples",
+        lambda e: e.errs_more,
+        Verdict.CAUTION,
+        claim="The classifier contradicts a labeller more on generated than on real samples.",
+        detail="It does on {tour.disagree.value:.1%} of the generated samples of which the labeller is "
+        "{settings.sure:.0%} sure, and on {contradicted_of_real:.1%} of such held-out real ones.",
+        advice="Look at the samples that they call differently; where the labeller is right, add such samples to "
+        "the classifier's training data.",
+    ),
+    Rule(
+        "no-shortcut",
+        always,
+        Verdict.GOOD,
+        claim="What moves the classifier moves a labeller too: no shortcut found.",
+        detail="Foremost is “{strongest_in_words}”, which changes its probabilities by "
+        "{strongest.effect.value:.0%}; the best random direction does by {chance:.0%}.",
+    ),
+)
 
 
-def headline(answer: Answer) -> str:
-    """Two or three plain sentences: the shortcut first, where there is one."""
-    if because := _foreign(answer):
-        return f"{because} {_wrong(answer)}".strip()
-    parts = []
-    if not answer.explained:
-        best = answer.ranking[0].effect
-        parts.append(
-            "Not believable: no attribute moves the classifier's decisions surely more than the best of as many "
-            f"random directions does (mean change of its probabilities {best.value:.0%}, {best.low:.0%} to "
-            f"{best.high:.0%}; random {answer.chance:.0%})."
-        )
-    parts.append(_patch(answer))
-    parts += [
-        f"It hangs on {entry.name}, which changes {entry.changed:.0%} of its decisions and hardly moves the labeller "
-        f"(mean change of the probabilities {entry.effect.value:.0%} against {entry.labeller.value:.0%})."
-        for entry in answer.shortcuts[:1]
-        if entry.labeller is not None
+def remarks(evidence: Evidence) -> list[str]:
+    """What a careful reader should know besides; nothing where the self-check failed."""
+    if evidence.of_other_classes or not evidence.explained:
+        return []
+    return [
+        _further_patches(evidence),
+        _further_shortcut(evidence),
+        _most_moving(evidence),
+        _contradictions(evidence),
     ]
-    parts.append(_moves(answer))
-    parts.append(_wrong(answer))
-    return " ".join(part for part in parts if part)
 
 
-def _foreign(answer: Answer) -> str:
-    """The sentence that stands alone where generated samples are none that a classifier of the data could judge."""
-    mix = answer.mix
-    if mix is None or not mix.foreign:
+def _further_patches(evidence: Evidence) -> str:
+    """The other patches that are shortcuts."""
+    effects = evidence.patches
+    if effects is None or not evidence.patch_is_shortcut:
         return ""
-    return (
-        f"Not believable: the labeller takes {mix.generated:.0%} of generated samples for "
-        f"{answer.class_names[mix.foremost]} and {mix.real:.0%} of real ones, so what this generator makes is not what "
-        "a classifier of these data was made to judge, and what moves it there says nothing about it."
-    )
-
-
-def _patch(answer: Answer) -> str:
-    patch, effects = answer.patch, answer.patches
-    if patch is None or effects is None or not patch.proven or patch.labeller is None:
-        return ""
-    about, concerned = patch.about
-    decides = f"It decides {answer.class_names[about]}" if concerned >= 0.5 else "It often decides"
-    return (
-        f"{decides} by a patch in {effects.where(patch.patch)}: covering it with {patch.cover} changes "
-        f"{patch.classifier.value:.0%} of its decisions and {patch.labeller.value:.0%} of the labeller's."
-        f"{_further(answer, effects, patch)}"
-    )
-
-
-def _further(answer: Answer, effects: PatchEffects, told: Shortcut) -> str:
-    """The other patches that are shortcuts, as a sentence."""
-    others = [patch for patch in answer.foremost if patch.proven and patch is not told]
     named = [
-        f"{answer.class_names[patch.about[0]]} by one in {effects.where(patch.patch)} "
-        f"({patch.classifier.value:.0%} and {patch.labeller.value:.0%})"
-        for patch in others
-        if patch.labeller is not None
+        f"{evidence.class_names[patch.about[0]]} by one in {effects.where(patch.patch)} "
+        f"({patch.classifier.value:.0%} of decisions changed, {patch.labeller.value:.0%} of the labeller's)"
+        for patch in evidence.foremost
+        if patch.proven and patch is not evidence.patch and patch.labeller is not None
     ]
-    return f" Likewise {', '.join(named)}." if named else ""
+    return f"Other patches decide likewise: {', '.join(named)}." if named else ""
 
 
-def _moves(answer: Answer) -> str:
-    strong = [entry for entry in answer.ranking if entry.beats_random][:2]
-    if not strong:
+def _further_shortcut(evidence: Evidence) -> str:
+    """The attribute that is a shortcut, where the claim is about a patch."""
+    if not (evidence.patch_is_shortcut and evidence.shortcuts):
         return ""
-    told = [
-        f"{entry.name} ({entry.changed:.0%} of decisions differ between its ends, "
-        f"{'more' if entry.towards[1] > 0 else 'less'} {answer.class_names[entry.towards[0]]})"
-        for entry in strong
-    ]
-    none = (
-        ""
-        if answer.patch_is_shortcut or answer.shortcuts or answer.no_judge
-        else "; the labeller is moved by them too, so no shortcut was found"
+    attribute = evidence.shortcut
+    assert attribute.labeller is not None
+    return (
+        f"It hangs on {attribute.name} as well, which changes {attribute.changed:.0%} of its decisions and hardly "
+        f"moves the labeller (mean change of the probabilities {attribute.effect.value:.0%} against "
+        f"{attribute.labeller.value:.0%})."
     )
-    return f"What moves its decisions most is {' and '.join(told)}{none}."
 
 
-def _wrong(answer: Answer) -> str:
-    if answer.no_judge:
-        return f"Nobody independent can say where it is wrong, because {answer.no_judge}."
-    tour = answer.tour
+def _most_moving(evidence: Evidence) -> str:
+    """The attributes that move it most, and where to."""
+    strong = [attribute for attribute in evidence.ranking if attribute.beats_random][:MOST_MOVING]
+    named = [
+        f"{attribute.name} ({attribute.changed:.0%} of decisions differ between its ends, "
+        f"{'more' if attribute.towards[1] > 0 else 'less'} {evidence.class_names[attribute.towards[0]]})"
+        for attribute in strong
+    ]
+    return f"What moves its decisions most is {' and '.join(named)}." if named else ""
+
+
+def _contradictions(evidence: Evidence) -> str:
+    """How often it contradicts the labeller, and how."""
+    tour = evidence.tour
     if tour is None:
         return ""
     foremost = ""
     if tour.pairs:
         pair = tour.pairs[0]
         foremost = (
-            f", most often calling {answer.class_names[pair.labelled]} {answer.class_names[pair.called]}"
+            f", most often calling {evidence.class_names[pair.labelled]} {evidence.class_names[pair.called]}"
         )
     return (
         f"On {tour.disagree.value:.1%} of generated samples it contradicts a labeller that is sure{foremost} "
@@ -170,17 +269,17 @@ def _wrong(answer: Answer) -> str:
     )
 
 
-def measurements(answer: Answer) -> list[Measurement]:
+def measurements(evidence: Evidence) -> list[Measurement]:
     """Every number beside its baseline."""
     lines = [
         entry.effect.measurement(
             f"change of the class probabilities by {entry.name}",
             better="neither",
-            baseline=answer.chance,
+            baseline=evidence.chance,
             what="the most effective of as many random directions",
             unit="total variation",
         )
-        for entry in answer.ranking[:RANKED]
+        for entry in evidence.ranking[:RANKED]
     ]
     lines += [
         entry.gap.measurement(
@@ -190,10 +289,10 @@ def measurements(answer: Answer) -> list[Measurement]:
             what="a classifier that looks at what the labeller looks at",
             unit="total variation",
         )
-        for entry in answer.shortcuts
+        for entry in evidence.shortcuts
         if entry.gap is not None
     ]
-    patch, effects = answer.patch, answer.patches
+    patch, effects = evidence.patch, evidence.patches
     if patch is not None and effects is not None:
         where = effects.where(patch.patch)
         labeller = patch.labeller
@@ -201,7 +300,7 @@ def measurements(answer: Answer) -> list[Measurement]:
             patch.classifier.measurement(
                 f"decisions changed by covering the foremost patch ({where}, with {patch.cover})",
                 better="lower" if labeller is not None else "neither",
-                baseline=labeller.value if labeller is not None else answer.typical,
+                baseline=labeller.value if labeller is not None else evidence.typical,
                 what="the labeller's decisions" if labeller is not None else "the median patch, same cover",
                 unit="share of samples",
             )
@@ -216,24 +315,24 @@ def measurements(answer: Answer) -> list[Measurement]:
                     unit="share of samples",
                 )
             )
-    if answer.mix is not None:
+    if evidence.mix is not None:
         lines.append(
             Estimate(
-                answer.mix.apart,
+                evidence.mix.apart,
                 "none: shares of all classes at once; the baseline says how far chance parts them",
             ).measurement(
                 "labeller's class shares, generated against held-out real",
                 better="lower",
-                baseline=answer.mix.reference,
+                baseline=evidence.mix.reference,
                 what="two halves of the held-out real samples",
                 unit="total variation",
             )
         )
-    return [*lines, *_of_tour(answer)]
+    return [*lines, *_of_tour(evidence)]
 
 
-def _of_tour(answer: Answer) -> list[Measurement]:
-    tour = answer.tour
+def _of_tour(evidence: Evidence) -> list[Measurement]:
+    tour = evidence.tour
     if tour is None:
         return []
     lines = [
@@ -247,7 +346,7 @@ def _of_tour(answer: Answer) -> list[Measurement]:
     ]
     lines += [
         pair.generated.measurement(
-            f"{answer.class_names[pair.labelled]} called {answer.class_names[pair.called]}",
+            f"{evidence.class_names[pair.labelled]} called {evidence.class_names[pair.called]}",
             better="lower",
             baseline=pair.real,
             what="held-out real samples",

@@ -11,10 +11,10 @@ from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import SHOWN, Tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
 from ganlens.figures.charts import bar_chart, heat_map
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
-from ganlens.probes.explain.classifier.conclusion import Answer
+from ganlens.probes.explain.classifier.conclusion import Evidence
 
 STEPS = 7
 TRAVERSED = 3
@@ -23,7 +23,7 @@ EXAMPLES = 8
 
 def covered(
     modality: Modality, samples: Tensor, effects: PatchEffects, patch: Shortcut, names: tuple[str, ...]
-) -> Picture | None:
+) -> Figure | None:
     """Samples whose decision the foremost patch changes, before and after; None where it changes none."""
     cover = COVERS.index(patch.cover)
     rows = effects.changed[:, cover, patch.patch].nonzero().flatten()[:EXAMPLES]
@@ -35,21 +35,22 @@ def covered(
     after = samples[rows].clone()
     others = samples.roll(1, dims=0)[rows]
     after[window] = others[window] if cover == 2 else limits[cover]
-    told = "; ".join(
+    decisions = "; ".join(
         f"{names[int(effects.before[row])]} → {names[int(effects.after[row, cover, patch.patch])]}"
         for row in rows
     )
-    return Picture(
-        modality.pairs(samples[rows], after),
+    return modality.shown_pairs(
+        samples[rows],
+        after,
         f"Samples above, and below with the patch in {effects.where(patch.patch)} covered with {patch.cover}. What "
-        f"the classifier makes of each: {told}.",
+        f"the classifier makes of each: {decisions}.",
     )
 
 
 def patch_maps(effects: PatchEffects) -> list[Figure]:
     """Where covering a patch changes the probabilities: the classifier's map, and the labeller's beside it."""
 
-    def plot(values: Tensor, who: str, caption: str) -> Plot:
+    def plot(values: Tensor, asked: str, caption: str) -> Plot:
         rows, columns = (list(map(str, range(size))) for size in effects.size)
         figure = heat_map(
             values,
@@ -59,27 +60,28 @@ def patch_maps(effects: PatchEffects) -> list[Figure]:
             y="row of the picture",
             scale="change",
         )
-        return Plot(figure, f"{who}: {caption}")
+        return Plot(figure, f"{asked}: {caption}")
 
-    what = (
+    caption = (
         "mean change of the class probabilities (total variation) when the patches over a pixel are covered, by the "
         "cover with the largest effect."
     )
-    maps: list[Figure] = [plot(effects.map_of(effects.shift), "The classifier", what)]
+    maps: list[Figure] = [plot(effects.map_of(effects.shift), "The classifier", caption)]
     if effects.judge_shift is not None:
         maps.append(
             plot(
                 effects.map_of(effects.judge_shift),
                 "The labeller",
-                f"{what} Where the first map is dark and this one pale, the classifier looks at what does not matter.",
+                f"{caption} Where the first map is dark and this one pale, the classifier looks at what does not "
+                "matter.",
             )
         )
     return maps
 
 
-def patch_table(answer: Answer) -> Table:
+def patch_table(evidence: Evidence) -> Table:
     """The foremost patches, none over another, with what covering them does."""
-    effects = answer.patches
+    effects = evidence.patches
     assert effects is not None
     rows = tuple(
         (
@@ -88,10 +90,10 @@ def patch_table(answer: Answer) -> Table:
             patch.cover,
             f"{patch.classifier.value:.0%} ({patch.classifier.low:.0%} to {patch.classifier.high:.0%})",
             "" if patch.labeller is None else f"{patch.labeller.value:.0%}",
-            f"{answer.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
+            f"{evidence.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
             "shortcut" if patch.proven else "",
         )
-        for patch in answer.foremost
+        for patch in evidence.foremost
     )
     return Table(
         ("patch", "pixels", "covered with", "classifier changed", "labeller changed", "to or from", ""),
@@ -101,9 +103,9 @@ def patch_table(answer: Answer) -> Table:
     )
 
 
-def ranking_figures(answer: Answer) -> list[Figure]:
+def ranking_figures(evidence: Evidence) -> list[Figure]:
     """Effects of the attributes beside the labeller's and the best random direction's."""
-    entries = answer.ranking
+    entries = evidence.ranking
     series = [
         Series(
             "classifier",
@@ -122,7 +124,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
         series,
         x="attribute, the most effective first",
         y="change of the class probabilities",
-        line=(answer.chance, "best random direction"),
+        line=(evidence.chance, "best random direction"),
         percent=True,
     )
     rows = tuple(
@@ -131,7 +133,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
             f"{entry.effect.value:.0%} ({entry.effect.low:.0%} to {entry.effect.high:.0%})",
             "" if entry.labeller is None else f"{entry.labeller.value:.0%}",
             f"{entry.changed:.0%}",
-            f"{'+' if entry.towards[1] > 0 else '−'}{answer.class_names[entry.towards[0]]}",
+            f"{'+' if entry.towards[1] > 0 else '−'}{evidence.class_names[entry.towards[0]]}",
             "shortcut" if entry.shortcut else "" if entry.beats_random else "not above random",
         )
         for entry in entries
@@ -141,7 +143,7 @@ def ranking_figures(answer: Answer) -> list[Figure]:
         rows,
         "Each attribute set from the lower to the upper end of its population in the same samples: mean change of the "
         "class probabilities (total variation), share of decisions that differ, and the class whose probability the "
-        f"upper end changes most. The best random direction moves the classifier by {answer.chance:.0%}.",
+        f"upper end changes most. The best random direction moves the classifier by {evidence.chance:.0%}.",
     )
     return [Plot(plot, "An attribute counts where its interval lies above the dashed line."), table]
 
@@ -154,7 +156,7 @@ def traversals(
     rows: Tensor,
     labels: Tensor | None,
     names: tuple[str, ...],
-) -> list[Picture]:
+) -> list[Figure]:
     """The foremost attributes from end to end on two samples, with what the classifier says of them."""
     pictures = []
     start, asked = rows[:2], None if labels is None else labels[:2]
@@ -162,15 +164,15 @@ def traversals(
         low, high = (attributes.set_to(start, entry.place, end) for end in (0, 1))
         along = torch.linspace(0, 1, STEPS).tolist()
         frames = [space.samples(low + share * (high - low), asked) for share in along]
-        said = [space.classified(low + share * (high - low), asked).argmax(dim=1) for share in along]
-        told = "; ".join(
-            " ".join(names[int(decision[sample])] for decision in said) for sample in range(len(start))
+        decided = [space.classified(low + share * (high - low), asked).argmax(dim=1) for share in along]
+        decisions = "; ".join(
+            " ".join(names[int(decision[sample])] for decision in decided) for sample in range(len(start))
         )
         pictures.append(
-            Picture(
-                modality.strips(torch.stack(frames, dim=1)),
+            modality.shown_walks(
+                torch.stack(frames, dim=1),
                 f"{entry.name}: {len(start)} samples from the lower to the upper end of the attribute. The classifier "
-                f"says: {told}.",
+                f"says: {decisions}.",
             )
         )
     return pictures
@@ -186,7 +188,7 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
         shown = samples[pair.rows[:longest]]
         blank = torch.zeros((longest - len(shown), *shown.shape[1:]))
         rows.append(torch.cat([shown, blank]))
-    told = "; ".join(f"{names[pair.labelled]} called {names[pair.called]}" for pair in tour.pairs)
+    pairs = "; ".join(f"{names[pair.labelled]} called {names[pair.called]}" for pair in tour.pairs)
     table = Table(
         ("labeller", "classifier", "generated", "held-out real", "difference"),
         tuple(
@@ -203,10 +205,10 @@ def tour_figures(modality: Modality, samples: Tensor, tour: Tour, names: tuple[s
         "above 0 is a weakness that the real data show less of.",
     )
     return [
-        Picture(
-            modality.strips(torch.stack(rows)),
+        modality.shown_walks(
+            torch.stack(rows),
             f"Generated samples of which the labeller is sure and the classifier says something else, a row for each "
-            f"pair, the labeller's surest first: {told}.",
+            f"pair, the labeller's surest first: {pairs}.",
         ),
         table,
     ]

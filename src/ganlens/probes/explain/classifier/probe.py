@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.counterfactuals.attributes import Attributes, code_attributes, random_attributes
@@ -13,50 +12,30 @@ from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.counterfactuals.starts import population_rows
-from ganlens.explain.decisions.attributes import (
-    AttributeEffects,
-    attribute_effects,
-    best_random,
-    ranked,
-)
-from ganlens.explain.decisions.confusions import FOREIGN, class_mix, confusion_tour
+from ganlens.explain.decisions.attributes import AttributeEffects, attribute_effects, best_random, ranked
+from ganlens.explain.decisions.confusions import class_mix, confusion_tour
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, patch_effects, strongest
 from ganlens.explain.preconditions import unsuited
-from ganlens.explain.readings.readings import Panel, panel_of
+from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.probes.explain.classifier import figures
-from ganlens.probes.explain.classifier.conclusion import (
-    Answer,
-    headline,
-    measurements,
-    patch_arrays,
-    verdict,
-)
+from ganlens.probes.explain.classifier.conclusion import RULES, Evidence, measurements, patch_arrays, remarks
+from ganlens.probes.explain.classifier.settings import ClassifierSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
+from ganlens.rules import Rules
 from ganlens.subject import Context, SampleBank, Subject
 
 POPULATION = 4000
 """Generated samples that define the ends of an attribute."""
 
 FOREMOST = 4
-"""Patches that are told, none over another."""
+"""Patches that are measured, none over another."""
 
 PANEL = 512
 """Generated samples on which the readings that name an attribute are measured."""
-
-
-class ClassifierSettings(ProbeSettings):
-    attributes: int = Field(8, ge=1, le=64, description="Code axes to try as attributes, the foremost first")
-    count: int = Field(128, ge=20, description="Generated samples in which each attribute is set")
-    covered: int = Field(
-        160, ge=20, description="Samples whose patches are covered, half real, half generated"
-    )
-    tour: int = Field(
-        4000, ge=20, description="Generated samples among which its errors are looked for, at most"
-    )
 
 
 @probes.register("classifier")
@@ -71,25 +50,26 @@ class Classifier(Probe):
     order: ClassVar[int] = 60
     needs: ClassVar[frozenset[Need]] = frozenset({Need.CLASSIFIER, Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = ClassifierSettings
+    rules: ClassVar[Rules[Any] | None] = RULES
     method: ClassVar[str] = (
-        "Attributes are the latent directions of the foremost code axes; each is set to the 1 % and to the 99"
-        " % quantile of its population in the same fresh samples, and its effect is the distance between the "
-        "class probabilities at the two ends (total variation), with a bootstrap interval over samples. It is"
-        " named after the reading (image statistics, known factors, the labeller's classes) that moves most. "
-        "Patches: a quarter of the picture's side across, every half patch, and an eighth, covered with "
-        "black, with white and with what another sample has there, in generated and held-out real samples. "
-        "The patch with the largest share of decisions changed to or from one class, beyond the labeller's, "
-        "is chosen on every other sample and measured on the rest. A patch or attribute is a shortcut where "
-        "the classifier depends on it more than the labeller (trained on the same data's labels) by over 10 %"
-        " with the whole interval, and the labeller at most a third as much; a patch must also change surely "
-        "more decisions than the median patch does. Wrong: generated samples of which the labeller is 95 % "
-        "sure or more and the classifier says another class, beside the same rate on held-out real samples. "
-        "Self-check: an attribute must move the decisions more, with the whole interval, than the most "
-        "effective of as many random directions; where none does and no patch is a shortcut, the finding is "
-        "not believable. Nor is it where the labeller's class shares of generated and of held-out real samples are "
-        f"farther apart than {FOREIGN:g} (total variation): such samples no classifier of the data was made for. "
-        "Bad: a shortcut. Caution: no independent labeller, or surely more contradictions on "
-        "generated than on real samples. Else good."
+        "Attributes are the latent directions of the foremost code axes; each is set to the lower and to the "
+        "upper end of its population, but for single outliers, in the same fresh samples, and its effect is the "
+        "distance between the class probabilities at the two ends (total variation), with a bootstrap interval "
+        "over samples. It is named after the reading (image statistics, known factors, the labeller's classes) "
+        "that moves most. Patches: a quarter of the picture's side across, every half patch, and an eighth, "
+        "covered with black, with white and with what another sample has there, in generated and held-out real "
+        "samples. The patch with the largest share of decisions changed to or from one class, beyond the "
+        "labeller's, is chosen on every other sample and measured on the rest. A patch or attribute is a shortcut "
+        "where the classifier depends on it more than the labeller (trained on the same data's labels) by over "
+        "{beyond_labeller:.0%} with the whole interval, and the labeller at most {labeller_at_most:.0%} as much; "
+        "a patch must also change surely more decisions than the median patch does. Wrong: generated samples of "
+        "which the labeller is {sure:.0%} sure or more and the classifier says another class, beside the same "
+        "rate on held-out real samples. Self-check: an attribute must move the decisions more, with the whole "
+        "interval, than the most effective of as many random directions; where none does and no patch is a "
+        "shortcut, the finding is not believable. Nor is it where the labeller's class shares of generated and of "
+        "held-out real samples are farther apart than {classes_apart:.0%} (total variation): such samples no "
+        "classifier of the data was made for. Bad: a shortcut. Caution: no independent labeller, or surely more "
+        "contradictions on generated than on real samples. Else good."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
@@ -114,42 +94,45 @@ class Classifier(Probe):
         space = SearchSpace.fit(subject, "z", bank.latents(count), bank.conditions(count))
         population = population_rows(bank, space, count)
         judge = Judge.of(bank, classifier)
-        who = judge if isinstance(judge, Judge) else None
+        labeller = judge if isinstance(judge, Judge) else None
         rows, labels = self._fresh(bank, space, settings)
         attributes = code_attributes(bank, population, settings.attributes)
-        own, random = self._moved(bank, space, who, population, attributes, rows, labels, context)
-        ranking = ranked(own, random, torch_generator(context.seed, self.name, "bootstrap"))
-        pictures = subject.modality.name == "images" and len(subject.sample_shape) == 3
+        own, random = self._moved(bank, space, labeller, population, attributes, rows, labels, context)
+        ranking = ranked(
+            own, random, torch_generator(context.seed, self.name, "bootstrap"), settings.shortcut
+        )
+        pictures = subject.modality.picture_like
         covered = _to_cover(bank, settings.covered) if pictures else None
         patches = None
         if covered is not None and subject.modality.range is not None:
             with context.progress.task("Covering patches", 1) as task:
-                patches = patch_effects(classifier, who, covered, subject.modality.range, task)
+                patches = patch_effects(classifier, labeller, covered, subject.modality.range, task)
         foremost = []
         if patches is not None:
             rng = torch_generator(context.seed, self.name, "patches")
-            foremost = strongest(patches, rng, FOREMOST)
-        answer = Answer(
+            foremost = strongest(patches, rng, FOREMOST, settings.shortcut)
+        evidence = Evidence(
+            settings,
             classifier.class_names,
             ranking,
             best_random(random),
             patches,
             foremost,
             0.0 if patches is None else _typical(patches, foremost[0].cover),
-            confusion_tour(bank, classifier, min(settings.tour, bank.size)) if who is not None else None,
+            confusion_tour(bank, classifier, min(settings.tour, bank.size), settings.sure)
+            if labeller is not None
+            else None,
             judge if isinstance(judge, str) else "",
             class_mix(bank, classifier.num_classes, min(settings.tour, bank.size))
-            if who is not None
+            if labeller is not None
             else None,
         )
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=headline(answer),
-            verdict=verdict(answer),
-            measurements=measurements(answer),
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            remarks=remarks(evidence),
+            measurements=measurements(evidence),
             method=self.described(settings),
-            figures=_figures(subject, bank, space, attributes, answer, rows, labels, covered, settings),
+            figures=_figures(subject, bank, space, attributes, evidence, rows, labels, covered, settings),
             arrays={
                 **patch_arrays(patches),
                 "axis_effects": own.leans,
@@ -206,10 +189,10 @@ def _constant(bank: SampleBank, subject: Subject) -> str:
 def _to_cover(bank: SampleBank, count: int) -> Tensor:
     """Generated and held-out real samples in turn: [n, c, h, w]."""
     each = min(count // 2, bank.size, len(bank.reals("held_out")))
-    made, real = bank.fakes(each).tensor(), bank.reals("held_out", each).tensor()
+    generated, real = bank.fakes(each).tensor(), bank.reals("held_out", each).tensor()
     # In pairs, so that both halves by which the patch is chosen and measured hold both kinds.
     order = torch.arange(2 * each).view(2, each).T.reshape(-1, 4) if each % 2 == 0 else None
-    both = torch.cat([made, real])
+    both = torch.cat([generated, real])
     if order is None:
         return both[torch.arange(2 * each).view(2, each).T.flatten()]
     return both[order[:, [0, 2, 1, 3]].flatten()]
@@ -225,22 +208,22 @@ def _figures(
     bank: SampleBank,
     space: SearchSpace,
     attributes: Attributes,
-    answer: Answer,
+    evidence: Evidence,
     rows: Tensor,
     labels: Tensor | None,
     covered: Tensor | None,
     settings: ClassifierSettings,
 ) -> list[Figure]:
-    made: list[Figure] = []
-    names, modality = answer.class_names, subject.modality
-    if covered is not None and answer.patches is not None and answer.patch is not None:
-        shown = figures.covered(modality, covered, answer.patches, answer.patch, names)
-        made += [shown] if shown is not None else []
-        made += figures.patch_maps(answer.patches)
-        made.append(figures.patch_table(answer))
-    made += figures.ranking_figures(answer)
-    made += figures.traversals(modality, space, attributes, answer.ranking, rows, labels, names)
-    if answer.tour is not None:
+    chosen: list[Figure] = []
+    names, modality = evidence.class_names, subject.modality
+    if covered is not None and evidence.patches is not None and evidence.patch is not None:
+        shown = figures.covered(modality, covered, evidence.patches, evidence.patch, names)
+        chosen += [shown] if shown is not None else []
+        chosen += figures.patch_maps(evidence.patches)
+        chosen.append(figures.patch_table(evidence))
+    chosen += figures.ranking_figures(evidence)
+    chosen += figures.traversals(modality, space, attributes, evidence.ranking, rows, labels, names)
+    if evidence.tour is not None:
         samples = bank.fakes(min(settings.tour, bank.size)).tensor()
-        made += figures.tour_figures(modality, samples, answer.tour, names)
-    return made
+        chosen += figures.tour_figures(modality, samples, evidence.tour, names)
+    return chosen

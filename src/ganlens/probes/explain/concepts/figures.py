@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from ganlens.explain.concepts.edits import ROWS, Edit
-from ganlens.explain.concepts.vectors import Tested, counts
+from ganlens.explain.concepts.vectors import Tested
 from ganlens.figures.charts import bar_chart, heat_map
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.subject import Subject
 from ganlens.subject.hooks import layer_in_words
@@ -17,22 +17,22 @@ from ganlens.subject.hooks import layer_in_words
 LISTED = 40
 
 
-def concept_figures(subject: Subject, found: Sequence[Tested], edits: Sequence[Edit]) -> list[Figure]:
+def concept_figures(subject: Subject, tests: Sequence[Tested], edits: Sequence[Edit]) -> list[Figure]:
     """All figures of the finding."""
     figures: list[Figure] = []
     if edits:
         named = "; ".join(f"{e.test.concept}, {layer_in_words(e.test.layer)}" for e in edits)
         figures.append(
-            Picture(
-                subject.modality.strips(torch.cat([e.strip for e in edits])),
+            subject.modality.shown_walks(
+                torch.cat([e.strip for e in edits]),
                 f"A concept put into the generator, {ROWS} samples each: {named}. From left to right "
                 "0, ½, 1, 1½ and 2 times the mean difference between activations with it and without.",
             )
         )
-    for network in dict.fromkeys(test.network for test in found):
-        own = [test for test in found if test.network == network]
+    for network in dict.fromkeys(test.network for test in tests):
+        own = [test for test in tests if test.network == network]
         figures.append(_classes_plot(own) if any(test.outcome for test in own) else _scores_plot(own))
-    return [*figures, _table(found)]
+    return [*figures, _table(tests)]
 
 
 def _scores_plot(tests: Sequence[Tested]) -> Plot:
@@ -50,8 +50,8 @@ def _scores_plot(tests: Sequence[Tested]) -> Plot:
         series.append(
             Series(layer_in_words(layer), [e.value for e in own], [e.low for e in own], [e.high for e in own])
         )
-    left_out = [test for test in tests if not counts(test)]
-    said = (
+    left_out = [test for test in tests if not test.counts]
+    doubt = (
         f" Do not believe {', '.join(f'{t.concept} in {layer_in_words(t.layer)}' for t in left_out)}: random samples "
         "do as much."
         if left_out and len(left_out) <= 8
@@ -60,7 +60,7 @@ def _scores_plot(tests: Sequence[Tested]) -> Plot:
     return Plot(
         bar_chart(names, series, x="concept", y="TCAV score", line=(0.5, "no preference")),
         f"The {tests[0].network}: share of inputs whose number rises along the concept. Near 1 or 0 it pushes one "
-        f"way.{said}",
+        f"way.{doubt}",
     )
 
 
@@ -69,7 +69,7 @@ def _classes_plot(tests: Sequence[Tested]) -> Plot:
     layer = tests[-1].layer
     own = {(t.concept, t.outcome): t for t in tests if t.layer == layer}
     concepts, classes = (list(dict.fromkeys(key[side] for key in own)) for side in (0, 1))
-    cells = [[own[c, k].score.value - 0.5 if counts(own[c, k]) else 0.0 for k in classes] for c in concepts]
+    cells = [[own[c, k].score.value - 0.5 if own[c, k].counts else 0.0 for k in classes] for c in concepts]
     return Plot(
         heat_map(
             torch.tensor(cells),
@@ -84,8 +84,8 @@ def _classes_plot(tests: Sequence[Tested]) -> Plot:
     )
 
 
-def _table(found: Sequence[Tested]) -> Table:
-    ranked = sorted(found, key=lambda t: (not counts(t), t.adjusted, t.network, t.layer))
+def _table(tests: Sequence[Tested]) -> Table:
+    ranked = sorted(tests, key=lambda t: (not t.counts, t.adjusted, t.network, t.layer))
     rows = tuple(
         (
             t.network,
@@ -97,7 +97,7 @@ def _table(found: Sequence[Tested]) -> Table:
             f"{float(t.random_pulls.mean()):+.2f} ± {float(t.random_pulls.std()):.2f}",
             round(t.accuracy, 2),
             f"{t.adjusted:.2g}",
-            "yes" if counts(t) else "no",
+            "yes" if t.counts else "no",
         )
         for t in ranked[:LISTED]
     )
@@ -105,7 +105,7 @@ def _table(found: Sequence[Tested]) -> Table:
         "network", "layer", "concept", "TCAV", "random sets", "gradients along it", "along random sets", "accuracy",
         "p (Holm)", "counts",
     )  # fmt: skip
-    first = "Every test" if len(found) <= LISTED else f"The first {LISTED} of {len(found)} tests"
+    first = "Every test" if len(tests) <= LISTED else f"The first {LISTED} of {len(tests)} tests"
     return Table(
         columns,
         rows,

@@ -1,28 +1,22 @@
-"""What the counterfactuals amount to: the numbers with their baselines, the verdict, and the sentence."""
+"""What the counterfactuals amount to: the numbers with their baselines, and the rules that say what they mean."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ganlens.explain.attribution.places import place_of
+from ganlens.explain.counterfactuals.comparison import Comparison
 from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
 from ganlens.measurement import Measurement
-from ganlens.measures import Estimate, binomial_interval, bootstrap_estimates, share_estimate
-from ganlens.rules import Verdict
-
-FEWEST = 5
-"""Samples below which nothing is claimed."""
-
-ENOUGH_FOUND = 0.8
-ENOUGH_REPRODUCED = 0.5
-ENOUGH_AGREED = 2 / 3
+from ganlens.measures import Estimate, binomial_interval, share_estimate
+from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
+from ganlens.rules import Rule, Rules, Verdict, always
 
 NO_PLACE = ("no one part of the picture", "the middle quarter", "the centre")
 """Where most pictures have their subject, so that nothing is said by naming it."""
@@ -30,174 +24,274 @@ NO_PLACE = ("no one part of the picture", "the middle quarter", "the centre")
 NO_INTERVAL = "none: a mean over samples that the search chose by reaching their class"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Evidence:
-    """All that the conclusion rests on."""
+    """What the verdict rests on.
 
-    attempts: list[Attempt]
+    Attributes:
+        settings: the probe's.
+        redrawn: share of the samples that keep their class when the generator redraws them.
+        search, adversarial, random: scores of the latent search, and of adversarial changes and random directions of
+            its sizes.
+        advantage: by how much the judge sees the wanted class more often than in adversarial samples; None where that
+            can't be said.
+        no_judge: why there is no independent judge; empty where there is one.
+        wanted: the class asked for, or how many.
+    """
+
+    settings: CounterfactualSettings
+    redrawn: float
+    search: Scores
+    adversarial: Scores
+    random: Scores
+    advantage: Estimate | None
+    no_judge: str
+    wanted: str
+
+    @property
+    def asked(self) -> int:
+        return len(self.search.valid)
+
+    @property
+    def flipped(self) -> int:
+        return int(self.search.valid.sum())
+
+    @property
+    def distance(self) -> float:
+        """Mean length of the ways, in standard deviations of the latent space."""
+        return self.search.latent or 0.0
+
+    @property
+    def agreement(self) -> float:
+        """Share of the flips in which the judge sees the wanted class."""
+        return self.search.agreement or 0.0
+
+    @property
+    def agreement_with_adversarial(self) -> float:
+        """The same of adversarial changes of the same samples."""
+        if self.adversarial.agreed is None or not self.flipped:
+            return 0.0
+        return float(self.adversarial.agreed[self.search.valid].double().mean())
+
+    @property
+    def surely_agreed(self) -> bool:
+        """Whether the judge surely agrees with enough flips, whatever it sees in adversarial samples."""
+        agreed = round(self.agreement * self.flipped)
+        return self.flipped > 0 and binomial_interval(agreed, self.flipped).low > self.settings.enough_agreed
+
+    @property
+    def no_better_than_adversarial(self) -> bool:
+        return self.advantage is not None and self.advantage.low <= 0 and not self.surely_agreed
+
+    @property
+    def more_steps(self) -> int:
+        """What to ask for where the search does not arrive."""
+        return 4 * self.settings.steps
+
+    @property
+    def more_samples(self) -> int:
+        """What to ask for where too few are left."""
+        return min(1024, 4 * self.settings.count)
+
+
+RULES = Rules(
+    Evidence,
+    Rule(
+        "redrawing-flips",
+        lambda e: e.redrawn < e.settings.enough_redrawn,
+        Verdict.NOT_BELIEVABLE,
+        claim="Redrawing alone changes too many samples' classes to explain any flip.",
+        detail="Only {redrawn:.0%} of the samples keep their class when the generator redraws them, and "
+        "{settings.enough_redrawn:.0%} are needed, or most flips would be the inversion's.",
+        advice="Explain generated samples, which need no redrawing: "
+        "`ganlens probe counterfactuals SUBJECT --of generated`",
+    ),
+    Rule(
+        "no-better-than-adversarial",
+        lambda e: e.no_better_than_adversarial,
+        Verdict.NOT_BELIEVABLE,
+        claim="Its counterfactuals convince a judge no more than adversarial changes do.",
+        detail="An independent judge sees the wanted class in {agreement:.0%} of them, and in "
+        "{agreement_with_adversarial:.0%} of adversarial samples changed by as much; the interval of the difference "
+        "begins at {advantage.low:+.0%}.",
+        advice="Show none of these pictures as a reason; what the classifier goes by, over all samples, tells "
+        "`ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "none-found",
+        lambda e: not e.flipped,
+        Verdict.CAUTION,
+        claim="No way in the latent space leads to the class wanted.",
+        detail="From none of {asked} samples did the search reach {wanted}; it should from "
+        "{settings.enough_flipped:.0%}.",
+        advice="Search longer, and accept flips that the classifier is less sure of: "
+        "`ganlens probe counterfactuals SUBJECT --steps {more_steps} --confidence 0.6`",
+    ),
+    Rule(
+        "without-a-judge",
+        lambda e: bool(e.no_judge),
+        Verdict.CAUTION,
+        claim="Decisions can be flipped; whether believably, nobody independent could judge.",
+        detail="Of {asked} decisions {flipped} flip, and random directions of that length flip "
+        "{random.validity:.0%}; there is no judge, because {no_judge}.",
+        advice="Give data with labels of the classifier's own classes, on which an independent judge can be trained: "
+        "`ganlens probe counterfactuals SUBJECT --data DATA`",
+    ),
+    Rule(
+        "too-few-to-judge",
+        lambda e: e.advantage is None,
+        Verdict.CAUTION,
+        claim="Too few decisions were flipped for a judge to say anything.",
+        detail="Of {asked} decisions {flipped} flip; to hold them against adversarial changes "
+        "{settings.fewest} are needed.",
+        advice="Ask about more samples: `ganlens probe counterfactuals SUBJECT --count {more_samples}`",
+    ),
+    Rule(
+        "few-flipped",
+        lambda e: e.search.validity < e.settings.enough_flipped,
+        Verdict.CAUTION,
+        claim="It finds a way to only {search.validity:.0%} of the flips wanted.",
+        detail="A judge sees the wanted class in {agreement:.0%} of those found, and in "
+        "{agreement_with_adversarial:.0%} of adversarial samples changed by as much; good is a flip for "
+        "{settings.enough_flipped:.0%} of the samples.",
+        advice="Search longer, and accept flips that the classifier is less sure of: "
+        "`ganlens probe counterfactuals SUBJECT --steps {more_steps} --confidence 0.6`",
+    ),
+    Rule(
+        "half-believed",
+        lambda e: e.agreement < e.settings.enough_agreed,
+        Verdict.CAUTION,
+        claim="A judge sees the class wanted in only {agreement:.0%} of flips.",
+        detail="In adversarial samples changed by as much it does in {agreement_with_adversarial:.0%}; good are "
+        "{settings.enough_agreed:.0%}.",
+        advice="Take no single picture for a reason unseen; what the classifier goes by, over all samples, tells "
+        "`ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "believable",
+        always,
+        Verdict.GOOD,
+        claim="Believable changes flip {search.validity:.0%} of the classifier's decisions.",
+        detail="They lie {distance:.1f} standard deviations off in the latent space, and a judge sees the wanted class "
+        "in {agreement:.0%} of them (in {agreement_with_adversarial:.0%} of adversarial samples changed by as much).",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was computed.
+
+    Attributes:
+        comparison: the searches and the baselines.
+        scores: of each attempt, by its name.
+        starts: the samples, those that can't be asked about among them.
+        question: about the others.
+        redrawn: these as the generator draws them [n, …].
+        judge: or why there is none.
+    """
+
+    comparison: Comparison
     scores: dict[str, Scores]
     starts: Starts
     question: Question
     redrawn: Tensor
     judge: Judge | str
     space: SearchSpace
-    rng: torch.Generator
-    most_used: tuple[str, float] | None = None
-    _advantage: Estimate | None = None
 
     @property
     def searches(self) -> list[Attempt]:
-        return [attempt for attempt in self.attempts if attempt.answers is not None]
+        """The attempts that are no baselines."""
+        return [attempt for attempt in self.comparison.attempts if attempt.answers is not None]
 
     @property
-    def reproduced(self) -> float:
-        return float(self.starts.kept.double().mean())
+    def class_names(self) -> tuple[str, ...]:
+        return self.space.classifier.class_names
 
-    @property
-    def advantage(self) -> Estimate | None:
-        """By how much the judge sees the new class more often than in adversarial samples of equal size."""
-        if self._advantage is None and isinstance(self.judge, Judge):
-            ours, theirs = self.scores["latent"], self.scores["adversarial"]
-            rows = ours.valid.nonzero().flatten()
-            if len(rows) < FEWEST or ours.agreed is None or theirs.agreed is None:
-                return None
-            gain = ours.agreed[rows].double() - theirs.agreed[rows].double()
-
-            def statistic(weights: Tensor) -> Tensor:
-                return (weights @ gain / weights.sum(dim=1))[:, None]
-
-            self._advantage = bootstrap_estimates(statistic, len(rows), rng=self.rng, of="counterfactuals")[0]
-        return self._advantage
-
-
-def verdict(evidence: Evidence) -> Verdict:
-    """See the probe's method."""
-    if why_not(evidence):
-        return Verdict.NOT_BELIEVABLE
-    search = evidence.scores["latent"]
-    if evidence.advantage is None:
-        return Verdict.CAUTION
-    good = search.validity >= ENOUGH_FOUND and (search.agreement or 0) >= ENOUGH_AGREED
-    return Verdict.GOOD if good else Verdict.CAUTION
-
-
-def why_not(evidence: Evidence) -> str:
-    """The sentence that has to open the headline where the answers are not to be believed; else empty."""
-    if evidence.reproduced < ENOUGH_REPRODUCED:
-        return (
-            f"Not believable: only {evidence.reproduced:.0%} of the samples keep their class when the generator "
-            "redraws them, so most flips would be the inversion's."
+    def evidence(self, settings: CounterfactualSettings, advantage: Estimate | None) -> Evidence:
+        """What of this the verdict rests on."""
+        targets = self.question.targets.unique().tolist()
+        single = len(targets) == 1
+        return Evidence(
+            settings,
+            float(self.starts.kept.double().mean()),
+            self.scores["latent"],
+            self.scores["adversarial"],
+            self.scores["random"],
+            advantage,
+            self.judge if isinstance(self.judge, str) else "",
+            f"the class {self.class_names[targets[0]]}" if single else f"any of {len(targets)} classes",
         )
-    gain, search = evidence.advantage, evidence.scores["latent"]
-    if gain is not None and gain.low <= 0 and not _surely_agreed(search):
-        agreed = search.agreement or 0.0
-        return (
-            "Not believable: an independent judge sees the new class in the counterfactuals no more often than in "
-            f"adversarial samples changed by as much ({agreed:.0%}; difference {gain.low:+.0%} to {gain.high:+.0%})."
-        )
-    return ""
 
 
-def _surely_agreed(found: Scores) -> bool:
-    """Whether the judge sees the new class in surely more than two thirds, whatever it sees in the baseline."""
-    valid = int(found.valid.sum())
-    return valid > 0 and binomial_interval(round((found.agreement or 0.0) * valid), valid).low > ENOUGH_AGREED
+def remarks(results: Results, evidence: Evidence) -> list[str]:
+    """What a careful reader should know besides; nothing where the self-check failed or nothing was found."""
+    said = RULES.conclude(evidence)
+    if said.verdict is Verdict.NOT_BELIEVABLE or not evidence.flipped:
+        return []
+    return [_commonest_flip(results), _place(results), _other_searches(results), _left_out(results)]
 
 
-def headline(evidence: Evidence) -> str:
-    """One or two sentences for a manager, after the reason not to believe them where there is one."""
-    search, total = evidence.scores["latent"], len(evidence.question)
-    found = int(search.valid.sum())
-    names = evidence.space.classifier.class_names
-    parts = [why_not(evidence)]
-    if not found:
-        targets = sorted({names[target] for target in evidence.question.targets.tolist()})
-        parts.append(
-            f"None found: from none of {total} samples does a way in the latent space lead to the class wanted "
-            f"({', '.join(targets)})."
-        )
-        return " ".join(part for part in parts if part)
-    result = (
-        f"{_pair(evidence)}the nearest believable change flips {found} of {total} decisions by moving "
-        f"{search.latent:.1f} standard deviations in the latent space"
+def _commonest_flip(results: Results) -> str:
+    """From which class to which, where one flip is commoner than others."""
+    valid, names = results.scores["latent"].valid, results.class_names
+    sources, targets = (
+        classes[valid].tolist() for classes in (results.question.sources, results.question.targets)
     )
-    parts.append(result[:1].upper() + result[1:] + _judged(evidence) + "." + _where(evidence))
-    parts.append(_others(evidence))
-    excluded = int((~evidence.starts.kept).sum())
-    if excluded:
-        parts.append(
-            f"{excluded} of {len(evidence.starts.kept)} samples were left out: redrawing them changed their class."
-        )
-    return " ".join(part for part in parts if part)
+    pairs = Counter(zip(sources, targets, strict=True))
+    (source, target), count = pairs.most_common(1)[0]
+    if count == 1 and len(pairs) > 1:
+        return ""
+    return f"{'All' if len(pairs) == 1 else 'Most'} of the flips are from {names[source]} to {names[target]}."
 
 
-def _where(evidence: Evidence) -> str:
-    """The part of the picture that changes, as a sentence, where there is one."""
-    valid = evidence.scores["latent"].valid
-    change = (evidence.attempts[0].samples - evidence.redrawn)[valid].abs()
-    if change.ndim != 4:
+def _place(results: Results) -> str:
+    """The part of the picture that changes, where there is one."""
+    valid = results.scores["latent"].valid
+    change = (results.comparison.attempts[0].samples - results.redrawn)[valid].abs()
+    if not results.space.subject.modality.picture_like:
         return ""
     place = place_of(change.mean(dim=(0, 1)))
     if place is None or place.where in NO_PLACE:
         return ""
-    return f" What changes lies mostly in {place.where}."
+    return f"What changes lies mostly in {place.where}."
 
 
-def _pair(evidence: Evidence) -> str:
-    """ "Most often from 4 to 9: ", where one flip is commoner than others."""
-    valid = evidence.scores["latent"].valid
-    names = evidence.space.classifier.class_names
-    pairs = Counter(
-        zip(evidence.question.sources[valid].tolist(), evidence.question.targets[valid].tolist(), strict=True)
-    )
-    (source, target), count = pairs.most_common(1)[0]
-    if count == 1 and len(pairs) > 1:
-        return ""
-    often = "" if len(pairs) == 1 else "most often "
-    return f"{often}from {names[source]} to {names[target]}: "
-
-
-def _judged(evidence: Evidence) -> str:
-    search, gain = evidence.scores["latent"], evidence.advantage
-    if gain is None or search.agreement is None:
-        why = evidence.judge if isinstance(evidence.judge, str) else "too few were found"
-        return f"; nobody independent judged them, because {why}"
-    theirs = evidence.scores["adversarial"]
-    rows = search.valid
-    by_chance = float(theirs.agreed[rows].double().mean()) if theirs.agreed is not None else 0.0
-    return (
-        f", and the labeller sees the new class in {search.agreement:.0%} of them (in {by_chance:.0%} of adversarial "
-        "samples changed by as much)"
-    )
-
-
-def _others(evidence: Evidence) -> str:
-    told = [
-        f"the {attempt.title} {evidence.scores[attempt.name].validity:.0%}"
-        for attempt in evidence.searches[1:]
+def _other_searches(results: Results) -> str:
+    shares = [
+        f"the {attempt.title} flips {results.scores[attempt.name].validity:.0%}"
+        for attempt in results.searches[1:]
     ]
-    if not told:
+    if not shares:
         return ""
-    by = ""
-    if evidence.most_used is not None:
-        name, used = evidence.most_used
-        by = f"; {used:.0%} of the flips by attributes use {name}"
-    return f"Of the same samples {' and '.join(told)}{by}."
+    uses = results.comparison.uses
+    name = max(uses, key=uses.__getitem__, default="")
+    most_used = f"; {uses[name]:.0%} of the flips by attributes use {name}" if name and uses[name] else ""
+    return f"Of the same samples {' and '.join(shares)}{most_used}."
 
 
-def measurements(evidence: Evidence) -> list[Measurement]:
+def _left_out(results: Results) -> str:
+    excluded = int((~results.starts.kept).sum())
+    if not excluded:
+        return ""
+    return (
+        f"{excluded} of {len(results.starts.kept)} samples were left out: redrawing them changed their class."
+    )
+
+
+def measurements(results: Results, evidence: Evidence) -> list[Measurement]:
     """Every number beside its baseline."""
-    scores, total = evidence.scores, len(evidence.question)
-    kept = int(evidence.starts.kept.sum())
+    scores, total = results.scores, len(results.question)
+    kept = int(results.starts.kept.sum())
     lines = [
-        share_estimate(kept, len(evidence.starts.kept)).measurement(
+        share_estimate(kept, len(results.starts.kept)).measurement(
             "share of samples that keep their class when redrawn",
             better="higher",
             baseline=1.0,
             what="generated samples, redrawn from their own latents",
         )
     ]
-    for attempt in evidence.searches:
+    for attempt in results.searches:
         found = scores[attempt.name]
         lines.append(
             share_estimate(int(found.valid.sum()), total).measurement(

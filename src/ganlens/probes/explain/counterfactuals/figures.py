@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ganlens.explain.counterfactuals.attributes import AttributeAnswers, Attributes
+from ganlens.explain.counterfactuals.attributes import Attributes
 from ganlens.explain.counterfactuals.baselines import logits_of
 from ganlens.explain.counterfactuals.evaluation import Attempt, Scores
 from ganlens.explain.counterfactuals.search_space import Question
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
 from ganlens.subject.adapted_classifier import AdaptedClassifier
@@ -28,46 +28,48 @@ def changes(
     question: Question,
     redrawn: Tensor,
     rows: Tensor,
-) -> Picture:
+) -> Figure:
     """Redrawn samples above their counterfactuals, and the difference below."""
     before, after = redrawn[rows], attempt.samples[rows]
     names = classifier.class_names
     chance = [logits_of(classifier, samples).softmax(dim=1) for samples in (before, after)]
-    told = "; ".join(
+    decisions = "; ".join(
         f"{names[source]} ({chance[0][i, source]:.0%}) → {names[target]} ({chance[1][i, target]:.0%})"
         for i, (source, target) in enumerate(
             zip(question.sources[rows].tolist(), question.targets[rows].tolist(), strict=True)
         )
     )
-    return Picture(
-        modality.pairs(before, after, difference=True),
+    return modality.shown_pairs(
+        before,
+        after,
         "Each column: the sample as the generator draws it, the nearest one that the classifier puts into the "
         "class wanted, and what had to change (orange: brighter, blue: darker). From left to right, with the "
-        f"classifier's confidence: {told}.",
+        f"classifier's confidence: {decisions}.",
+        difference=True,
     )
 
 
 def side_by_side(
     modality: Modality, originals: Tensor, redrawn: Tensor, attempts: Sequence[Attempt], rows: Tensor
-) -> Picture:
+) -> Figure:
     """Original, redrawn, and what each method makes of it, a row for each sample."""
     frames = [originals[rows], redrawn[rows], *(attempt.samples[rows] for attempt in attempts)]
     titles = ["original", "redrawn", *(attempt.title for attempt in attempts)]
-    return Picture(
-        modality.strips(torch.stack(frames, dim=1)),
+    return modality.shown_walks(
+        torch.stack(frames, dim=1),
         f"Each row is one sample: {', '.join(titles)}. Where a method found nothing, the redrawn sample stands "
         "in its place. An adversarial change flips the classifier as well, but no person.",
     )
 
 
 def several_answers(
-    modality: Modality, redrawn: Tensor, made: Tensor, found: Tensor, rows: Tensor
-) -> Picture:
+    modality: Modality, redrawn: Tensor, answers: Tensor, found: Tensor, rows: Tensor
+) -> Figure:
     """A sample and its several answers [n, a, …], a row for each sample."""
-    shown = torch.cat([redrawn[rows][:, None], made[rows]], dim=1)
+    shown = torch.cat([redrawn[rows][:, None], answers[rows]], dim=1)
     count = int(found[rows].sum())
-    return Picture(
-        modality.strips(shown),
+    return modality.shown_walks(
+        shown,
         f"Each row is one sample as redrawn, then its answers, each in a direction of the latent space that is "
         f"orthogonal to the ways of those before ({count} found here; where there is none, the sample itself).",
     )
@@ -116,9 +118,9 @@ def methods_table(attempts: Sequence[Attempt], scores: Mapping[str, Scores], jud
     )
 
 
-def ranking(attributes: Attributes, changed: Tensor, effect: Mapping[str, float]) -> tuple[Plot, Table]:
+def ranking(attributes: Attributes, changes: Tensor, uses: Mapping[str, float]) -> tuple[Plot, Table]:
     """Which attributes push samples to the classes wanted: changes [n, m, 2] of the target's margin."""
-    mean = changed.mean(dim=0)
+    mean = changes.mean(dim=0)
     order = mean.abs().amax(dim=1).argsort(descending=True)[:RANKED].tolist()
     names = [attributes.names[place] for place in order]
     plot = bar_chart(
@@ -137,7 +139,7 @@ def ranking(attributes: Attributes, changed: Tensor, effect: Mapping[str, float]
                 attributes.names[place],
                 round(float(mean[place, 0]), 2),
                 round(float(mean[place, 1]), 2),
-                f"{effect.get(attributes.names[place], 0.0):.0%}",
+                f"{uses.get(attributes.names[place], 0.0):.0%}",
             )
             for place in order
         ),
@@ -147,18 +149,6 @@ def ranking(attributes: Attributes, changed: Tensor, effect: Mapping[str, float]
     return Plot(
         plot, "An attribute that pushes every sample the same way is one the decision hangs on."
     ), table
-
-
-def uses(attributes: Attributes, found: AttributeAnswers) -> dict[str, float]:
-    """Share of the flips found that use each attribute."""
-    flips = [
-        steps for steps, exists in zip(found.steps, found.answers.found[:, 0].tolist(), strict=True) if exists
-    ]
-    counts = dict.fromkeys(attributes.names, 0)
-    for steps in flips:
-        for attribute, _ in steps:
-            counts[attributes.names[attribute]] += 1
-    return {name: count / max(1, len(flips)) for name, count in counts.items()}
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.explain.counterfactuals.baselines import (
-    RealSamples,
-)
-from ganlens.explain.counterfactuals.channels import (
-    RANKED_ON,
-    STRENGTH,
-    layer_of_channels,
-)
-from ganlens.explain.counterfactuals.evaluation import Scores, score
+from ganlens.explain.counterfactuals.baselines import RealSamples
+from ganlens.explain.counterfactuals.channels import layer_of_channels
+from ganlens.explain.counterfactuals.comparison import METHODS, Comparison, add_baselines, run_searches
+from ganlens.explain.counterfactuals.evaluation import Scores, agreement_above, score
 from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.latent_search import Pool
 from ganlens.explain.counterfactuals.search_space import Question, SearchSpace, second_choice
@@ -30,21 +26,13 @@ from ganlens.explain.preconditions import unsuited
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.probes.explain.counterfactuals import figures
-from ganlens.probes.explain.counterfactuals.conclusion import (
-    ENOUGH_FOUND,
-    ENOUGH_REPRODUCED,
-    FEWEST,
-    Evidence,
-    headline,
-    measurements,
-    verdict,
-)
-from ganlens.probes.explain.counterfactuals.settings import METHODS, CounterfactualSettings
-from ganlens.probes.explain.counterfactuals.trial import Trial, add_baselines, most_used, try_all
+from ganlens.probes.explain.counterfactuals.conclusion import RULES, Results, measurements, remarks
+from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_steady_classifier
 from ganlens.randomness import torch_generator
 from ganlens.registry import nearest_names
+from ganlens.rules import Rules
 from ganlens.subject import Context, SampleBank, Subject
 
 POPULATION = 2000
@@ -52,9 +40,6 @@ POPULATION = 2000
 
 REALS = 2000
 """Real samples among which those of a class are found."""
-
-SUREST = 0.99
-"""Confidence asked for at most: more is a matter of rounding in a saturated classifier."""
 
 
 @probes.register("counterfactuals")
@@ -69,29 +54,30 @@ class Counterfactuals(Probe):
     order: ClassVar[int] = 62
     needs: ClassVar[frozenset[Need]] = frozenset({Need.CLASSIFIER, Need.DATA})
     Settings: ClassVar[type[ProbeSettings]] = CounterfactualSettings
+    rules: ClassVar[Rules[Any] | None] = RULES
     method: ClassVar[str] = (
-        "Held-out real samples are redrawn by inversion; those whose redrawn version the classifier puts into"
-        " another class are left out and counted, since there the inversion would have made the flip. From "
-        "each of the others three searches look for the nearest point of the latent space whose sample the "
-        "classifier puts into the wanted class as surely as its median real sample, 99 % at most (setting "
-        "confidence). Latent search: Adam on cross-entropy + 0.3·squared distance with lengthening steps, then back "
-        "to the border and turning towards its normal until it is the nearest point; further answers must lead in "
-        "orthogonal directions. Without gradients it begins at generated samples of the class and estimates "
-        "the normal by trying. Attribute search (AttFind): code axes, and the coordinates of a space that is "
-        "not z, are set to the 1 % or 99 % quantile of the population, each time the one that helps most, "
-        "until the sample flips; with attribute_source=channels the channels of a layer are changed by "
-        f"{STRENGTH:g} standard deviations instead, of which those that help the targets of {RANKED_ON} "
+        "Held-out real samples are redrawn by inversion; those whose redrawn version the classifier puts into "
+        "another class are left out and counted, since there the inversion would have made the flip. From each of "
+        "the others three searches look for the nearest point of the latent space whose sample the classifier "
+        "puts into the wanted class as surely as its median real sample, {surest:.0%} at most (setting "
+        "confidence). Latent search: Adam on cross-entropy + {distance:g}·squared distance with lengthening "
+        "steps, then back to the border and turning towards its normal until it is the nearest point; further "
+        "answers must lead in orthogonal directions. Without gradients it begins at generated samples of the "
+        "class and estimates the normal by trying. Attribute search (AttFind): code axes, and the coordinates of "
+        "a space that is not z, are set to an end of the population, but for single outliers, each time the one "
+        "that helps most, until the sample flips; with attribute_source=channels the channels of a layer are "
+        "changed by {strength:g} standard deviations instead, of which those that help the targets of some "
         "samples most are kept. Amortised map: a small network learned on the bank's latents with the same "
         "objective, or mean class shifts without gradients. All are measured against the redrawn sample. "
         "Baselines: a random direction of the latent search's length, the nearest real sample of the class, "
         "blending with the mean real sample of the class, and an adversarial change of pixels of the latent "
-        "search's size. Self-check: an independent judge, the labeller trained on the data, must give the "
-        "latent search's answers the new class more often than the adversarial samples of equal size (the "
-        "bootstrap interval of the paired difference above 0), or surely in more than two thirds of cases "
-        "(exact interval); otherwise, or where fewer than "
-        f"{ENOUGH_REPRODUCED:.0%} of the samples can be redrawn with their class or fewer than {FEWEST} "
-        f"remain, the finding is not believable. Good: that, an answer for at least {ENOUGH_FOUND:.0%} of the "
-        "samples, and the judge agrees with two thirds. Otherwise, and without a judge, caution."
+        "search's size. Self-check: an independent judge, the labeller trained on the data, must give the latent "
+        "search's answers the new class more often than the adversarial samples of equal size (the bootstrap "
+        "interval of the paired difference above zero), or surely in more than {enough_agreed:.0%} of cases (exact "
+        "interval); otherwise, or where fewer than {enough_redrawn:.0%} of the samples can be redrawn with their "
+        "class, the finding is not believable; where fewer than {fewest} remain, it is not applicable. Good: "
+        "that, an answer for at least {enough_flipped:.0%} of the samples, and the judge agrees with "
+        "{enough_agreed:.0%}. Otherwise, and without a judge, caution."
     )
     self_check: ClassVar[str] = (
         "Not believable where an independent judge sees the new class no more often than in adversarial samples "
@@ -133,14 +119,15 @@ class Counterfactuals(Probe):
             because = f"the classifier gives every sample, real or generated, the class {only}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         starts, question, asked = self._asked(bank, space, settings, context)
-        if len(question) < FEWEST:
-            return _nothing_to_explain(self, starts, len(question), asked)
-        confidence = settings.confidence or min(SUREST, real.confidence)
+        if len(question) < settings.fewest:
+            return _nothing_to_explain(self, starts, len(question), settings.fewest)
+        confidence = settings.confidence or min(settings.surest, real.confidence)
         judge = Judge.of(bank, space.classifier)
         pool = Pool(population, classes)
-        trial = try_all(space, question, pool, settings, confidence, context, self.name)
-        draws = torch_generator(context.seed, self.name, "baselines")
-        add_baselines(trial, space, question, starts.those(asked), real, draws)
+        draws = partial(torch_generator, context.seed, self.name)
+        searches = settings.searches(confidence)
+        comparison = run_searches(bank, space, question, pool, searches, draws, context.progress)
+        add_baselines(comparison, space, question, starts.those(asked), real, draws("baselines"))
         redrawn = starts.redrawn[asked]
         scores = {
             attempt.name: score(
@@ -151,31 +138,23 @@ class Counterfactuals(Probe):
                 redrawn,
                 real,
                 judge if isinstance(judge, Judge) else None,
-                torch_generator(context.seed, self.name, "halves"),
+                draws("halves"),
             )
-            for attempt in trial.attempts
+            for attempt in comparison.attempts
         }
-        evidence = Evidence(
-            trial.attempts,
-            scores,
-            starts,
-            question,
-            redrawn,
-            judge,
-            space,
-            torch_generator(context.seed, self.name, "bootstrap"),
-            most_used(trial),
+        results = Results(comparison, scores, starts, question, redrawn, judge, space)
+        advantage = agreement_above(
+            scores["latent"], scores["adversarial"], settings.fewest, draws("bootstrap")
         )
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=headline(evidence),
-            verdict=verdict(evidence),
-            measurements=measurements(evidence),
-            method=f"{self.described(settings)} {_told(space, judge, trial, confidence)} "
+        evidence = results.evidence(settings, advantage)
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            remarks=remarks(results, evidence),
+            measurements=measurements(results, evidence),
+            method=f"{self.described(settings)} {_as_asked(space, judge, comparison, confidence)} "
             f"{bank.describe(bank.spaces[0])}",
-            figures=_figures(subject, space, trial, question, starts.those(asked), scores, judge),
-            arrays=_arrays(trial, scores, question),
+            figures=_figures(subject, space, comparison, question, starts.those(asked), scores, judge),
+            arrays=_arrays(comparison, scores, question),
         )
 
     def _asked(
@@ -211,48 +190,48 @@ def _checked(methods: list[str]) -> list[str]:
     return methods
 
 
-def _nothing_to_explain(probe: Counterfactuals, starts: Starts, left: int, asked: Tensor) -> Finding:
+def _nothing_to_explain(probe: Counterfactuals, starts: Starts, left: int, fewest: int) -> Finding:
     lost = int((~starts.kept).sum())
     return Finding.not_applicable(
         probe.name,
         probe.question,
-        f"only {left} of {len(starts.kept)} samples can be asked about (at least {FEWEST} are needed): "
+        f"only {left} of {len(starts.kept)} samples can be asked about (at least {fewest} are needed): "
         f"{lost} are given another class once the generator has redrawn them, the others have the wanted class",
         section=probe.section,
     )
 
 
-def _told(space: SearchSpace, judge: Judge | str, trial: Trial, confidence: float) -> str:
-    how = (
+def _as_asked(space: SearchSpace, judge: Judge | str, comparison: Comparison, confidence: float) -> str:
+    gradients = (
         "Gradients were used."
         if space.by_gradients
         else "No gradients were used (they do not pass, or were not wanted): the searches went by trying."
     )
-    who = (
+    judged_by = (
         f"The judge is right on {judge.accuracy:.1%} of held-out samples."
         if isinstance(judge, Judge)
         else f"There is no independent judge, because {judge}."
     )
     sure = f"Asked for: a confidence of {confidence:.1%} against the next class."
-    return f"{how} {sure} {who} Training the amortised map took {trial.training:.1f} s."
+    return f"{gradients} {sure} {judged_by} Training the amortised map took {comparison.training:.1f} s."
 
 
 def _figures(
     subject: Subject,
     space: SearchSpace,
-    trial: Trial,
+    comparison: Comparison,
     question: Question,
     starts: Starts,
     scores: dict[str, Scores],
     judge: Judge | str,
 ) -> list[Figure]:
-    search, modality = trial.attempts[0], subject.modality
+    search, modality = comparison.attempts[0], subject.modality
     shown = search.found.nonzero().flatten()[: figures.SHOWN]
-    made: list[Figure] = []
+    chosen: list[Figure] = []
     if len(shown):
-        made.append(figures.changes(modality, space.classifier, search, question, starts.redrawn, shown))
-        compared = [a for a in trial.attempts if a.name in (*METHODS, "adversarial", "nearest_real")]
-        made.append(figures.side_by_side(modality, starts.originals, starts.redrawn, compared, shown[:6]))
+        chosen.append(figures.changes(modality, space.classifier, search, question, starts.redrawn, shown))
+        compared = [a for a in comparison.attempts if a.name in (*METHODS, "adversarial", "nearest_real")]
+        chosen.append(figures.side_by_side(modality, starts.originals, starts.redrawn, compared, shown[:6]))
     assert search.answers is not None
     if search.answers.rows.shape[1] > 1 and bool(search.answers.found[:, 1].any()):
         several = search.answers.found[:, 1].nonzero().flatten()[:4]
@@ -260,20 +239,21 @@ def _figures(
             space.samples(search.answers.rows[:, a], question.labels)
             for a in range(search.answers.rows.shape[1])
         ]
-        made.append(
+        chosen.append(
             figures.several_answers(
                 modality, starts.redrawn, torch.stack(each, dim=1), search.answers.found, several
             )
         )
-    made.append(figures.methods_table(trial.attempts, scores, isinstance(judge, Judge)))
-    if trial.attributes is not None and trial.set_attributes is not None:
-        effect = figures.uses(trial.attributes, trial.set_attributes)
-        made.extend(figures.ranking(trial.attributes, trial.set_attributes.changes, effect))
-    return made
+    chosen.append(figures.methods_table(comparison.attempts, scores, isinstance(judge, Judge)))
+    if comparison.attributes is not None and comparison.set_attributes is not None:
+        chosen.extend(
+            figures.ranking(comparison.attributes, comparison.set_attributes.changes, comparison.uses)
+        )
+    return chosen
 
 
-def _arrays(trial: Trial, scores: dict[str, Scores], question: Question) -> dict[str, Tensor]:
-    search = trial.attempts[0]
+def _arrays(comparison: Comparison, scores: dict[str, Scores], question: Question) -> dict[str, Tensor]:
+    search = comparison.attempts[0]
     assert search.answers is not None
     arrays = {
         "starts": question.starts.cpu(),
@@ -285,10 +265,10 @@ def _arrays(trial: Trial, scores: dict[str, Scores], question: Question) -> dict
     }
     arrays |= {
         f"self_score_{attempt.name}": torch.tensor(scores[attempt.name].self_score)
-        for attempt in trial.attempts
+        for attempt in comparison.attempts
         if attempt.answers is not None
     }
-    if trial.attributes is not None and trial.set_attributes is not None:
-        arrays["attribute_directions"] = trial.attributes.directions.cpu()
-        arrays["axis_effects"] = trial.set_attributes.changes
+    if comparison.attributes is not None and comparison.set_attributes is not None:
+        arrays["attribute_directions"] = comparison.attributes.directions.cpu()
+        arrays["axis_effects"] = comparison.set_attributes.changes
     return arrays

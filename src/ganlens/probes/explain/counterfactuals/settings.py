@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 
-from ganlens.probes.probe import ProbeSettings
-
-METHODS = ("latent", "attributes", "amortised")
+from ganlens.explain.counterfactuals.channels import STRENGTH
+from ganlens.explain.counterfactuals.comparison import METHODS, Searches
+from ganlens.explain.counterfactuals.latent_search import Effort
+from ganlens.probes.probe import ProbeSettings, threshold
 
 
 class CounterfactualSettings(ProbeSettings):
@@ -30,6 +32,13 @@ class CounterfactualSettings(ProbeSettings):
         description="How sure the classifier has to be of the new class, against the next one; default: as sure as "
         "it is of its median real sample",
     )
+    surest: float = Field(
+        0.99,
+        ge=0.5,
+        lt=1,
+        description="The most that is asked for where confidence is left to the median real sample: more is a matter "
+        "of rounding in a saturated classifier",
+    )
     steps: int = Field(100, ge=1, description="Steps of Adam in the latent search, at most")
     learning_rate: float = Field(
         0.02,
@@ -47,5 +56,49 @@ class CounterfactualSettings(ProbeSettings):
     layer: str = Field(
         "auto", description="Layer of the channels; auto: the middle one of those with weights"
     )
+    strength: float = Field(
+        STRENGTH, gt=0, description="Standard deviations by which a channel is lowered or raised"
+    )
     most: int = Field(4, ge=1, description="Attributes that it may set in one sample")
     training: int = Field(150, ge=1, description="Training steps of the amortised map")
+    fewest: int = threshold(
+        5,
+        "Samples that can be asked about, and flips that can be judged, below which nothing is claimed: an interval "
+        "over fewer holds everything",
+        ge=2,
+    )
+    enough_redrawn: float = threshold(
+        0.5,
+        "Not believable where a smaller share of the samples keep their class when the generator redraws them: most "
+        "flips would be the inversion's",
+        ge=0,
+        le=1,
+    )
+    enough_flipped: float = threshold(
+        0.8,
+        "Good where a flip is found for this share of the samples: a few failures are the search's, more are a "
+        "generator's that can't draw the class",
+        ge=0,
+        le=1,
+    )
+    enough_agreed: float = threshold(
+        2 / 3,
+        "Good where the judge sees the wanted class in this share of the flips; where surely in more, it does not "
+        "matter how many adversarial samples convince it",
+        ge=0,
+        le=1,
+    )
+
+    def searches(self, confidence: float) -> Searches:
+        """What to search for flips of which the classifier is so sure."""
+        margin = float(torch.logit(torch.tensor(confidence)))
+        return Searches(
+            Effort(self.answers, self.steps, self.learning_rate, self.distance, margin),
+            tuple(self.methods),
+            attributes=self.attributes,
+            most=self.most,
+            attribute_source=self.attribute_source,
+            layer=self.layer,
+            strength=self.strength,
+            training=self.training,
+        )

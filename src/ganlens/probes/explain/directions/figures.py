@@ -8,7 +8,7 @@ from torch import Tensor
 from ganlens.explain.directions.examination import Judged, Outcome, is_random
 from ganlens.explain.directions.methods import TITLES
 from ganlens.figures.charts import Dots, dot_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY
 from ganlens.subject import Subject
 
@@ -36,7 +36,7 @@ def _runners_up(outcome: Outcome) -> list[Judged]:
     return sorted(others, key=lambda each: -each.claim.score.value)[:2]
 
 
-def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> Picture:
+def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> Figure:
     course = outcome.course
     rows = telling_starts(outcome, judged)
     labels = None if course.labels is None else course.labels[rows]
@@ -48,8 +48,8 @@ def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> 
     twins = [each.title for each in outcome.judged if each.twin is judged and not is_random(each)]
     same = f" {_listed(twins)} {'do' if len(twins) > 1 else 'does'} the same." if twins else ""
     believable = "" if judged.believable else "; NOT BELIEVABLE: random directions score as much"
-    return Picture(
-        subject.modality.strips(torch.stack([torch.stack([f[i] for f in frames]) for i in range(len(rows))])),
+    return subject.modality.shown_walks(
+        torch.stack([torch.stack([f[i] for f in frames]) for i in range(len(rows))]),
         f"{judged.title}: {judged.name.text} (score {judged.claim.score.value:.2f}, "
         f"{judged.claim.score.low:.2f} to {judged.claim.score.high:.2f}; random {outcome.baseline.bar:.2f}"
         f"{believable}). From left to right −{reach:g} to {reach:g} standard deviations, the sample itself in "
@@ -89,12 +89,12 @@ def score_plot(outcome: Outcome) -> Plot:
         )
     figure = dot_chart(
         dots,
-        [found.title for found in outcome.sets],
+        [each.title for each in outcome.sets],
         x="method, its directions side by side",
         y="score (1: does one thing, evenly, far beyond random)",
         line=(
             outcome.baseline.bar,
-            f"95 % of {len(outcome.baseline.scores)} random directions score less",
+            f"{outcome.baseline.standard.beaten:.0%} of {len(outcome.baseline.scores)} random directions score less",
         ),
         top=1.02,
     )
@@ -107,7 +107,7 @@ def score_plot(outcome: Outcome) -> Plot:
 
 def _place(outcome: Outcome, judged: Judged) -> float:
     """Where on the axis a direction stands: at its method's place, beside its own kind."""
-    methods = [found.method for found in outcome.sets]
+    methods = [each.method for each in outcome.sets]
     return methods.index(judged.of.method) + 0.8 * ((judged.number + 0.5) / len(judged.of.unit) - 0.5)
 
 
@@ -129,7 +129,7 @@ def table_of(outcome: Outcome) -> Table:
             *((_figure(each.code_leak),) if coded else ()),
             round(each.length, 3),
             round(each.straightness, 2),
-            _figure(each.told),
+            _figure(each.recognised),
             _figure(each.stability),
             each.name.evidence,
         )

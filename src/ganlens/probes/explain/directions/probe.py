@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from ganlens.explain.directions.audit import LEAST_SHIFT, QUANTILE
-from ganlens.explain.directions.examination import (
-    Judged,
-    Outcome,
-    Plan,
-    examine_directions,
-    lay_out,
-)
-from ganlens.explain.directions.likeness import SAME
-from ganlens.explain.directions.methods import TITLES, WIDEST_REGRESSION
-from ganlens.explain.directions.shuffled import Shuffled, check_on_shuffled
-from ganlens.explain.directions.steepest import ALIKE
+from ganlens.explain.directions.audit import Standard
+from ganlens.explain.directions.examination import Outcome, Plan, examine_directions, lay_out
+from ganlens.explain.directions.methods import TITLES
+from ganlens.explain.directions.shuffled import TIMES, check_on_shuffled
 from ganlens.explain.directions.walk import Walk
 from ganlens.finding import Finding
-from ganlens.measurement import Measurement
-from ganlens.measures import Estimate, share_estimate
+from ganlens.probes.explain.directions.conclusion import RULES, Evidence, measurements_of, shuffled_weights
 from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.preconditions import sentences
-from ganlens.probes.probe import Probe, ProbeSettings, probes
+from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
 from ganlens.probes.repetition import without_repetition
+from ganlens.probes.shared_rules import ShuffledWeights
 from ganlens.registry import nearest_names
-from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 
-SEVERAL = 3
-"""Things that clean directions do, from which the verdict is good."""
-
-CLEAN = 0.5
-"""Share of a direction's change that is its main effect, from which it is called clean."""
-
-NAMED = 4
-"""Directions named in the headline."""
-
 FEWEST_SAMPLES = 100
-FAINT = 1e-9
-"""Share of the samples' variance that a step of one standard deviation has to change, or nothing does."""
+MOST_DIRECTIONS = 64
 
 
 class DirectionsSettings(ProbeSettings):
     space: str = Field("auto", description="Latent space to look in; auto: w where there is one, else z")
     methods: list[str] = Field(list(TITLES), min_length=1, description=f"Methods to ask: {', '.join(TITLES)}")
-    k: int = Field(8, ge=1, le=64, description="Directions of each method, at most (boundaries: one a class)")
+    k: int = Field(
+        8,
+        ge=1,
+        le=MOST_DIRECTIONS,
+        description="Directions of each method, at most (boundaries: one a class)",
+    )
     steps: int = Field(150, ge=1, description="Training steps of the learned methods")
     batch: int = Field(24, ge=2, description="Pairs of samples in a step of the reconstructor")
     layer: str = Field(
@@ -64,6 +51,43 @@ class DirectionsSettings(ProbeSettings):
     show: float = Field(3.0, gt=0, description="How far the pictured traversals go, in standard deviations")
     stability: bool = Field(
         True, description="Fit every method twice, to see whether it finds the same again"
+    )
+    beaten: float = threshold(
+        Standard.beaten,
+        "A direction is believable where the whole interval of its score lies above what this share of random "
+        "directions score: so few of those pass by chance",
+        gt=0,
+        lt=1,
+    )
+    least_shift: float = threshold(
+        Standard.least_shift,
+        "Standard deviations of samples by which one of the latents has to move what a direction is named after: "
+        "less can't be seen",
+        ge=0,
+    )
+    same: float = threshold(
+        Standard.same,
+        "Correlation of the changes that two directions cause on the same starts, above which they count as one: "
+        "side by side they look alike",
+        gt=0,
+        le=1,
+    )
+    clean: float = threshold(
+        0.5,
+        "Share of a direction's change that is the named one, from which it is said to do that alone: more of what "
+        "is seen is that than anything else",
+        gt=0,
+        le=1,
+    )
+    several: int = threshold(
+        3, "Different things done alone, from which the verdict is good: a person can steer by so many", ge=1
+    )
+    repeated: float = threshold(
+        0.5,
+        "Share of the claims that the check on shuffled weights sees, from which those that hold there too make "
+        "all unbelievable: as many again were not learned",
+        gt=0,
+        le=1,
     )
 
     @field_validator("methods")
@@ -98,31 +122,33 @@ class Directions(Probe):
     method: ClassVar[str] = (
         "Directions by every method that this generator allows: GANSpace (principal components of w or of an "
         "early layer), SeFa (what the first weights stretch most), the mean Jacobian, class boundaries "
-        "(support vector machines between the 2 % highest and lowest scores of a class), directions learned "
+        "(support vector machines between the highest and the lowest scores of a class), directions learned "
         "with a reconstructor, LatentCLR, regressions of the autoencoder's axes and of what is read off "
         "samples, and random ones. All are followed from the same fresh latents by the same distances. What is "
         "read off samples: for pictures exact statistics (place, size, strength, weight, lean, stretch, tint), "
         "for points their coordinates; known factors, read by trees from the code; and log-odds of classes by "
         "a labeller. A reading is dropped where the class, or the readings before it, explain half of it. "
-        "Score = purity · evenness · steepness, 0 for random directions and 1 for one that does one thing and as "
-        "much of it as any: the share of all readings' mean squared slopes that is the main reading's (of "
-        "readings that no direction parts, the odds of classes and those that rise fastest along directions of a "
-        f"cosine above {ALIKE:g}, only the most moved counts); the share of the main reading's way up and down "
-        "that is gained; and where its mean squared shift lies between random directions' (0) and that along "
-        "the direction in which it rises fastest by a regression on samples (1; in spaces of more than "
-        f"{WIDEST_REGRESSION:,} numbers nothing is regressed, and it is 1 less the ratio of random directions' "
-        "mean squared shift to its own). Only the regressions of readings aim at what is scored. It is 0 where the "
-        f"main reading shifts by less than {LEAST_SHIFT:g} standard deviations of samples for one of the "
+        "Score = purity · evenness · steepness, nothing for random directions and one for a direction that does one "
+        "thing and as much of it as any: the share of all readings' mean squared slopes that is the main reading's "
+        "(of "
+        "readings that no direction parts, the odds of classes and those that rise fastest along all but the same "
+        "direction, only the most moved counts); the share of the main reading's way up and down "
+        "that is gained; and where its mean squared shift lies between random directions' and that along "
+        "the direction in which it rises fastest by a regression on samples (in spaces of very many "
+        "numbers nothing is regressed, and it is the share of its mean squared shift that random directions' does "
+        "not reach). Only the regressions of readings aim at what is scored. The score is nothing where the "
+        "main reading shifts by less than {least_shift:g} standard deviations of samples for one of the "
         "latents. The main reading is chosen on half of the starts and "
         "measured on the others; intervals are bootstraps over those. A direction is believable where the "
-        f"interval of its score lies above {QUANTILE:.0%} of random directions' scores by the same procedure. "
-        "“Makes a 4 a 9” is said where the exact interval of the share of starts that become that class lies "
+        "interval of its score lies above {beaten:.0%} of random directions' scores by the same procedure. "
+        "“Makes a cat a dog” is said where the exact interval of the share of starts that become that class lies "
         "above random directions' mean. Directions are the same where the changes they cause on the same "
-        f"starts correlate by more than {SAME:g}. Verdict: good where believable directions do {SEVERAL} or more "
-        f"different things with {CLEAN:.0%} of their change or more on the named one, caution where any are "
-        "believable, not believable where none by any method is, or where half of the best claims that the "
-        "check can see hold in most of three generators with shuffled weights as well."
+        "starts correlate by more than {same:g}. Verdict: good where believable directions do {several} or more "
+        "different things with {clean:.0%} of their change or more on the named one, caution where any are "
+        "believable, not believable where none by any method is, or where {repeated:.0%} of the best claims that the "
+        "check can see hold in most of several generators with shuffled weights as well."
     )
+    rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
         "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
         "vanish when the generator's weights are shuffled; where no method's does, the finding is not believable."
@@ -144,177 +170,60 @@ class Directions(Probe):
         if bank.size < FEWEST_SAMPLES:
             because = f"it needs at least {FEWEST_SAMPLES} generated samples and there are {bank.size}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
-        plan = Plan(**settings.model_dump(exclude={"show"}) | {"methods": tuple(settings.methods)})
+        plan = plan_of(settings)
         course = lay_out(context, plan, Walk.through(subject, bank, settings.space))
         if not course.panel.readings:
             because = "nothing that can be named is read off such samples, or nothing varies over them"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         outcome = examine_directions(context, plan, course)
-        shuffled = check_on_shuffled(context, outcome)
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=headline(outcome, shuffled),
-            verdict=verdict_of(outcome, shuffled),
+        shuffled = shuffled_weights(check_on_shuffled(context, outcome), settings.repeated)
+        evidence = Evidence(outcome, shuffled, settings.several, settings.clean, settings.k, MOST_DIRECTIONS)
+        return Finding.concluded(
+            RULES.conclude(evidence),
             measurements=measurements_of(outcome, shuffled),
-            method=_how(self.described(settings), outcome, shuffled),
             figures=figures_of(subject, outcome, settings.show),
             arrays=_arrays(outcome),
+            remarks=evidence.remarks,
+            method=_how(self.described(settings), outcome, shuffled),
         )
 
 
-def verdict_of(outcome: Outcome, shuffled: Shuffled) -> Verdict:
-    """See `Directions.method`."""
-    if not outcome.believable or not shuffled.passed:
-        return Verdict.NOT_BELIEVABLE
-    clean = {each.name.text for each in outcome.believable if each.claim.purity >= CLEAN}
-    return Verdict.GOOD if len(clean) >= SEVERAL else Verdict.CAUTION
+def plan_of(settings: DirectionsSettings) -> Plan:
+    """How much to do, and what directions are held to."""
+    asked = settings.model_dump(include={field.name for field in fields(Plan)})
+    return Plan(**asked | {"methods": tuple(settings.methods)})
 
 
-def headline(outcome: Outcome, shuffled: Shuffled) -> str:
-    """The best directions by name, how cleanly they do it, and the methods that have none."""
-    best = outcome.believable
-    if not best:
-        return _nothing_found(outcome)
-    gate = "" if shuffled.passed else f"Not believable: {_lower(shuffled.sentence)}"
-    things = outcome.different
-    named = ", ".join(f"“{each.name.text}” ({each.title})" for each in things[:NAMED])
-    more = ", …" if len(things) > NAMED else ""
-    several = len(best) > 1
-    found = (
-        f"Found {len(best)} direction{'s' * several} that {'do' if several else 'does'} what "
-        f"{'their names say' if several else 'its name says'} beyond what random ones do: {named}{more}"
-    )
-    most = max(each.claim.purity for each in best)
-    clean = [each for each in things if each.claim.purity >= CLEAN]
-    if not clean:
-        how = f"none does it alone (at best {most:.0%} of the change that is read is the named one)"
-    elif len(clean) < len(things):
-        does = "is" if len(clean) == 1 else "are"
-        how = f"of these {len(things)} different things {len(clean)} {does} done with little else changing"
-    else:
-        how = "little else changes with it" if len(things) == 1 else "each with little else changing"
-    idle = [found.title for found in outcome.sets if _idle(outcome, found.method)]
-    rest = f"No direction by {_listed(idle, 'or')} beats random ones." if idle else ""
-    return sentences(gate, f"{found}; {how}.", rest)
-
-
-def _nothing_found(outcome: Outcome) -> str:
-    if outcome.baseline.effect <= FAINT:
-        return "Not believable: moving its latents changes nothing in its samples, along any direction."
-    methods = len([found for found in outcome.sets if found.method != "random"])
-    if not methods:
-        return (
-            "Not believable: there are random directions only, and they show nothing that others would not."
-        )
-    return (
-        f"Not believable: no direction by any of {methods} method{'s' * (methods != 1)} does one thing more "
-        "clearly than random directions do; the traversals below explain nothing."
-    )
-
-
-def _idle(outcome: Outcome, method: str) -> bool:
-    return method != "random" and not any(each.believable for each in outcome.by(method))
-
-
-def measurements_of(outcome: Outcome, shuffled: Shuffled) -> list[Measurement]:
-    """How each method scores on average, the directions that the headline names, and the two checks.
-
-    Everything else about a direction stands in its row of the table.
-    """
-    lines = [_mean_score(outcome, found.method) for found in outcome.sets if found.method != "random"]
-    for each in outcome.different[:NAMED]:
-        lines += _of_direction(outcome, each)
-    if trusted := outcome.by("random"):
-        passing = share_estimate(sum(each.believable for each in trusted), len(trusted))
-        lines.append(
-            passing.measurement(
-                "random directions that pass for believable",
-                better="lower",
-                baseline=1 - QUANTILE,
-                what="what the bar lets through by chance at most",
-            )
-        )
-    if shuffled.tried:
-        lines.append(
-            Estimate(
-                len(shuffled.kept) / shuffled.tried, "none: claims about one generator depend on each other"
-            ).measurement(
-                "claims that hold in generators with shuffled weights",
-                better="lower",
-                baseline=shuffled.own / shuffled.tried,
-                what=f"in the generator itself by the same procedure, {shuffled.tried} claims",
-            )
-        )
-    return lines
-
-
-def _mean_score(outcome: Outcome, method: str) -> Measurement:
-    scores = torch.tensor([each.claim.score.value for each in outcome.by(method)], dtype=torch.float64)
-    return Estimate(
-        float(scores.mean()), f"none: the {len(scores)} directions are all there are"
-    ).measurement(
-        f"mean score, {TITLES[method]}",
-        better="higher",
-        baseline=float(outcome.baseline.scores.mean()),
-        what=f"{len(outcome.baseline.scores)} random directions",
-    )
-
-
-def _of_direction(outcome: Outcome, judged: Judged) -> list[Measurement]:
-    """Its score, and where its name speaks of classes how often it turns the one into the other."""
-    count, flips = len(outcome.baseline.scores), judged.name.flips
-    lines = [
-        judged.claim.score.measurement(
-            f"score of {judged.title}, “{judged.name.text}”",
-            better="higher",
-            baseline=outcome.baseline.bar,
-            what=f"the score that {QUANTILE:.0%} of {count} random directions stay below",
-        )
-    ]
-    if flips is not None and flips.beats_random:
-        lines.append(
-            flips.share.measurement(
-                f"share turned by {judged.title}, “{judged.name.text}”",
-                better="higher",
-                baseline=flips.by_random,
-                what="random directions, turned to the side where that class's odds rise",
-            )
-        )
-    return lines
-
-
-def _how(method: str, outcome: Outcome, shuffled: Shuffled) -> str:
+def _how(method: str, outcome: Outcome, shuffled: ShuffledWeights) -> str:
     course = outcome.course
-    found = "; ".join(f"{each.title}: {each.how}" for each in outcome.sets if each.method != "random")
+    asked = "; ".join(f"{each.title}: {each.how}" for each in outcome.sets if each.method != "random")
     left = "; ".join(f"{each.title}, because {each.because}" for each in outcome.left_out)
-    readings = [reading.name for reading in course.panel.readings if reading.of_class is None]
+    names = [reading.name for reading in course.panel.readings if reading.of_class is None]
     if course.panel.classes:
-        readings.append(f"odds of {len(course.panel.classes)} classes by {course.panel.class_source}")
+        names.append(f"odds of {len(course.panel.classes)} classes by {course.panel.class_source}")
     reach = float(course.distances[-1])
     return sentences(
         method,
         f"Here: space {course.walk.space.name}, {course.walk.size:,} numbers; {len(course.points)} starts, moved by "
-        f"±{reach / 2:g} and ±{reach:g} standard deviations. Read: {', '.join(readings)}.",
-        f"{found}.",
+        f"±{reach / 2:g} and ±{reach:g} standard deviations. Read: {', '.join(names)}.",
+        f"{asked}.",
         f"Left out: {left}." if left else "",
-        shuffled.sentence,
+        shuffled.remark or _shuffled_sentence(shuffled),
+    )
+
+
+def _shuffled_sentence(shuffled: ShuffledWeights) -> str:
+    return (
+        f"In most of {TIMES} generators with shuffled weights {shuffled.repeated or 'none'} of {shuffled.asked} "
+        f"claims still hold; in the generator itself {shuffled.seen} do by the same procedure."
     )
 
 
 def _arrays(outcome: Outcome) -> dict[str, Tensor]:
     arrays = {"deviation": outcome.course.walk.scale.deviation.float()}
-    for found in outcome.sets:
-        arrays[f"directions_{found.method}"] = found.unit.float().contiguous()
-        scores = [each.claim.score.value for each in outcome.by(found.method)]
-        arrays[f"self_score_{found.method}"] = torch.tensor(scores, dtype=torch.float32)
-        arrays[f"self_recall_{found.method}"] = torch.tensor([outcome.recall(found.method)])
+    for directions in outcome.sets:
+        arrays[f"directions_{directions.method}"] = directions.unit.float().contiguous()
+        scores = [each.claim.score.value for each in outcome.by(directions.method)]
+        arrays[f"self_score_{directions.method}"] = torch.tensor(scores, dtype=torch.float32)
+        arrays[f"self_recall_{directions.method}"] = torch.tensor([outcome.recall(directions.method)])
     return arrays
-
-
-def _listed(names: list[str], word: str) -> str:
-    return f" {word} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

@@ -10,9 +10,10 @@ from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
 from ganlens.explain.attribution.methods import TITLES, Method
 from ganlens.explain.attribution.overlays import as_colours, overlay
 from ganlens.figures.charts import histogram_lines, line_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
+from ganlens.probes.explain.discriminator.conclusion import fault_in_words
 from ganlens.subject import Subject
 
 SHOWN = 6
@@ -27,19 +28,19 @@ def figures(
     left_out: dict[Method, str],
 ) -> list[Figure]:
     """What a reader should see, in that order; `ranked` from the most to the least believable method."""
-    found: list[Figure] = []
+    shown: list[Figure] = []
     if ranked:
-        found.append(_examples(subject, fakes, ranked, 0))
-        found.append(_means(subject, fakes, ranked))
+        shown.append(_examples(subject, fakes, ranked, 0))
+        shown.append(_means(subject, fakes, ranked))
     if reals is not None and ranked:
-        found.append(_examples(subject, reals, ranked, len(fakes.rows)))
+        shown.append(_examples(subject, reals, ranked, len(fakes.rows)))
     if ranked:
-        found += [_deletion(ranked), _table(ranked, left_out)]
-    found.append(_histogram(judged))
-    return found
+        shown += [_deletion(ranked), _table(ranked, left_out)]
+    shown.append(_histogram(judged))
+    return shown
 
 
-def _examples(subject: Subject, chosen: Chosen, ranked: list[MethodCheck], start: int) -> Picture:
+def _examples(subject: Subject, chosen: Chosen, ranked: list[MethodCheck], start: int) -> Figure:
     """Rows of samples, what they are compared with, and each method's map over the sample."""
     rows = slice(start, start + min(SHOWN, len(chosen.rows)))
     shown = slice(0, rows.stop - start)
@@ -52,14 +53,14 @@ def _examples(subject: Subject, chosen: Chosen, ranked: list[MethodCheck], start
         "Vermilion is what speaks for “fake”, blue what speaks for “real”; saliency, SmoothGrad and Grad-CAM "
         "have no sign."
     )
-    return Picture(
-        subject.modality.strips(torch.stack(columns, dim=1)),
+    return subject.modality.shown_walks(
+        torch.stack(columns, dim=1),
         f"The {which} numbers ({', '.join(f'{x:.2f}' for x in chosen.numbers[shown].tolist())}): the sample, the "
         f"sample that it is compared with, then {', '.join(_marked(check) for check in ranked)}. {look}",
     )
 
 
-def _means(subject: Subject, fakes: Chosen, ranked: list[MethodCheck]) -> Picture:
+def _means(subject: Subject, fakes: Chosen, ranked: list[MethodCheck]) -> Figure:
     count = len(fakes.rows)
     white = torch.ones(len(ranked), 1, *fakes.samples.shape[2:])
     own = torch.stack([check.first(count).mean_map for check in ranked])
@@ -72,8 +73,8 @@ def _means(subject: Subject, fakes: Chosen, ranked: list[MethodCheck]) -> Pictur
             "of the architecture or the samples and not of what was learned."
         )
     names = ", ".join(_marked(check) for check in ranked)
-    return Picture(
-        subject.modality.strips(torch.stack(rows)),
+    return subject.modality.shown_walks(
+        torch.stack(rows),
         f"Where the evidence for “fake” lies on average over {count} generated samples: {names}; the "
         f"deeper the more.{second}",
     )
@@ -113,7 +114,9 @@ def _table(ranked: list[MethodCheck], left_out: dict[Method, str]) -> Table:
                 f"{check.over_control.value:+.2f} ({check.over_control.low:+.2f} to {check.over_control.high:+.2f})",
                 "—" if agreement is None else f"{agreement.value:.2f}",
                 f"{check.stability:.2f}",
-                "yes" if check.believed else "no: " + "; ".join(check.faults),
+                "yes"
+                if check.believed
+                else f"no: {'; '.join(fault_in_words(check, fault) for fault in check.faults)}",
             )
         )
     for method, why in left_out.items():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
+from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.explain.attribution import METHODS, GradientAlarm, Method, Score, gradient_alarms
-from ganlens.explain.attribution.checks import CRITERIA, MethodCheck, check_method
+from ganlens.explain.attribution import METHODS, Method, Score, gradient_alarms
+from ganlens.explain.attribution.checks import MethodCheck, check_method
 from ganlens.explain.attribution.discriminator_scores import (
     Chosen,
     Judged,
@@ -19,58 +20,22 @@ from ganlens.explain.attribution.discriminator_scores import (
     least_real,
     most_fake,
     most_frequent,
+    question_about,
 )
-from ganlens.explain.attribution.places import HOLDS, place_of
+from ganlens.explain.attribution.places import place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding
 from ganlens.measures import area_under_curve
-from ganlens.probes.explain.discriminator.conclusion import (
-    FEWEST_DIFFERENT,
-    HALF,
-    NARROW,
-    alarm_sentence,
-    by_heart,
-    gate,
-    looks,
-    measurements,
-    missing_check,
-    numbers,
-    of_copies,
-    of_neighbours,
-    of_one_class,
-    tells_apart,
-    verdict_on,
-    which_to_believe,
-)
+from ganlens.probes.explain.discriminator.conclusion import RULES, Evidence, remarks
 from ganlens.probes.explain.discriminator.figures import figures
-from ganlens.probes.preconditions import sentences
+from ganlens.probes.explain.discriminator.measurements import method_measurements, ranking_measurements
+from ganlens.probes.explain.discriminator.settings import FEWEST, DiscriminatorSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import derive_seed
-from ganlens.rules import Verdict
+from ganlens.rules import Rules
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.evaluation_mode import in_percent
 from ganlens.subject.hooks import layer_named
-from ganlens.subject.randomised import not_randomised, randomised_module
-
-FEWEST = 8
-"""Samples of a kind below which nothing is explained."""
-MOST_OF_NEIGHBOURS = 0.1
-"""Share of the numbers' spread by which neighbours in the batch may change a number that is explained all the same."""
-
-
-class DiscriminatorSettings(ProbeSettings):
-    explained: int = Field(
-        16, ge=FEWEST, le=2000, description="Most fake generated samples, and least real ones, to explain"
-    )
-    count: int = Field(2000, ge=FEWEST, description="The most samples of each kind that are scored")
-    layer: str | None = Field(
-        None, description="Layer of the discriminator for Grad-CAM; none: its last convolution"
-    )
-    steps: int = Field(24, ge=4, le=1000, description="Points of the integral of integrated gradients")
-    draws: int = Field(12, ge=2, le=1000, description="Noisy copies of SmoothGrad")
-    window: int | None = Field(
-        None, ge=1, description="Side of the square that occlusion moves, in pixels; none: an eighth"
-    )
+from ganlens.subject.randomised import not_randomised
 
 
 @probes.register("discriminator")
@@ -83,21 +48,40 @@ class Discriminator(Probe):
     order: ClassVar[int] = 50
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DISCRIMINATOR})
     Settings: ClassVar[type[ProbeSettings]] = DiscriminatorSettings
+    rules: ClassVar[Rules[Any] | None] = RULES
     method: ClassVar[str] = (
-        "The discriminator's number (a patch discriminator's mean) is taken as higher for real. Explained are "
-        "the generated samples with the lowest numbers and the held-out real ones with the lowest, each against "
-        "the nearest, pixel by pixel, of the training samples that it finds more real than most (without "
-        "data: of such generated ones). Saliency, integrated gradients, SmoothGrad, Grad-CAM and occlusion "
-        "say where the number falls. " + CRITERIA + " A discriminator that gives every sample one number, or "
-        "whose gradient is zero, is named as such, and so is one whose number of a sample changes with its neighbours "
-        f"in the batch (beyond {MOST_OF_NEIGHBOURS:.0%} of the numbers' spread nothing is explained) or from call to "
-        "call (nothing is explained). Where it looks is the smallest share of the picture that holds "
-        f"{HOLDS:.0%} of the attribution (mean of |map| as shares, of the believed method with the highest "
-        "self-score), beside that of the same method on the discriminator with shuffled weights. Verdict: not "
-        f"believable where no method is believed; caution where the best self-score is below {HALF}, where the "
-        "discriminator can't tell generated from real samples, tells training from held-out ones, looks at less "
-        f"than {NARROW:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours, and where "
-        f"fewer than {FEWEST_DIFFERENT} of the generated samples explained differ."
+        "The discriminator's number (a patch discriminator's mean) is taken as higher for real. Explained are the "
+        "generated samples with the lowest numbers and the held-out real ones with the lowest, each against the "
+        "nearest, pixel by pixel, of the training samples that it finds more real than most (without data: of "
+        "such generated ones). Saliency, integrated gradients, SmoothGrad, Grad-CAM and occlusion say where the "
+        "number falls. Each map is put to two tests of whether it says what the model's number comes from, "
+        "against the sample's baseline. Curves: pixels change to the baseline's, the foremost first, and back. "
+        "Swaps: half of the picture's patches (sides of a sixteenth, an eighth and a quarter of the picture in "
+        "turn, at random) are swapped for the baseline's, then the other half, many times; infidelity is the "
+        "share of the difference's square that the map's sums over the patches, scaled to fit, do not foretell "
+        "(captum's, normalised; what any two patches do together cancels). Maps that say only how strongly the "
+        "number reacts (saliency, SmoothGrad, Grad-CAM, and the blind ones) are multiplied by how far each pixel "
+        "goes. A method is believed only if (a) its insertion area minus its deletion area exceeds that of random "
+        "order, and its infidelity is below that of the best of four maps that know nothing of the model (the "
+        "picture's edges, its centre, the plain difference from the baseline, the same method's map of the model "
+        "with shuffled weights), both with the whole interval (bootstrap over samples); (b) its maps agree at "
+        "most {agreement_with_shuffled:g} (Spearman, over pixels that differ from the baseline and that either "
+        "model responds to; maps with a sign are divided by how far each pixel goes, and which way: that is the "
+        "sample's and not the model's) with those of the model with shuffled weights; (c) they agree at least "
+        "{agreement_under_noise:g} when noise that no one sees is added to the sample; (d) less than "
+        "{empty_maps:.0%} of them are zero everywhere; and, for integrated gradients, (e) they leave at most "
+        "{unexplained:.0%} of the score's difference unexplained (median). Its self-score is the share of the "
+        "best blind map's infidelity that it does away with: none where it is no better than a map that knows "
+        "nothing, all where it foretells every swap. A discriminator that gives every sample one number, or whose "
+        "gradient is zero, is named as such, and so is one whose number of a sample changes with its neighbours "
+        "in the batch (beyond {neighbours:.0%} of the numbers' spread nothing is explained) or from call to call "
+        "(nothing is explained). Where it looks is the smallest share of the picture that holds most of the "
+        "attribution (mean of |map| as shares, of the believed method with the highest self-score), beside that "
+        "of the same method on the discriminator with shuffled weights. Verdict: not believable where no method "
+        "is believed; caution where the best self-score is below {least_self_score:g}, where the discriminator "
+        "can't tell generated from real samples, tells training from held-out ones, looks at less than "
+        "{narrow:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours, and where fewer "
+        "than {fewest_different} of the generated samples explained differ."
     )
     self_check: ClassVar[str] = (
         "Every method must beat random order, foretell more of what swaps of patches do than maps that know nothing "
@@ -115,7 +99,7 @@ class Discriminator(Probe):
 
     def examine(self, subject: Subject, settings: DiscriminatorSettings, context: Context) -> Finding:
         bank, discriminator = context.bank, subject.discriminator
-        if len(subject.sample_shape) != 3:
+        if not subject.modality.picture_like:
             because = f"attribution maps are drawn on pictures, and the samples are {subject.modality.name}"
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         if bank.size < FEWEST or discriminator is None:
@@ -127,13 +111,11 @@ class Discriminator(Probe):
                 return Finding.not_applicable(self.name, self.question, because, section=self.section)
             label = most_frequent(labels_of(bank, "fake", settings.count))  # type: ignore[arg-type]
             discriminator = discriminator.asked_for(label)
-        if discriminator.sees_batch > MOST_OF_NEIGHBOURS:
-            return self._unfit(
-                "judges a sample by its neighbours in the batch (its number changes with them by "
-                f"{in_percent(discriminator.sees_batch)} of the numbers' spread)"
-            )
-        if not discriminator.repeatable:
-            return self._unfit("answers otherwise each time it is asked")
+        evidence = Evidence(
+            settings, neighbours=discriminator.sees_batch, repeatable=discriminator.repeatable, label=label
+        )
+        if evidence.neighbours > settings.neighbours or not evidence.repeatable:
+            return Finding.concluded(RULES.conclude(evidence))
         real, fakeness = Score(discriminator), Score(discriminator, sign=-1)
         judged = judge(bank, real, settings.count, label)
         if len(judged.fake) < FEWEST:
@@ -141,66 +123,52 @@ class Discriminator(Probe):
                 f"it explains {FEWEST} samples at least, and there are {len(judged.fake)} of class {label}"
             )
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        evidence = replace(evidence, scored=judged.count, unusable=judged.broken, largest=judged.largest)
         if judged.broken:
-            return self._silent(judged, [])
+            return Finding.concluded(RULES.conclude(evidence))
         fakes, reals = (choose(bank, judged, settings.explained) for choose in (most_fake, least_real))
         assert fakes is not None
-        alarms = gradient_alarms(fakeness, fakes.samples)
+        evidence = replace(evidence, alarms=gradient_alarms(fakeness, fakes.samples))
         if judged.constant:
-            return self._silent(judged, alarms)
+            evidence = replace(evidence, constant=float(judged.fake[0]))
+            return Finding.concluded(RULES.conclude(evidence), remarks=remarks(evidence))
         if settings.layer is not None:
             _check_layer(discriminator, settings.layer)
         both = [chosen for chosen in (fakes, reals) if chosen is not None]
-        question = question_about(fakeness, both, settings, context.seed)
-        checks, left_out = self._checks(question, context)
-        unchecked = not_randomised(discriminator) if question.shuffled is None else ""
-        finding = _finding(self, subject, judged, fakes, reals, alarms, checks, left_out, unchecked)
-        finding.headline = sentences(finding.headline, of_one_class(label))
-        return finding
+        question = question_about(
+            fakeness, both, settings.method_options, partial(derive_seed, context.seed, self.name)
+        )
+        checks, left_out = self._checks(question, settings, context)
+        evidence = _with_rankings(_with_checks(evidence, fakes, checks, left_out), judged)
+        if question.shuffled is None:
+            evidence = replace(evidence, unchecked=not_randomised(discriminator))
+        return Finding.concluded(
+            RULES.conclude(evidence),
+            remarks=remarks(evidence),
+            measurements=[
+                *ranking_measurements(evidence.told_apart, evidence.learned),
+                *(m for check in evidence.ranked for m in method_measurements(check, evidence.explained)),
+            ],
+            method=self.described(settings),
+            figures=figures(subject, judged, fakes, reals, evidence.ranked, left_out),
+            arrays=_arrays(checks, fakes, reals),
+        )
 
-    def _checks(self, question: Question, context: Context) -> tuple[list[MethodCheck], dict[Method, str]]:
+    def _checks(
+        self, question: Question, settings: DiscriminatorSettings, context: Context
+    ) -> tuple[list[MethodCheck], dict[Method, str]]:
         """Every method that gives maps, and why the others give none."""
         checks, left_out = [], {}
         with context.progress.task("Explaining the discriminator", len(METHODS)) as task:
             for method in METHODS:
                 task.note(method)
-                found = check_method(question, method)
-                if isinstance(found, str):
-                    left_out[method] = found
+                check = check_method(question, method, settings.belief)
+                if isinstance(check, str):
+                    left_out[method] = check
                 else:
-                    checks.append(found)
+                    checks.append(check)
                 task.advance()
         return checks, left_out
-
-    def _silent(self, judged: Judged, alarms: list[GradientAlarm]) -> Finding:
-        """The finding on a discriminator whose numbers say nothing."""
-        what = f"gives every sample the same number ({float(judged.fake[0]):.4g})"
-        if judged.broken:
-            kind = "numbers too large to be squared" if math.isfinite(judged.largest) else "NaN or infinity"
-            what = f"returns {kind} for {judged.broken:,} of {judged.count:,} samples"
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=sentences(
-                f"Not believable: the discriminator {what}, so there is nothing to explain.",
-                alarm_sentence(alarms),
-            ),
-            verdict=Verdict.NOT_BELIEVABLE,
-            measurements=[],
-        )
-
-    def _unfit(self, what: str) -> Finding:
-        """The finding on a discriminator whose numbers can't be explained sample by sample, because it does `what`."""
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=(
-                f"Not believable: the discriminator {what}, so no map of one sample explains it, and what it can tell "
-                "or has by heart can't be read off it."
-            ),
-            verdict=Verdict.NOT_BELIEVABLE,
-            measurements=[],
-        )
 
 
 def _not_labelled(bank: SampleBank) -> str:
@@ -211,79 +179,51 @@ def _not_labelled(bank: SampleBank) -> str:
     return f"this discriminator judges samples together with one of {classes} labels, and the data have no such labels"
 
 
-def question_about(
-    score: Score, explained: list[Chosen], settings: DiscriminatorSettings, seed: int
-) -> Question:
-    """What is asked of every method: about these samples, beside a discriminator with shuffled weights."""
-    assert score.module is not None
-    shuffled = randomised_module(score.module, derive_seed(seed, Discriminator.name, "shuffled"))
-    return Question(
-        score,
-        None if shuffled is None else Score(shuffled, sign=-1),
-        torch.cat([chosen.samples for chosen in explained]),
-        torch.cat([chosen.baseline for chosen in explained]),
-        {
-            "layer": f"module.{settings.layer}" if settings.layer else None,
-            "steps": settings.steps,
-            "draws": settings.draws,
-            "window": settings.window,
-        },
-        derive_seed(seed, Discriminator.name, "checks"),
-    )
-
-
-def _finding(
-    probe: Discriminator,
-    subject: Subject,
-    judged: Judged,
-    fakes: Chosen,
-    reals: Chosen | None,
-    alarms: list[GradientAlarm],
-    checks: list[MethodCheck],
-    left_out: dict[Method, str],
-    unchecked: str,
-) -> Finding:
+def _with_checks(
+    evidence: Evidence, fakes: Chosen, checks: list[MethodCheck], left_out: dict[Method, str]
+) -> Evidence:
+    """The evidence with the methods ranked, and where the foremost believed one says that it looks."""
     explained = len(fakes.rows)
     ranked = sorted(checks, key=lambda check: (check.believed, check.self_score), reverse=True)
-    believed = [check for check in ranked if check.believed]
-    assert subject.discriminator is not None
-    share = subject.discriminator.sees_batch
-    different = len(fakes.samples.flatten(1).unique(dim=0))
-    doubtful = bool(unchecked or share or of_copies(different))
-    told_apart = None if judged.real is None or share else area_under_curve(judged.real, judged.fake)
-    learned = None
-    if not share and judged.train is not None and judged.held_out is not None and len(judged.held_out):
-        learned = area_under_curve(judged.train, judged.held_out)
-    place = place_of(believed[0].first(explained).mean_map) if believed else None
-    return Finding(
-        probe=probe.name,
-        question=probe.question,
-        headline=sentences(
-            gate(believed, checks, left_out),
-            looks(place, believed, explained),
-            alarm_sentence(alarms),
-            which_to_believe(believed, ranked),
-            missing_check(believed, unchecked),
-            of_neighbours(share),
-            of_copies(different),
-            tells_apart(told_apart),
-            by_heart(learned),
-        ),
-        verdict=verdict_on(believed, told_apart, learned, place, unchecked=doubtful),
-        measurements=[
-            *numbers(told_apart, learned),
-            *(m for check in ranked for m in measurements(check, explained)),
-        ],
-        method=probe.method,
-        figures=figures(subject, judged, fakes, reals, ranked, left_out),
-        arrays={
-            **{f"self_score_{check.method}": torch.tensor([check.self_score]) for check in checks},
-            **{f"attribution_{check.method}": check.maps[:explained] for check in checks},
-            **{f"mean_attribution_{check.method}": check.first(explained).mean_map for check in checks},
-            "most_fake_rows": fakes.rows,
-            **({"least_real_rows": reals.rows} if reals is not None else {}),
-        },
+    place = shuffled_place = None
+    if ranked and ranked[0].believed:
+        own = ranked[0].first(explained)  # the generated samples stand first in its maps
+        place = place_of(own.mean_map)
+        shuffled_place = place_of(own.mean_shuffled_map)
+    return replace(
+        evidence,
+        ranked=ranked,
+        left_out=left_out,
+        place=place,
+        shuffled_place=shuffled_place,
+        explained=explained,
+        different=len(fakes.samples.flatten(1).unique(dim=0)),
     )
+
+
+def _with_rankings(evidence: Evidence, judged: Judged) -> Evidence:
+    """The evidence with how often it ranks real above generated, and training above held-out samples.
+
+    Where a sample's number is its neighbours' as well, that says nothing of what it can tell.
+    """
+    if evidence.neighbours:
+        return evidence
+    learned = None
+    if judged.train is not None and judged.held_out is not None and len(judged.held_out):
+        learned = area_under_curve(judged.train, judged.held_out)
+    told_apart = None if judged.real is None else area_under_curve(judged.real, judged.fake)
+    return replace(evidence, told_apart=told_apart, learned=learned)
+
+
+def _arrays(checks: list[MethodCheck], fakes: Chosen, reals: Chosen | None) -> dict[str, Tensor]:
+    explained = len(fakes.rows)
+    return {
+        **{f"self_score_{check.method}": torch.tensor([check.self_score]) for check in checks},
+        **{f"attribution_{check.method}": check.maps[:explained] for check in checks},
+        **{f"mean_attribution_{check.method}": check.first(explained).mean_map for check in checks},
+        "most_fake_rows": fakes.rows,
+        **({"least_real_rows": reals.rows} if reals is not None else {}),
+    }
 
 
 def _check_layer(discriminator: torch.nn.Module, name: str) -> None:

@@ -6,14 +6,14 @@ import math
 
 import torch
 
+from ganlens.explain.inversion.from_places import FromPlace
+from ganlens.explain.inversion.kind_errors import KindError
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.figures.charts import bars_with_reference, histogram_lines, line_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
 from ganlens.modality import Modality
-from ganlens.probes.explain.inversion.curve import FromPlace
-from ganlens.probes.explain.inversion.groups import KindError
 
 SHOWN = 10
 STRIPS = 8
@@ -29,13 +29,15 @@ def hardest(modality: Modality, held_out: Redrawn) -> list[Figure]:
     shown = min(SHOWN, len(order))
     around = order[max(0, middle - shown // 2) :][:shown]
 
-    def picture(rows: torch.Tensor, what: str) -> Picture:
+    def picture(rows: torch.Tensor, title: str) -> Figure:
         errors = held_out.errors[rows]
-        return Picture(
-            modality.pairs(held_out.samples[rows], held_out.inversion.samples[rows], difference=True),
-            f"{what}: the original above, what the generator makes of it below, and where that departs "
+        return modality.shown_pairs(
+            held_out.samples[rows],
+            held_out.inversion.samples[rows],
+            f"{title}: the original above, what the generator makes of it below, and where that departs "
             f"(orange: brighter than it should be, blue: darker). Errors {float(errors.max()):.1%} to "
             f"{float(errors.min()):.1%} of the data's variance.",
+            difference=True,
         )
 
     return [
@@ -74,17 +76,17 @@ def distributions(own: Redrawn, train: Redrawn, held_out: Redrawn) -> Plot:
     return plot
 
 
-def by_kind(modality: Modality, held_out: Redrawn, found: list[KindError], own_error: float) -> list[Figure]:
+def by_kind(modality: Modality, held_out: Redrawn, kinds: list[KindError], own_error: float) -> list[Figure]:
     """The mean error of each kind of held-out sample, the worst first, and samples of those that are named."""
-    if not found:
+    if not kinds:
         return []
     figures: list[Figure] = [
         bars_with_reference(
-            [f"{kind.name} ({len(kind.rows)})" for kind in found],
-            [kind.mean for kind in found],
-            [kind.interval.low for kind in found],
-            [kind.interval.high for kind in found],
-            [own_error] * len(found),
+            [f"{kind.name} ({len(kind.rows)})" for kind in kinds],
+            [kind.mean for kind in kinds],
+            [kind.interval.low for kind in kinds],
+            [kind.interval.high for kind in kinds],
+            [own_error] * len(kinds),
             value_name="held-out samples",
             reference_name="the generator's own samples",
             x_title="kind (samples)",
@@ -92,42 +94,45 @@ def by_kind(modality: Modality, held_out: Redrawn, found: list[KindError], own_e
             caption=(
                 "Which kinds it can't redraw: mean error of held-out samples, the worst kind first. Intervals "
                 "hold for all kinds together; with a few samples a kind the order is chance where they overlap. "
-                f"Surely worse than the rest: {', '.join(k.name for k in found if k.worse) or 'none'}."
+                f"Surely worse than the rest: {', '.join(k.name for k in kinds if k.worse) or 'none'}."
             ),
         )
     ]
-    for kind in [kind for kind in found if kind.worse][:2]:
+    for kind in [kind for kind in kinds if kind.worse][:2]:
         rows = kind.rows[held_out.errors[kind.rows].argsort(descending=True, stable=True)[:SHOWN]]
         figures.append(
-            Picture(
-                modality.pairs(held_out.samples[rows], held_out.inversion.samples[rows], difference=True),
+            modality.shown_pairs(
+                held_out.samples[rows],
+                held_out.inversion.samples[rows],
                 f"Redrawn worse than the rest: {kind.name}. The original above, what the generator makes of it "
                 f"below, and the difference. {kind.beyond:.0%} of them can't be redrawn.",
+                difference=True,
             )
         )
     return figures
 
 
 def curve_figures(
-    modality: Modality, held_out: Redrawn, found: list[FromPlace], worst: KindError | None
+    modality: Modality, held_out: Redrawn, places: list[FromPlace], worst: KindError | None, *, telling: float
 ) -> list[Figure]:
     """Errors along the generator as a curve and a table, and the worst samples made from each place.
 
     Args:
         worst: a kind whose own curve is drawn as well.
+        telling: see `FromPlace.telling`.
     """
-    if not found:
+    if not places:
         return []
-    count = len(found[0].held_out)
+    count = len(places[0].held_out)
     rows: list[tuple[str | float | int, ...]] = []
-    for place in found:
+    for place in places:
         shuffled = "not tried" if place.shuffled is None else _percent(place.shuffled)
-        reading = "" if place.telling else "says nothing: it draws anything"
+        reading = "" if place.telling(telling) else "says nothing: it draws anything"
         rows.append(
             (place.title, place.numbers, _percent(place.held_out), _percent(place.own), shuffled, reading)
         )
     figures: list[Figure] = [
-        *([_curve(found, worst)] if len(found) > 1 else []),
+        *([_curve(places, worst)] if len(places) > 1 else []),
         Table(
             ("made from", "numbers", "held-out", "own samples", "shuffled pictures", "reading"),
             tuple(rows),
@@ -136,34 +141,35 @@ def curve_figures(
             "redraws shuffled pictures as well would draw anything.",
         ),
     ]
-    if modality.range is not None and len(found) > 1:
-        worst_rows = found[0].held_out.argsort(descending=True, stable=True)[:STRIPS]
-        steps = [held_out.samples[:count], *(place.redrawn for place in found)]
+    if not modality.as_dots and len(places) > 1:
+        worst_rows = places[0].held_out.argsort(descending=True, stable=True)[:STRIPS]
+        steps = [held_out.samples[:count], *(place.redrawn for place in places)]
         figures.append(
-            Picture(
-                modality.strips(torch.stack([step[worst_rows] for step in steps], dim=1)),
+            modality.shown_walks(
+                torch.stack([step[worst_rows] for step in steps], dim=1),
                 f"Rows: the worst of {count} held-out samples. Columns: the original, then made from "
-                f"{', '.join(place.title for place in found)}. Look for the column in which the missing part "
+                f"{', '.join(place.title for place in places)}. Look for the column in which the missing part "
                 "comes back.",
             )
         )
     return figures
 
 
-def _curve(found: list[FromPlace], worst: KindError | None) -> Plot:
+def _curve(places: list[FromPlace], worst: KindError | None) -> Plot:
     """Mean errors over places, from the latent to the last layer."""
-    members = [] if worst is None else [row for row in worst.rows.tolist() if row < len(found[0].held_out)]
+    members = [] if worst is None else [row for row in worst.rows.tolist() if row < len(places[0].held_out)]
     lines: list[tuple[str, str, str, list[torch.Tensor | None]]] = [
-        ("held-out samples", REAL, "solid", [place.held_out for place in found]),
-        ("own samples", GENERATED, "solid", [place.own for place in found]),
-        ("shuffled pictures", GREY, "dot", [place.shuffled for place in found]),
+        ("held-out samples", REAL, "solid", [place.held_out for place in places]),
+        ("own samples", GENERATED, "solid", [place.own for place in places]),
+        ("shuffled pictures", GREY, "dot", [place.shuffled for place in places]),
     ]
     if worst is not None and members:
         lines.insert(
-            1, (f"held-out samples, {worst.name}", REAL, "dash", [place.held_out[members] for place in found])
+            1,
+            (f"held-out samples, {worst.name}", REAL, "dash", [place.held_out[members] for place in places]),
         )
     figure = line_chart(
-        [place.title for place in found],
+        [place.title for place in places],
         [
             Series(
                 name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.inversion import Weights
-from ganlens.explain.inversion.inversion import STEPS
+from ganlens.explain.inversion.errors import compare, error_measurements
+from ganlens.explain.inversion.from_places import chosen_places, redraw_from
+from ganlens.explain.inversion.kind_errors import kind_errors, kinds_of
 from ganlens.explain.inversion.redrawing import (
     Redrawn,
     cannot_be_searched,
@@ -19,46 +20,15 @@ from ganlens.explain.inversion.redrawing import (
 )
 from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
-from ganlens.probes.explain.inversion.curve import LAYERS, chosen_places, redraw_from, where_in_words
-from ganlens.probes.explain.inversion.errors import (
-    FINE,
-    HINT,
-    OWN_AT_MOST,
-    SURE,
-    WORST_OWN,
-    Errors,
-    compare,
-    measurements,
-    memory,
-    not_believable,
-    result,
-    verdict,
-)
+from ganlens.probes.explain.inversion.conclusion import RULES, Loss, remarks
 from ganlens.probes.explain.inversion.figures import by_kind, curve_figures, distributions, hardest
-from ganlens.probes.explain.inversion.groups import (
-    NOTICEABLE,
-    KindError,
-    kind_errors,
-    kinds_of,
-    worse_in_words,
-)
-from ganlens.probes.preconditions import sentences
+from ganlens.probes.explain.inversion.settings import InversionSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.probes.repetition import without_repetition
-from ganlens.rules import Verdict
+from ganlens.rules import Rules, Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
-
-class InversionSettings(ProbeSettings):
-    count: int = Field(64, ge=20, le=5000, description="Samples of each kind (own, training, held-out)")
-    space: str = Field("z", description="The latent space to search")
-    steps: int = Field(STEPS, ge=5, le=5000, description="Steps of each sample's search")
-    places: str = Field(
-        "auto",
-        description="Latent spaces and layers that samples are made from for the curve: names with commas, 'auto' "
-        f"(all spaces, the blocks, at most {LAYERS}), 'all' (all spaces, every layer) or 'none'",
-    )
-    curve_samples: int = Field(24, ge=8, le=1000, description="Held-out samples for the curve")
+WEIGHTS = Weights()
 
 
 @probes.register("inversion", summary="Can it redraw real samples it never saw, and what of them can't it?")
@@ -70,30 +40,34 @@ class InversionProbe(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 34
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    rules: ClassVar[Rules[Any] | None] = RULES
     Settings: ClassVar[type[ProbeSettings]] = InversionSettings
     method: ClassVar[str] = (
         "For each sample the latent is searched whose output comes nearest to it: started where an encoder "
         "(trained on generated samples and their latents) puts it and at the nearest generated samples, "
-        "followed with Adam, or, where no gradients pass, with an evolution strategy of 16 tries a step "
-        f"(which ends less near). Objective: squared difference of the samples (weight {Weights.pixel:g}, over the "
-        f"variance), of their features ({Weights.features:g}), distance from what the encoder reads off the result "
-        f"({Weights.encoder:g}) and −log p of a Gaussian latent per number ({Weights.prior:g}). Errors are squared "
-        "differences over the data's variance: 0 is exact, 1 as far as the mean sample. Fresh samples of the "
+        "followed with Adam, or, where no gradients pass, with an evolution strategy (which ends less "
+        "near). Objective: the weighted sum of the squared difference of the samples, over the variance, that of their "
+        "features, the distance from what the encoder reads off the result, and −log p of a Gaussian latent per "
+        "number. Errors are squared differences over the data's variance: an exact copy has none, the mean sample an "
+        "error of all of it. Fresh samples of the "
         "generator's own, inverted in the same way, say how near the search can come: only what real samples "
         "lack beyond that is missing from the generator. A held-out sample counts as one it can't redraw "
-        f"where its error exceeds {WORST_OWN:.0%} of own errors. Kinds: classes where there are labels, else "
+        "where its error exceeds {worst_own:.0%} of own errors. Kinds: classes where there are labels, else "
         "clusters of training samples in features. A kind is named where its members' errors lie above those of "
-        "all others (Mann and Whitney's test, one-sided, Holm's correction, level 1 %) and are on average "
-        f"{NOTICEABLE:g} times as large. Curve: other spaces are searched in the same way; of a layer the output "
+        "all others (Mann and Whitney's test, one-sided, Holm's correction, level {level:.0%}) and are on average "
+        "{noticeable:g} times as large. Curve: other spaces are searched in the same way; of a layer the output "
         "itself is searched, from where the latent's search ended; shuffled pictures tell whether the layers behind "
-        "would draw anything. Intervals: bootstrap over samples. Verdict: bad where held-out errors surely "
-        f"exceed own ones by {SURE:.0%} of the variance, or those of a kind that is named do; good where by at most "
-        f"{FINE:.0%}; caution between, where a kind is named, and where "
-        f"held-out errors are surely {HINT:g}× those of training samples (a hint of memorisation)."
+        "would draw anything (they must be redrawn {telling:g}× worse), and a place brings back what is missing "
+        "where its error is at most {brings_back:.0%} of the latent's. Intervals: bootstrap over samples. Verdict: bad "
+        "where held-out errors surely "
+        "exceed own ones by {sure:.0%} of the variance, or those of a kind that is named do; good where by at most "
+        "{fine:.0%}; caution between, where a kind is named, and where "
+        "held-out errors are surely {hint:g}× those of training samples (a hint of memorisation). Not "
+        "believable where own samples are redrawn with a mean error above {own_at_most:.0%} of the variance."
     )
     self_check: ClassVar[str] = (
-        f"Not believable where its own samples are redrawn with a mean error above {OWN_AT_MOST:.0%} of the "
-        "variance (then the search is at fault), or no better than by the nearest of those it started from."
+        "Not believable where the search loses too much of the generator's own samples (then it is at fault), or "
+        "redraws them no better than by the nearest of those it started from."
     )
     cost: ClassVar[str] = (
         "64 samples of each of three kinds, 120 steps forward and back each, and an encoder; three quarters of a "
@@ -114,8 +88,15 @@ class InversionProbe(Probe):
         subject.space(settings.space)
         places = chosen_places(subject, settings.places)
         own, train, held_out = _redraw_all(bank, settings, context)
-        errors = compare(own, train, held_out, context.seed)
-        kinds = kind_errors(held_out, *kinds_of(bank, held_out), errors.threshold, context.seed)
+        errors = compare(own, train, held_out, context.seed, worst_own=settings.worst_own)
+        kinds = kind_errors(
+            held_out,
+            *kinds_of(bank, held_out),
+            errors.threshold,
+            context.seed,
+            level=settings.level,
+            noticeable=settings.noticeable,
+        )
         curve = redraw_from(
             bank,
             held_out,
@@ -127,34 +108,24 @@ class InversionProbe(Probe):
             seed=context.seed,
             progress=context.progress,
         )
-        gate = not_believable(errors)
-        named = [kind for kind in kinds if kind.worse]
+        loss = Loss(errors, kinds, curve, settings)
+        conclusion = RULES.conclude(loss)
         worst, ordinary = hardest(subject.modality, held_out)
         of_kinds = by_kind(subject.modality, held_out, kinds, errors.own.value)
-        route = (
-            "Adam" if held_out.inversion.by_gradients else "an evolution strategy, since no gradients pass"
-        )
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=sentences(
-                gate,
-                "" if gate else worse_in_words(kinds),
-                result(errors),
-                memory(errors),
-                where_in_words(curve) if errors.excess.value > FINE else "",
-            ),
-            verdict=Verdict.NOT_BELIEVABLE if gate else _verdict(errors, named),
+        worst_kind = loss.worse[0] if loss.worse else None
+        return Finding.concluded(
+            conclusion,
+            remarks=remarks(loss) if conclusion.verdict is not Verdict.NOT_BELIEVABLE else (),
             measurements=[
-                *measurements(errors),
-                *(kind.measurement() for kind in named),
+                *error_measurements(errors),
+                *(kind.measurement() for kind in loss.worse),
                 *(place.measurement(context.seed) for place in curve if place.name != settings.space),
             ],
-            method=f"{self.described(settings)} Here the search was by {route}; features: {features_in_words(bank)}.",
+            method=f"{self.described(settings)} {_as_asked(bank, held_out)}",
             figures=[
                 worst,
                 *of_kinds[:1],
-                *curve_figures(subject.modality, held_out, curve, named[0] if named else None),
+                *curve_figures(subject.modality, held_out, curve, worst_kind, telling=settings.telling),
                 *of_kinds[1:],
                 ordinary,
                 distributions(own, train, held_out),
@@ -169,12 +140,13 @@ class InversionProbe(Probe):
         )
 
 
-def _verdict(errors: Errors, named: list[KindError]) -> Verdict:
-    """That of all held-out samples, or worse where one kind of them is lost."""
-    if any(kind.interval.low - errors.own.value > SURE for kind in named):
-        return Verdict.BAD
-    whole = verdict(errors)
-    return Verdict.CAUTION if named and whole is Verdict.GOOD else whole
+def _as_asked(bank: SampleBank, held_out: Redrawn) -> str:
+    """How the search went here, for the method's text."""
+    route = "Adam" if held_out.inversion.by_gradients else "an evolution strategy, since no gradients pass"
+    return (
+        f"Here the search was by {route}; features: {features_in_words(bank)}; weights: samples {WEIGHTS.pixel:g}, "
+        f"features {WEIGHTS.features:g}, encoder {WEIGHTS.encoder:g}, latent {WEIGHTS.prior:g}."
+    )
 
 
 def _redraw_all(

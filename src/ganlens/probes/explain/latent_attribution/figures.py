@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganlens.explain.latent_attribution.indices import LatentIndices
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
-from ganlens.probes.explain.latent_attribution.result import Result
 from ganlens.subject import SampleBank, Subject
 
 BARS = 24
@@ -18,7 +18,7 @@ STEPS = (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
 STRIPS = 3
 
 
-def share_plot(result: Result) -> Plot:
+def share_plot(result: LatentIndices) -> Plot:
     """The coordinates with the largest share of the whole sample's variance, beside random directions."""
     total = result.own.indices.total[:, 0]
     first = result.own.indices.first[:, 0].clamp(min=0)
@@ -43,16 +43,16 @@ def share_plot(result: Result) -> Plot:
     )
 
 
-def leading(result: Result, count: int) -> list[int]:
+def leading(result: LatentIndices, count: int) -> list[int]:
     """The blocks to show: those of the claims, then those with the largest share."""
     ranked = result.own.indices.total[:, 0].argsort(descending=True, stable=True).tolist()
     return list(dict.fromkeys([*(block for block, _ in result.claims), *ranked]))[:count]
 
 
-def map_pictures(result: Result, subject: Subject, count: int) -> list[Figure]:
+def map_pictures(result: LatentIndices, subject: Subject, count: int) -> list[Figure]:
     """For pictures, where each of the leading coordinates matters."""
     shape = subject.sample_shape
-    if len(shape) != 3:
+    if not subject.modality.picture_like:
         return []
     shown = leading(result, count)
     maps = result.own.maps[shown].unflatten(1, shape).sum(dim=1, keepdim=True)
@@ -62,15 +62,16 @@ def map_pictures(result: Result, subject: Subject, count: int) -> list[Figure]:
     picture = torch.cat([everything, maps]) * 2 - 1
     named = ", ".join(result.named(block) for block in shown)
     return [
-        Picture(
-            subject.modality.picture(picture, columns=min(len(picture), 7)),
+        subject.modality.shown(
+            picture,
             "Where samples vary (first), and where each coordinate takes part in that, each to its own brightest "
             f"pixel: {named}. A map like the first says that the coordinate does a little of everything.",
+            columns=min(len(picture), 7),
         )
     ]
 
 
-def walks(result: Result, subject: Subject, bank: SampleBank, count: int) -> list[Figure]:
+def walks(result: LatentIndices, subject: Subject, bank: SampleBank, count: int) -> list[Figure]:
     """Samples along the leading coordinates, one strip each, all from the same latent."""
     latents = bank.latents()
     rows = latents.flatten(1)
@@ -82,19 +83,19 @@ def walks(result: Result, subject: Subject, bank: SampleBank, count: int) -> lis
         columns = result.blocks[block]
         along: Tensor = rows[:1].repeat(len(STEPS), 1)
         along[:, columns] = mean[columns] + torch.tensor(STEPS)[:, None] * deviation[columns]
-        made = along.unflatten(1, subject.latent_shape)
-        strips.append(bank.synthesize(made, None if labels is None else labels.expand(len(STEPS))))
+        points = along.unflatten(1, subject.latent_shape)
+        strips.append(bank.synthesize(points, None if labels is None else labels.expand(len(STEPS))))
     named = ", ".join(result.named(block) for block in shown)
     return [
-        Picture(
-            subject.modality.strips(torch.stack(strips)),
+        subject.modality.shown_walks(
+            torch.stack(strips),
             f"From one latent, a strip for each of {named}: the value goes from −2.5 to 2.5 standard deviations. Look "
             "for strips in which one thing changes.",
         )
     ]
 
 
-def claim_table(result: Result) -> Table:
+def claim_table(result: LatentIndices) -> Table:
     """The pairs that hold, or, where none does, the largest."""
     total = result.own.indices.total
     pairs = result.claims[:ROWS]
@@ -104,12 +105,12 @@ def claim_table(result: Result) -> Table:
     believed = set(result.claims)
     rows = []
     for block, target in pairs:
-        found = result.total(block, target)
+        share = result.total(block, target)
         rows.append(
             (
                 result.named(block),
                 result.targets[target],
-                f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})",
+                f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})",
                 f"{float(result.own.indices.first[block, target]):.1%}",
                 f"{float(result.reference[target]):.1%}",
                 "yes" if (block, target) in believed else "no",

@@ -1,24 +1,18 @@
-"""What is said of the regions, the planted gaps and the coverage, and the verdict."""
+"""What is said of the regions, the planted gaps and the coverage."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind
-from ganlens.measures import Estimate, NeighbourCoverage
-from ganlens.rules import Verdict
-
-BAD_MASS = 0.1
-"""Mass missed or invented, at the low end of its interval, from which the verdict is bad."""
-
-THIN = 0.01
-"""Level at which coverage counts as lower than its reference."""
-
-NEVER = 0.1
-"""Up to this share of what the other side has, a kind of sample is missed or invented, not only rare or frequent."""
+from ganlens.instruments.autoencoder import FittedAutoencoder
+from ganlens.measures import Estimate, NeighbourCoverage, share_estimate
+from ganlens.probes.explain.missed.settings import MissedSettings
+from ganlens.probes.shared_rules import autoencoder_no_better_than_pca
+from ganlens.rules import Rule, Rules, Verdict, always
 
 
 @dataclass(frozen=True)
@@ -29,70 +23,273 @@ class InCode:
     nothing_missing: Comparison
 
 
-def finds_nothing_as_often(found: InCode) -> str:
-    """The sentence that has to open the headline where the procedure names regions that miss nothing."""
-    false, true = confirmed_in(found.nothing_missing), confirmed_in(found.generator)
-    if false == 0 or 2 * false < true:
-        return ""
+@dataclass(frozen=True)
+class Gaps:
+    """What is missed and invented, and what silence about it is worth.
+
+    Attributes:
+        class_names: of the data.
+        classes: of the samples in the regions.
+        region_names: by number.
+        planted: the smallest gap that was noticed when it was cut into real samples.
+        class_gaps: which classes were noticed when cut out; None without labels.
+    """
+
+    autoencoder: FittedAutoencoder
+    in_code: InCode
+    class_names: Sequence[str]
+    classes: Classes
+    region_names: dict[int, str]
+    planted: PlantedGap
+    class_gaps: ClassGaps | None
+    coverage: NeighbourCoverage
+    settings: MissedSettings
+
+    @property
+    def confirmed(self) -> int:
+        """Regions that are confirmed, missed and invented."""
+        return confirmed_in(self.in_code.generator)
+
+    @property
+    def falsely_confirmed(self) -> int:
+        """The same where nothing is missing."""
+        return confirmed_in(self.in_code.nothing_missing)
+
+    @property
+    def false_regions(self) -> str:
+        """That number in words."""
+        return f"{self.falsely_confirmed} region{'s' * (self.falsely_confirmed != 1)}"
+
+    @property
+    def names_nothing_as_often(self) -> bool:
+        """Whether the procedure names about as many regions where nothing is missing."""
+        false = self.falsely_confirmed
+        return false > 0 and false >= self.settings.nothing_named * self.confirmed
+
+    @property
+    def foremost(self) -> Kind:
+        """What there is surely most of: what is missed, or what is invented."""
+        comparison = self.in_code.generator
+        kinds = [kind for kind in KINDS if comparison.confirmed(kind)] or list(KINDS)
+        return max(kinds, key=lambda kind: comparison.mass(kind).low)
+
+    @property
+    def much(self) -> bool:
+        """Whether surely so much is missed or invented that it is bad."""
+        most = max(self.in_code.generator.mass(kind).low for kind in KINDS)
+        return self.confirmed > 0 and most >= self.settings.bad_mass
+
+    @property
+    def mass(self) -> Estimate:
+        """Of the foremost."""
+        return self.in_code.generator.mass(self.foremost)
+
+    @property
+    def surely(self) -> float:
+        """The low end of its interval."""
+        return max(self.mass.low, 0.0)
+
+    @property
+    def nothing_missing(self) -> float:
+        """The same mass where nothing is missing."""
+        return max(self.in_code.nothing_missing.mass(self.foremost).value, 0.0)
+
+    @property
+    def whole(self) -> str:
+        """What the mass is a share of."""
+        return "the data" if self.foremost == "missed" else "all it makes"
+
+    @property
+    def classes_at_fault(self) -> list[str]:
+        """The classes that the foremost consists of, the commonest first; empty if none stand out."""
+        return self.classes.mostly(self.in_code.generator, self.foremost)
+
+    @property
+    def class_at_fault(self) -> str:
+        """The commonest of them."""
+        return f"class {self.classes_at_fault[0]}" if self.classes_at_fault else ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the foremost is missed or invented altogether, not only too rare or too frequent."""
+        return self.is_gone(self.foremost)
+
+    def is_gone(self, kind: Kind) -> bool:
+        """The same of one kind."""
+        regions = self.in_code.generator.confirmed(kind)
+        shares = (sum(r.real_share for r in regions), sum(r.other_share for r in regions))
+        few, many = shares[::-1] if kind == "missed" else shares
+        return few <= self.settings.never * many
+
+    @property
+    def makes_of(self) -> str:
+        """What it does to the kinds of the foremost."""
+        if self.gone:
+            return "misses" if self.foremost == "missed" else "invents"
+        return f"makes too {'few' if self.foremost == 'missed' else 'many'} of"
+
+    @property
+    def makes(self) -> str:
+        """The same before "samples"."""
+        return self.makes_of.removesuffix(" of")
+
+    @property
+    def covered(self) -> Estimate:
+        """Share of held-out samples with a generated neighbour."""
+        return share_estimate(int(self.coverage.by_generated.sum()), len(self.coverage.by_generated))
+
+    @property
+    def covered_by_real(self) -> float:
+        """Share of held-out samples with a real neighbour at the same distance."""
+        return float(self.coverage.by_real.double().mean())
+
+    @property
+    def thin(self) -> bool:
+        """Whether fewer held-out samples have a generated neighbour than chance would have it."""
+        return self.coverage.p_value <= self.settings.coverage_level
+
+    @property
+    def very_thin(self) -> bool:
+        """Whether far fewer do."""
+        reference = self.settings.poor_coverage * self.coverage.by_real.sum()
+        return self.thin and bool(self.coverage.by_generated.sum() < reference)
+
+    @property
+    def classes_tried(self) -> int:
+        """Classes cut out of real samples, one at a time."""
+        return len(self.class_gaps.tried) if self.class_gaps is not None else 0
+
+    @property
+    def classes_noticed(self) -> int:
+        """Those of them whose absence was noticed."""
+        return len(self.class_gaps.noticed) if self.class_gaps is not None else 0
+
+    @property
+    def classes_overlooked(self) -> bool:
+        """Whether too few of them were."""
+        return self.classes_noticed < self.settings.classes_noticed * self.classes_tried
+
+    @property
+    def and_classes(self) -> str:
+        """What else would have been noticed, as the end of a sentence."""
+        if not self.classes_tried:
+            return ""
+        overlooked = self.classes_tried - self.classes_noticed
+        but = "" if not overlooked else " but one" if overlooked == 1 else f" but {overlooked}"
+        return f", and each of {self.classes_tried} classes{but}"
+
+
+_MASS = (
+    "It is surely {surely:.0%} of {whole} or more; held-out real samples, put to the same test, come out with "
+    "{nothing_missing:.0%}."
+)
+_LOOK = (
+    "Look at the samples of these regions, and count its nameable kinds: `ganlens probe cannot-generate SUBJECT`; "
+    "train longer or on more samples of what it lacks."
+)
+
+
+def _faults(name: str, holds: Callable[[Gaps], bool], verdict: Verdict) -> tuple[Rule[Gaps], Rule[Gaps]]:
+    """What is at fault, called after a class where one stands out."""
     return (
-        "Not believable: with held-out real samples in the generator's place the same procedure names "
-        f"{false} region{'s' * (false != 1)}, where it should name none (for the generator: {true})."
+        Rule(
+            f"{name}-of-a-class",
+            lambda gaps: holds(gaps) and bool(gaps.classes_at_fault),
+            verdict,
+            claim="It {makes} samples that are mostly {class_at_fault}.",
+            detail=_MASS,
+            advice=_LOOK,
+        ),
+        Rule(
+            name,
+            holds,
+            verdict,
+            claim="It {makes_of} some kinds: {mass.value:.0%} of {whole}.",
+            detail=_MASS,
+            advice=_LOOK,
+        ),
     )
 
 
-def result(found: InCode, classes: Classes, names: dict[int, str]) -> str:
-    """What is missed and what is made too much of."""
-    comparison = found.generator
-    parts = [_part(comparison, kind, classes, names) for kind in KINDS if comparison.confirmed(kind)]
-    false = confirmed_in(found.nothing_missing)
-    control = f"held-out real samples, put to the same test: {false or 'none'}"
-    if not parts:
-        return f"No region of the data's code space is clearly missed or invented ({control})."
-    return f"The generator {' and '.join(parts)}; {control}."
+RULES = Rules(
+    Gaps,
+    autoencoder_no_better_than_pca(),
+    Rule(
+        "nothing-named-as-often",
+        lambda gaps: gaps.names_nothing_as_often,
+        Verdict.NOT_BELIEVABLE,
+        claim="The same search finds gaps where nothing is missing.",
+        detail=(
+            "With held-out real samples in the generator's place it names {false_regions}, where it should name none, "
+            "and {confirmed} for the generator."
+        ),
+        advice="Ask again of more samples: `ganlens probe missed SUBJECT --samples 20000`.",
+    ),
+    *_faults("much", lambda gaps: gaps.much, Verdict.BAD),
+    Rule(
+        "poorly-covered",
+        lambda gaps: gaps.very_thin,
+        Verdict.BAD,
+        claim="Only {covered.value:.0%} of unseen real samples have a generated neighbour.",
+        detail="{covered.value:.0%} have one, {covered_by_real:.0%} have a real one at the same distance.",
+        advice="See what the others share, and how varied it is: `ganlens probe diversity SUBJECT`.",
+    ),
+    *_faults("some", lambda gaps: gaps.confirmed > 0, Verdict.CAUTION),
+    Rule(
+        "thinly-covered",
+        lambda gaps: gaps.thin,
+        Verdict.CAUTION,
+        claim="Too few unseen real samples have a generated neighbour.",
+        detail="{covered.value:.0%} have one, {covered_by_real:.0%} have a real one at the same distance.",
+        advice="See what the others share, and how varied it is: `ganlens probe diversity SUBJECT`.",
+    ),
+    Rule(
+        "any-gap-overlooked",
+        lambda gaps: not gaps.planted.noticed,
+        Verdict.CAUTION,
+        claim="No gap shows, but with this little data none would.",
+        detail="Even a gap of {planted.mass:.0%}, cut into real samples, was not noticed.",
+        advice="Ask again of more samples, with more real data: `ganlens probe missed SUBJECT --samples 20000`.",
+    ),
+    Rule(
+        "classes-overlooked",
+        lambda gaps: gaps.classes_overlooked,
+        Verdict.CAUTION,
+        claim="No gap shows, but most missing classes would go unnoticed.",
+        detail="Of {classes_tried} classes, cut out of real samples one at a time, {classes_noticed} were noticed.",
+        advice="Count its classes instead: `ganlens probe cannot-generate SUBJECT`.",
+    ),
+    Rule(
+        "nothing-missed",
+        always,
+        Verdict.GOOD,
+        claim="No kind of sample is clearly missed or invented.",
+        detail="A gap of {planted.mass:.0%} would have been noticed{and_classes}.",
+    ),
+)
 
 
-def blindness(gap: PlantedGap, gaps: ClassGaps | None, found: InCode, names: Sequence[str]) -> str:
-    """What the silence is worth, or on how little data anything would be overlooked."""
-    if not gap.found:
-        return (
-            f"With this little data gaps are overlooked: even one of {gap.mass:.0%}, cut into real samples, "
-            "was not noticed."
+def remarks(gaps: Gaps) -> list[str]:
+    """Everything that is confirmed, what would have been overlooked, and the coverage where it is low."""
+    sentences = [_listed(gaps, kind) for kind in KINDS if gaps.in_code.generator.confirmed(kind)]
+    if sentences:
+        sentences.append(f"Held-out real samples, put to the same test: {gaps.falsely_confirmed or 'none'}.")
+    if not gaps.planted.noticed:
+        sentences.append(
+            f"Gaps are overlooked: even one of {gaps.planted.mass:.0%}, cut into real samples, was."
         )
-    if found.generator.confirmed("missed"):
-        return ""
-    text = f"A gap of {gap.mass:.0%} would have been noticed: one planted in real samples was"
-    if gaps is None or not gaps.tried:
-        return f"{text}."
-    if not gaps.overlooked:
-        return f"{text}, and so was each of {len(gaps.tried)} classes, cut out one at a time."
-    overlooked = ", ".join(names[number] for number in gaps.overlooked[:4])
-    more = ", …" if len(gaps.overlooked) > 4 else ""
-    return (
-        f"{text}; of {len(gaps.tried)} classes, cut out one at a time, {len(gaps.noticed)} would have been "
-        f"noticed (not {overlooked}{more})."
-    )
-
-
-def coverage_sentence(coverage: NeighbourCoverage, covered: Estimate, reference: float) -> str:
-    """How many held-out samples have a generated neighbour, where that is too few."""
-    if not thin(coverage):
-        return ""
-    return (
-        f"{covered.value:.0%} of held-out real samples have a generated neighbour ({covered.low:.0%} to "
-        f"{covered.high:.0%}), where {reference:.0%} have a real one."
-    )
-
-
-def verdict(found: InCode, gap: PlantedGap, gaps: ClassGaps | None, coverage: NeighbourCoverage) -> Verdict:
-    """Bad for much missed or invented, caution where anything is or where nothing could have been seen."""
-    mass = max(found.generator.mass(kind).low for kind in KINDS)
-    half = coverage.by_generated.sum() < coverage.by_real.sum() / 2
-    if (mass >= BAD_MASS and confirmed_in(found.generator)) or (half and thin(coverage)):
-        return Verdict.BAD
-    blind = gaps is not None and 2 * len(gaps.noticed) < len(gaps.tried)
-    if confirmed_in(found.generator) or thin(coverage) or not gap.found or blind:
-        return Verdict.CAUTION
-    return Verdict.GOOD
+    elif gaps.class_gaps is not None and gaps.class_gaps.overlooked:
+        overlooked = [gaps.class_names[number] for number in gaps.class_gaps.overlooked]
+        more = ", …" if len(overlooked) > 4 else ""
+        sentences.append(
+            f"Classes that would be overlooked if they were missing: {', '.join(overlooked[:4])}{more}."
+        )
+    if gaps.thin:
+        sentences.append(
+            f"{gaps.covered.value:.0%} of held-out real samples have a generated neighbour ({gaps.covered.low:.0%} to "
+            f"{gaps.covered.high:.0%}), where {gaps.covered_by_real:.0%} have a real one."
+        )
+    return sentences
 
 
 def confirmed_in(comparison: Comparison) -> int:
@@ -100,29 +297,18 @@ def confirmed_in(comparison: Comparison) -> int:
     return sum(len(comparison.confirmed(kind)) for kind in KINDS)
 
 
-def thin(coverage: NeighbourCoverage) -> bool:
-    """Whether fewer held-out samples have a generated neighbour than chance would have it."""
-    return coverage.p_value <= THIN
-
-
-def _part(comparison: Comparison, kind: Kind, classes: Classes, names: dict[int, str]) -> str:
-    regions = comparison.confirmed(kind)
-    mass = comparison.mass(kind)
+def _listed(gaps: Gaps, kind: Kind) -> str:
+    """The regions of one kind, called after classes where some stand out."""
+    comparison = gaps.in_code.generator
+    regions, mass = comparison.confirmed(kind), comparison.mass(kind)
     amount = f"{mass.value:.1%} of the mass, {max(mass.low, 0):.1%} to {mass.high:.1%}"
-    count = f"{len(regions)} region{'s' * (len(regions) != 1)} of code space"
-    verb = _verb(comparison, kind)
-    if mostly := classes.mostly(comparison, kind):
-        listed = " and ".join([", ".join(mostly[:-1]), mostly[-1]] if mostly[1:] else mostly)
-        return f"{verb} samples that are mostly {listed} ({amount}; {count})"
-    named = ", ".join(names[region.number] for region in regions[:3]) + (", …" if len(regions) > 3 else "")
-    return f"{verb} {count} ({named}; {amount})"
-
-
-def _verb(comparison: Comparison, kind: Kind) -> str:
-    regions = comparison.confirmed(kind)
-    shares = (sum(r.real_share for r in regions), sum(r.other_share for r in regions))
-    few, many = shares[::-1] if kind == "missed" else shares
-    gone = few <= NEVER * many
+    count = f"{len(regions)} region{'s' * (len(regions) != 1)} of the code"
     if kind == "missed":
-        return "misses" if gone else "makes too rarely"
-    return "invents" if gone else "makes too often"
+        title = "Missed" if gaps.is_gone(kind) else "Made too rarely"
+    else:
+        title = "Invented" if gaps.is_gone(kind) else "Made too often"
+    if mostly := gaps.classes.mostly(comparison, kind):
+        listed = " and ".join([", ".join(mostly[:-1]), mostly[-1]] if mostly[1:] else mostly)
+        return f"{title}: samples that are mostly {listed} ({amount}; {count})."
+    named = ", ".join(gaps.region_names[region.number] for region in regions[:3])
+    return f"{title}: {count} ({named}{', …' if len(regions) > 3 else ''}; {amount})."

@@ -9,7 +9,7 @@ from ganlens.data import SampleArray
 from ganlens.explain.code.code_space import CodeSpace, codes_of
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind, Region
 from ganlens.figures.charts import bar_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
 from ganlens.measures import NeighbourCoverage, share_estimate
@@ -57,7 +57,7 @@ def pictures(
         "missed": bank.reals("train", compared),
         "invented": bank.fakes(compared),
     }
-    for kind, of, what in (("missed", "train", "real"), ("invented", "fake", "generated")):
+    for kind, of, origin in (("missed", "train", "real"), ("invented", "fake", "generated")):
         regions = comparison.confirmed(kind)[:REGIONS_SHOWN]  # type: ignore[arg-type]
         if not regions:
             continue
@@ -65,15 +65,16 @@ def pictures(
         rows = torch.cat([_members(comparison, region, kind, codes) for region in regions])  # type: ignore[arg-type]
         order = "; ".join(_line(region, names) for region in regions)
         figures.append(
-            Picture(
-                bank.modality.picture(sources[kind][rows], columns=MEMBERS_SHOWN),  # type: ignore[index]
-                f"{kind.capitalize()}: {what} samples of the regions confirmed as {kind}, a row for each, "
+            bank.modality.shown(
+                sources[kind][rows],  # type: ignore[index]
+                f"{kind.capitalize()}: {origin} samples of the regions confirmed as {kind}, a row for each, "
                 f"its medoid first: {order}. "
                 + (
                     "Look for what the generator can't make."
                     if kind == "missed"
                     else "Look for what the data do not have, or less often."
                 ),
+                columns=MEMBERS_SHOWN,
             )
         )
     return figures
@@ -103,29 +104,30 @@ def uncovered(modality: Modality, bank: SampleBank, coverage: NeighbourCoverage)
         return []
     worst = only_real[coverage.ratio[only_real].argsort(descending=True, stable=True)[:16]]
     return [
-        Picture(
-            modality.picture(bank.reals("held_out")[worst], columns=MEMBERS_SHOWN),
+        modality.shown(
+            bank.reals("held_out")[worst],
             "Held-out real samples with training samples around them and no generated one, the loneliest "
             "first "
             f"({len(only_real)} of {len(coverage.by_generated)}). A few are chance; look for a shared trait.",
+            columns=MEMBERS_SHOWN,
         )
     ]
 
 
-def comparison_table(found: InCode, by_pca: InCode) -> Table:
+def comparison_table(in_code: InCode, by_pca: InCode) -> Table:
     """How many regions each comparison proposes and confirms."""
 
     def row(title: str, comparison: Comparison) -> tuple[str | float | int, ...]:
         return (title, len(comparison.regions) - 1, *(len(comparison.confirmed(kind)) for kind in KINDS))
 
-    ours, theirs = found.generator.in_missed(), by_pca.generator.in_missed()
+    ours, theirs = in_code.generator.in_missed(), by_pca.generator.in_missed()
     either = int((ours | theirs).sum())
     overlap = f"{float((ours & theirs).sum()) / either:.0%}" if either else "not defined: neither names any"
     return Table(
         ("what is compared with the training data", "proposed", "missed", "invented"),
         (
-            row("generated, autoencoder's code", found.generator),
-            row("held-out real, autoencoder's code (should be none)", found.nothing_missing),
+            row("generated, autoencoder's code", in_code.generator),
+            row("held-out real, autoencoder's code (should be none)", in_code.nothing_missing),
             row("generated, PCA's code", by_pca.generator),
             row("held-out real, PCA's code (should be none)", by_pca.nothing_missing),
         ),

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
 from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap, classes_noticed, smallest_gap_noticed
-from ganlens.explain.gaps.regions import KINDS, NOTICEABLE, VOTERS, Comparison, compare
+from ganlens.explain.gaps.regions import KINDS, Comparison, compare
 from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
-from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage, share_estimate
-from ganlens.probes.explain.missed.conclusion import (
-    InCode,
-    blindness,
-    coverage_sentence,
-    finds_nothing_as_often,
-    result,
-    verdict,
-)
+from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage
+from ganlens.probes.explain.missed.conclusion import RULES, Gaps, InCode, remarks
 from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
-from ganlens.probes.preconditions import reconstruction_measurement, sentences, why_not_believable
+from ganlens.probes.explain.missed.settings import MissedSettings
+from ganlens.probes.preconditions import reconstruction_measurement
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
 from ganlens.randomness import torch_generator
-from ganlens.rules import Verdict
+from ganlens.rules import Rules, Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.draws import Of
-
-
-class MissedSettings(ProbeSettings):
-    regions: int = Field(8, ge=1, le=500, description="The most regions of each kind, missed and invented")
-    ratio: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        description="A place in code space is suspicious where one side has at most so many times the other's "
-        "neighbours",
-    )
-    neighbours: int = Field(5, ge=1, description="k of the k-nearest-neighbour coverage")
-    compared: int = Field(20_000, ge=20, description="The most samples of each kind to compare")
-    coverage_samples: int = Field(4000, ge=10, description="The most samples of each kind in the coverage")
 
 
 @probes.register("missed")
@@ -57,30 +36,31 @@ class Missed(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 30
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
+    rules: ClassVar[Rules[Any] | None] = RULES
     Settings: ClassVar[type[ProbeSettings]] = MissedSettings
     method: ClassVar[str] = (
-        "Training and generated samples are written as autoencoder codes, scaled so that distances are "
-        "those of decoded samples. The first halves of both, as many of each, propose: a place is thin where "
-        f"of the {VOTERS} samples nearest to it one side has at most half as many as the other (setting ratio); "
-        "k-means divides the thin places into regions. The second halves test each proposal (Fisher's exact test, "
-        "one-sided, Holm's correction over all proposals, level 1 %) and measure the mass (Newcombe's interval), "
-        "so nothing is tested on the samples that suggested it; a region is confirmed where the test is passed "
-        f"and its shares are a factor of {NOTICEABLE:g} apart. Mass of kinds that the code does not part from "
-        "others is not counted, so that what is missed is rather more. Regions are called after the labels of "
-        "their samples (the labeller's for generated ones) where those stand out. NeighbourCoverage: a held-out real "
-        "sample counts as covered if a generated sample lies within the distance of its k-th nearest among "
-        "as many training samples (setting neighbours); the same count for other training samples is the "
-        "reference, and whether coverage is lower than the reference is judged by exchanging members of "
-        "the two sets at random (500 times, level 1 %). Self-checks: the autoencoder must explain more of "
-        "held-out samples than PCA of the same width; the same procedure with held-out real samples in the "
-        "generator's place must find nothing (if it finds half as many regions as for the generator or "
-        "more, the finding is not believable); and gaps of growing size (a twentieth of the samples and its "
-        "neighbours), and each class where there are labels, are cut out of one half of the training samples, "
-        "and looked for beside the other: what is noticed says what silence is worth (if even the largest gap is "
-        "overlooked, or most classes, the verdict is at best caution). Everything is done in PCA's code of the same "
-        "width as well. Verdict: bad where at least "
-        "10 % of the mass is missed or invented at the low end of the interval, or coverage is below half of its "
-        "reference; caution where a region is confirmed or coverage is lower than the reference."
+        "Training and generated samples are written as autoencoder codes, scaled so that distances are those of "
+        "decoded samples. The first halves of both, as many of each, propose: a place is thin where of the samples "
+        "nearest to it one side has at most {ratio:g} times as many as the other; k-means divides the thin places "
+        "into regions. The second halves test each proposal (Fisher's exact test, one-sided, Holm's correction over "
+        "all proposals, level {level:.0%}) and measure the mass (Newcombe's interval), so nothing is tested on the "
+        "samples that suggested it; a region is confirmed where the test is passed and its shares are a factor of "
+        "{noticeable:g} apart. Mass of kinds that the code does not part from others is not counted, so that what is "
+        "missed is rather more. Regions are called after the labels of their samples (the labeller's for generated "
+        "ones) where those stand out. Coverage: a held-out real sample counts as covered if a generated sample lies "
+        "within the distance of its k-th nearest among as many training samples (setting neighbours); the same count "
+        "for other training samples is the reference, and whether coverage is lower than the reference is judged by "
+        "exchanging members of the two sets at random (level {coverage_level:.0%}). Self-checks: the autoencoder must "
+        "explain more of held-out samples than PCA of the same width; the same procedure with held-out real samples "
+        "in the generator's place must find nothing (if it finds {nothing_named:g} times as many regions as for the "
+        "generator or more, the finding is not believable); and gaps of growing size (a twentieth of the samples and "
+        "its neighbours), and each class where there are labels, are cut out of one half of the training samples, and "
+        "looked for beside the other: what is noticed says what silence is worth (if even the largest gap is "
+        "overlooked, or fewer than {classes_noticed:.0%} of the classes are noticed, the verdict is at best caution). "
+        "Everything is done in PCA's code of the same width as well. Verdict: bad where at least {bad_mass:.0%} of "
+        "the mass is missed or invented at the low end of the interval, or coverage is below {poor_coverage:.0%} of "
+        "its reference; missed or invented is what has up to {never:.0%} of the other side's share, else it is made "
+        "too rarely or too often; caution where a region is confirmed or coverage is lower than the reference."
     )
     self_check: ClassVar[str] = (
         "Not believable where held-out real samples, put in the generator's place, would be said to miss "
@@ -99,44 +79,43 @@ class Missed(Probe):
             return Finding.not_applicable(self.name, self.question, because, section=self.section)
         autoencoder, pca = code_spaces(bank)
         with context.progress.task("Comparing places in code space", 3) as task:
-            found = _compare_in(bank, autoencoder, settings, context.seed)
+            in_code = _compare_in(bank, autoencoder, settings, context.seed)
             task.advance()
             by_pca = _compare_in(bank, pca, settings, context.seed)
             task.advance()
-            gap = _smallest_gap(bank, autoencoder, settings, context.seed)
-            gaps = _class_gaps(bank, autoencoder, settings, context.seed)
+            planted = _smallest_gap(bank, autoencoder, settings, context.seed)
+            class_gaps = _class_gaps(bank, autoencoder, settings, context.seed)
             coverage = _coverage(bank, autoencoder, settings, context.seed)
             task.advance()
-        covered = share_estimate(int(coverage.by_generated.sum()), len(coverage.by_generated))
-        reference = float(coverage.by_real.double().mean())
-        gate = sentences(why_not_believable(bank.autoencoder), finds_nothing_as_often(found))
-        classes = Classes.of(bank, found.generator, settings.compared)
-        names = classes.region_names(found.generator)
-        return Finding(
-            probe=self.name,
-            question=self.question,
-            headline=sentences(
-                gate,
-                result(found, classes, names),
-                blindness(gap, gaps, found, subject.data.class_names if subject.data is not None else ()),
-                coverage_sentence(coverage, covered, reference),
-            ),
-            verdict=Verdict.NOT_BELIEVABLE if gate else verdict(found, gap, gaps, coverage),
-            measurements=[
-                *_measurements(found, by_pca, gap, gaps, covered, reference),
-                reconstruction_measurement(bank.autoencoder),
-            ],
+        classes = Classes.of(bank, in_code.generator, settings.compared)
+        names = classes.region_names(in_code.generator)
+        gaps = Gaps(
+            bank.autoencoder,
+            in_code,
+            subject.data.class_names if subject.data is not None else (),
+            classes,
+            names,
+            planted,
+            class_gaps,
+            coverage,
+            settings,
+        )
+        conclusion = RULES.conclude(gaps)
+        return Finding.concluded(
+            conclusion,
+            remarks=remarks(gaps) if conclusion.verdict is not Verdict.NOT_BELIEVABLE else (),
+            measurements=[*_measurements(gaps, by_pca), reconstruction_measurement(bank.autoencoder)],
             method=f"{self.described(settings)} {bank.autoencoder.protocol}",
             figures=[
-                shares_plot(found.generator, names),
-                *pictures(bank, autoencoder, found.generator, names, settings.compared),
+                shares_plot(in_code.generator, names),
+                *pictures(bank, autoencoder, in_code.generator, names, settings.compared),
                 *uncovered(subject.modality, bank, coverage),
-                comparison_table(found, by_pca),
+                comparison_table(in_code, by_pca),
             ],
             arrays={
-                "centres": found.generator.centres.float(),
-                "real_regions": found.generator.real_regions,
-                "generated_regions": found.generator.other_regions,
+                "centres": in_code.generator.centres.float(),
+                "real_regions": in_code.generator.real_regions,
+                "generated_regions": in_code.generator.other_regions,
                 "covered": coverage.by_generated,
             },
         )
@@ -146,19 +125,24 @@ def _codes(bank: SampleBank, space: CodeSpace, of: Of, n: int) -> Tensor:
     return space.in_sample_units(codes_of(bank, space, of, n))
 
 
+def _confirmed_by(settings: MissedSettings) -> dict[str, Any]:
+    """What proposes and confirms a region, the same for the generator and for planted gaps."""
+    return settings.model_dump(include={"regions", "ratio", "level", "noticeable"})
+
+
 def _compare_in(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> InCode:
     def run(of: Of) -> Comparison:
         real = _codes(bank, space, "train", settings.compared)
         other = _codes(bank, space, of, settings.compared)
         rng = torch_generator(seed, Missed.name, space.title, of)
-        return compare(real, other, regions=settings.regions, ratio=settings.ratio, rng=rng)
+        return compare(real, other, rng=rng, **_confirmed_by(settings))
 
     return InCode(run("fake"), run("held_out"))
 
 
 def _smallest_gap(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> PlantedGap:
     real = _codes(bank, space, "train", settings.compared)
-    return smallest_gap_noticed(real, regions=settings.regions, ratio=settings.ratio, seed=seed)
+    return smallest_gap_noticed(real, seed=seed, **_confirmed_by(settings))
 
 
 def _class_gaps(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> ClassGaps | None:
@@ -167,7 +151,7 @@ def _class_gaps(bank: SampleBank, space: CodeSpace, settings: MissedSettings, se
     if labels is None or bank.subject.data is None or len(bank.subject.data.class_names) < 2:
         return None
     real = _codes(bank, space, "train", settings.compared)
-    return classes_noticed(real, labels, regions=settings.regions, ratio=settings.ratio, seed=seed)
+    return classes_noticed(real, labels, seed=seed, **_confirmed_by(settings))
 
 
 def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> NeighbourCoverage:
@@ -178,40 +162,34 @@ def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed
     return neighbour_coverage(train, fake, held_out, k=settings.neighbours, rng=rng)
 
 
-def _measurements(
-    found: InCode,
-    by_pca: InCode,
-    gap: PlantedGap,
-    gaps: ClassGaps | None,
-    covered: Estimate,
-    reference: float,
-) -> list[Measurement]:
-    def masses(result: InCode, by: str) -> list[Measurement]:
+def _measurements(gaps: Gaps, by_pca: InCode) -> list[Measurement]:
+    def masses(in_code: InCode, by: str) -> list[Measurement]:
         return [
-            result.generator.mass(kind).measurement(
+            in_code.generator.mass(kind).measurement(
                 f"mass {kind}{by}",
                 better="lower",
-                baseline=result.nothing_missing.mass(kind).value,
+                baseline=in_code.nothing_missing.mass(kind).value,
                 what="held-out real samples in the generator's place",
             )
             for kind in KINDS
         ]
 
-    coverage = covered.measurement(
+    planted = gaps.planted
+    coverage = gaps.covered.measurement(
         "share of held-out real samples with a generated neighbour",
         better="higher",
-        baseline=reference,
+        baseline=gaps.covered_by_real,
         what="as many training samples in place of the generated ones",
     )
-    noticed = Estimate(gap.mass, "none: gaps of a few sizes were tried once each").measurement(
-        "smallest gap noticed" if gap.found else "largest planted gap, overlooked",
+    noticed = Estimate(planted.mass, "none: gaps of a few sizes were tried once each").measurement(
+        "smallest gap noticed" if planted.noticed else "largest planted gap, overlooked",
         better="lower",
         baseline=0.0,
         what="a procedure that notices everything",
         unit="of the real mass",
     )
-    cut = [] if gaps is None or not gaps.tried else [_classes_measured(gaps)]
-    return [*masses(found, ""), coverage, noticed, *cut, *masses(by_pca, ", by PCA's code")]
+    cut = [_classes_measured(gaps.class_gaps)] if gaps.class_gaps is not None and gaps.classes_tried else []
+    return [*masses(gaps.in_code, ""), coverage, noticed, *cut, *masses(by_pca, ", by PCA's code")]
 
 
 def _classes_measured(gaps: ClassGaps) -> Measurement:

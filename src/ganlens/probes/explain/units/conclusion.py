@@ -1,4 +1,4 @@
-"""What is concluded from a dissection, in words and numbers."""
+"""What is concluded from a dissection: rules in words, and numbers."""
 
 from __future__ import annotations
 
@@ -9,115 +9,209 @@ from torch import Tensor
 
 from ganlens.explain.dissection.artefacts import Suspect
 from ganlens.explain.dissection.claims import Claim
-from ganlens.explain.dissection.concepts import Concepts
+from ganlens.explain.dissection.examination import Outcome
 from ganlens.explain.dissection.trial import LayerTrial
-from ganlens.explain.dissection.unit_sets import UnitSet
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
-from ganlens.probes.preconditions import sentences
-from ganlens.rules import Verdict
+from ganlens.probes.shared_rules import ShuffledWeights, shuffled_weights_repeat_it
+from ganlens.rules import Rule, Rules, Verdict, always
 
 LISTED = 6
-OFTEN, FEWEST_BY_CHANCE = 0.5, 3
-"""The shuffled generator has as good a share of claims of its own where it has half as large a one, and so many."""
+"""Believable units that have lines among the measurements."""
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """All that the finding is written from."""
+class Evidence:
+    """What a dissection found, and what it is judged by.
 
-    concepts: Concepts
-    trials: list[LayerTrial]
-    control: list[LayerTrial]
-    inserted: dict[tuple[str, int], tuple[Estimate, float]]
-    sets: list[UnitSet]
-    suspects: list[Suspect]
+    Attributes:
+        most_repeated, often, fewest_by_chance, least_confirmed: see `UnitsSettings`.
+    """
 
-    @property
-    def ranked(self) -> list[tuple[LayerTrial, Claim]]:
-        """Believable claims, the surest first."""
-        found = [(trial, claim) for trial in self.trials for claim in trial.survivors]
-        return sorted(found, key=lambda entry: -entry[1].self_score)
+    outcome: Outcome
+    most_repeated: float
+    often: float
+    fewest_by_chance: int
+    least_confirmed: float
 
     @property
-    def tested(self) -> int:
-        return sum(len(trial.claims) for trial in self.trials)
+    def shuffled(self) -> ShuffledWeights:
+        """What became of the claims with shuffled weights."""
+        o = self.outcome
+        return ShuffledWeights(o.asked_again, o.found, o.repeated, self.most_repeated, o.no_control_because)
 
     @property
-    def share(self) -> float:
-        return len(self.ranked) / max(self.tested, 1)
-
-    @property
-    def control_tested(self) -> int:
-        return sum(len(trial.claims) for trial in self.control)
-
-    @property
-    def control_survivors(self) -> int:
-        return sum(len(trial.survivors) for trial in self.control)
-
-    @property
-    def control_share(self) -> float:
-        return self.control_survivors / max(self.control_tested, 1)
-
-    @property
-    def repeated(self) -> int:
-        """Claims that were dropped because the shuffled generator repeats them."""
-        return sum(claim.repeated for trial in self.trials for claim in trial.claims)
+    def believable(self) -> int:
+        """Units whose claim survives."""
+        return len(self.outcome.ranked)
 
     @property
     def as_often_shuffled(self) -> bool:
         """Whether units of the shuffled generator have concepts, of whatever kind, about as often."""
-        return self.control_survivors >= FEWEST_BY_CHANCE and self.control_share >= OFTEN * self.share
+        enough = self.outcome.control_survivors >= self.fewest_by_chance
+        return enough and self.outcome.control_share >= self.often * self.outcome.share
 
     @property
-    def artefacts(self) -> list[Suspect]:
-        return [suspect for suspect in self.suspects if suspect.is_artefact]
+    def confirmed(self) -> bool:
+        """Whether enough of the units that were switched on bring their concept."""
+        return self.outcome.confirmed_by_insertion >= self.least_confirmed * len(self.outcome.inserted)
 
     @property
-    def confirmed_by_insertion(self) -> int:
-        return sum(estimate.low > max(matched, 0.0) for estimate, matched in self.inserted.values())
+    def share_confirmed(self) -> float:
+        """Of the units that were switched on, those that bring their concept."""
+        return self.outcome.confirmed_by_insertion / max(len(self.outcome.inserted), 1)
 
+    @property
+    def units_have(self) -> str:
+        return "unit has" if self.believable == 1 else "units have"
 
-def headline(result: Conclusion) -> str:
-    repeated = ""
-    if result.repeated:
-        repeated = f"{_units(result.repeated)} kept a concept, but so with shuffled weights: nothing learned."
-    if not result.ranked:
-        nothing = (
-            f"Not believable: no unit explains anything by itself. Of {result.tested} units removed one by one none "
-            "moves the concept it fires on surely more than units of the same activity do"
-            f"{', and only with these weights' if result.repeated else ''}."
+    @property
+    def units_control(self) -> str:
+        return "units controls" if self.believable == 1 else "units each control"
+
+    @property
+    def surest(self) -> str:
+        """What the surest unit does, as a clause."""
+        trial, claim = self.outcome.ranked[0]
+        name = self.outcome.concepts.names[claim.concept]
+        return f"{called(trial, claim)} {what_it_does(name, fires_with=claim.agreement > 0)}"
+
+    @property
+    def foremost(self) -> str:
+        """The same, with how much of it is gone without the unit."""
+        _, claim = self.outcome.ranked[0]
+        name, way = self.outcome.concepts.names[claim.concept], "falls" if claim.agreement > 0 else "rises"
+        return (
+            f"{self.surest}: without it {name} {way} by {claim.effect.value:.2f} standard deviations, without units "
+            f"as active by {claim.matched:.2f} at most"
         )
-        return sentences(nothing, repeated)
-    shuffled = (
-        f"in the generator with shuffled weights {result.control_survivors or 'none'} of {result.control_tested}"
-        if result.control
-        else "its weights can't be shuffled for a control"
-    )
-    trial, claim = result.ranked[0]
-    effect = claim.effect
-    name = result.concepts.names[claim.concept]
-    way = "falls" if claim.agreement > 0 else "rises"
-    best = (
-        f"Unit {claim.unit} of {trial.layer.called} {deed(name, claim.agreement > 0)}: without it "
-        f"{name} {way} by {effect.value:.2f} standard deviations ({effect.low:.2f} to {effect.high:.2f}; units as "
-        f"active {claim.matched:.2f} at most)."
-    )
-    counted = (
-        f"Of {result.tested} units {len(result.ranked)} {'has' if len(result.ranked) == 1 else 'have'} a concept that "
-        f"survives removal ({shuffled})."
-    )
-    often = ""
-    if result.as_often_shuffled:
-        often = "So many units have a concept without any learning: believe each by itself, not their number."
-    return sentences(best, counted, repeated, often, _artefact_sentence(result))
+
+    @property
+    def worst(self) -> Suspect:
+        """The unit without which samples come nearest to real ones."""
+        return self.outcome.artefacts[0]
+
+    @property
+    def worst_called(self) -> str:
+        return f"unit {self.worst.unit} of {self.worst.layer.called}"
+
+    @property
+    def which_does(self) -> str:
+        """What that unit does, as a relative clause, where that can be claimed."""
+        for trial, claim in self.outcome.ranked:
+            if (trial.layer, claim.unit) == (self.worst.layer, self.worst.unit):
+                name = self.outcome.concepts.names[claim.concept]
+                return f", which {what_it_does(name, fires_with=claim.agreement > 0)},"
+        return ""
+
+    @property
+    def any_artefact(self) -> str:
+        """The artefact unit; how many there are, where there are several."""
+        count = len(self.outcome.artefacts)
+        return self.worst_called if count == 1 else f"any of {count} units"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a careful reader has to know beside a result; nothing beside a refusal."""
+        if not self.believable or self.shuffled.repeat_it:
+            return []
+        artefacts = self.outcome.artefacts
+        return [
+            f"Surest is that {self.foremost}."
+            if artefacts or self.as_often_shuffled or not self.confirmed
+            else "",
+            self._counted,
+            f"{units(self.outcome.repeated)} kept a concept, but so with shuffled weights: nothing learned."
+            if self.outcome.repeated
+            else "",
+            "With shuffled weights so many units have a concept, too: believe each by itself, not their number."
+            if self.as_often_shuffled and artefacts
+            else "",
+            f"Removing each of these alone helps: {self._artefacts_called}." if len(artefacts) > 1 else "",
+            self.shuffled.remark,
+        ]
+
+    @property
+    def _counted(self) -> str:
+        o = self.outcome
+        control = (
+            f"; in the generator with shuffled weights {o.control_survivors or 'none'} of {o.control_tested}"
+            if o.control
+            else ""
+        )
+        return f"Of {units(o.tested)} {self.believable} {self._has} a concept that survives removal{control}."
+
+    @property
+    def _has(self) -> str:
+        return "has" if self.believable == 1 else "have"
+
+    @property
+    def _artefacts_called(self) -> str:
+        return ", ".join(f"unit {each.unit} of {each.layer.called}" for each in self.outcome.artefacts)
 
 
-def _units(count: int) -> str:
+RULES = Rules(
+    Evidence,
+    shuffled_weights_repeat_it("units"),
+    Rule(
+        "no-better-than-matched-units",
+        lambda e: not e.believable,
+        Verdict.NOT_BELIEVABLE,
+        claim="No unit explains anything by itself.",
+        detail="Of {outcome.tested:.0f} units removed one by one none moves the concept it fires on surely more than "
+        "units of the same activity do.",
+        advice="Look for what many units do together: `ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "artefact-units",
+        lambda e: bool(e.outcome.artefacts),
+        Verdict.CAUTION,
+        claim="Removing {any_artefact} brings samples nearer to real ones.",
+        detail="Without {worst_called}{which_does} the Fréchet distance to real samples changes by "
+        "{worst.change.value:+.1%}, without units as active by {worst.matched:+.1%} at the lowest.",
+        advice="Look at what it draws, and leave it out where that is no loss: "
+        "`generator.get_submodule('{worst.layer.name}').register_forward_hook(lambda layer, given, output: "
+        "output.index_fill(1, torch.tensor([{worst.unit}]), 0))`.",
+    ),
+    Rule(
+        "as-many-with-shuffled-weights",
+        lambda e: e.as_often_shuffled,
+        Verdict.CAUTION,
+        claim="{believable:.0f} {units_have} a concept, but shuffled weights give such units too.",
+        detail="Surest is that {surest}; {outcome.share:.1%} of the units have a concept, with shuffled weights "
+        "{outcome.control_share:.1%}.",
+        advice="Believe each unit in the table by itself, not their number; for what was learned ask "
+        "`ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "not-brought-back",
+        lambda e: not e.confirmed,
+        Verdict.CAUTION,
+        claim="Switching units on seldom brings the concept that removing them takes.",
+        detail="Surest is that {surest}; {share_confirmed:.0%} of the units switched on bring their concept more than "
+        "units as active do, and {least_confirmed:.0%} should.",
+        advice="Edit samples by removing these units, not by switching them on; what adds a concept is sought by "
+        "`ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "units-control-concepts",
+        always,
+        Verdict.GOOD,
+        claim="{believable:.0f} of its {units_control} one concept.",
+        detail="Surest is that {foremost}.",
+    ),
+)
+
+
+def units(count: int) -> str:
     return f"{count} unit{'s' * (count != 1)}"
 
 
-def deed(concept: str, fires_with: bool) -> str:
+def called(trial: LayerTrial, claim: Claim) -> str:
+    return f"unit {claim.unit} of {trial.layer.called}"
+
+
+def what_it_does(concept: str, *, fires_with: bool) -> str:
     """What a unit does about a concept, as a verb and its object."""
     place = concept.removeprefix("brightness ")
     if place != concept:
@@ -125,40 +219,24 @@ def deed(concept: str, fires_with: bool) -> str:
     return f"makes {concept}" if fires_with else f"holds back {concept}"
 
 
-def _artefact_sentence(result: Conclusion) -> str:
-    if not result.artefacts:
-        return ""
-    named = ", ".join(f"unit {each.unit} of {each.layer.called}" for each in result.artefacts)
-    best = min(result.artefacts, key=lambda each: each.change.value)
-    return f"Without {named} samples come nearer to real ones (Fréchet distance {best.change.value:+.0%})."
-
-
-def verdict(result: Conclusion) -> Verdict:
-    if not result.ranked:
-        return Verdict.NOT_BELIEVABLE
-    confirmed = 2 * result.confirmed_by_insertion >= len(result.inserted)
-    doubtful = result.artefacts or result.as_often_shuffled
-    return Verdict.GOOD if confirmed and not doubtful else Verdict.CAUTION
-
-
-def measurements(result: Conclusion) -> list[Measurement]:
-    names = result.concepts.names
+def measurements_of(outcome: Outcome) -> list[Measurement]:
+    names = outcome.concepts.names
     lines = [
         Estimate(
-            result.share,
+            outcome.share,
             "none: all units of the layers were looked at, and they are not independent of each other",
         ).measurement(
             "units with a believable concept",
             unit="share of units",
             better="higher",
-            baseline=result.control_share if result.control else 0.0,
+            baseline=outcome.control_share if outcome.control else 0.0,
             what="the generator with shuffled weights"
-            if result.control
-            else "no claim at all; its weights can't be shuffled",
+            if outcome.control
+            else "no claim at all; the check on shuffled weights was not run",
         )
     ]
-    for trial, claim in result.ranked[:LISTED]:
-        where = f"unit {claim.unit} of {trial.layer.called}"
+    for trial, claim in outcome.ranked[:LISTED]:
+        where = called(trial, claim)
         lines.append(
             claim.effect.measurement(
                 f"{where} removed, {'fall' if claim.agreement > 0 else 'rise'} of {names[claim.concept]}",
@@ -168,7 +246,7 @@ def measurements(result: Conclusion) -> list[Measurement]:
                 what="the most that any unit of the same activity does",
             )
         )
-        if (on := result.inserted.get((trial.layer.name, claim.unit))) is not None:
+        if (on := outcome.inserted.get((trial.layer.name, claim.unit))) is not None:
             lines.append(
                 on[0].measurement(
                     f"{where} inserted, {'rise' if claim.agreement > 0 else 'fall'} of {names[claim.concept]}",
@@ -178,17 +256,18 @@ def measurements(result: Conclusion) -> list[Measurement]:
                     what="the most that any unit of the same activity does",
                 )
             )
-    for found in result.sets:
-        size = found.sizes[found.enough]
+    for unit_set in outcome.sets:
+        chosen = unit_set.enough
+        size = unit_set.sizes[chosen]
         lines.append(
-            found.fall[found.enough].measurement(
-                f"{found.how} set of {size} unit{'s' * (size != 1)} of {found.layer.called} removed, fall of "
-                f"{names[found.concept]}",
+            unit_set.fall[chosen].measurement(
+                f"{unit_set.how} set of {size} unit{'s' * (size != 1)} of {unit_set.layer.called} removed, fall of "
+                f"{names[unit_set.concept]}",
                 unit="standard deviations",
                 better="higher",
-                baseline=found.fall_of_random[found.enough],
+                baseline=unit_set.fall_of_random[chosen],
                 what=f"the best of five random sets of that size; the best single units together "
-                f"{found.fall_of_single[found.enough]:.3g}",
+                f"{unit_set.fall_of_single[chosen]:.3g}",
             )
         )
     lines += [
@@ -199,12 +278,12 @@ def measurements(result: Conclusion) -> list[Measurement]:
             baseline=suspect.matched,
             what="the lowest for a unit of the same activity",
         )
-        for suspect in result.suspects
+        for suspect in outcome.suspects
     ]
     return lines
 
 
-def arrays(result: Conclusion) -> dict[str, Tensor]:
+def arrays_of(outcome: Outcome) -> dict[str, Tensor]:
     """By layer: effects and agreement [units, concepts], thresholds and self-scores [units], and where each concept
     has its own, thresholds [units, concepts].
 
@@ -212,7 +291,7 @@ def arrays(result: Conclusion) -> dict[str, Tensor]:
     were not removed).
     """
     arrays: dict[str, Tensor] = {}
-    for trial in result.trials:
+    for trial in outcome.trials:
         name, units = trial.layer.name, trial.layer.units
         effects = torch.full((units, trial.effects.shape[2]), torch.nan)
         effects[trial.tested] = trial.effects.mean(dim=1)
@@ -225,8 +304,8 @@ def arrays(result: Conclusion) -> dict[str, Tensor]:
         arrays[f"self_score_{name}"] = scores
         if trial.statistics.for_concept is not None:
             arrays[f"thresholds_for_concepts_{name}"] = trial.statistics.for_concept.float()
-    for found in result.sets:
-        arrays[f"set_{found.layer.name}_{result.concepts.names[found.concept]}"] = found.order[
-            : found.sizes[found.enough]
+    for unit_set in outcome.sets:
+        arrays[f"set_{unit_set.layer.name}_{outcome.concepts.names[unit_set.concept]}"] = unit_set.order[
+            : unit_set.sizes[unit_set.enough]
         ].clone()
     return arrays

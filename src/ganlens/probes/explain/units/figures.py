@@ -15,7 +15,7 @@ from ganlens.explain.dissection.layers import as_maps
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
 from ganlens.explain.dissection.unit_sets import UnitSet
 from ganlens.figures.charts import bar_chart, line_chart
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
 from ganlens.measures import Estimate
 from ganlens.subject import SampleBank, Subject
@@ -110,7 +110,7 @@ def top_pictures(
     workshop: Workshop, subject: Subject, bank: SampleBank, ranked: Ranked, names: tuple[str, ...]
 ) -> list[Figure]:
     """For the best units, the samples in which each is most active, outlined where it fires."""
-    if not ranked or subject.modality.name != "images":
+    if not ranked or not subject.modality.picture_like:
         return []
     rows = []
     for trial, claim in ranked[:PICTURED]:
@@ -123,16 +123,17 @@ def top_pictures(
         fired = maps > trial.statistics.threshold[claim.unit]
         row = outlined(samples, fired[:, None].float(), dense=trial.layer.dense)
         rows.append(row[torch.arange(COLUMNS) % len(row)])
-    said = "; ".join(
+    listed = "; ".join(
         f"unit {claim.unit} of {trial.layer.called} ({fires(claim.agreement)} {names[claim.concept]})"
         for trial, claim in ranked[:PICTURED]
     )
     outline = "" if all(trial.layer.dense for trial, _ in ranked[:PICTURED]) else ", outlined where it fires"
     return [
-        Picture(
-            subject.modality.picture(torch.cat(rows), columns=COLUMNS),
-            f"A row for each unit: the samples in which it is most active{outline}: {said}. Look for what a row "
+        subject.modality.shown(
+            torch.cat(rows),
+            f"A row for each unit: the samples in which it is most active{outline}: {listed}. Look for what a row "
             "has in common.",
+            columns=COLUMNS,
         )
     ]
 
@@ -165,11 +166,13 @@ def strips(
         top = trial.statistics.top[claim.unit]
         before, after = with_and_without(workshop, bank, trial, claim.unit, top)
         pictures.append(
-            Picture(
-                subject.modality.pairs(before, after, difference=True),
+            subject.modality.shown_pairs(
+                before,
+                after,
                 f"Unit {claim.unit} of {trial.layer.called}, removed: above the samples in which it is most active, "
                 "below them the same without it, then what changed (blue: darker, orange: brighter). Look for a "
                 f"change in {names[claim.concept]}.",
+                difference=True,
             )
         )
     return pictures
@@ -193,27 +196,27 @@ def set_plots(sets: Sequence[UnitSet], names: tuple[str, ...]) -> list[Plot]:
     return [
         Plot(
             line_chart(
-                found.sizes,
+                each.sizes,
                 [
-                    Series(f"{found.how} set", [estimate.value for estimate in found.fall]),
-                    Series("largest single effects", found.fall_of_single),
-                    Series("best of five random sets", found.fall_of_random),
+                    Series(f"{each.how} set", [estimate.value for estimate in each.fall]),
+                    Series("largest single effects", each.fall_of_single),
+                    Series("best of five random sets", each.fall_of_random),
                 ],
                 x="units removed",
-                y=f"fall of {names[found.concept]} (standard deviations)",
+                y=f"fall of {names[each.concept]} (standard deviations)",
                 logarithmic=True,
-                line=(found.sizes[found.enough], "enough"),
+                line=(each.sizes[each.enough], "enough"),
             ),
-            f"Removing sets of units of {found.layer.called}. A set means something where its line lies well above "
+            f"Removing sets of units of {each.layer.called}. A set means something where its line lies well above "
             "the random one; a learned set is worth learning where it lies above the single ones.",
         )
-        for found in sets
+        for each in sets
     ]
 
 
-def artefact_table(found: Sequence[Suspect]) -> list[Table]:
+def artefact_table(suspects: Sequence[Suspect]) -> list[Table]:
     """The suspects and what became of them."""
-    if not found:
+    if not suspects:
         return []
     rows = tuple(
         (
@@ -223,7 +226,7 @@ def artefact_table(found: Sequence[Suspect]) -> list[Table]:
             f"{suspect.matched:+.1%}",
             "yes" if suspect.is_artefact else "no",
         )
-        for suspect in found
+        for suspect in suspects
     )
     return [
         Table(
@@ -236,6 +239,6 @@ def artefact_table(found: Sequence[Suspect]) -> list[Table]:
             ),
             rows,
             "The units whose removal brought samples nearest to held-out real ones, tried again on fresh samples "
-            f"({found[0].space}). An artefact unit lowers the distance surely, and more than units as active.",
+            f"({suspects[0].space}). An artefact unit lowers the distance surely, and more than units as active.",
         )
     ]

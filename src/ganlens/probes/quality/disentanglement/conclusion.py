@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from ganlens.explain.readings.factor_readings import Reading
+from ganlens.explain.readings.factor_readings import ReadFactor
 from ganlens.probes.probe import ProbeSettings, threshold
 from ganlens.probes.quality.disentanglement.scores import MIG, D
 from ganlens.probes.quality.disentanglement.sides import Side
@@ -63,7 +63,7 @@ class Evidence:
     settings: DisentanglementSettings
     code: Side | str
     latent: Side | str
-    readings: Sequence[Reading]
+    readings: Sequence[ReadFactor]
     constant: Sequence[str]
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganlens.explain.readings.factor_readings import Reading
+from ganlens.explain.readings.factor_readings import ReadFactor
 from ganlens.figures.charts import heat_map
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.probes.quality.disentanglement.scores import MEASURES, Scores
 from ganlens.probes.quality.disentanglement.sides import Side
 from ganlens.subject import SampleBank
@@ -67,7 +67,7 @@ def score_table(sides: list[Side]) -> Table:
     )
 
 
-def factor_table(readings: list[Reading], sides: list[Side]) -> Table:
+def factor_table(readings: list[ReadFactor], sides: list[Side]) -> Table:
     """What became of each factor: how it is read, and which number of each side tells most of it."""
     rows = []
     for reading in readings:
@@ -101,7 +101,7 @@ def factor_table(readings: list[Reading], sides: list[Side]) -> Table:
     )
 
 
-def code_traversal(bank: SampleBank, side: Side, steps: int) -> Picture:
+def code_traversal(bank: SampleBank, side: Side, steps: int) -> Figure:
     """What the decoder makes of a held-out sample's code while the number that tells most of a factor moves."""
     fitted = bank.autoencoder
     codes = bank.features("code", "held_out")
@@ -112,15 +112,15 @@ def code_traversal(bank: SampleBank, side: Side, steps: int) -> Picture:
             return fitted.network.decode(moved.to(bank.device)).float().cpu()
 
     rows = [decoded(_moved(start, codes, number, steps)) for number in _best_numbers(side)]
-    return Picture(
-        bank.modality.strips(torch.stack(rows)),
+    return bank.modality.shown_walks(
+        torch.stack(rows),
         f"A held-out sample as the decoder redraws it while one number of its code moves from −{REACH:g} to "
         f"{REACH:g} standard deviations about the mean. {_rows_of(side)} Held apart, only that factor changes "
         "along its row.",
     )
 
 
-def latent_traversal(bank: SampleBank, side: Side, steps: int) -> Picture:
+def latent_traversal(bank: SampleBank, side: Side, steps: int) -> Figure:
     """What the generator makes of a latent while the number that tells most of a factor moves."""
     latents, conditions = bank.latents(), bank.conditions(1)
     flat = latents.flatten(1)
@@ -129,8 +129,8 @@ def latent_traversal(bank: SampleBank, side: Side, steps: int) -> Picture:
         bank.synthesize(_moved(flat[0], flat, number, steps).unflatten(1, latents.shape[1:]), labels)
         for number in _best_numbers(side)
     ]
-    return Picture(
-        bank.modality.strips(torch.stack(rows)),
+    return bank.modality.shown_walks(
+        torch.stack(rows),
         f"A generated sample while one number of its latent moves from −{REACH:g} to {REACH:g} standard "
         f"deviations about the mean. {_rows_of(side)} Held apart, only that factor changes along its row.",
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.explain.readings.factor_reader import Factor
 from ganlens.explain.readings.factor_readings import (
     READ_FROM,
-    Reading,
+    ReadFactor,
     factors_of,
     known_factors,
     read_factors,
@@ -18,12 +18,7 @@ from ganlens.explain.readings.factor_readings import (
 from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.probes.probe import Need, Probe, probes
-from ganlens.probes.quality.disentanglement.conclusion import (
-    FEWEST,
-    RULES,
-    DisentanglementSettings,
-    Evidence,
-)
+from ganlens.probes.quality.disentanglement.conclusion import FEWEST, RULES, DisentanglementSettings, Evidence
 from ganlens.probes.quality.disentanglement.figures import (
     code_traversal,
     factor_table,
@@ -153,7 +148,7 @@ def _pca_codes(bank: SampleBank, n: int) -> Tensor:
 
 
 def _latent(
-    bank: SampleBank, readings: list[Reading], truth: Tensor, protocol: Protocol, blocks: int
+    bank: SampleBank, readings: list[ReadFactor], truth: Tensor, protocol: Protocol, blocks: int
 ) -> Side | str:
     used = [place for place, reading in enumerate(readings) if reading.usable]
     if len(used) < 2:
@@ -176,7 +171,7 @@ def _left_out(constant: list[str]) -> str:
 
 
 def _figures(
-    bank: SampleBank, code: Side | str, latent: Side | str, readings: list[Reading], steps: int
+    bank: SampleBank, code: Side | str, latent: Side | str, readings: list[ReadFactor], steps: int
 ) -> list[Figure]:
     sides = [side for side in (code, latent) if isinstance(side, Side)]
     figures: list[Figure] = [information_map(side) for side in sides]

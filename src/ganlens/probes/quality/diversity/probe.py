@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ganlens.figures.figure import Figure, Picture
+from ganlens.figures.figure import Figure
 from ganlens.finding import Finding
 from ganlens.instruments.labeller import is_skilled
 from ganlens.measurement import Measurement
@@ -193,7 +193,7 @@ def _poorest_measurement(classes: list[ClassDiversity]) -> Measurement:
 
 def _figures(bank: SampleBank, space: str, classes: list[ClassDiversity], n: int, shown: int) -> list[Figure]:
     figures: list[Figure] = []
-    pictured = len(bank.sample_shape) > 1  # dots that lie side by side, or on each other, show nothing
+    pictured = not bank.modality.as_dots  # dots that lie side by side, or on each other, show nothing
     if classes:
         figures += [class_plot([c for c in classes if c.space == name]) for name in bank.spaces]
         if pictured:
@@ -201,19 +201,19 @@ def _figures(bank: SampleBank, space: str, classes: list[ClassDiversity], n: int
     return [*figures, *_alike_pictures(bank, space, n, shown)] if pictured else figures
 
 
-def _class_picture(bank: SampleBank, least: ClassDiversity, n: int, shown: int) -> Picture:
+def _class_picture(bank: SampleBank, least: ClassDiversity, n: int, shown: int) -> Figure:
     rows = {of: torch.nonzero(bank.predictions(of, n)[0] == least.label).flatten() for of in SIDES}
     count = min(shown, *map(len, rows.values()))
     samples = [bank.samples(of, n)[rows[of][:count]] for of in SIDES]
-    return Picture(
-        bank.modality.strips(torch.stack(samples)),
+    return bank.modality.shown_walks(
+        torch.stack(samples),
         f"The class it is poorest in, “{least.name}” ({least.title}): the first {count} generated samples above, "
         f"the first {count} real ones below. Two of the generated are {least.quotient:.2f}× as far apart as two of "
         "the real.",
     )
 
 
-def _alike_pictures(bank: SampleBank, space: str, n: int, shown: int) -> list[Picture]:
+def _alike_pictures(bank: SampleBank, space: str, n: int, shown: int) -> list[Figure]:
     pictures = []
     captions = {
         "fake": f"The {shown} pairs of generated samples that are most alike among {n:,}",
@@ -223,8 +223,9 @@ def _alike_pictures(bank: SampleBank, space: str, n: int, shown: int) -> list[Pi
         first, second, distances = _most_alike(bank.features(space, of, n), shown)
         samples = bank.samples(of, n)
         pictures.append(
-            Picture(
-                bank.modality.pairs(samples[first], samples[second]),
+            bank.modality.shown_pairs(
+                samples[first],
+                samples[second],
                 f"{captions[of]}, each above (or “first”) and below (or “second”): {float(distances.median()):.3g} "
                 f"apart in the middle ({bank.title(space)}).",
             )

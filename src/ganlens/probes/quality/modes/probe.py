@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.figures.figure import Picture, Plot, Table
+from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import (
@@ -206,16 +206,16 @@ def _figures(
     return figures
 
 
-def _examples(bank: SampleBank, labels: Tensor, names: tuple[str, ...], shown: int) -> Picture | None:
+def _examples(bank: SampleBank, labels: Tensor, names: tuple[str, ...], shown: int) -> Figure | None:
     """The first samples of each class, a row per class, of as many classes as have enough."""
     rows = [torch.nonzero(labels == i).flatten()[:shown] for i in range(len(names))]
     full = [i for i, row in enumerate(rows) if len(row) == shown][:10]
-    if not full or len(bank.subject.sample_shape) == 1:  # dots in a row of a scatter show nothing
+    if not full or bank.modality.as_dots:  # dots in a row of a scatter show nothing
         return None
     samples = torch.stack([bank.fakes()[rows[i]] for i in full])
     listed = ", ".join(names[i] for i in full)
-    return Picture(
-        bank.subject.modality.strips(samples),
+    return bank.subject.modality.shown_walks(
+        samples,
         f"The first {shown} samples that the labeller called, row by row, {listed}. Does your eye agree "
         "with it?",
     )

@@ -10,7 +10,7 @@ from ganlens.explain.paths.tears import FINEST, STEPS, Steepest
 from ganlens.explain.paths.walks import FADED, GENERATED, LOOKED_UP
 from ganlens.figures import palette
 from ganlens.figures.charts import histogram_lines
-from ganlens.figures.figure import Figure, Picture
+from ganlens.figures.figure import Figure
 
 SHOWN_STEPS = 13
 
@@ -22,8 +22,8 @@ def path_figures(ways: Ways, walks: dict[str, Steepest], torn: Tensor, shown: in
     strips = ways.samples(worst.repeat_interleave(SHOWN_STEPS), places.repeat(len(worst)))
     where = ", ".join(f"{place:.0%}" for place in generated.place[worst].tolist())
     figures: list[Figure] = [
-        Picture(
-            modality.strips(strips.unflatten(0, (len(worst), SHOWN_STEPS))),
+        modality.shown_walks(
+            strips.unflatten(0, (len(worst), SHOWN_STEPS)),
             f"The {len(worst)} steepest of {len(torn)} ways, each from one sample to another. They change most at "
             f"{where} of the way. A tear shows as one sample that turns into quite another in a single step.",
         )
@@ -34,9 +34,11 @@ def path_figures(ways: Ways, walks: dict[str, Steepest], torn: Tensor, shown: in
             ways.samples(worst, generated.place[worst] + step).clone() for step in (0.0, 1 / FINEST)
         )
         figures.append(
-            Picture(
-                modality.pairs(before, after, difference=True),
-                f"The tears: the sample just before (above, or “first”) and just after (below, or “second”), "
+            modality.shown_pairs(
+                before,
+                after,
+                difference=True,
+                caption=f"The tears: the sample just before (above, or “first”) and just after (below, or “second”), "
                 f"1/{FINEST:,} of the way apart, and where they differ.",
             )
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganlens.figures.charts import bars_with_reference
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.probes.quality.two_sample.conclusion import ClassTest, SpaceTests
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
@@ -24,33 +24,33 @@ def two_sample_figures(
     for space in spaces:
         if space.fake.weights is None or space.name == "labeller":  # whose features have no names
             continue
-        if space.name == "raw" and len(bank.sample_shape) > 1:
+        if space.name == "raw" and bank.modality.picture_like:
             figures.append(_weights_picture(bank, space, space.fake.weights, n))
         else:
             figures.append(_weights_table(bank, space, space.fake.weights, n))
     return figures
 
 
-def _sample_pictures(bank: SampleBank, space: SpaceTests, n: int, shown: int) -> list[Picture]:
+def _sample_pictures(bank: SampleBank, space: SpaceTests, n: int, shown: int) -> list[Figure]:
     surest = space.fake.scores_b.argsort(descending=True, stable=True)
     taken = space.fake.scores_a.argsort(descending=True, stable=True)
     fakes, reals = bank.fakes(n), bank.reals("held_out", n)
-    if len(bank.sample_shape) == 1:  # dots: enough of them for their places to show
+    if bank.modality.as_dots:  # enough of them for their places to show
         tenth = max(n // 10, 1)
         return [
-            Picture(
-                bank.modality.picture(fakes[surest[:tenth]]),
+            bank.modality.shown(
+                fakes[surest[:tenth]],
                 f"The tenth of its samples most surely recognised as generated ({space.title}).",
             ),
-            Picture(
-                bank.modality.picture(reals[taken[:tenth]]),
+            bank.modality.shown(
+                reals[taken[:tenth]],
                 "The tenth of the held-out real samples most surely taken for generated.",
             ),
         ]
     rows = [fakes[surest[:shown]], fakes[surest.flip(0)[:shown]], reals[taken[:shown]]]
     return [
-        Picture(
-            bank.modality.strips(torch.stack(rows)),
+        bank.modality.shown_walks(
+            torch.stack(rows),
             f"Above: the generated samples most surely recognised, the surest first ({space.title}). In the middle: "
             "the generated ones most surely taken for real. Below: the held-out real ones most surely taken for "
             "generated. What do the first and the last row have that the middle one lacks?",
@@ -76,7 +76,7 @@ def _class_plot(classes: list[ClassTest], title: str) -> Plot:
     )
 
 
-def _weights_picture(bank: SampleBank, space: SpaceTests, weights: Tensor, n: int) -> Picture:
+def _weights_picture(bank: SampleBank, space: SpaceTests, weights: Tensor, n: int) -> Figure:
     """The weights laid back over a sample, beside the mean real and the mean generated one."""
     place = torch.zeros(1, *bank.sample_shape, requires_grad=True)
     with torch.enable_grad():
@@ -84,8 +84,8 @@ def _weights_picture(bank: SampleBank, space: SpaceTests, weights: Tensor, n: in
         (laid,) = torch.autograd.grad((seen * weights.to(seen)).sum(), place)
     map_ = laid[0] * (2 / laid.abs().max().clamp_min(1e-12)) - 1
     means = [_mean(bank, of, n) for of in ("held_out", "fake")]
-    return Picture(
-        bank.modality.strips(torch.stack([*means, map_])[None]),
+    return bank.modality.shown_walks(
+        torch.stack([*means, map_])[None],
         f"By what, in {space.title}: the mean real sample, the mean generated one, and how much the classifier goes "
         "by each place, from black (not at all) to white (most).",
     )
@@ -101,9 +101,11 @@ def _mean(bank: SampleBank, of: Of, n: int) -> Tensor:
 def _weights_table(bank: SampleBank, space: SpaceTests, weights: Tensor, n: int) -> Table:
     fake, real = (bank.features(space.name, of, n).double() for of in ("fake", "held_out"))
     order = weights.argsort(descending=True, stable=True)[:LISTED].tolist()
+    names = bank.modality.value_names(bank.sample_shape) if space.name == "raw" else ()
+    named = len(names) == len(weights)
     rows = tuple(
         (
-            i,
+            names[i] if named else i,
             f"{float(weights[i]):.2f}",
             *(f"{float(side[:, i].mean()):.3g} ± {float(side[:, i].std()):.3g}" for side in (fake, real)),
         )
@@ -111,5 +113,8 @@ def _weights_table(bank: SampleBank, space: SpaceTests, weights: Tensor, n: int)
     )
     columns = ("Feature", "Weight", "Generated (mean ± spread)", "Real")
     return Table(
-        columns, rows, f"By what: the {space.title} that the classifier goes by most, counted from 0."
+        columns,
+        rows,
+        f"By what: the {space.title} that the classifier goes by most"
+        + ("." if named else ", counted from 0."),
     )

@@ -1,215 +1,268 @@
-"""From many pieces of evidence to one verdict, and to what it leaves open."""
+"""What is said of the evidence of memorisation, and what a careful reader must not read out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from scipy import stats
-
-from ganlens.explain.copying.closeness import AUTHENTIC, COPYING_STATISTIC, LIKELIER, NEARER, Closeness, Sizes
+from ganlens.explain.copying.closeness import LIKELIER, PLANTED
 from ganlens.explain.copying.evidence import Evidence, Reading
-from ganlens.explain.copying.recovery import REDRAWN, Recovery
-from ganlens.rules import Verdict
-
-LEVEL = 0.01
-"""The share of generators that copy nothing which may be accused, over all measures and spaces together."""
-COPYING = 0.2
-"""Surely this share of copies, and samples nearer to training ones than real samples are: it copies."""
+from ganlens.explain.copying.recovery import REDRAWN
+from ganlens.probes.risk.acquittal import FEW_DIFFERENT, NOT_APART, TOO_FEW_UNSEEN, Acquittal
+from ganlens.probes.risk.memorisation.weighing import Weighed, names_of
+from ganlens.rules import Rule, Rules, Verdict, always
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """What may be concluded.
+@dataclass(frozen=True, kw_only=True)
+class Memory(Acquittal):
+    """What was computed, and the values of the words.
 
     Attributes:
-        threshold: standard deviations that make a sign, for so many pieces of evidence.
-        readings: what each piece says.
-        lead: the space to look at pairs in: of the sign that the headline names, else the first that sees.
-        noticed_from: where it shows no sign, the smallest share of planted copies that would have; or None.
+        copying: share of copies from which it is said to copy; see the settings.
+        titles: of the feature spaces.
+        not_redrawn: why redrawing says nothing, as a clause; empty where it does.
     """
 
-    verdict: Verdict
-    headline: str
-    threshold: float
-    readings: list[tuple[Evidence, Reading]]
-    lead: Closeness | None
-    noticed_from: float | None
+    copying: float
+    weighed: Weighed = field(default_factory=lambda: Weighed(0.0, ()))
+    titles: tuple[str, ...] = ()
+    not_redrawn: str = ""
+
+    @property
+    def speaks(self) -> Evidence | None:
+        """The piece of evidence that the sentences are about."""
+        return self.weighed.sign or self.weighed.quiet
+
+    @property
+    def surely_copied(self) -> float:
+        """The least share of copies that would explain the sign."""
+        return self.weighed.copied.low if self.weighed.copied is not None else 0.0
+
+    @property
+    def value(self) -> float:
+        """What the piece that speaks shows for the generator."""
+        return self.speaks.generated.value if self.speaks is not None else 0.0
+
+    @property
+    def chance(self) -> float:
+        """What it shows where nothing is copied."""
+        return self.speaks.reference if self.speaks is not None else 0.0
+
+    @property
+    def copier(self) -> float:
+        """What it shows for a generator that copies."""
+        return self.speaks.copycat.value if self.speaks is not None else 0.0
+
+    @property
+    def counted(self) -> str:
+        """What `value` is the share of."""
+        if self.speaks is not None and self.speaks.measure == REDRAWN:
+            return "searches redraw a training sample more exactly than an unseen one"
+        return "its samples are nearer to a training sample than to an unseen one"
+
+    @property
+    def deviations(self) -> float:
+        """How far the piece that speaks lies from no copying, in standard deviations."""
+        return self.speaks.generated.deviations if self.speaks is not None else 0.0
+
+    @property
+    def copier_deviations(self) -> float:
+        """The same for a generator that copies."""
+        return self.speaks.copycat.deviations if self.speaks is not None else 0.0
+
+    @property
+    def sign_from(self) -> float:
+        """Standard deviations that make a sign."""
+        return self.weighed.threshold
+
+    @property
+    def noticed_from(self) -> float:
+        """The smallest share of planted copies that would have shown."""
+        return self.weighed.noticed_from or 0.0
+
+    @property
+    def most_planted(self) -> float:
+        """The largest share of copies planted."""
+        return PLANTED[-1]
+
+    @property
+    def shared_by(self) -> str:
+        """The measures in which a Gaussian gives the same sign."""
+        return names_of(self.weighed.shared)
+
+    @property
+    def spaces(self) -> str:
+        """The feature spaces in words."""
+        return " and ".join(self.titles)
+
+    @property
+    def by_likelihood(self) -> bool:
+        """Whether the likelihood speaks, which is no share."""
+        return self.speaks is not None and self.speaks.measure == LIKELIER
 
 
-def conclude(spaces: Sequence[Closeness], recovery: Recovery | None, sizes: Sizes) -> Conclusion:
-    """Weigh what was found, the judging space first.
-
-    Signs of measures that separate copying from failing decide. Those of the others tell how close it comes.
-    """
-    evidence = [piece for space in spaces for piece in space.evidence.values()]
-    if recovery is not None and recovery.finds_its_own:
-        evidence.append(recovery.evidence)
-    threshold = float(stats.norm.isf(LEVEL / max(len(evidence), 1)))
-    readings = [(piece, piece.reading(threshold)) for piece in evidence]
-    sign = _easiest(_that(readings, Reading.SIGN, separates=True))
-    shared = _that(readings, Reading.SHARED, separates=True)
-    quiet = _easiest(_that(readings, Reading.NONE, separates=True))
-    noticed, lead = None, _space_of(sign or quiet, spaces)
-    if sign is not None:
-        verdict, said = _remembers(sign, readings, spaces)
-    elif shared:
-        verdict, said = Verdict.NOT_BELIEVABLE, _other_source(shared)
-    elif quiet is None or quiet.measure == REDRAWN or lead is None:
-        verdict, said = Verdict.NOT_BELIEVABLE, _blind(spaces, quiet)
-    else:
-        noticed = lead.noticed_from(threshold, sizes)
-        verdict = Verdict.GOOD if noticed is not None else Verdict.NOT_BELIEVABLE
-        said = _nothing(quiet, readings, noticed)
-    lead = lead or next((space for space in spaces if space.evidence), None)
-    headline = f"{said} {_left_open(readings, spaces)}".strip()
-    return Conclusion(verdict, headline, threshold, readings, lead, noticed)
+_SHARE = "{value:.0%} of {counted}; chance gives {chance:.0%}, a copier {copier:.0%}."
+_LIKELIER = (
+    "Training samples are likelier under it than unseen ones by {deviations:.1f} standard deviations of chance, where "
+    "{sign_from:.1f} make a sign and a copier shows {copier_deviations:.1f}."
+)
 
 
-def _that(
-    readings: Sequence[tuple[Evidence, Reading]], wanted: Reading, *, separates: bool
-) -> list[Evidence]:
-    return [piece for piece, reading in readings if reading is wanted and piece.separates is separates]
+def _remembers(name: str, holds: Callable[[Memory], bool], claim: str) -> tuple[Rule[Memory], Rule[Memory]]:
+    """One claim with the detail of either kind of measure."""
+    advice = "Look at the pairs. {way_out}."
 
+    def by_likelihood(memory: Memory) -> bool:
+        return memory.by_likelihood and by_any(memory)
 
-def _easiest(pieces: Sequence[Evidence]) -> Evidence | None:
-    """Of the measure that is easiest to understand, the piece that shows most."""
-    order = (NEARER, REDRAWN, LIKELIER)
-    known = [piece for piece in pieces if piece.measure == min((p.measure for p in pieces), key=order.index)]
-    return max(known, key=lambda piece: piece.generated.deviations, default=None)
+    def by_any(memory: Memory) -> bool:
+        return memory.weighed.sign is not None and holds(memory)
 
-
-def _space_of(piece: Evidence | None, spaces: Sequence[Closeness]) -> Closeness | None:
-    return next((s for s in spaces if piece is not None and s.sets.title == piece.space), None)
-
-
-def _remembers(
-    sign: Evidence, readings: Sequence[tuple[Evidence, Reading]], spaces: Sequence[Closeness]
-) -> tuple[Verdict, str]:
-    closer = _that(readings, Reading.SIGN, separates=False)
-    masked = [p for p in _that(readings, Reading.MASKED, separates=False) if sign.space in (p.space, "")]
-    if closer and _surely_copied(sign, spaces) > COPYING:
-        return Verdict.BAD, (
-            f"It copies training samples: {_said(sign, spaces)}, and they come nearer than real samples do. "
-            "How exact the copies are is for the eye: look at the pairs."
-        )
-    if closer:
-        rest = "Some come nearer than real samples do: look at the pairs."
-    elif masked:
-        rest = (
-            "Whether these are copies or samples drawn a little too far towards them can't be concluded, since "
-            "many others keep away from the data."
-        )
-    else:
-        rest = (
-            "They come no nearer than real samples do: it is drawn towards all of them, as when it is trained "
-            "too long, or copies some and misses others; these measures can't tell which."
-        )
-    return Verdict.CAUTION, f"It remembers what it was trained on: {_said(sign, spaces)}. {rest}"
-
-
-def _surely_copied(sign: Evidence, spaces: Sequence[Closeness]) -> float:
-    found = space.copied_interval() if sign.measure == NEARER and (space := _space_of(sign, spaces)) else None
-    return found.low if found is not None else 0.0
-
-
-def _other_source(shared: Sequence[Evidence]) -> str:
     return (
-        f"Nothing can be concluded: by {_names(shared)} even one Gaussian, which remembers no sample, is nearer "
-        "to training than to held-out samples, so these two differ by more than chance."
+        Rule(f"{name}-by-likelihood", by_likelihood, Verdict.CAUTION, claim, _LIKELIER, advice),
+        Rule(name, by_any, Verdict.CAUTION, claim, _SHARE, advice),
     )
 
 
-def _nothing(quiet: Evidence, readings: Sequence[tuple[Evidence, Reading]], noticed: float | None) -> str:
-    if quiet.measure == NEARER:
-        found = (
-            f"{quiet.generated.value:.0%} of its samples are nearer to a training sample than to an unseen one, "
-            "no more than chance allows around 50%"
-        )
-    else:
-        found = "samples that it was trained on are no likelier under it than chance allows"
-    parts = [f"No sign that it memorised: {found} ({quiet.space})."]
-    if noticed is not None:
-        parts.append(
-            f"Had {noticed:.0%} of them been copies, that would have shown; fewer can't be ruled out."
-        )
-    else:
-        parts.insert(0, "Not believable:")
-        parts.append("Not even one copy among two would have shown, so this proves nothing.")
-    if closer := _that(readings, Reading.SIGN, separates=False):
-        parts.append(
-            f"That they lie nearer to training samples than real ones do ({_names(closer)}) is crowding and "
-            "not copying: they are as near to unseen ones."
-        )
-    if masked := _that(readings, Reading.MASKED, separates=False):
-        parts.append(
-            f"What {_names(masked)} would show is hidden, as its samples keep away from the data altogether."
-        )
-    return " ".join(parts)
+RULES = Rules(
+    Memory,
+    TOO_FEW_UNSEEN,
+    Rule(
+        "copies",
+        lambda memory: bool(memory.weighed.come_closer) and memory.surely_copied > memory.copying,
+        Verdict.BAD,
+        claim="It copies training samples, surely {surely_copied:.0%} of the time or more.",
+        detail=_SHARE,
+        advice="Look at the pairs, and don't release it. {way_out}.",
+    ),
+    *_remembers(
+        "remembers-closely",
+        lambda memory: bool(memory.weighed.come_closer),
+        "It remembers its training samples; some of its own may be copies.",
+    ),
+    *_remembers("remembers", always, "It remembers its training samples; copying is not shown."),
+    NOT_APART,
+    Rule(
+        "halves-differ",
+        lambda memory: bool(memory.weighed.shared),
+        Verdict.NOT_BELIEVABLE,
+        claim="Memorisation can't be judged: training and held-out samples differ anyway.",
+        detail=(
+            "By {shared_by} even one Gaussian, which remembers no sample, is nearer to training than to held-out "
+            "samples."
+        ),
+        advice="Name data whose training and held-out samples were drawn at random from the same: `--data`.",
+    ),
+    Rule(
+        "copies-go-unnoticed",
+        lambda memory: not memory.weighed.distances_see,
+        Verdict.NOT_BELIEVABLE,
+        claim="Memorisation can't be judged: even a copier would go unnoticed.",
+        detail="By distances in {spaces} even a generator that replays training samples goes unnoticed.",
+        advice="Ask again in other spaces: `ganlens probe memorisation SUBJECT --features raw`.",
+    ),
+    Rule(
+        "planted-copies-go-unnoticed",
+        lambda memory: memory.weighed.noticed_from is None,
+        Verdict.NOT_BELIEVABLE,
+        claim="Memorisation can't be judged: planted copies were not noticed.",
+        detail="Even with copies in place of {most_planted:.0%} of its samples there would have been no sign.",
+        advice="Ask again of more samples: `ganlens probe memorisation SUBJECT --samples 20000 --compared 20000`.",
+    ),
+    FEW_DIFFERENT,
+    Rule(
+        "no-sign-by-likelihood",
+        lambda memory: memory.by_likelihood,
+        Verdict.GOOD,
+        claim="No sign that it remembers its training samples.",
+        detail=(
+            "Training samples are likelier under it than unseen ones by {deviations:.1f} standard deviations of "
+            "chance, where {sign_from:.1f} make a sign; copies in {noticed_from:.0%} of its samples would have shown."
+        ),
+    ),
+    Rule(
+        "no-sign",
+        always,
+        Verdict.GOOD,
+        claim="No sign that it remembers its training samples.",
+        detail=(
+            "{value:.0%} of {counted}, where chance gives {chance:.0%}; copies in {noticed_from:.0%} of its samples "
+            "would have shown."
+        ),
+    ),
+)
 
 
-def _blind(spaces: Sequence[Closeness], redrawn: Evidence | None) -> str:
-    where = " and ".join(space.sets.title for space in spaces)
-    known = f" Only this can be said: {_said(redrawn, spaces)}." if redrawn is not None else ""
-    return (
-        f"Nothing can be concluded from distances: in {where} even a generator that replays training samples "
-        f"goes unnoticed.{known}"
+def remarks(memory: Memory, rule: str) -> list[str]:
+    """What must not be read out of the numbers, and what was not asked."""
+    weighed = memory.weighed
+    sentences = (
+        [*_of_the_sign(memory, rule)] if weighed.sign is not None else [*_of_the_silence(memory, rule)]
     )
-
-
-def _left_open(readings: list[tuple[Evidence, Reading]], spaces: Sequence[Closeness]) -> str:
-    """What must not be read out of some of the numbers."""
-    signs = _that(readings, Reading.SIGN, separates=True)
-    shared = _that(readings, Reading.SHARED, separates=False)
-    shared += _that(readings, Reading.SHARED, separates=True) if signs else []  # else they are the headline
-    blind = [piece for piece, reading in readings if reading is Reading.BLIND]
-    constant = [f"any distance in {space.sets.title}" for space in spaces if not space.evidence]
-    parts = []
+    shared = weighed.that(Reading.SHARED, separates=False)
+    shared += weighed.shared if weighed.sign is not None else []  # else they are the claim
     if shared:
-        parts.append(f"Not counted, since a mere Gaussian gives the same sign: {_names(shared)}.")
-    if (blind or constant) and len(blind) < len(readings):
-        unseen = [*([_names(blind)] if blind else []), *constant]
-        parts.append(f"Not believable, since a copycat would go unnoticed: {', '.join(unseen)}.")
-    return " ".join(parts)
+        sentences.append(f"Not counted, since a mere Gaussian gives the same sign: {names_of(shared)}.")
+    constant = [f"any distance in {title}" for title in weighed.blind_spaces]
+    blind = weighed.blind
+    if (blind or constant) and len(blind) < len(weighed.readings):
+        unseeing = [*([names_of(blind)] if blind else []), *constant]
+        sentences.append(f"Not believable, since a copycat would go unnoticed: {', '.join(unseeing)}.")
+    if memory.not_redrawn:
+        sentences.append(f"{memory.not_redrawn[:1].upper()}{memory.not_redrawn[1:]}.")
+    return sentences
 
 
-def _said(piece: Evidence, spaces: Sequence[Closeness]) -> str:
-    value, copycat = piece.generated.value, piece.copycat.value
-    if piece.measure == NEARER:
-        space = next(space for space in spaces if space.sets.title == piece.space)
-        found = space.copied_interval()
-        copies = "" if found is None else f", as if {found.low:.0%} to {found.high:.0%} came from one"
-        return (
-            f"{value:.0%} of its samples are nearer to a training sample than to an unseen one (50% by chance, "
-            f"a copycat {copycat:.0%}; {piece.space}){copies}"
+def _of_the_sign(memory: Memory, rule: str) -> list[str]:
+    weighed, sign = memory.weighed, memory.weighed.sign
+    assert sign is not None
+    where = f" by {sign.space}" if sign.space else ""
+    sentences = []
+    if weighed.copied is not None:
+        sentences.append(
+            f"It is as if {weighed.copied.low:.0%} to {weighed.copied.high:.0%} of its samples came from single "
+            f"training samples{where}."
         )
-    if piece.measure == REDRAWN:
-        return (
-            f"it can redraw a training sample more exactly than an unseen one in {value:.0%} of pairs (50% by "
-            "chance)"
+    if rule == "copies":
+        sentences.append("They come nearer than real samples do; how exact the copies are is for the eye.")
+    elif weighed.come_closer:
+        sentences.append("Some come nearer than real samples do.")
+    elif any(sign.space in (piece.space, "") for piece in weighed.keep_away):
+        sentences.append(
+            "Whether these are copies or samples drawn a little too far towards them can't be told, since many "
+            "others keep away from the data."
         )
-    return (
-        "samples that it was trained on are likelier under it than unseen ones, by "
-        f"{piece.generated.deviations:.1f} standard deviations of chance ({piece.space})"
-    )
+    else:
+        sentences.append(
+            "They come no nearer than real samples do: it is drawn towards all of them, as when it is trained too "
+            "long, or copies some and misses others; these measures can't tell which."
+        )
+    return sentences
 
 
-SHORT = {
-    AUTHENTIC: "authenticity",
-    COPYING_STATISTIC: "C_T",
-    NEARER: "the distance ratio",
-    LIKELIER: "the likelihood",
-    REDRAWN: "redrawing",
-}
-
-
-def _names(pieces: Sequence[Evidence]) -> str:
-    """The measures, each with the spaces it stands for."""
-    where: dict[str, list[str]] = {}
-    for piece in pieces:
-        where.setdefault(SHORT[piece.measure], []).extend([piece.space] if piece.space else [])
-    named = [f"{name} in {' and '.join(spaces)}" if spaces else name for name, spaces in where.items()]
-    if len({tuple(spaces) for spaces in where.values()}) == 1 and len(named) > 1:
-        spaces = next(iter(where.values()))
-        return " and ".join(where) + (f" in {' and '.join(spaces)}" if spaces else "")
-    return ", ".join(named)
+def _of_the_silence(memory: Memory, rule: str) -> list[str]:
+    weighed = memory.weighed
+    if rule == "copies-go-unnoticed":
+        redrawn = weighed.quiet
+        return (
+            [
+                f"Only this can be said: a search redraws a training sample more exactly than an unseen one in "
+                f"{redrawn.generated.value:.0%} of pairs, where chance gives {redrawn.reference:.0%}."
+            ]
+            if redrawn is not None
+            else []
+        )
+    if not rule.startswith("no-sign"):
+        return []
+    sentences = ["Fewer copies can't be ruled out."]
+    if weighed.come_closer:
+        sentences.append(
+            f"That its samples lie nearer to training samples than real ones do ({names_of(weighed.come_closer)}) is "
+            "crowding and not copying: they are as near to unseen ones."
+        )
+    if weighed.keep_away:
+        sentences.append(
+            f"What {names_of(weighed.keep_away)} would show is hidden, as its samples keep away from the data "
+            "altogether."
+        )
+    return sentences

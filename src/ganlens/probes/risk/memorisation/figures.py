@@ -10,10 +10,10 @@ from ganlens.explain.copying.pairs import beside_training
 from ganlens.explain.copying.recovery import Recovery
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import bars_with_reference, histogram_lines
-from ganlens.figures.figure import Figure, Picture, Plot, Table
+from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import REAL, TRAINING
 from ganlens.measures import nearest_neighbours
-from ganlens.probes.risk.memorisation.conclusion import Conclusion
+from ganlens.probes.risk.memorisation.weighing import Weighed
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
 
@@ -27,21 +27,21 @@ FARTHEST = 1.5
 """How far beyond the copycat, or to the other side, a bar may reach."""
 
 
-def figures(
-    bank: SampleBank, unseen: Unseen, recovery: Recovery | None, found: Conclusion, shown: int
+def figures_of(
+    bank: SampleBank, unseen: Unseen, recovery: Recovery | None, weighed: Weighed, shown: int
 ) -> list[Figure]:
     """In the order they should be read: what each measure says, how much, and the pairs behind it."""
-    made: list[Figure] = [_readings(found)]
-    if found.readings:
-        made.append(_positions([piece for piece, _ in found.readings]))
-    if found.lead is not None:
-        made += _pairs(bank, unseen, found.lead, shown)
+    figures: list[Figure] = [_readings(weighed)]
+    if weighed.readings:
+        figures.append(_positions([piece for piece, _ in weighed.readings]))
+    if weighed.lead is not None:
+        figures += _pairs(bank, unseen, weighed.lead, shown)
     if recovery is not None:
-        made += _redrawn(bank, recovery, shown)
-    return made
+        figures += _redrawn(bank, recovery, shown)
+    return figures
 
 
-def _readings(found: Conclusion) -> Table:
+def _readings(weighed: Weighed) -> Table:
     columns = (
         "Measure",
         "Generated",
@@ -61,17 +61,17 @@ def _readings(found: Conclusion) -> Table:
             f"{piece.generated.deviations:+.1f}",
             reading.value,
         )
-        for piece, reading in found.readings
+        for piece, reading in weighed.readings
     )
     noticed = (
         ""
-        if found.noticed_from is None
-        else f" Had {found.noticed_from:.0%} of the samples been copies, that would have shown."
+        if weighed.noticed_from is None
+        else f" Had {weighed.noticed_from:.0%} of the samples been copies, that would have shown."
     )
     return Table(
         columns,
         rows,
-        f"Standard deviations towards copying; {found.threshold:.2f} and more are a sign. Authenticity and "
+        f"Standard deviations towards copying; {weighed.threshold:.2f} and more are a sign. Authenticity and "
         f"C_T alone can't tell copies from crowding.{noticed}",
     )
 
@@ -105,14 +105,14 @@ def _positions(evidence: list[Evidence]) -> Plot:
 
 
 def _pairs(bank: SampleBank, unseen: Unseen, space: Closeness, shown: int) -> list[Figure]:
-    def picture(of: Of, rows: Tensor, features: Tensor, caption: str) -> Picture:
+    def picture(of: Of, rows: Tensor, features: Tensor, caption: str) -> Figure:
         rows = rows[:shown]
         nearest = nearest_neighbours(features[rows], space.sets.train).indices[:, 0]
         rows = unseen.rows[rows] if of == "held_out" else rows
-        return Picture(beside_training(bank, of, rows, nearest), caption)
+        return bank.modality.shown_pairs(*beside_training(bank, of, rows, nearest), caption)
 
     title = space.sets.title
-    made: list[Figure] = [
+    pictures: list[Figure] = [
         picture(
             "fake",
             rows,
@@ -122,7 +122,7 @@ def _pairs(bank: SampleBank, unseen: Unseen, space: Closeness, shown: int) -> li
         )
         for measure, rows in space.suspects.items()
     ]
-    made.append(
+    pictures.append(
         picture(
             "held_out",
             space.usual,
@@ -131,7 +131,7 @@ def _pairs(bank: SampleBank, unseen: Unseen, space: Closeness, shown: int) -> li
             "get without any copying.",
         )
     )
-    return made
+    return pictures
 
 
 def _redrawn(bank: SampleBank, recovery: Recovery, shown: int) -> list[Figure]:
@@ -151,8 +151,9 @@ def _redrawn(bank: SampleBank, recovery: Recovery, shown: int) -> list[Figure]:
                 "training curve alone."
             ),
         ),
-        Picture(
-            bank.modality.pairs(originals, recovery.redrawn[best]),
+        bank.modality.shown_pairs(
+            originals,
+            recovery.redrawn[best],
             f"The {len(best)} training samples that it redraws best, above (or “first”), and what it makes of "
             f"them, below (or “second”): errors {float(recovery.train[best].min()):.2g} to "
             f"{float(recovery.train[best].max()):.2g} of the data's variance.",

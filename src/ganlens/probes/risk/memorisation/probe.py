@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 
 from ganlens.explain.copying.closeness import NEARER, Closeness, Sizes, look
-from ganlens.explain.copying.recovery import FOUND, Recovery, Search, recover
+from ganlens.explain.copying.recovery import Recovery, Search, recover
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, median_interval, nearest_neighbours
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
+from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
 from ganlens.probes.repetition import without_repetition
-from ganlens.probes.risk.acquittal import few_different, leak
-from ganlens.probes.risk.memorisation.conclusion import COPYING, LEVEL, Conclusion, conclude
-from ganlens.probes.risk.memorisation.figures import figures
-from ganlens.rules import Verdict
+from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, AcquittalSettings, acquittal
+from ganlens.probes.risk.memorisation.conclusion import RULES, Memory, remarks
+from ganlens.probes.risk.memorisation.figures import figures_of
+from ganlens.probes.risk.memorisation.weighing import weigh
+from ganlens.rules import Rules
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.sample_counts import too_few
 
-FEWEST = 40
-"""Generated, training and held-out samples; of fewer nothing would be noticed."""
+FEWEST = FEWEST_UNSEEN
+"""Generated and training samples, as held-out ones; of fewer nothing would be noticed."""
 
 
-class MemorisationSettings(ProbeSettings):
+class MemorisationSettings(AcquittalSettings):
     compared: int = Field(2000, ge=FEWEST, description="Generated samples to look at, and of each control")
     training: int = Field(10_000, ge=FEWEST, description="Most training samples to look among")
     likelihood: int = Field(500, ge=FEWEST, description="Samples of each kind that the likelihood looks at")
@@ -43,6 +44,25 @@ class MemorisationSettings(ProbeSettings):
         0.1, gt=0, description="Size of the search's steps, in standard deviations of the latents"
     )
     shown: int = Field(8, ge=1, le=16, description="Pairs in each picture")
+    level: float = threshold(
+        0.01,
+        "Share of generators that copy nothing which may show a sign by chance, over all measures and spaces together",
+        gt=0,
+        le=0.2,
+    )
+    copying: float = threshold(
+        0.2,
+        "Share of copies surely needed to explain what is found above which it copies, if its samples come nearer "
+        "than real ones as well",
+        ge=0,
+        le=1,
+    )
+    own_within: float = threshold(
+        0.5,
+        "The search must redraw the generator's own samples at less than this share of the error between real "
+        "neighbours: else it finds nothing that is there",
+        gt=0,
+    )
 
 
 @probes.register("memorisation", summary="What did it memorise, and what can be concluded about that?")
@@ -55,9 +75,9 @@ class Memorisation(Probe):
     order: ClassVar[int] = 20
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
-        "In each feature space: the share of authentic samples (Alaa et al. 2022), the copying statistic C_T "
-        "(Meehan et al. 2020), the share of samples nearer to training than to as many unseen samples, and by "
-        "how much training samples are likelier than unseen ones (Jiralerspong et al. 2023), less what the fit "
+        "In each feature space: the share of authentic samples (Alaa et al.), the copying statistic C_T "
+        "(Meehan et al.), the share of samples nearer to training than to as many unseen samples, and by "
+        "how much training samples are likelier than unseen ones (Jiralerspong et al.), less what the fit "
         "alone makes. And over all: whether a search in the latents (Adam, from the nearest generated samples, "
         "within the latents' range) redraws training samples more exactly than unseen ones. Each is compared "
         "with real held-out samples in the generator's place or with its exact value without copying, and "
@@ -65,13 +85,15 @@ class Memorisation(Probe):
         "The first two measures can't tell copies from samples that crowd where the data are dense, nor see "
         "copies among samples that keep away from the data; for the other three a generator that copies "
         "nothing scores the same however bad it is, so these decide. A sign is a deviation that all measures "
-        f"together show by chance for {LEVEL:.0%} of the generators that copy nothing (Bonferroni). A measure "
+        "together show by chance for {level:.0%} of the generators that copy nothing (Bonferroni). A measure "
         "in which the copycat gives no sign is not believable; a sign that the Gaussian gives too is not "
         "counted; the search is not believable unless it redraws the generator's own new samples at less than "
-        f"{FOUND:g}× the typical squared distance from an unseen to a training sample. Bad: the share nearer to "
-        f"training samples gives a sign, surely more than {COPYING:.0%} of copies are needed to explain it, and "
+        "{own_within:g}× the typical squared distance from an unseen to a training sample. Bad: the share nearer to "
+        "training samples gives a sign, surely more than {copying:.0%} of copies are needed to explain it, and "
         "samples come nearer than real ones. Caution: any other sign of the three. Where there is none, copies "
-        "are planted among the samples to see how many would have shown. All this asks for held-out samples "
+        "are planted among the samples to see how many would have shown. Nothing is acquitted where more than "
+        "{leaked:.0%} of the held-out samples are training samples, or fewer than {different} samples differ. "
+        "All this asks for held-out samples "
         "that differ from training samples by chance alone."
     )
     self_check: ClassVar[str] = (
@@ -86,6 +108,7 @@ class Memorisation(Probe):
         "Alaa et al. 2022 (arXiv 2102.08921); Meehan, Chaudhuri & Dasgupta 2020 (arXiv 2004.05675); "
         "Jiralerspong et al. 2023 (arXiv 2302.04440); Stein et al. 2023 (arXiv 2306.04675)"
     )
+    rules: ClassVar[Rules[Any] | None] = RULES
     Settings: ClassVar[type[ProbeSettings]] = MemorisationSettings
 
     def examine(self, subject: Subject, settings: MemorisationSettings, context: Context) -> Finding:
@@ -93,63 +116,61 @@ class Memorisation(Probe):
         if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
             return Finding.not_applicable(self.name, self.question, because)
         unseen = Unseen.of(bank)
-        if len(unseen) < FEWEST:
-            headline = (
-                f"Not believable, whatever it makes: {unseen.known:,} of {unseen.held_out:,} held-out samples are "
-                f"training samples too, and the other {len(unseen):,} are too few (at least {FEWEST} are needed)."
-            )
-            return Finding(self.name, self.question, headline, Verdict.NOT_BELIEVABLE)
+        if len(unseen) < FEWEST_UNSEEN:
+            rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)
+            return Finding.concluded(RULES.conclude(Memory(**vars(rests_on), copying=settings.copying)))
         sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
-        spaces = []
-        with context.progress.task("Comparing with training samples", len(bank.spaces)) as task:
-            for space in bank.spaces:
-                spaces.append(look(bank, space, unseen, sizes))
-                task.advance()
-        recovery, unasked = (
-            None,
-            "whether it can redraw training samples was not asked: no gradients pass through it",
+        spaces = _closeness(bank, unseen, sizes, context)
+        recovery, not_redrawn = _recovery(subject, unseen, settings, context)
+        believed = recovery if recovery is not None and recovery.finds_its_own(settings.own_within) else None
+        weighed = weigh(spaces, believed.evidence if believed else None, sizes, level=settings.level)
+        samples = (weighed.lead or spaces[0]).sets.fakes["fake"]
+        memory = Memory(
+            **vars(acquittal(subject, unseen, samples, settings)),
+            copying=settings.copying,
+            weighed=weighed,
+            titles=tuple(space.sets.title for space in spaces),
+            not_redrawn=not_redrawn,
         )
-        if because := without_repetition(subject):
-            unasked = f"whether it can redraw training samples was not asked: {because}"
-        elif subject.has_gradients:
-            search = Search(
-                settings.targets, settings.compared, settings.starts, settings.steps, settings.rate
-            )
-            recovery = recover(bank, unseen, search, settings.training, context.progress)
-            unasked = _search_failed(recovery)
-        found = conclude(spaces, recovery, sizes)
-        left_out = f" {unasked[:1].upper()}{unasked[1:]}." if unasked else ""
-        doubt = _doubt(found, unseen)
-        return Finding(
-            self.name,
-            self.question,
-            f"{doubt}{found.headline.removeprefix('Not believable: ') if doubt else found.headline}{left_out}",
-            Verdict.NOT_BELIEVABLE if doubt else found.verdict,
+        conclusion = RULES.conclude(memory)
+        return Finding.concluded(
+            conclusion,
+            remarks=remarks(memory, conclusion.rule),
             measurements=_measurements(spaces, recovery),
             method=(
-                f"{self.described(settings)} Here a sign is {found.threshold:.2f} standard deviations; "
+                f"{self.described(settings)} Here a sign is {weighed.threshold:.2f} standard deviations; "
                 f"{len(spaces[0].sets.fakes['fake']):,} generated, {len(spaces[0].sets.train):,} training and "
-                f"{len(spaces[0].sets.held_out):,} held-out samples.{left_out} "
+                f"{len(spaces[0].sets.held_out):,} held-out samples. "
                 f"{unseen.note}{'. ' if unseen.note else ''}{bank.describe()}"
             ),
-            figures=figures(bank, unseen, recovery, found, settings.shown),
-            arrays=_arrays(bank, found.lead, recovery),
+            figures=figures_of(bank, unseen, recovery, weighed, settings.shown),
+            arrays=_arrays(bank, weighed.lead, recovery),
         )
 
 
-def _doubt(found: Conclusion, unseen: Unseen) -> str:
-    """What must stand before an acquittal that is worth nothing; empty where it is worth something, or is none."""
-    if found.verdict in (Verdict.GOOD, Verdict.NOT_BELIEVABLE) and (leaked := leak(unseen)):
-        return leaked
-    if found.verdict is not Verdict.GOOD or found.lead is None:
-        return ""
-    return few_different(found.lead.sets.fakes["fake"])
+def _closeness(bank: SampleBank, unseen: Unseen, sizes: Sizes, context: Context) -> list[Closeness]:
+    """How near samples come to training samples in each feature space."""
+    spaces = []
+    with context.progress.task("Comparing with training samples", len(bank.spaces)) as task:
+        for space in bank.spaces:
+            spaces.append(look(bank, space, unseen, sizes))
+            task.advance()
+    return spaces
 
 
-def _search_failed(recovery: Recovery) -> str:
-    if recovery.finds_its_own:
-        return ""
-    return (
+def _recovery(
+    subject: Subject, unseen: Unseen, settings: MemorisationSettings, context: Context
+) -> tuple[Recovery | None, str]:
+    """How exactly training samples can be redrawn, and why that says nothing; empty where it does."""
+    if because := without_repetition(subject):
+        return None, f"whether it can redraw training samples was not asked: {because}"
+    if not subject.has_gradients:
+        return None, "whether it can redraw training samples was not asked: no gradients pass through it"
+    search = Search(settings.targets, settings.compared, settings.starts, settings.steps, settings.rate)
+    recovery = recover(context.bank, unseen, search, settings.training, context.progress)
+    if recovery.finds_its_own(settings.own_within):
+        return recovery, ""
+    return recovery, (
         "whether it can redraw training samples is not known: the search does not even find its own samples"
     )
 
@@ -166,30 +187,30 @@ def _measurements(spaces: list[Closeness], recovery: Recovery | None) -> list[Me
 
 
 def _of_the_ratio(space: Closeness) -> list[Measurement]:
-    evidence, title = space.evidence[NEARER], space.sets.title
+    evidence, where = space.evidence[NEARER], space.sets.title
     scores = {"generated": evidence.generated, "copycat": evidence.copycat, "underfit": evidence.underfit}
-    copies = {who: space.copied(score.value) for who, score in scores.items()}
+    copies = {maker: space.copied(score.value) for maker, score in scores.items()}
     return [
         Estimate(
             evidence.generated.deviations,
             "none: it is a test; 95 % of generators that copy nothing score below 1.64",
         ).measurement(
-            f"Distance ratio in standard deviations, {title}",
+            f"Distance ratio in standard deviations, {where}",
             better="lower",
             baseline=0.0,
-            what=evidence.what,
-            controls={what: scores[who].deviations for who, what in CONTROLS.items()},
+            what=evidence.expectation,
+            controls={title: scores[maker].deviations for maker, title in CONTROLS.items()},
         ),
         Estimate(
             copies["generated"],
             space.copied_interval() or "none: exactly as many are nearer to training as to unseen samples",
         ).measurement(
-            f"Share of copies, near or exact, that would explain it, {title}",
+            f"Share of copies, near or exact, that would explain it, {where}",
             better="lower",
             baseline=0.0,
-            what=evidence.what,
+            what=evidence.expectation,
             unit="share",
-            controls={what: copies[who] for who, what in CONTROLS.items()},
+            controls={title: copies[maker] for maker, title in CONTROLS.items()},
         ),
     ]
 

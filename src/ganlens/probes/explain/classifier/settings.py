@@ -1,0 +1,54 @@
+"""What can be set of the question what moves a classifier."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ganlens.explain.decisions.confusions import SURE
+from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
+from ganlens.probes.probe import ProbeSettings, threshold
+
+
+class ClassifierSettings(ProbeSettings):
+    attributes: int = Field(8, ge=1, le=64, description="Code axes to try as attributes, the foremost first")
+    count: int = Field(128, ge=20, description="Generated samples in which each attribute is set")
+    covered: int = Field(
+        160, ge=20, description="Samples whose patches are covered, half real, half generated"
+    )
+    tour: int = Field(
+        4000, ge=20, description="Generated samples among which its errors are looked for, at most"
+    )
+    beyond_labeller: float = threshold(
+        USUAL.beyond,
+        "A shortcut: by more than this the classifier depends on it beyond the labeller, with the whole interval "
+        "(share of decisions for a patch, of probability for an attribute); smaller differences any two classifiers "
+        "show",
+        ge=0,
+        le=1,
+    )
+    labeller_at_most: float = threshold(
+        USUAL.labeller_at_most,
+        "A shortcut: the labeller depends on it at most this much of what the classifier does; more is partly right",
+        ge=0,
+        le=1,
+    )
+    sure: float = threshold(
+        SURE,
+        "The labeller's probability from which its word counts against the classifier's; below it the labeller may "
+        "be the one that is wrong",
+        ge=0.5,
+        lt=1,
+    )
+    classes_apart: float = threshold(
+        0.5,
+        "Not believable where the labeller's class shares of generated and real samples are farther apart than this "
+        "(total variation): most generated samples would have to be of another class, so no classifier of the data "
+        "was made for them",
+        ge=0,
+        le=1,
+    )
+
+    @property
+    def shortcut(self) -> ShortcutCriteria:
+        """What makes a patch or an attribute a shortcut."""
+        return ShortcutCriteria(self.beyond_labeller, self.labeller_at_most)

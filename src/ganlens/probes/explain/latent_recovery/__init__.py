@@ -1,0 +1,1 @@
+"""How much of the latent can be read back from the code. Fourth of the autoencoder's five explanations."""

@@ -1,0 +1,1 @@
+"""Why a sample looks the way it does. The fifth of the autoencoder's five explanations."""

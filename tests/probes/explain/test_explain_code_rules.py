@@ -1,0 +1,329 @@
+"""What the explanations by autoencoder say: each rule, from evidence made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ganlens.explain.code.axis_trials import AxisTrial
+from ganlens.explain.code.interventions import AxisDirections
+from ganlens.explain.code.latent_recovery import Recovery
+from ganlens.explain.code.sample_explanations import Areas, Example
+from ganlens.measures import Estimate, Interval
+from ganlens.probes.explain.axes import conclusion as axes
+from ganlens.probes.explain.latent_recovery import conclusion as latent_recovery
+from ganlens.probes.explain.off_manifold import conclusion as off_manifold
+from ganlens.probes.explain.why import conclusion as why
+from ganlens.rules import Conclusion, Rules, Verdict, claim_faults, detail_faults
+
+SOUND: Any = SimpleNamespace(beats_pca=True, held_out_r2=0.812, pca_held_out_r2=0.75, width=16)
+NO_BETTER: Any = SimpleNamespace(beats_pca=False, held_out_r2=0.75, pca_held_out_r2=0.75, width=16)
+
+
+def near(value: float, by: float = 0.02) -> Estimate:
+    return Estimate(value, Interval(value - by, value + by, "made up"))
+
+
+def concluded(rules: Rules[Any], evidence: Any) -> Conclusion:
+    """What is said, which must have the form."""
+    said = rules.conclude(evidence)
+    assert claim_faults(said.claim) == [] and detail_faults(said.detail) == []
+    return said
+
+
+# ---- axes
+
+
+def trial(*agreements: float, on_random: float = 0.1, on_shuffled: float = 0.0) -> AxisTrial:
+    count = len(agreements)
+    mean = near(sum(agreements) / count)
+    nothing = AxisDirections(*[torch.zeros(0)] * 3)
+    each = [on_random] * count, [on_shuffled] * count, [0.0] * count, [0.4] * count, [0.5] * count
+    return AxisTrial(nothing, [*map(near, agreements), mean], *each)
+
+
+def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
+    return axes.Evidence(autoencoder, tried, "", least_agreement=0.3, firm=0.5, many=0.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            axis_evidence(trial(0.9, 0.9), NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.1, on_shuffled=0.95)),
+            "shuffled-weights-repeat-it",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes do the same with shuffled weights: nothing was learned.",
+        ),
+        (
+            axis_evidence(trial(0.28, 0.1)),
+            "no-better-than-random",
+            Verdict.NOT_BELIEVABLE,
+            "No axis can be moved by a latent direction as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.8)),
+            "all-moved",
+            Verdict.GOOD,
+            "Each axis of variation is moved by a latent direction as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.8, 0.1)),
+            "most-moved",
+            Verdict.GOOD,
+            "2 of its axes can be moved by latent directions as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.9, 0.1, 0.1)),
+            "few-moved",
+            Verdict.CAUTION,
+            "Only 1 of its axes can be moved as predicted.",
+        ),
+        (
+            axis_evidence(trial(0.4, 0.45, 0.9)),
+            "roughly-moved",
+            Verdict.CAUTION,
+            "Its axes follow latent directions, but only roughly as predicted.",
+        ),
+    ],
+)
+def test_axes_every_rule_is_reached_in_its_order(
+    evidence: axes.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(axes.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_axes_the_detail_holds_the_reference_and_the_advice_the_axes_to_use() -> None:
+    said = concluded(axes.RULES, axis_evidence(trial(0.9, 0.1, 0.8)))
+    assert said.detail == (
+        "The mean agreement of shift and prediction is 0.60, that of random directions 0.10; up to 40% of what such a "
+        "direction changes falls on other axes."
+    )
+    assert said.advice.startswith("Steer by axes 1, 3 alone")
+
+
+# ---- off the manifold
+
+
+def manifold_evidence(off: float, auc: float = 0.5, control: float = 0.8, autoencoder: Any = SOUND) -> Any:
+    expected, bad_times, shifted = 0.05, 4.0, 0.55
+    return off_manifold.Evidence(
+        autoencoder, near(off), near(auc), near(control), expected, bad_times, shifted
+    )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            manifold_evidence(0.5, autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            manifold_evidence(0.5, control=0.52),
+            "control-not-noticed",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder would not notice a sample off the data's manifold.",
+        ),
+        (
+            manifold_evidence(0.49),
+            "far-off",
+            Verdict.BAD,
+            "49% of its samples lie off the data's manifold.",
+        ),
+        (
+            manifold_evidence(0.22),
+            "off-more-often",
+            Verdict.CAUTION,
+            "22% of its samples lie off the manifold, more than real ones.",
+        ),
+        (
+            manifold_evidence(0.06, auc=0.58),
+            "farther-throughout",
+            Verdict.CAUTION,
+            "Its samples lie farther off the manifold than real ones throughout.",
+        ),
+        (
+            manifold_evidence(0.06, auc=0.4),
+            "nearer-than-real",
+            Verdict.GOOD,
+            "Its samples lie near the data's manifold, nearer than real ones do.",
+        ),
+        (
+            manifold_evidence(0.06),
+            "on-the-manifold",
+            Verdict.GOOD,
+            "There is no sign that its samples leave the data's manifold.",
+        ),
+    ],
+)
+def test_off_the_manifold_every_rule_is_reached_in_its_order(
+    evidence: Any, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(off_manifold.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_off_the_manifold_the_detail_says_what_is_expected() -> None:
+    assert concluded(off_manifold.RULES, manifold_evidence(0.49)).detail == (
+        "The share is 47.0% at least; of held-out real samples 5% lie that far from what the autoencoder redraws."
+    )
+
+
+# ---- why
+
+
+def why_evidence(
+    ratio: float = 1.7,
+    saved: float = 0.1,
+    explained: tuple[float, ...] = (0.9,) * 6,
+    autoencoder: Any = SOUND,
+) -> why.Evidence:
+    nothing = torch.zeros(2)
+    examples = [Example(0, "typical", nothing, nothing, share) for share in explained]
+    areas = Areas(near(ratio), near(0.62), 0.3, near(saved), few=3)
+    return why.Evidence(autoencoder, areas, examples, enough=0.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            why_evidence(autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            why_evidence(ratio=1.01, explained=(0.1,)),
+            "order-means-nothing",
+            Verdict.NOT_BELIEVABLE,
+            "The axes said to matter most matter no more than others.",
+        ),
+        (
+            why_evidence(explained=(0.1, 0.4, 0.9)),
+            "mostly-unexplained",
+            Verdict.NOT_BELIEVABLE,
+            "The code misses too much of what sets its samples apart.",
+        ),
+        (
+            why_evidence(explained=(0.1, 0.9)),
+            "closer-than-pca",
+            Verdict.GOOD,
+            "A sample's foremost axes explain 62% of what sets it apart.",
+        ),
+        (
+            why_evidence(saved=0.0),
+            "as-close-as-pca",
+            Verdict.CAUTION,
+            "Axes explain 62% of a sample, but PCA's would do as well.",
+        ),
+        (
+            why_evidence(saved=-0.1),
+            "less-close-than-pca",
+            Verdict.CAUTION,
+            "Axes explain 62% of a sample, but PCA's explain it better.",
+        ),
+    ],
+)
+def test_why_every_rule_is_reached_in_its_order(
+    evidence: why.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(why.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_why_examples_that_the_code_does_not_explain_are_not_to_be_read() -> None:
+    assert why_evidence(explained=(0.1, 0.9)).remarks == [
+        "For 1 of the 2 examples the code explains less than 50% of what sets the sample apart: do not read their axes."
+    ]
+    assert why_evidence().remarks == [] == why_evidence(explained=(0.1,)).remarks
+
+
+# ---- latent recovery
+
+
+def recovered(*each: float, overall: float = 0.4, chance: float = 0.0) -> Recovery:
+    nothing = torch.zeros(1, len(each))
+    return Recovery(
+        nothing, nothing, near(overall), [*map(near, each)], torch.full((1, len(each)), 0.05), chance
+    )
+
+
+def recovery_evidence(
+    *each: float, gain: float = 0.1, overall: float = 0.4, autoencoder: Any = SOUND
+) -> latent_recovery.Evidence:
+    by_pca = recovered(*each, overall=overall - gain)
+    ours = recovered(*each, overall=overall)
+    return latent_recovery.Evidence(autoencoder, ours, by_pca, near(gain), width=2, telling=0.01)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "rule", "verdict", "claim"),
+    [
+        (
+            recovery_evidence(0.9, autoencoder=NO_BETTER),
+            "autoencoder-no-better-than-pca",
+            Verdict.NOT_BELIEVABLE,
+            "The autoencoder redraws real samples no better than PCA: it explains nothing.",
+        ),
+        (
+            recovery_evidence(0.9, overall=0.01),
+            "no-better-than-chance",
+            Verdict.NOT_BELIEVABLE,
+            "The code tells nothing of the latents its samples came from.",
+        ),
+        (
+            recovery_evidence(0.9, gain=-0.1),
+            "pca-tells-more",
+            Verdict.CAUTION,
+            "PCA's code tells more of its latent than the autoencoder's.",
+        ),
+        (
+            recovery_evidence(0.9, 0.8),
+            "all-show",
+            Verdict.GOOD,
+            "Every number of its latent shows in its samples.",
+        ),
+        (
+            recovery_evidence(0.01, 0.02),
+            "none-shows",
+            Verdict.GOOD,
+            "No single number of its latent shows in its samples.",
+        ),
+        (
+            recovery_evidence(0.9, 0.02, 0.01),
+            "some-show",
+            Verdict.GOOD,
+            "Only 1 of its latent's numbers shows in its samples.",
+        ),
+    ],
+)
+def test_latent_recovery_every_rule_is_reached_in_its_order(
+    evidence: latent_recovery.Evidence, rule: str, verdict: Verdict, claim: str
+) -> None:
+    said = concluded(latent_recovery.RULES, evidence)
+    assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_latent_recovery_says_what_it_amounts_to_and_what_pca_recovers() -> None:
+    evidence = recovery_evidence(0.9, 0.02, 0.01)
+    assert concluded(latent_recovery.RULES, evidence).detail == (
+        "Of the variance of all 3 numbers the samples' code recovers 40%, and that of other samples 0%."
+    )
+    assert evidence.remarks == [
+        "That is as much as 1.2 whole numbers; a code of width 2 can't show more than 2.",
+        "PCA's code of the same width recovers less (30%).",
+    ]
