@@ -72,15 +72,16 @@ def test_latents_that_are_not_normal_are_not_truncated(lab):
     assert bank.generator_calls == 300 + 54
 
 
-def evidence(repeated=0.0, real_repeated=0.0, stray=None, has_data=True):
-    return Evidence(GallerySettings(), 2000, repeated, real_repeated, stray, has_data)
+def evidence(repeated=0.0, real_repeated=0.0, stray=None, *, broken=0.0, has_data=True):
+    return Evidence(GallerySettings(), 2000, repeated, real_repeated, stray, broken, has_data)
 
 
 @pytest.mark.parametrize(
     ("measured", "rule"),
     [
         (evidence(0.03, 0.01, stray=0.5), "repeats"),
-        (evidence(0.03, 0.025, stray=0.06), "stray"),
+        (evidence(0.03, 0.025, stray=0.06, broken=0.05), "stray"),
+        (evidence(stray=0.06, broken=0.07), "broken"),
         (evidence(stray=0.04, has_data=False), "without-data"),
         (evidence(0.03, 0.05, stray=0.0), "sound"),
     ],
