@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 import time
 import traceback
@@ -78,6 +80,8 @@ def ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: 
     # What all probes share is not charged to the one that happened to ask first.
     seconds = max(0.0, time.perf_counter() - began - (context.bank.shared_seconds - shared))
     finding.method = finding.method or probe.described(settings)
+    if subject.run is not None:  # a command that can be pasted as it stands
+        finding.advice = re.sub(r"\bSUBJECT\b", lambda _: shlex.quote(str(subject.run)), finding.advice)
     return signed(finding, probe, settings, context.seed, seconds)
 
 
