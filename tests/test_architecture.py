@@ -247,6 +247,7 @@ MAY_ASK = {
     "explain/attribution/methods.py": "maps are of pictures: it refuses other tensors",
     "instruments/labeller_network.py": "the convolutional body, which was asked for by its kind",
     "explain/directions/reconstructor.py": "the convolutional body, which was asked for by its kind",
+    "subject/adapted_generator.py": "what anyone returned must be rows before it can be samples",
     "training/state.py": "packing joins samples along their first axis, whatever it is",
 }
 """Where a sample's rank or kind may be looked at, and why; everywhere else its modality is asked."""
