@@ -288,6 +288,13 @@ def test_the_same_seed_gives_the_same_numbers(apart):
     assert again.detail == apart[0].detail and bank.generator_calls == apart[1].generator_calls
 
 
+def test_a_discrete_factor_may_have_values_between_whole_numbers() -> None:
+    values = torch.tensor([-1.4142, 0.0, 1.4142]).repeat(40)
+    codes = torch.stack([values, torch.zeros(120)], dim=1)
+    reader = FactorReader(codes, values.double(), continuous=False)
+    assert torch.equal(reader.read(reader.opinions(codes)), values.double())
+
+
 def test_readers_that_agree_by_chance_alone_score_nothing():
     """Labels 0 0 1 1 against 0 1 1 1: 3/4 the same where 1/2 would be by chance, so kappa is 1/2."""
     reader = FactorReader(torch.rand(80, 2), (torch.arange(80) // 2 % 2).double(), continuous=False)

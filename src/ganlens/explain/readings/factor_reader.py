@@ -109,6 +109,8 @@ class FactorReader:
 
         kind = HistGradientBoostingRegressor if self.continuous else HistGradientBoostingClassifier
         model = kind(max_iter=ROUNDS, early_stopping=False, random_state=0)
+        if not self.continuous:  # by number: a value such as 1.4142 is no name of a class to the trees
+            values = torch.searchsorted(self._classes, values.double())
         return model.fit(codes.numpy(), values.numpy())
 
     def _opinion(self, model: Any, rows: Any) -> Tensor:
@@ -117,7 +119,7 @@ class FactorReader:
             return torch.from_numpy(model.predict(rows)).double()
         found = torch.zeros(len(rows), len(self._classes), dtype=torch.float64)
         # A value that this half of the training samples lacks is impossible to it.
-        known = torch.searchsorted(self._classes, torch.from_numpy(model.classes_).double())
+        known = torch.from_numpy(model.classes_).long()
         found[:, known] = torch.from_numpy(model.predict_proba(rows)).double()
         return found
 
