@@ -29,8 +29,8 @@ from machine import write_record
 from PIL import Image
 from readme_figures import README, between, record
 
-from ganlens.finding import Verdict
 from ganlens.report import load_findings
+from ganlens.rules import Verdict
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "someone_elses_gan"
