@@ -80,7 +80,7 @@ def test_the_examples_are_discovered_listed_and_pass_their_own_tests(planted: Pa
 def test_every_make_target_of_the_guide_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:^ {4}|`)make (?:PYTHON=\S+ )?([a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:^ {4}|`)make (?:PYTHON=\S+ )?([a-z-]+)", text, re.MULTILINE))
     assert {"setup", "test", "lint", "types", "format"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -155,6 +155,8 @@ def test_as_text_every_number_stands_beside_its_reference():
     assert str(whole_finding()).splitlines() == [
         "coverage — caution",
         "It misses 30 % of them.",
+        "Of real halves it misses 10 %.",
+        "Train longer.",
         "  recall: 0.7 [0.6, 0.8]   (real training half vs held-out: 0.9)",
         "  distance: 3 px   (real training half vs held-out: 0.9)",
     ]

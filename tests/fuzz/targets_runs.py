@@ -122,8 +122,8 @@ def _finding(file: str) -> Make:
         finding = Finding(
             "recall",
             "Does it make all?",
-            "It misses 30 %.",
             Verdict.CAUTION,
+            "It misses 30 %.",
             measurements=[
                 Measurement(
                     name="recall",

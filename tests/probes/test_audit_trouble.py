@@ -188,7 +188,9 @@ def test_a_full_audit_replaces_another_and_a_part_joins_only_its_own(lab, tmp_pa
     other = lab.bank(lab.collapsed(), samples=300)
     audit(other.subject, out=out, names=["modes"], bank=other)
     assert [f.probe for f in load_findings(out)] == ["modes"]
-    assert sorted(p.name for p in (out / "findings").iterdir()) == ["modes", "modes.json", "notes.txt"]
+    assert sorted(p.name for p in (out / "findings").iterdir()) == [
+        *("generated.png", "modes", "modes.json", "notes.txt", "real.png")
+    ]
     assert [f["probe"] for f in json.loads((out / "report.json").read_text())["findings"]] == ["modes"]
     assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
 
@@ -242,7 +244,9 @@ def test_an_answer_whose_record_was_deleted_is_no_obstacle(lab, tmp_path):
     (out / "findings" / "mine").mkdir()
     audit(bank.subject, out=out, names=["gallery"], bank=bank)
     assert [f.probe for f in load_findings(out)] == ["gallery"]
-    assert sorted(p.name for p in (out / "findings").iterdir()) == ["gallery", "gallery.json", "mine"]
+    assert sorted(p.name for p in (out / "findings").iterdir()) == [
+        *("gallery", "gallery.json", "generated.png", "mine", "real.png")
+    ]
 
 
 def test_classes_with_names_that_are_no_text_are_reported(lab, tmp_path):

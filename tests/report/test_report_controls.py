@@ -6,6 +6,7 @@ from ganlens.finding import Finding
 from ganlens.measurement import Baseline, Measurement
 from ganlens.report.markdown import _measurements
 from ganlens.report.numerals import write_measurement
+from ganlens.rules import Verdict
 
 
 def distance() -> Measurement:
@@ -32,6 +33,6 @@ def test_markdown_shows_them_in_the_reference_column():
 
 
 def test_they_are_saved_and_read_back(tmp_path):
-    finding = Finding(probe="p", question="q?", claim="Yes.", measurements=[distance()])
+    finding = Finding(probe="p", question="q?", verdict=Verdict.GOOD, claim="Yes.", measurements=[distance()])
     assert Finding.load(finding.save(tmp_path)).measurements == [distance()]
     assert "underfit: 91.55" in str(finding)

@@ -135,7 +135,7 @@ def test_addresses_in_markdown_are_no_links(tmp_path):
 @pytest.mark.parametrize("name", ["../../x", "", "con", "a/b", "x" * 300])
 def test_a_findings_files_stay_in_its_folder(tmp_path, name):
     folder = tmp_path / "deep" / "er" / "findings"
-    finding = Finding(probe=name, question="?", claim="Yes.", section="quality")
+    finding = Finding(probe=name, question="?", verdict=Verdict.GOOD, claim="Yes.", section="quality")
     path = finding.save(folder)
     assert path.parent == folder and Finding.load(path).probe == name
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == {path}
