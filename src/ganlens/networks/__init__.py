@@ -1,4 +1,4 @@
-"""Generators, discriminators, autoencoders and the labeller's network, built from typed configurations."""
+"""Generators and discriminators, built from typed configurations; the blocks they share."""
 
 from ganlens.networks.blocks import parameter_count
 from ganlens.networks.generator import Generator, build_discriminator, build_generator

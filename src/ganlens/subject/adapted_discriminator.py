@@ -33,7 +33,6 @@ class AdaptedDiscriminator(nn.Module):
 
     Attributes:
         name: what to call it in messages.
-        verdicts: where in what it returns the numbers stand that are judged by.
         takes_labels: whether it is given labels beside the samples.
         sees_batch: by how much a sample's number changes with its neighbours in the batch, as a share of the numbers'
             spread; 0 where it does not. Such a one is given blocks of `BLOCK` rows, the last one filled up.
