@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,8 +103,8 @@ def test_saving_again_leaves_no_figure_of_the_first_time(tmp_path):
 
 
 def test_not_applicable_says_why(tmp_path):
-    finding = Finding.not_applicable(
-        "looks", "What does D look at?", "it needs a discriminator", section="explain"
+    finding = replace(
+        Finding.not_applicable("it needs a discriminator"), probe="looks", question="?", section="explain"
     )
     loaded = Finding.load(finding.save(tmp_path))
     assert loaded.detail == "Not applicable, because it needs a discriminator."

@@ -76,6 +76,7 @@ def test_rules_that_could_leave_a_finding_without_words_are_refused(
     [
         ("It can't redraw 8% of what real samples show.", []),
         ("28 directions do what their names say; none does it alone.", []),
+        ("It makes too few of class “(1.41, 2)”, at most 3%.", []),
         ("Labels agree with R² and C2ST.", []),
         ("It is right in 8 of 10 cases.", ["2 numbers, at most 1"]),
         ("It is right (mostly).", ["brackets"]),
@@ -97,9 +98,9 @@ def test_a_detail_is_one_sentence_of_three_numbers_at_most() -> None:
 
 
 def test_a_question_without_an_answer_has_a_claim_too() -> None:
-    need = Finding.not_applicable("x", "?", "it needs a classifier, and none was given")
-    long = Finding.not_applicable("x", "?", "it needs this (and that), " * 4)
-    stopped = Finding.not_applicable("x", "?", "of Ctrl-C", unanswered=Unanswered.INTERRUPTED)
+    need = Finding.not_applicable("it needs a classifier, and none was given")
+    long = Finding.not_applicable("it needs this (and that), " * 4)
+    stopped = Finding.not_applicable("of Ctrl-C", unanswered=Unanswered.INTERRUPTED)
     assert need.claim == "Not applicable: it needs a classifier, and none was given."
     assert long.claim == "Not applicable: something that it needs is missing."
     assert stopped.claim == "No answer: the audit was stopped before."

@@ -92,21 +92,21 @@ class Finding:
     @classmethod
     def not_applicable(
         cls,
-        probe: str,
-        question: str,
         because: str,
         *,
-        section: str = "",
         unanswered: Unanswered = Unanswered.NEED,
     ) -> Finding:
-        """The finding of a probe that could not be asked. `because` completes "not applicable, because …"."""
+        """The finding of a probe that could not be asked; who asked is filled in by who asked it.
+
+        Args:
+            because: completes "not applicable, because …".
+        """
         return cls(
-            probe=probe,
-            question=question,
+            probe="",
+            question="",
             verdict=Verdict.NOT_APPLICABLE,
             claim=_without_answer(because, unanswered),
             detail=f"Not applicable, because {because}.",
-            section=section,
             not_applicable_because=because,
             unanswered=unanswered,
         )

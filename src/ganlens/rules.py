@@ -31,6 +31,7 @@ E = TypeVar("E")
 
 MOST_WORDS, MOST_NUMBERS, MOST_NUMBERS_OF_DETAIL = 12, 1, 3
 _NUMBER = re.compile(r"(?<![\w.,²])[-+−±]?\d[\d,.]*(?![\w²])")
+_QUOTED = re.compile("“[^”]*”")
 _BRACKETS = re.compile(r"[()\[\]{}<>]")
 _SPACES = re.compile(r"\b(features?|feature space|code space|pixels as they are|labeller features)\b")
 _SENTENCE_END = re.compile(r"[.!?…](?=\s+[A-Z])")
@@ -56,7 +57,8 @@ class Rule(Generic[E]):
         name: short, in small letters with hyphens; unique among the probe's rules, and saved with the finding.
         holds: whether it applies to the evidence.
         verdict: what to make of it.
-        claim: template; filled in, at most 12 words and one number, no brackets, no name of a feature space.
+        claim: template; filled in, at most 12 words and one number, no brackets, no name of a feature space. (What
+            stands between “ and ” is a name, and may hold any.)
         detail: template of one sentence with at most three numbers, the reference among them.
         advice: template of what to do, with the command or line of Python; empty where nothing is to be done.
     """
@@ -139,13 +141,14 @@ def fields_of(template: str) -> list[str]:
 
 def claim_faults(claim: str) -> list[str]:
     """What keeps a sentence from being a claim; none where it is one."""
-    words, numbers = claim.split(), _NUMBER.findall(claim)
+    words, bare = claim.split(), _QUOTED.sub("“”", claim)  # names come from the data, and may be numbers
+    numbers = _NUMBER.findall(bare)
     faults = []
     if len(words) > MOST_WORDS:
         faults.append(f"{len(words)} words, at most {MOST_WORDS}")
     if len(numbers) > MOST_NUMBERS:
         faults.append(f"{len(numbers)} numbers, at most {MOST_NUMBERS}")
-    if _BRACKETS.search(claim):
+    if _BRACKETS.search(bare):
         faults.append("brackets")
     if named := _SPACES.search(claim):
         faults.append(f"the feature space {named.group()!r}")
@@ -154,7 +157,7 @@ def claim_faults(claim: str) -> list[str]:
 
 def detail_faults(detail: str) -> list[str]:
     """What keeps a sentence from being a detail: one sentence with at most three numbers."""
-    numbers = _NUMBER.findall(detail)
+    numbers = _NUMBER.findall(_QUOTED.sub("“”", detail))
     many = len(numbers) > MOST_NUMBERS_OF_DETAIL
     faults = [f"{len(numbers)} numbers, at most {MOST_NUMBERS_OF_DETAIL}"] if many else []
     return faults + _sentence_faults(detail)

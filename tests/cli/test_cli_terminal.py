@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_an_audit_ends_with_what_matters_most_then_every_claim_in_a_line(
         )
         for i, verdict in enumerate(answered)
     ]
-    findings.append(Finding.not_applicable("probe9", "?", "it needs labels", section="quality"))
+    findings.append(replace(Finding.not_applicable("it needs labels"), probe="probe9", section="quality"))
     print_findings(findings)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
@@ -119,7 +120,7 @@ def test_names_from_anywhere_reach_the_terminal_as_text(capsys: pytest.CaptureFi
     finding = Finding(
         probe=name, question=name, claim=name, advice=f"`{name} x`", verdict=Verdict.BAD, method=name
     )
-    print_findings([finding, Finding.not_applicable(name, name, name)])
+    print_findings([finding, replace(Finding.not_applicable(name), probe=name, question=name)])
     print_finding(finding)
     print_line(name)
     print_next((["probe", name], name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -305,18 +307,11 @@ def nearest() -> Finding:
 
 def unasked() -> list[Finding]:
     return [
-        Finding.not_applicable(
-            "discriminator",
-            "What does the discriminator look at?",
-            "it needs a discriminator, and none was given",
-            section="explain",
-        ),
-        Finding.not_applicable(
-            "counterfactual",
-            "What would change the classifier's mind?",
-            "it needs a classifier, and none was given",
-            section="explain",
-        ),
+        replace(Finding.not_applicable(f"it needs a {need}, and none was given"), **asked, section="explain")
+        for need, asked in (
+            ("discriminator", {"probe": "discriminator", "question": "What does the discriminator look at?"}),
+            ("classifier", {"probe": "counterfactual", "question": "What would change the classifier's mind?"}),
+        )
     ]  # fmt: skip
 
 

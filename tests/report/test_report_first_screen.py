@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -12,7 +13,14 @@ from ganlens.figures.figure import Picture
 from ganlens.finding import Finding
 from ganlens.measurement import Baseline, Measurement
 from ganlens.report import load_findings, write_report
-from ganlens.report.first_screen import SampleFigures, advice_parts, evidence, good_line, leading
+from ganlens.report.first_screen import (
+    SampleFigures,
+    advice_parts,
+    evidence,
+    good_line,
+    leading,
+    refused_line,
+)
 from ganlens.report.outline import Entry, outline
 from ganlens.report.page import render_page
 from ganlens.rules import Verdict
@@ -75,7 +83,9 @@ def test_reservations_fill_up_to_three_and_grave_claims_go_on_to_five(grave, cau
 
 
 def test_what_is_good_is_one_line_unless_three_are_bad():
-    unasked = Finding.not_applicable("none", "?", "it needs labels", section="quality")
+    unasked = replace(
+        Finding.not_applicable("it needs labels"), probe="none", question="?", section="quality"
+    )
     fine = [finding("a"), finding("b")]
     assert good_line(entries(*fine, unasked)) == "All 2 questions: good."
     assert good_line(entries(*fine, finding("c", BAD), unasked)) == "2 of 3 questions: good."
@@ -123,9 +133,25 @@ def test_commands_in_an_advice_are_told_from_words_without_the_stop_that_follows
         ("--seed", True),
         ("then look.", False),
     ]
+    assert advice_parts("See `ganlens list probes`; then train. `--seed`; or not.") == [
+        ("See", False),
+        ("ganlens list probes", True),
+        ("Then train.", False),
+        ("--seed", True),
+        ("or not.", False),
+    ]
     assert advice_parts("") == [] and advice_parts("Wait.") == [("Wait.", False)]
     assert advice_parts("`a b`.") == [("a b", True)]
     assert advice_parts("one ` alone") == [("one ` alone", False)]
+
+
+def test_what_must_not_be_relied_on_is_named_where_graver_claims_take_its_place():
+    bad = [finding(f"bad-{number}", BAD) for number in range(5)]
+    doubts = [finding("a", DOUBT, "explain"), finding("b", DOUBT, "explain")]
+    assert refused_line(entries(*bad, *doubts)) == "Not believable, so don't rely on: a, b."
+    assert refused_line(entries(*bad[1:], *doubts)) == "Not believable, so don't rely on: b."
+    assert refused_line(entries(bad[0], *doubts)) == ""
+    assert "Not believable, so don&#39;t rely on: a, b." in opening([*bad, *doubts])
 
 
 def test_the_page_opens_with_samples_claims_details_and_commands_to_copy(findings, samples):

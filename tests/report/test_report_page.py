@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -294,7 +295,7 @@ def test_no_text_becomes_markup(findings):
             Plot({"data": [{"type": "bar", "x": [ATTACK, "\u2028<!--"], "y": [1, 2]}], "layout": {}}, ATTACK),
         ],
     )
-    unasked = Finding.not_applicable(ATTACK + "2", ATTACK, ATTACK, section=ATTACK)
+    unasked = replace(Finding.not_applicable(ATTACK), probe=ATTACK + "2", question=ATTACK, section=ATTACK)
     page = Page(
         render(
             [hostile, unasked],

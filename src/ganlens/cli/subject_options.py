@@ -128,9 +128,12 @@ def open_subject(
     device = typed.pop("device", None)
     values: Any = {name: OPTIONS[name].read(value, flag_of(name)) for name, value in typed.items()}
     if is_run:
-        return Subject.load(subject, device=pick_device(device), with_data=with_data, **values)
-    values["device"] = None if device is None else pick_device(device)
-    return Subject.wrap(subject, progress=progress, **values)
+        opened = Subject.load(subject, device=pick_device(device), with_data=with_data, **values)
+    else:
+        values["device"] = None if device is None else pick_device(device)
+        opened = Subject.wrap(subject, progress=progress, **values)
+    opened.typed = tuple(words_of(subject, **options))
+    return opened
 
 
 def split_names(text: str | None) -> list[str] | None:

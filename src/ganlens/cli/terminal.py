@@ -42,7 +42,7 @@ def verdict_text(verdict: Verdict) -> Text:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """What an audit ends with: what matters most, with what to do about it, then every claim in a line."""
-    from ganlens.report.first_screen import good_line, leading
+    from ganlens.report.first_screen import good_line, leading, refused_line
     from ganlens.report.outline import outline
 
     console = Console(highlight=False)
@@ -51,8 +51,8 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for entry in first:
         console.print()
         _print_words(console, entry.finding)
-    if line := good_line(entries):
-        console.print(f"\n{line}")
+    for line in filter(None, (refused_line(entries), good_line(entries))):
+        console.print(Text(f"\n{line}"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim")

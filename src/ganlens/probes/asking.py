@@ -66,7 +66,7 @@ def ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: 
     began, shared = time.perf_counter(), context.bank.shared_seconds
     because = unmet_need(probe, subject)
     if because is not None:
-        finding = Finding.not_applicable(probe.name, probe.question, because)
+        finding = Finding.not_applicable(because)
     else:
         try:
             finding = probe().examine(subject, settings, context)
@@ -80,8 +80,8 @@ def ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: 
     # What all probes share is not charged to the one that happened to ask first.
     seconds = max(0.0, time.perf_counter() - began - (context.bank.shared_seconds - shared))
     finding.method = finding.method or probe.described(settings)
-    if subject.run is not None:  # a command that can be pasted as it stands
-        finding.advice = re.sub(r"\bSUBJECT\b", lambda _: shlex.quote(str(subject.run)), finding.advice)
+    if subject.typed:  # a command that can be pasted as it stands
+        finding.advice = re.sub(r"\bSUBJECT\b", lambda _: shlex.join(subject.typed), finding.advice)
     return signed(finding, probe, settings, context.seed, seconds)
 
 
@@ -96,12 +96,7 @@ def ask_or_explain(
     except Exception as error:
         because, kind = trouble(error, probe)
         context.progress.warn(f"{probe.name} has no answer, because {because}")
-        return signed(without_answer(probe, because, kind), probe, settings, context.seed)
-
-
-def without_answer(probe: type[Probe], because: str, kind: Unanswered) -> Finding:
-    """The finding of a probe that came to nothing."""
-    return Finding.not_applicable(probe.name, probe.question, because, unanswered=kind)
+        return signed(Finding.not_applicable(because, unanswered=kind), probe, settings, context.seed)
 
 
 def signed(

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from ganlens.errors import UserError
 from ganlens.features import FeatureSpace
 from ganlens.finding import Finding, Unanswered
 from ganlens.printable import shortened
-from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need, without_answer
+from ganlens.probes.asking import ask, ask_or_explain, signed, trouble, unmet_need
 from ganlens.probes.interruption import Interruption
 from ganlens.probes.probe import Probe, ProbeSettings, in_order, probes
 from ganlens.progress import Progress, Silent
@@ -177,7 +177,7 @@ def _ask_all(
     with context.progress.task("Auditing", total=len(asked)) as task:
         for probe in asked:
             chosen = settings[probe.name]
-            finding = signed(_interrupted(probe), probe, chosen, context.seed)
+            finding = signed(_interrupted(), probe, chosen, context.seed)
             if not interruption.came:
                 task.note(probe.question)
                 try:
@@ -207,15 +207,14 @@ def _saved(finding: Finding, probe: type[Probe], folder: AuditFolder | None) -> 
 
 def _emptied(finding: Finding, because: str, kind: Unanswered) -> Finding:
     """What is left of a finding that can't be written or shown."""
-    empty = Finding.not_applicable(
-        finding.probe, finding.question, because, section=finding.section, unanswered=kind
-    )
-    empty.settings, empty.seed, empty.method = finding.settings, finding.seed, finding.method
-    return empty
+    empty = Finding.not_applicable(because, unanswered=kind)
+    kept = ("probe", "question", "section", "settings", "seed", "method")
+    return replace(empty, **{name: getattr(finding, name) for name in kept})
 
 
-def _interrupted(probe: type[Probe]) -> Finding:
-    return without_answer(probe, "the audit was interrupted before it was answered", Unanswered.INTERRUPTED)
+def _interrupted() -> Finding:
+    because = "the audit was interrupted before it was answered"
+    return Finding.not_applicable(because, unanswered=Unanswered.INTERRUPTED)
 
 
 def _publish(

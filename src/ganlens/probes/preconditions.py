@@ -23,8 +23,3 @@ def reconstruction_measurement(fitted: FittedAutoencoder) -> Measurement:
         f"the autoencoder's is {fitted.held_out_r2:.3f})",
         unit="share of variance",
     )
-
-
-def sentences(*parts: str) -> str:
-    """The parts that are not empty, as one line of text."""
-    return " ".join(part for part in parts if part)

@@ -66,6 +66,15 @@ def good_line(entries: Sequence[Entry]) -> str:
     return f"{good} of {asked} questions: good."
 
 
+def refused_line(entries: Sequence[Entry]) -> str:
+    """Which answers must not be relied on, in a line, where the leading ones don't say so; empty where they do."""
+    shown = leading(entries)
+    names = [
+        e.finding.probe for e in entries if e.finding.verdict is Verdict.NOT_BELIEVABLE and e not in shown
+    ]
+    return f"Not believable, so don't rely on: {', '.join(names)}." if names else ""
+
+
 def evidence(finding: Finding) -> Measurement | Picture | None:
     """What a claim is seen by at a glance: a number beside its reference, else the first picture.
 
@@ -81,10 +90,23 @@ def evidence(finding: Finding) -> Measurement | Picture | None:
 
 def advice_parts(advice: str) -> list[tuple[str, bool]]:
     """An advice as texts, each with whether it is a command or code to copy (what stood in backticks)."""
-    parts = [(part, bool(number % 2)) for number, part in enumerate(re.split("`([^`]+)`", advice))]
-    # a full stop after a command would be copied with it, or stand on a line of its own
-    trimmed = [(text if code else re.sub(r"^[.,;:]?\s+|^[.]$|\s+$", "", text), code) for text, code in parts]
-    return [(text, code) for text, code in trimmed if text]
+    texts = re.split("`([^`]+)`", advice)
+    parts = []
+    for number, text in enumerate(texts):
+        code = bool(number % 2)
+        prose = "" if code else _beside(text, texts[number - 1] if number else "")
+        parts.append((text, True) if code else (prose, False))
+    return [(text, code) for text, code in parts if text]
+
+
+def _beside(text: str, before: str) -> str:
+    """What stands after the code `before`, without the stop between them, which would be copied with it or stand alone.
+
+    A command has a line of its own, so that what follows it begins a sentence.
+    """
+    rest = re.sub(r"^[.,;:]?\s+|^[.]$|\s+$", "", text)
+    begins = is_command(before) and text[:1] in (".", ";")
+    return rest[:1].upper() + rest[1:] if begins else rest
 
 
 def is_command(code: str) -> bool:

@@ -10,7 +10,7 @@ from ganlens.figures.figure import Figure, Picture, Table
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
-from ganlens.report.first_screen import SampleFigures, advice_parts, good_line, leading
+from ganlens.report.first_screen import SampleFigures, advice_parts, good_line, leading, refused_line
 from ganlens.report.page import split_command
 from ganlens.rules import Verdict
 
@@ -42,8 +42,9 @@ def render_markdown(
     lines += ["", "## What matters most", ""]
     for number, entry in enumerate(leading(entries), start=1):
         lines += [f"{number}. {_told(entry, '   ')}", ""]
-    lines += [text for text in (good_line(entries),) if text]
-    lines += ["", "## All claims", ""]
+    for text in (refused_line(entries), good_line(entries)):
+        lines += [text, ""] if text else []
+    lines += ["## All claims", ""]
     lines += _rows(("Verdict", "Claim", "Details"), map(_claim, entries))
     for section in sections:
         lines += ["", f"## {_plain(section.title)}", "", _plain(section.intro)]

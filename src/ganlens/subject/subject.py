@@ -56,6 +56,7 @@ class Subject:
         discriminator: behind one face, whatever it was; see `AdaptedDiscriminator`. Or None.
         classifier: behind one face, whatever it was; see `AdaptedClassifier`. Or None.
         run: the run folder it came from, or None.
+        typed: the words that name it on the command line, its options among them; empty where there are none.
         spaces: the named spaces its samples can be made from, "z" (the latents) first.
         layers: names of the generator's sub-modules that can be captured and edited.
         has_gradients: whether samples can be differentiated with respect to latents.
@@ -72,6 +73,7 @@ class Subject:
     discriminator: AdaptedDiscriminator | None = None
     classifier: AdaptedClassifier | None = None
     run: Path | None = None
+    typed: tuple[str, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     spaces: dict[str, LatentSpace] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
@@ -126,7 +128,7 @@ class Subject:
             subject.notes.append(
                 f"its discriminator judges packs of {pack} samples and not single ones; it is left out"
             )
-        subject.run = folder
+        subject.run, subject.typed = folder, (str(folder),)
         return subject
 
     @classmethod

@@ -205,7 +205,7 @@ def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
     assert finding.verdict is Verdict.BAD
     assert (finding.rule, finding.claim) == (
         "decided-by-a-patch",
-        "The classifier decides lower left by the upper right corner.",
+        "The classifier decides “lower left” by the upper right corner.",
     )
     assert finding.detail.startswith("Covering a patch there with white changes ")
     gap = finding.measurement("decisions changed by that patch above the labeller's")
@@ -359,7 +359,7 @@ def test_samples_that_the_labeller_takes_for_one_class_say_nothing_about_a_class
     assert finding.verdict is Verdict.NOT_BELIEVABLE
     assert finding.claim == "Its samples are not what this classifier was made to judge."
     assert finding.detail.startswith(
-        "An independent labeller takes 100% of generated samples for lower right"
+        "An independent labeller takes 100% of generated samples for “lower right”"
     )
     assert finding.remarks == []  # its shortcuts are made up
 
@@ -436,7 +436,7 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
     assert list(said) == [rule.name for rule in RULES][::-1]
     assert said["decided-by-a-patch"] == (
         Verdict.BAD,
-        "The classifier decides lower left by the upper right corner.",
+        "The classifier decides “lower left” by the upper right corner.",
     )
     assert said["hangs-on-an-attribute"] == (Verdict.BAD, "The classifier uses a shortcut: moves right.")
     assert [verdict for verdict, _ in said.values()] == [

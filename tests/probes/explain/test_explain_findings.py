@@ -168,7 +168,7 @@ def test_a_missing_group_is_named_and_measured_and_the_control_is_clean(spots, q
     assert finding.verdict is Verdict.BAD
     assert mass.low <= 0.25 <= mass.high and mass.low > 0.15
     assert mass.low > mass.baseline.value
-    assert finding.claim == "It misses samples that are mostly class lower right."
+    assert finding.claim == "It misses samples that are mostly class “lower right”."
     assert "Held-out real samples, put to the same test: none." in finding.remarks
     missed = next(
         remark for remark in finding.remarks if remark.startswith("Missed: samples that are mostly")
@@ -241,7 +241,7 @@ def test_a_class_that_shrinks_is_said_to_be_made_too_rarely(spots, quarters):
         return torch.where(leaves[:, None], places * side, places)
 
     finding = spots.ask("missed", spots.Generator(few), quarters)
-    assert finding.claim == "It makes too few samples that are mostly class lower right."
+    assert finding.claim == "It makes too few samples that are mostly class “lower right”."
     assert finding.measurement("classes noticed when cut out").value == 4
 
 

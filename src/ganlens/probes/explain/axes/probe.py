@@ -95,10 +95,10 @@ class Axes(Probe):
 
     def examine(self, subject: Subject, settings: AxesSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         shown = min(settings.axes, code_spaces(bank).autoencoder.width)
         total = shown + min(settings.axes, code_spaces(bank).pca.width) + settings.random_directions
         with context.progress.task("Following directions", total) as task:

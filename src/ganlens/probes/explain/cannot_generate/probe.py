@@ -76,7 +76,7 @@ class CannotGenerate(Probe):
         bank = context.bank
         because = too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST) or unsuited(bank)
         if because:
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         readings = [*readings_with_ends(bank)]
         if settings.statistics:
             readings += users_readings(settings.statistics, subject.sample_shape)

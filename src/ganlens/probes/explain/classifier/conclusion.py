@@ -12,6 +12,7 @@ from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
+from ganlens.probes.class_names import quoted
 from ganlens.probes.explain.classifier.settings import ClassifierSettings
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -58,7 +59,7 @@ class Evidence:
     @property
     def mostly_generated(self) -> str:
         """The class that the labeller gives generated samples most too often."""
-        return "" if self.mix is None else self.class_names[self.mix.foremost]
+        return "" if self.mix is None else quoted(self.class_names[self.mix.foremost])
 
     @property
     def shortcuts(self) -> list[RankedAttribute]:
@@ -86,7 +87,7 @@ class Evidence:
         if self.patch is None:
             return ""
         about, concerned = self.patch.about
-        return f"decides {self.class_names[about]}" if concerned >= 0.5 else "often decides"
+        return f"decides {quoted(self.class_names[about])}" if concerned >= 0.5 else "often decides"
 
     @property
     def patch_place(self) -> str:

@@ -89,7 +89,7 @@ class Classifier(Probe):
         assert classifier is not None  # the audit has seen to the needs
         because = without_steady_classifier(subject) or unsuited(bank) or _constant(bank, subject)
         if because:
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         count = min(POPULATION, bank.size)
         space = SearchSpace.fit(subject, "z", bank.latents(count), bank.conditions(count))
         population = population_rows(bank, space, count)

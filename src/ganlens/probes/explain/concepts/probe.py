@@ -133,4 +133,4 @@ class Concepts(Probe):
         )
 
     def _no(self, because: str) -> Finding:
-        return Finding.not_applicable(self.name, self.question, because, section=self.section)
+        return Finding.not_applicable(because)

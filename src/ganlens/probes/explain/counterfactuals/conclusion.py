@@ -15,6 +15,7 @@ from ganlens.explain.counterfactuals.search_space import Question, SearchSpace
 from ganlens.explain.counterfactuals.starts import Starts
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, share_estimate
+from ganlens.probes.class_names import quoted
 from ganlens.probes.explain.counterfactuals.settings import CounterfactualSettings
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -220,7 +221,9 @@ class Results:
             self.scores["random"],
             advantage,
             self.judge if isinstance(self.judge, str) else "",
-            f"the class {self.class_names[targets[0]]}" if single else f"any of {len(targets)} classes",
+            f"the class {quoted(self.class_names[targets[0]])}"
+            if single
+            else f"any of {len(targets)} classes",
         )
 
 

@@ -94,11 +94,11 @@ class Counterfactuals(Probe):
 
     def examine(self, subject: Subject, settings: CounterfactualSettings, context: Context) -> Finding:
         if because := without_steady_classifier(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         methods = _checked(settings.methods)
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         if settings.attribute_source == "channels" and "attributes" in methods:
             layer_of_channels(subject, settings.layer)  # what can't be is said before anything is spent
         count = min(POPULATION, bank.size)
@@ -117,10 +117,10 @@ class Counterfactuals(Probe):
         if len(classes.unique()) < 2 and len(real.classes.unique()) < 2:
             only = space.classifier.class_names[int(classes[0])]
             because = f"the classifier gives every sample, real or generated, the class {only}"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         starts, question, asked = self._asked(bank, space, settings, context)
         if len(question) < settings.fewest:
-            return _nothing_to_explain(self, starts, len(question), settings.fewest)
+            return _nothing_to_explain(starts, len(question), settings.fewest)
         confidence = settings.confidence or min(settings.surest, real.confidence)
         judge = Judge.of(bank, space.classifier)
         pool = Pool(population, classes)
@@ -190,14 +190,11 @@ def _checked(methods: list[str]) -> list[str]:
     return methods
 
 
-def _nothing_to_explain(probe: Counterfactuals, starts: Starts, left: int, fewest: int) -> Finding:
+def _nothing_to_explain(starts: Starts, left: int, fewest: int) -> Finding:
     lost = int((~starts.kept).sum())
     return Finding.not_applicable(
-        probe.name,
-        probe.question,
         f"only {left} of {len(starts.kept)} samples can be asked about (at least {fewest} are needed): "
         f"{lost} are given another class once the generator has redrawn them, the others have the wanted class",
-        section=probe.section,
     )
 
 

@@ -17,7 +17,6 @@ from ganlens.explain.directions.walk import Walk
 from ganlens.finding import Finding
 from ganlens.probes.explain.directions.conclusion import RULES, Evidence, measurements_of, shuffled_weights
 from ganlens.probes.explain.directions.figures import figures_of
-from ganlens.probes.preconditions import sentences
 from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.probes.shared_rules import ShuffledWeights
@@ -165,16 +164,16 @@ class Directions(Probe):
 
     def examine(self, subject: Subject, settings: DirectionsSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         if bank.size < FEWEST_SAMPLES:
             because = f"it needs at least {FEWEST_SAMPLES} generated samples and there are {bank.size}"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         plan = plan_of(settings)
         course = lay_out(context, plan, Walk.through(subject, bank, settings.space))
         if not course.panel.readings:
             because = "nothing that can be named is read off such samples, or nothing varies over them"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         outcome = examine_directions(context, plan, course)
         shuffled = shuffled_weights(check_on_shuffled(context, outcome), settings.repeated)
         evidence = Evidence(outcome, shuffled, settings.several, settings.clean, settings.k, MOST_DIRECTIONS)
@@ -202,7 +201,7 @@ def _how(method: str, outcome: Outcome, shuffled: ShuffledWeights) -> str:
     if course.panel.classes:
         names.append(f"odds of {len(course.panel.classes)} classes by {course.panel.class_source}")
     reach = float(course.distances[-1])
-    return sentences(
+    sentences = (
         method,
         f"Here: space {course.walk.space.name}, {course.walk.size:,} numbers; {len(course.points)} starts, moved by "
         f"±{reach / 2:g} and ±{reach:g} standard deviations. Read: {', '.join(names)}.",
@@ -210,6 +209,7 @@ def _how(method: str, outcome: Outcome, shuffled: ShuffledWeights) -> str:
         f"Left out: {left}." if left else "",
         shuffled.remark or _shuffled_sentence(shuffled),
     )
+    return " ".join(filter(None, sentences))
 
 
 def _shuffled_sentence(shuffled: ShuffledWeights) -> str:

@@ -101,14 +101,14 @@ class Discriminator(Probe):
         bank, discriminator = context.bank, subject.discriminator
         if not subject.modality.picture_like:
             because = f"attribution maps are drawn on pictures, and the samples are {subject.modality.name}"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         if bank.size < FEWEST or discriminator is None:
             because = f"it explains {FEWEST} samples at least, and there are {bank.size}"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         label = None
         if discriminator.takes_labels:
             if because := _not_labelled(bank):
-                return Finding.not_applicable(self.name, self.question, because, section=self.section)
+                return Finding.not_applicable(because)
             label = most_frequent(labels_of(bank, "fake", settings.count))  # type: ignore[arg-type]
             discriminator = discriminator.asked_for(label)
         evidence = Evidence(
@@ -122,7 +122,7 @@ class Discriminator(Probe):
             because = (
                 f"it explains {FEWEST} samples at least, and there are {len(judged.fake)} of class {label}"
             )
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         evidence = replace(evidence, scored=judged.count, unusable=judged.broken, largest=judged.largest)
         if judged.broken:
             return Finding.concluded(RULES.conclude(evidence))

@@ -79,12 +79,12 @@ class InversionProbe(Probe):
 
     def examine(self, subject: Subject, settings: InversionSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         if because := cannot_be_searched(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         subject.space(settings.space)
         places = chosen_places(subject, settings.places)
         own, train, held_out = _redraw_all(bank, settings, context)

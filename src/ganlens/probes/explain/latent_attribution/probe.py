@@ -86,12 +86,12 @@ class LatentAttribution(Probe):
 
     def examine(self, subject: Subject, settings: LatentAttributionSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         size = torch.Size(subject.latent_shape).numel()
         if size < 2:
             because = "its latent is a single number, which explains everything"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         concepts = concepts_for(bank, settings.concepts)
         result = attribute_latents(
             bank,
@@ -104,7 +104,7 @@ class LatentAttribution(Probe):
         )
         if not bool((result.variance > 0).any()):
             because = "its samples do not vary"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         evidence = Evidence(result, settings.many)
         return Finding.concluded(
             RULES.conclude(evidence),

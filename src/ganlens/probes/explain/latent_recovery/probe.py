@@ -79,12 +79,12 @@ class LatentRecovery(Probe):
     def examine(self, subject: Subject, settings: LatentRecoverySettings, context: Context) -> Finding:
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         scale = LatentScale.of(bank.latents(settings.count))
         varying = (scale.deviation > 0).nonzero().flatten()
         if not len(varying):
             because = "its latents never vary"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         latents = scale.rows(bank.latents(settings.count))[:, varying]
         ours, by_pca = (
             recover(

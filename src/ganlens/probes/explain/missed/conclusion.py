@@ -10,6 +10,7 @@ from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
 from ganlens.explain.gaps.regions import KINDS, Comparison, Kind
 from ganlens.instruments.autoencoder import FittedAutoencoder
 from ganlens.measures import Estimate, NeighbourCoverage, share_estimate
+from ganlens.probes.class_names import quoted
 from ganlens.probes.explain.missed.settings import MissedSettings
 from ganlens.probes.shared_rules import autoencoder_no_better_than_pca
 from ganlens.rules import Rule, Rules, Verdict, always
@@ -107,7 +108,7 @@ class Gaps:
     @property
     def class_at_fault(self) -> str:
         """The commonest of them."""
-        return f"class {self.classes_at_fault[0]}" if self.classes_at_fault else ""
+        return f"class {quoted(self.classes_at_fault[0])}" if self.classes_at_fault else ""
 
     @property
     def gone(self) -> bool:

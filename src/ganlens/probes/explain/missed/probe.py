@@ -76,7 +76,7 @@ class Missed(Probe):
     def examine(self, subject: Subject, settings: MissedSettings, context: Context) -> Finding:
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         autoencoder, pca = code_spaces(bank)
         with context.progress.task("Comparing places in code space", 3) as task:
             in_code = _compare_in(bank, autoencoder, settings, context.seed)

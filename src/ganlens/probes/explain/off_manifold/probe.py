@@ -80,7 +80,7 @@ class OffManifold(Probe):
     def examine(self, subject: Subject, settings: OffManifoldSettings, context: Context) -> Finding:
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         autoencoder, pca = code_spaces(bank)
         mixtures = linear_mixtures(bank, count=settings.held_out, seed=context.seed)
         with context.progress.task("Measuring reconstruction errors", 2) as task:

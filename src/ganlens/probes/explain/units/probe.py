@@ -175,14 +175,14 @@ class Units(Probe):
 
     def examine(self, subject: Subject, settings: UnitsSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         layers = layers_to_dissect(subject, settings.layers)
         if because := _not_applicable(context.bank, layers):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         removals = remove_units(context, subject, plan_of(settings), layers)
         if not removals.concepts_vary:
             because = "none of the concepts varies over its samples"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         outcome = cross_examine(context, removals)
         evidence = Evidence(
             outcome,

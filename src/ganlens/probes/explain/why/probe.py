@@ -82,10 +82,10 @@ class Why(Probe):
     def examine(self, subject: Subject, settings: WhySettings, context: Context) -> Finding:
         bank = context.bank
         if because := unsuited(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         if code_spaces(bank).autoencoder.width < 2:
             because = "the code of these data has a single axis, which explains every sample alike"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         examples = explained_examples(bank, each=settings.each, count=settings.count)
         with context.progress.task("Testing the order of the axes", 1) as task:
             test = order_test(

@@ -56,7 +56,7 @@ class Convergence(Probe):
         looks = [r for r in records if r["kind"] == "evaluation" and r.get("scheduled")]
         if len(looks) < 2:
             because = f"{len(looks)} scheduled evaluations don't make a curve; train longer, or set evaluation.every"
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         floor: dict[str, float] = next(
             (r["floor"] for r in records if r["kind"] == "start" and "floor" in r), {}
         )

@@ -83,13 +83,13 @@ class Disentanglement(Probe):
     def examine(self, subject: Subject, settings: DisentanglementSettings, context: Context) -> Finding:
         bank = context.bank
         if because := _too_little(bank):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         blocks = max(1, min(settings.replicates, bank.size // FEWEST - 1))
         n = min(settings.rows, len(bank.reals("held_out")), max(bank.size // (blocks + 1), FEWEST))
         truth, factors, constant = _known(bank, n, settings.bins)
         if len(factors) < 2:
             because = f"it needs two factors that vary, and there are {len(factors)}{_left_out(constant)}"
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         protocol = Protocol(settings.bins, settings.rounds, settings.votes, settings.batch, context.seed)
         with context.progress.task("Measuring code and latent against the factors", 3) as task:
             names = [factor.name for factor in factors]

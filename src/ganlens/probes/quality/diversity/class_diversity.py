@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Plot
 from ganlens.measures import Interval, pairwise_diversity, replicate_interval
-from ganlens.probes.quality.class_names import quoted
+from ganlens.probes.class_names import quoted
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from ganlens.instruments.labeller import Labeller
+from ganlens.probes.class_names import listed, quoted, samples_of
 from ganlens.probes.probe import ProbeSettings, threshold
-from ganlens.probes.quality.class_names import listed, quoted, samples_of
 from ganlens.probes.quality.diversity.class_diversity import ClassDiversity, poorest
 from ganlens.probes.quality.replicated import Replicated
 from ganlens.probes.shared_rules import (

@@ -77,7 +77,7 @@ class Diversity(Probe):
         bank = context.bank
         held_out = FEWEST if _has_held_out(bank) else 0
         if because := too_few(bank, generated=FEWEST, training=2 * FEWEST, held_out=held_out):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         n = _block_size(bank, settings)
         others = _others(bank)
         by_space = {

@@ -78,7 +78,7 @@ class Fidelity(Probe):
         bank = context.bank
         held_out, train = len(bank.reals("held_out")), len(bank.reals("train"))
         if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         n = min(
             settings.block, held_out, train, max(bank.size // settings.replicates, min(FEWEST, bank.size))
         )

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlens.instruments.labeller import Labeller
 from ganlens.measures import Interval
+from ganlens.probes.class_names import listed, quoted, samples_of
 from ganlens.probes.probe import ProbeSettings, threshold
-from ganlens.probes.quality.class_names import listed, quoted, samples_of
 from ganlens.probes.shared_rules import BETTER_LABELS, labeller_skill_for_names, labeller_too_weak
 from ganlens.rules import Rule, Rules, Verdict, always
 

@@ -62,7 +62,7 @@ class Modes(Probe):
     def examine(self, subject: Subject, settings: ModesSettings, context: Context) -> Finding:
         bank = context.bank
         if because := too_few(bank, generated=FEWEST, held_out=FEWEST_HELD_OUT):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         data, labeller, real_labels = subject.data, bank.labeller, bank.real_labels("train")
         assert data is not None and labeller is not None and real_labels is not None  # `needs` says so
         classes = data.num_classes

@@ -61,17 +61,17 @@ class PathLengthProbe(Probe):
 
     def examine(self, subject: Subject, settings: PathLengthSettings, context: Context) -> Finding:
         if because := without_repetition(subject):
-            return Finding.not_applicable(self.name, self.question, because, section=self.section)
+            return Finding.not_applicable(because)
         bank = context.bank
         ways = pair_up(bank, settings.paths)
         main = bank.spaces[0]
         if because := _no_way(bank, ways, main):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         scale = _scale(ways, main)
         walks = walk(bank, ways, main, min(settings.walked, len(ways)))
         generated = walks[GENERATED]
         if because := _astray(ways, generated, main, scale):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         torn = {title: steepest.jump >= settings.tear * scale for title, steepest in walks.items()}
         refused, lengths = "", []
         try:
@@ -81,7 +81,7 @@ class PathLengthProbe(Probe):
         except UserError as error:
             refused = f"there is no speed to measure: {error}"
         if refused and not torn[GENERATED].any():
-            return Finding.not_applicable(self.name, self.question, refused)
+            return Finding.not_applicable(refused)
         evidence = Evidence(
             settings,
             walked=len(torn[GENERATED]),

@@ -85,13 +85,13 @@ class TwoSample(Probe):
     def examine(self, subject: Subject, settings: TwoSampleSettings, context: Context) -> Finding:
         bank = context.bank
         if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         n = min(settings.compared, bank.size, len(bank.reals("train")), len(bank.reals("held_out")))
         try:
             spaces = [_test(bank, space, n, settings, context.seed) for space in bank.spaces]
         except UserError as error:
             because = f"a classifier can't learn from these features ({error})"
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         main = spaces[0]
         classes = _by_class(bank, main.fake, n)
         evidence = Evidence(settings, spaces, classes, n)

@@ -114,7 +114,7 @@ class Memorisation(Probe):
     def examine(self, subject: Subject, settings: MemorisationSettings, context: Context) -> Finding:
         bank = context.bank
         if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         unseen = Unseen.of(bank)
         if len(unseen) < FEWEST_UNSEEN:
             rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)

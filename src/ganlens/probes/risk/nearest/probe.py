@@ -103,7 +103,7 @@ class Nearest(Probe):
     def examine(self, subject: Subject, settings: NearestSettings, context: Context) -> Finding:
         bank = context.bank
         if because := too_few(bank, generated=FEWEST_GENERATED, training=2, held_out=FEWEST_UNSEEN):
-            return Finding.not_applicable(self.name, self.question, because)
+            return Finding.not_applicable(because)
         unseen = Unseen.of(bank)
         rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)
         names = dict.fromkeys((*bank.spaces, "raw"))  # copies show in the raw samples, whatever is judged by
