@@ -19,7 +19,6 @@ from ganlens.report.first_screen import (
     evidence,
     good_line,
     leading,
-    refused_line,
 )
 from ganlens.report.outline import Entry, outline
 from ganlens.report.page import render_page
@@ -148,10 +147,11 @@ def test_commands_in_an_advice_are_told_from_words_without_the_stop_that_follows
 def test_what_must_not_be_relied_on_is_named_where_graver_claims_take_its_place():
     bad = [finding(f"bad-{number}", BAD) for number in range(5)]
     doubts = [finding("a", DOUBT, "explain"), finding("b", DOUBT, "explain")]
-    assert refused_line(entries(*bad, *doubts)) == "Not believable, so don't rely on: a, b."
-    assert refused_line(entries(*bad[1:], *doubts)) == "Not believable, so don't rely on: b."
-    assert refused_line(entries(bad[0], *doubts)) == ""
-    assert "Not believable, so don&#39;t rely on: a, b." in opening([*bad, *doubts])
+    assert names(refused(entries(*bad, *doubts))) == ["a", "b"]
+    assert names(refused(entries(*bad[1:], *doubts))) == ["b"]
+    assert refused(entries(bad[0], *doubts)) == []
+    shown = re.findall(r'Not believable: <a href="#[^"]*">([^<]*)</a>', opening([*bad, *doubts]))
+    assert shown == ["Claim of a.", "Claim of b."]
 
 
 def test_the_page_opens_with_samples_claims_details_and_commands_to_copy(findings, samples):

@@ -42,7 +42,7 @@ def verdict_text(verdict: Verdict) -> Text:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """What an audit ends with: what matters most, with what to do about it, then every claim in a line."""
-    from ganlens.report.first_screen import good_line, leading, refused_line
+    from ganlens.report.first_screen import good_line, leading, refused
     from ganlens.report.outline import outline
 
     console = Console(highlight=False)
@@ -51,8 +51,11 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for entry in first:
         console.print()
         _print_words(console, entry.finding)
-    for line in filter(None, (refused_line(entries), good_line(entries))):
-        console.print(Text(f"\n{line}"))
+    for entry in refused(entries):
+        console.print()
+        console.print(_first_line(entry.finding))
+    if line := good_line(entries):
+        console.print(f"\n{line}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim")
@@ -86,14 +89,17 @@ def print_finding(finding: Finding) -> None:
         console.print(Text(f"How: {finding.method}", style="dim"))
 
 
+def _first_line(finding: Finding) -> Text:
+    """Verdict, claim and who asked."""
+    claim, asked = (finding.claim, "bold"), (f"  {finding.probe}", "dim")
+    return Text.assemble(verdict_text(finding.verdict), "  ", claim, asked)
+
+
 def _print_words(console: Console, finding: Finding) -> None:
     """Verdict and claim, then detail and advice. Commands stand on lines of their own, unbroken, to be copied."""
     from ganlens.report.first_screen import advice_parts, is_command
 
-    told = Text.assemble(
-        verdict_text(finding.verdict), "  ", (finding.claim, "bold"), (f"  {finding.probe}", "dim")
-    )
-    console.print(told)
+    console.print(_first_line(finding))
     if finding.detail != finding.claim:
         console.print(Padding(Text(finding.detail), _INDENT, expand=False))
     words: list[Text] = []

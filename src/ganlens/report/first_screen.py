@@ -66,13 +66,10 @@ def good_line(entries: Sequence[Entry]) -> str:
     return f"{good} of {asked} questions: good."
 
 
-def refused_line(entries: Sequence[Entry]) -> str:
-    """Which answers must not be relied on, in a line, where the leading ones don't say so; empty where they do."""
+def refused(entries: Sequence[Entry]) -> list[Entry]:
+    """The answers that must not be relied on and that graver ones keep from being among the leading."""
     shown = leading(entries)
-    names = [
-        e.finding.probe for e in entries if e.finding.verdict is Verdict.NOT_BELIEVABLE and e not in shown
-    ]
-    return f"Not believable, so don't rely on: {', '.join(names)}." if names else ""
+    return [e for e in entries if e.finding.verdict is Verdict.NOT_BELIEVABLE and e not in shown]
 
 
 def evidence(finding: Finding) -> Measurement | Picture | None:

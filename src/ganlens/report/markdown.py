@@ -10,7 +10,7 @@ from ganlens.figures.figure import Figure, Picture, Table
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.report import numerals, outline
-from ganlens.report.first_screen import SampleFigures, advice_parts, good_line, leading, refused_line
+from ganlens.report.first_screen import SampleFigures, advice_parts, good_line, leading, refused
 from ganlens.report.page import split_command
 from ganlens.rules import Verdict
 
@@ -42,8 +42,8 @@ def render_markdown(
     lines += ["", "## What matters most", ""]
     for number, entry in enumerate(leading(entries), start=1):
         lines += [f"{number}. {_told(entry, '   ')}", ""]
-    for text in (refused_line(entries), good_line(entries)):
-        lines += [text, ""] if text else []
+    lines += [f"- {_first_line(entry)}" for entry in refused(entries)]
+    lines += ["", text, ""] if (text := good_line(entries)) else [""]
     lines += ["## All claims", ""]
     lines += _rows(("Verdict", "Claim", "Details"), map(_claim, entries))
     for section in sections:
@@ -82,11 +82,19 @@ def _told(entry: outline.Entry, indent: str) -> str:
     """Verdict and claim, then detail and advice, as paragraphs whose later lines begin with `indent`."""
     finding = entry.finding
     paragraphs = [
-        f"**{_verdict(finding)}** ([{_plain(finding.probe)}](#{entry.anchor})): **{_plain(finding.claim)}**",
+        _first_line(entry),
         _plain(entry.detail),
         " ".join(f"`{text}`" if is_code else _plain(text) for text, is_code in advice_parts(finding.advice)),
     ]
     return f"\n\n{indent}".join(text for text in paragraphs if text)
+
+
+def _first_line(entry: outline.Entry) -> str:
+    """Verdict, who asked, and the claim."""
+    finding = entry.finding
+    return (
+        f"**{_verdict(finding)}** ([{_plain(finding.probe)}](#{entry.anchor})): **{_plain(finding.claim)}**"
+    )
 
 
 def _claim(entry: outline.Entry) -> tuple[str, str, str]:

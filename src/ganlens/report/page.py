@@ -67,7 +67,7 @@ def render_page(
             leading=first,
             first_step=split_command(next_steps[0]) if next_steps and not advised else None,
             good_line=first_screen.good_line(entries),
-            refused_line=first_screen.refused_line(entries),
+            refused=first_screen.refused(entries),
             next_steps=[split_command(step) for step in next_steps],
             sections=sections,
             entries=entries,
