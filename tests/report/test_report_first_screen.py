@@ -19,6 +19,7 @@ from ganlens.report.first_screen import (
     evidence,
     good_line,
     leading,
+    refused,
 )
 from ganlens.report.outline import Entry, outline
 from ganlens.report.page import render_page
