@@ -75,7 +75,7 @@ FINE = {
                 "classes": Classes(("triangle", "ellipse"), OF_ONE_CLASS, None),
             },
             "much-of-a-class",
-            "It misses samples that are mostly class triangle.",
+            "It misses samples that are mostly class “triangle”.",
         ),
         (
             {"in_code": InCode(INVENTED, NOTHING), "coverage": coverage(9, 0.001)},
@@ -93,7 +93,7 @@ FINE = {
                 "classes": Classes(("triangle", "ellipse"), OF_ONE_CLASS, None),
             },
             "some-of-a-class",
-            "It makes too few samples that are mostly class triangle.",
+            "It makes too few samples that are mostly class “triangle”.",
         ),
         (
             {"in_code": InCode(FEW, NOTHING), "coverage": coverage(70, 0.001)},
