@@ -101,6 +101,10 @@ def test_a_question_without_an_answer_has_a_claim_too() -> None:
     need = Finding.not_applicable("it needs a classifier, and none was given")
     long = Finding.not_applicable("it needs this (and that), " * 4)
     stopped = Finding.not_applicable("of Ctrl-C", unanswered=Unanswered.INTERRUPTED)
+    factors = Finding.not_applicable(
+        "it needs data with known factors, and the factors of digits are not known"
+    )
+    assert factors.claim == "Not applicable: it needs data with known factors."
     assert need.claim == "Not applicable: it needs a classifier, and none was given."
     assert long.claim == "Not applicable: something that it needs is missing."
     assert stopped.claim == "No answer: the audit was stopped before."

@@ -301,9 +301,10 @@ class _Saved(BaseModel):
 
 
 def _without_answer(because: str, unanswered: Unanswered) -> str:
-    """The claim of a question without an answer: its reason where that is short enough, else whose it is."""
-    short = f"Not applicable: {because}."
-    if unanswered is Unanswered.NEED and not claim_faults(short):
+    """The claim of a question without an answer: its reason or how that begins, if short enough, else whose it is."""
+    reasons = (because, because.split(", and ")[0], because.split("; ")[0].split(", ")[0])
+    claims = [f"Not applicable: {reason}." for reason in reasons if unanswered is Unanswered.NEED]
+    if short := next((claim for claim in claims if not claim_faults(claim)), ""):
         return short
     return {
         Unanswered.NEED: "Not applicable: something that it needs is missing.",
