@@ -110,7 +110,7 @@ class FactorReader:
         kind = HistGradientBoostingRegressor if self.continuous else HistGradientBoostingClassifier
         model = kind(max_iter=ROUNDS, early_stopping=False, random_state=0)
         if not self.continuous:  # by number: a value such as 1.4142 is no name of a class to the trees
-            values = torch.searchsorted(self._classes, values.double())
+            values = torch.searchsorted(self._classes, values.double().contiguous())
         return model.fit(codes.numpy(), values.numpy())
 
     def _opinion(self, model: Any, rows: Any) -> Tensor:
