@@ -76,7 +76,7 @@ def main() -> None:
 
     def search(asked: Question) -> int:
         rng = torch.Generator().manual_seed(0)
-        return int(latent_search(space, asked, pool, Effort(), rng=rng).found.sum())
+        return int(latent_search(space, asked, pool, Effort(), rng=rng).exists.sum())
 
     def one_by_one() -> None:
         for row in range(len(question)):

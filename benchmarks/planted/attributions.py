@@ -21,7 +21,6 @@ from ganlens.explain.attribution.discriminator_scores import judge, least_real, 
 from ganlens.explain.attribution.foretold import foretold
 from ganlens.explain.attribution.methods import TITLES
 from ganlens.explain.attribution.question import Question
-from ganlens.probes.explain.discriminator.settings import DiscriminatorSettings
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject.randomised import randomised_module
 from planted.faults import corner_map
@@ -31,6 +30,9 @@ from planted.rows import Row
 from planted.worlds import Planted
 
 METHOD, BLIND, SPOILT = "method", "never looks", "made worse"
+SCORED, EXPLAINED = 2000, 16
+"""Samples of a kind that the discriminator scores, and how many of its most fake and least real ones are explained."""
+METHOD_OPTIONS = {"layer": None, "steps": 24, "draws": 12, "window": None}
 EXACT: Method = "integrated_gradients"
 """The method whose maps are spoilt: on these discriminators it is right."""
 
@@ -92,16 +94,16 @@ def attributions(world: Planted, seed: int) -> Iterator[Row]:
 
 
 def question(world: Planted, seed: int) -> Question:
-    """What the probe asks of every method, with its default settings."""
-    settings, discriminator = DiscriminatorSettings(), world.subject.discriminator
+    """What the probe asks of every method."""
+    discriminator = world.subject.discriminator
     assert discriminator is not None
-    judged = judge(world.bank, Score(discriminator), settings.count)
-    both = [choose(world.bank, judged, settings.explained) for choose in (most_fake, least_real)]
+    judged = judge(world.bank, Score(discriminator), SCORED)
+    both = [choose(world.bank, judged, EXPLAINED) for choose in (most_fake, least_real)]
     chosen = [each for each in both if each is not None]
     return question_about(
         Score(discriminator, sign=-1),
         chosen,
-        settings.method_options,
+        METHOD_OPTIONS,
         partial(derive_seed, seed, "discriminator"),
     )
 

@@ -253,13 +253,13 @@ FREE_TO_CHANGE = ("images", "trackers", "checkpoint")
 
 def presets() -> dict[str, str]:
     """Every preset that comes with GANLens, with its one-line description (the first comment of its file)."""
-    found = {}
+    titles = {}
     for entry in resources.files("ganlens.presets").iterdir():
         if entry.name.endswith(".yaml"):
-            found[entry.name.removesuffix(".yaml")] = (
+            titles[entry.name.removesuffix(".yaml")] = (
                 entry.read_text(encoding="utf-8").split("\n")[0].lstrip("# ")
             )
-    return dict(sorted(found.items()))
+    return dict(sorted(titles.items()))
 
 
 def resolve_config(data: str, preset: str, *, seed: int = 0, overrides: Sequence[str] = ()) -> RunConfig:

@@ -92,10 +92,10 @@ def authenticity(train: Tensor, fake: Tensor, *, level: float = 0.95) -> Authent
     rows = torch.arange(len(train), device=train.device)
     first_row = torch.full((len(points),), len(train), dtype=torch.int64, device=train.device)
     first_row.scatter_reduce_(0, point_of_row, rows, "amin")
-    found = int(authentic.sum())
+    count = int(authentic.sum())
     return Authenticity(
-        share=found / len(fake),
-        interval=binomial_interval(found, len(fake), level),
+        share=count / len(fake),
+        interval=binomial_interval(count, len(fake), level),
         authentic=authentic,
         ratio=distance / reach[nearest],
         nearest=first_row[nearest],

@@ -110,20 +110,20 @@ class _Assignment(NamedTuple):
 def _descend(points: Tensor, mean: Tensor, k: int, rng: torch.Generator, iterations: int) -> Clusters:
     """One descent; its centres are relative to `mean`."""
     centres = _first_centres(points, mean, k, rng)
-    found = _assign(points, mean, centres)
+    assigned = _assign(points, mean, centres)
     for _ in range(iterations):
-        means = found.sums / found.sizes.clamp(min=1)[:, None]
-        centres = torch.where(found.sizes[:, None] > 0, means, centres)
-        for empty in (found.sizes == 0).nonzero().flatten():
+        means = assigned.sums / assigned.sizes.clamp(min=1)[:, None]
+        centres = torch.where(assigned.sizes[:, None] > 0, means, centres)
+        for empty in (assigned.sizes == 0).nonzero().flatten():
             # An empty group starts again from the point that is served worst.
-            worst = found.squared.argmax()
+            worst = assigned.squared.argmax()
             centres[empty] = points[worst].double() - mean
-            found.squared[worst] = 0
-        previous = found.labels
-        found = _assign(points, mean, centres)
-        if torch.equal(found.labels, previous):
+            assigned.squared[worst] = 0
+        previous = assigned.labels
+        assigned = _assign(points, mean, centres)
+        if torch.equal(assigned.labels, previous):
             break
-    return Clusters(centres, found.labels, float(found.squared.sum()))
+    return Clusters(centres, assigned.labels, float(assigned.squared.sum()))
 
 
 def _first_centres(points: Tensor, mean: Tensor, k: int, rng: torch.Generator) -> Tensor:

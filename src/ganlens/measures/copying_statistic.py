@@ -125,21 +125,21 @@ def copying_statistic(
     clusters = k_means(train, cells, rng)
     held_out_cell = nearest_neighbours(held_out, clusters.centres).indices[:, 0]
     fake_cell = nearest_neighbours(fake, clusters.centres).indices[:, 0]
-    found = tuple(
+    compared = tuple(
         _compare(train[clusters.labels == cell], held_out[held_out_cell == cell], fake[fake_cell == cell])
         for cell in range(len(clusters.centres))
     )
-    counted = [(cell.held_out, cell.z) for cell in found if cell.z is not None]
+    counted = [(cell.held_out, cell.z) for cell in compared if cell.z is not None]
     if not counted:
         raise UserError(
-            f"none of {len(found)} cells holds {FEWEST} held-out rows and {FEWEST} fakes "
+            f"none of {len(compared)} cells holds {FEWEST} held-out rows and {FEWEST} fakes "
             f"({len(held_out)} and {len(fake)} in all); give more samples or ask for fewer cells"
         )
     total = sum(rows for rows, _ in counted)
     return CopyingStatistic(
         statistic=sum(rows / total * z for rows, z in counted),
         deviation=math.sqrt(sum((rows / total) ** 2 for rows, _ in counted)),
-        cells=found,
+        cells=compared,
         fake_cell=fake_cell,
     )
 

@@ -273,14 +273,14 @@ def swapped_in_order(
     bias="none",
     none_because=EACH_SAMPLE,
 )
-def counterfactual_diversity(answers: Tensor, found: Tensor) -> Tensor:
+def counterfactual_diversity(answers: Tensor, exists: Tensor) -> Tensor:
     """How far apart are the several answers that one sample got?
 
     Interval: `bootstrap_interval` over the samples' values.
 
     Args:
         answers: [n, a, …] a answers for each of n samples: samples, points or features.
-        found: [n, a] which of them exist.
+        exists: [n, a] which of them exist.
 
     Returns:
         [m] mean Euclidean distance over the pairs of answers, for the m ≤ n samples that have at least two;
@@ -291,13 +291,13 @@ def counterfactual_diversity(answers: Tensor, found: Tensor) -> Tensor:
 
     Source: Mothilal et al. 2020 (arXiv 1905.07697).
     """
-    if answers.ndim < 3 or found.shape != answers.shape[:2]:
+    if answers.ndim < 3 or exists.shape != answers.shape[:2]:
         raise UserError(
-            f"expected answers [n, a, …] and found [n, a], found {tuple(answers.shape)} and {tuple(found.shape)}"
+            f"expected answers [n, a, …] and exists [n, a], found {tuple(answers.shape)} and {tuple(exists.shape)}"
         )
-    several = found.sum(dim=1) >= 2
+    several = exists.sum(dim=1) >= 2
     values = []
-    for rows, exist in zip(answers[several], found[several], strict=True):
+    for rows, exist in zip(answers[several], exists[several], strict=True):
         values.append(torch.pdist(feature_matrix(rows[exist].flatten(1), "answers").double()).mean())
     return torch.stack(values) if values else torch.empty(0, dtype=torch.float64)
 

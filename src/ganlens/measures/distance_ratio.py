@@ -90,8 +90,8 @@ def _permutation_z(win: Tensor, crowd: Tensor, unseen_crowd: Tensor, rows: int) 
 
 
 def _nearest(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    found = nearest_neighbours(fake, real)
-    return found.distances[:, 0], found.indices[:, 0]
+    nearest = nearest_neighbours(fake, real)
+    return nearest.distances[:, 0], nearest.indices[:, 0]
 
 
 def _some(points: Tensor, rows: int, rng: torch.Generator) -> Tensor:

@@ -203,11 +203,11 @@ def subsample_interval(
             f"subsamples of {fraction:g} of {sizes} rows would have {taken} rows; "
             "expected at least 2 in each and fewer than all"
         )
-    found = []
+    estimates = []
     for _ in range(repeats):
         rows = (torch.randperm(n, generator=rng)[:m] for n, m in zip(sizes, taken, strict=True))
-        found.append(float(statistic(*rows)))
-    deviation = float(checked_values(found).std()) * math.sqrt(fraction / (1 - fraction))
+        estimates.append(float(statistic(*rows)))
+    deviation = float(checked_values(estimates).std()) * math.sqrt(fraction / (1 - fraction))
     reach = float(special.stdtrit(repeats - 1, (1 + level) / 2)) * deviation
     method = f"{_percent(level)}, {repeats} subsamples of {_percent(fraction)} drawn without replacement"
     return Interval(float(estimate) - reach, float(estimate) + reach, method)

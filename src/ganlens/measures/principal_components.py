@@ -49,9 +49,11 @@ def principal_axes(points: Tensor, k: int, rng: torch.Generator) -> PrincipalAxe
     if not 1 <= k <= largest:
         raise UserError(f"k must lie between 1 and {largest}, the directions there are, found {k}")
     if points.shape[1] <= LARGEST_EXACT:
-        found = moments(points)
-        covariance = found.covariance.to(points.device)
-        return PrincipalAxes(found.mean.to(points.device), torch.linalg.eigh(covariance)[1].T.flip(0)[:k])
+        statistics = moments(points)
+        covariance = statistics.covariance.to(points.device)
+        return PrincipalAxes(
+            statistics.mean.to(points.device), torch.linalg.eigh(covariance)[1].T.flip(0)[:k]
+        )
     mean = float64_mean(points)
     width = min(k + EXTRA_DIRECTIONS, largest)
     start = torch.randn(points.shape[1], width, generator=rng, dtype=torch.float64).to(points.device)

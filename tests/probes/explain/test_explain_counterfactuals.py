@@ -112,7 +112,7 @@ def test_the_way_found_is_the_shortest_there_is_and_ends_at_the_line(world):
     space, pool = world(is_right)
     question = ask(space, pool)
     answers = latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
-    assert bool(answers.found.all())
+    assert bool(answers.exists.all())
     assert answers.why_not[0] == (None,)
     assert float(stretch(space, question, answers).median()) == pytest.approx(1, abs=0.02)
     assert float(stretch(space, question, answers).max()) < 1.07
@@ -136,7 +136,7 @@ def test_a_black_box_gets_the_same_answers_without_gradients(world):
     assert not space.by_gradients
     question = ask(space, pool)
     answers = latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
-    assert bool(answers.found.all())
+    assert bool(answers.exists.all())
     assert float(stretch(space, question, answers).median()) == pytest.approx(1, abs=0.05)
     smooth, pool = world(is_right)
     led = latent_search(smooth, question, pool, EXACTLY_THERE, rng=generator())
@@ -161,7 +161,7 @@ def test_a_class_that_nothing_has_is_typed_as_unreachable(world):
     space, pool = world(three)
     question = Question.asked(space, pool.rows[:6], None, 2)
     answers = latent_search(space, question, pool, Effort(steps=10), rng=generator())
-    assert not bool(answers.found.any())
+    assert not bool(answers.exists.any())
     assert {reason for each in answers.why_not for reason in each} == {NoneFound.UNREACHABLE}
     assert torch.equal(answers.rows[:, 0], question.starts)
 
@@ -176,7 +176,7 @@ def test_a_second_answer_leads_elsewhere_and_where_there_is_no_other_way_it_is_t
     space, pool = world(corner)
     question = ask(space, pool, 10)
     two = latent_search(space, question, pool, Effort(answers=2, margin=0.0), rng=generator())
-    assert bool(two.found.all())
+    assert bool(two.exists.all())
     ways = two.rows - question.starts[:, None]
     cosines = torch.nn.functional.cosine_similarity(ways[:, 0], ways[:, 1])
     assert float(cosines.abs().max()) < 1e-3
@@ -262,7 +262,7 @@ def test_where_downhill_leads_far_off_the_way_begins_at_a_generated_sample(world
     answers = latent_search(space, question, pool, EXACTLY_THERE, rng=generator())
     offered = torch.cdist(question.starts, pool.rows[pool.classes == 1]).amin(dim=1)
     length = (answers.rows[:, 0] - question.starts).norm(dim=1)
-    assert bool(answers.found.all())
+    assert bool(answers.exists.all())
     assert bool((length <= offered + 1e-5).all())
 
 
@@ -294,7 +294,7 @@ def test_the_attribute_that_decides_is_ranked_first_and_flips_alone(world):
     assert float(changes[1, 0]) < 0
     assert float(changes[0].abs().max()) < 0.3
     found = attribute_search(space, question, attributes, most=2, margin=0.0)
-    assert bool(found.answers.found.all())
+    assert bool(found.answers.exists.all())
     assert set(found.steps) == {((1, 1),)}
     assert float(stretch(space, question, found.answers).median()) == pytest.approx(1, abs=0.03)
 
@@ -304,7 +304,7 @@ def test_attributes_that_do_not_matter_find_nothing(world):
     question = ask(space, pool)
     attributes = Attributes.along(("down",), TURN[:, [1]].T, pool.rows)
     found = attribute_search(space, question, attributes, most=1, margin=0.0)
-    assert not bool(found.answers.found[stretch_needed(space, question) > 0.3].any())
+    assert not bool(found.answers.exists[stretch_needed(space, question) > 0.3].any())
 
 
 def stretch_needed(space: SearchSpace, question: Question) -> Tensor:
@@ -355,7 +355,7 @@ def test_the_one_channel_that_decides_is_ranked_first_and_flips_alone(mixed):
     assert attributes.names[0] == "unit 3 of channels"
     found = attribute_search(wider.space, wider.question(question), attributes, most=3, margin=0.0)
     near = light_across(space.samples(question.starts, None)) > LINE - 1.2  # 3 deviations of half a pixel
-    assert bool(found.answers.found[near, 0].all())
+    assert bool(found.answers.exists[near, 0].all())
     assert {steps for steps, exists in zip(found.steps, near.tolist(), strict=True) if exists} == {((0, 1),)}
     made = wider.space.samples(found.answers.rows[near, 0], None)
     assert float((light_across(made) - LINE).abs().max()) < 0.03
@@ -415,7 +415,7 @@ def test_a_learned_map_flips_samples_it_never_saw(world):
     )
     question = Question.asked(space, pool.rows[:500][pool.classes[:500] == 0][:60], None, 1)
     answers = fitted.answers(space, question, 0.0)
-    assert float(answers.found.double().mean()) > 0.9
+    assert float(answers.exists.double().mean()) > 0.9
 
 
 def test_without_gradients_the_map_is_the_shift_between_the_classes_means(world):

@@ -35,8 +35,8 @@ def convolutional_layers(model: nn.Module, samples: Tensor) -> list[tuple[str, n
 
 def last_convolution(model: nn.Module, samples: Tensor) -> tuple[str, nn.Module] | None:
     """Name and module of the last convolution with places in its output; None where there is none."""
-    found = convolutional_layers(model, samples)
-    return found[-1] if found else None
+    layers = convolutional_layers(model, samples)
+    return layers[-1] if layers else None
 
 
 @contextmanager

@@ -75,9 +75,9 @@ class AmortisedMap:
             else:
                 assert self.shifts is not None
                 rows = self.shifts(question.starts, question.sources, question.targets)
-        found = valid(space, question, rows, margin)
-        rows = torch.where(found.to(rows.device)[:, None], rows, question.starts)
-        return Answers.of(rows[:, None], found[:, None], time.perf_counter() - began)
+        exists = valid(space, question, rows, margin)
+        rows = torch.where(exists.to(rows.device)[:, None], rows, question.starts)
+        return Answers.of(rows[:, None], exists[:, None], time.perf_counter() - began)
 
 
 def fit_amortised(

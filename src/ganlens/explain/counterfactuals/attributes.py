@@ -128,10 +128,10 @@ class AttributeAnswers:
     changes: Tensor
 
 
-def attribute_uses(attributes: Attributes, found: AttributeAnswers) -> dict[str, float]:
+def attribute_uses(attributes: Attributes, attempted: AttributeAnswers) -> dict[str, float]:
     """Share of the flips found that use each attribute."""
-    exists = found.answers.found[:, 0].tolist()
-    flips = [steps for steps, flipped in zip(found.steps, exists, strict=True) if flipped]
+    exists = attempted.answers.exists[:, 0].tolist()
+    flips = [steps for steps, flipped in zip(attempted.steps, exists, strict=True) if flipped]
     counts = dict.fromkeys(attributes.names, 0)
     for steps in flips:
         for attribute, _ in steps:
@@ -156,13 +156,13 @@ def attribute_search(
     """
     began = time.perf_counter()
     rows = question.starts.clone()
-    found = torch.zeros(len(question), dtype=torch.bool)
+    exists = torch.zeros(len(question), dtype=torch.bool)
     used = torch.zeros(len(question), len(attributes), dtype=torch.bool)
     steps: list[list[tuple[int, int]]] = [[] for _ in range(len(question))]
     alone = torch.zeros(len(question), len(attributes), 2)
     with (progress or Silent()).task("Setting attributes", most) as task:
         for turn in range(min(most, len(attributes))):
-            left = (~found).nonzero().flatten()
+            left = (~exists).nonzero().flatten()
             if not len(left):
                 break
             some = question.take(left)
@@ -176,11 +176,11 @@ def attribute_search(
                     rows[sample] = attributes.set_to(rows[[sample]], attribute, end)[0]
                     used[sample, attribute] = True
                     steps[sample].append((attribute, end))
-            found[left] = valid(space, some, rows[left], margin)
+            exists[left] = valid(space, some, rows[left], margin)
             task.advance()
-    there = found.nonzero().flatten()
+    there = exists.nonzero().flatten()
     if len(there):
         rows[there] = shortened(space, question.take(there), rows[there], margin)
-    rows = torch.where(found.to(rows.device)[:, None], rows, question.starts)
-    answers = Answers.of(rows[:, None], found[:, None], time.perf_counter() - began)
+    rows = torch.where(exists.to(rows.device)[:, None], rows, question.starts)
+    answers = Answers.of(rows[:, None], exists[:, None], time.perf_counter() - began)
     return AttributeAnswers(answers, tuple(map(tuple, steps)), alone)

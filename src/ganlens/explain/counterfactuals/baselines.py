@@ -54,14 +54,14 @@ def random_ways(space: SearchSpace, question: Question, lengths: Tensor, rng: to
 
 def nearest_real(originals: Tensor, targets: Tensor, real: RealSamples) -> tuple[Tensor, Tensor]:
     """The nearest real sample [n, …] of each target's class, and for which targets there is one [n]."""
-    nearest, found = originals.clone(), torch.zeros(len(originals), dtype=torch.bool)
+    nearest, exists = originals.clone(), torch.zeros(len(originals), dtype=torch.bool)
     for target in targets.unique().tolist():
         members = real.samples[real.classes == target]
         asking = targets == target
         if len(members):
             best = torch.cdist(originals[asking].flatten(1), members.flatten(1)).argmin(dim=1)
-            nearest[asking], found[asking] = members[best], True
-    return nearest, found
+            nearest[asking], exists[asking] = members[best], True
+    return nearest, exists
 
 
 def towards_the_mean(

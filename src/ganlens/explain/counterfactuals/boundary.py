@@ -147,7 +147,7 @@ def _turned(
     """Valid rows [n, d] nearer than the ways' ends, and the margins [n] there: −∞ where no candidate is one."""
     normal = slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-12)
     onto = (way * normal).sum(dim=1, keepdim=True) * normal
-    found, reached = question.starts + way, torch.full((len(way),), -torch.inf, device=way.device)
+    crossings, reached = question.starts + way, torch.full((len(way),), -torch.inf, device=way.device)
     for turn, length in CANDIDATES:
         tried = length * ((1 - turn) * way + turn * onto)
         open_ = (reached.isinf() & (tried.norm(dim=1) < SHORTER * way.norm(dim=1))).nonzero().flatten()
@@ -157,8 +157,8 @@ def _turned(
         ends = some.starts + tried[open_]
         gain = margins_at(space, some, ends)
         good = gain >= margin
-        found[open_[good]], reached[open_[good]] = ends[good], gain[good]
-    return found, reached
+        crossings[open_[good]], reached[open_[good]] = ends[good], gain[good]
+    return crossings, reached
 
 
 def gradient(space: SearchSpace, question: Question, rows: Tensor, rng: torch.Generator) -> Tensor:

@@ -112,8 +112,8 @@ def run_searches(
         draws: from a purpose to the generator of its random numbers.
     """
     comparison, effort = Comparison(), searches.effort
-    found = latent_search(space, question, pool, effort, rng=draws("search"), progress=progress)
-    comparison.attempts.append(_attempt("latent", "latent search", space, question, found))
+    exists = latent_search(space, question, pool, effort, rng=draws("search"), progress=progress)
+    comparison.attempts.append(_attempt("latent", "latent search", space, question, exists))
     if "attributes" in searches.methods:
         _set_attributes(comparison, bank, space, question, pool, searches, progress)
     if "amortised" in searches.methods:
@@ -160,7 +160,7 @@ def add_baselines(
         "adversarial",
         "adversarial pixels" if space.classifier.has_gradients else "noise in the pixels",
         lambda: adversarial(space.classifier, starts.redrawn, question.targets, wide, clipped, rng),
-        search.found,
+        search.exists,
     )
     nearest, exists = nearest_real(starts.redrawn, question.targets, real)
     add("nearest_real", "nearest real sample", lambda: nearest, exists)
@@ -195,14 +195,14 @@ def _set_attributes(
             attributes = both(attributes, coordinate_attributes(space.space.name, pool.rows, COORDINATES))
     panel = panel_of(bank, bank.fakes(min(PANEL, bank.size)).tensor())
     attributes = with_names(space, attributes, panel, some, labels)
-    found = attribute_search(
+    attempted = attribute_search(
         space, question, attributes, most=searches.most, margin=searches.effort.margin, progress=progress
     )
-    comparison.attributes, comparison.set_attributes = attributes, found
-    attempt = _attempt("attributes", "attribute search", space, question, found.answers)
+    comparison.attributes, comparison.set_attributes = attributes, attempted
+    attempt = _attempt("attributes", "attribute search", space, question, attempted.answers)
     comparison.attempts.append(replace(attempt, elsewhere=searches.attribute_source == "channels"))
 
 
 def _attempt(name: str, title: str, space: SearchSpace, question: Question, answers: Answers) -> Attempt:
     samples = space.samples(answers.rows[:, 0], question.labels)
-    return Attempt(name, title, samples, answers.found[:, 0], answers, answers.seconds)
+    return Attempt(name, title, samples, answers.exists[:, 0], answers, answers.seconds)

@@ -37,7 +37,7 @@ class Attempt:
         name: short, as in names of arrays ("latent").
         title: as in tables ("latent search").
         samples: [n, …]; the redrawn sample where it found nothing.
-        found: [n] whether it says that it found something; of a baseline, whether it could be tried.
+        exists: [n] whether it says that it found something; of a baseline, whether it could be tried.
         answers: all of a search's answers, or None for a baseline.
         seconds: in all.
         elsewhere: whether the answers lie in another space than the question, so that no distance can be told.
@@ -46,7 +46,7 @@ class Attempt:
     name: str
     title: str
     samples: Tensor
-    found: Tensor
+    exists: Tensor
     answers: Answers | None
     seconds: float
     elsewhere: bool = False
@@ -106,7 +106,7 @@ def score(
     rng: torch.Generator,
 ) -> Scores:
     """All measures of one attempt against the redrawn samples [n, …]."""
-    valid = attempt.found & (logits_of(space.classifier, attempt.samples).argmax(dim=1) == question.targets)
+    valid = attempt.exists & (logits_of(space.classifier, attempt.samples).argmax(dim=1) == question.targets)
     agreed = None if judge is None else judge.agrees(attempt.samples, question.targets)
     rows = valid.nonzero().flatten()
     if not len(rows):
@@ -170,8 +170,8 @@ def _realism(
             parts = [extract(part.to(bank.device)).flatten(1).float().cpu() for part in rows.split(512)]
         return torch.cat(parts)
 
-    found = counterfactual_realism(features(samples), features(real.samples[chosen]), rng=rng)
-    return found.distance, found.reference
+    exists = counterfactual_realism(features(samples), features(real.samples[chosen]), rng=rng)
+    return exists.distance, exists.reference
 
 
 def _cout(space: SearchSpace, before: Tensor, after: Tensor, question: Question) -> Tensor:
@@ -190,5 +190,5 @@ def _diversity(answers: Answers, space: SearchSpace, question: Question) -> floa
     if each < 2:
         return None
     made: Sequence[Tensor] = [space.samples(answers.rows[:, a], question.labels) for a in range(each)]
-    apart = counterfactual_diversity(torch.stack(list(made), dim=1), answers.found)
+    apart = counterfactual_diversity(torch.stack(list(made), dim=1), answers.exists)
     return float(apart.mean()) if len(apart) else None

@@ -79,9 +79,9 @@ def latent_search(
     kept, existing = [], []
     with (progress or Silent()).task("Searching counterfactuals", effort.answers) as task:
         for _ in range(effort.answers):
-            rows, found = _one_answer(space, question, pool, effort, taken, rng)
+            rows, exists = _one_answer(space, question, pool, effort, taken, rng)
             kept.append(rows)
-            existing.append(found)
+            existing.append(exists)
             taken = orthonormal(taken, rows - question.starts)
             task.advance()
     return Answers.of(torch.stack(kept, dim=1), torch.stack(existing, dim=1), time.perf_counter() - began)
@@ -95,28 +95,28 @@ def _one_answer(
     taken: Tensor,
     rng: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    rows, found = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
+    rows, exists = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
     if space.by_gradients:
-        rows, found = _downhill(space, question, effort, taken, rng)
+        rows, exists = _downhill(space, question, effort, taken, rng)
     length = (rows - question.starts).norm(dim=1)
-    doubtful = (~found | (length > _to_generated(question, pool)).cpu()).nonzero().flatten()
+    doubtful = (~exists | (length > _to_generated(question, pool)).cpu()).nonzero().flatten()
     if len(doubtful):
         begun, valid_there = _from_generated(space, question.take(doubtful), pool, effort, taken[doubtful])
         nearer = (begun - question.starts[doubtful]).norm(dim=1) < length[doubtful]
-        chosen = valid_there & (nearer.cpu() | ~found[doubtful])
-        rows[doubtful[chosen]], found[doubtful[chosen]] = begun[chosen.to(begun.device)], True
-    there = found.nonzero().flatten()
+        chosen = valid_there & (nearer.cpu() | ~exists[doubtful])
+        rows[doubtful[chosen]], exists[doubtful[chosen]] = begun[chosen.to(begun.device)], True
+    there = exists.nonzero().flatten()
     if len(there):
         some = question.take(there)
         rows[there] = nearest(space, some, rows[there], effort.margin, taken=taken[there], rng=rng)
-    return torch.where(found.to(rows.device)[:, None], rows, question.starts), found
+    return torch.where(exists.to(rows.device)[:, None], rows, question.starts), exists
 
 
 def _downhill(
     space: SearchSpace, question: Question, effort: Effort, taken: Tensor, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The first valid rows [n, d] on the way down, and which samples have one [n]."""
-    result, found = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
+    result, exists = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
     moved = question.starts.clone()
     if taken.shape[1]:
         moved += without(NUDGE * torch.randn(moved.shape, generator=rng).to(moved.device), taken)
@@ -126,11 +126,11 @@ def _downhill(
     for step in range(1, effort.steps + 1):
         slope, reached = _slope(space, question.take(active), moved[active], weight, effort.margin)
         done = active[reached]
-        result[done], found[done] = moved[done], True
+        result[done], exists[done] = moved[done], True
         going = ~reached & (slope.norm(dim=1) > 0).cpu()
         active, slope = active[going], slope[going.to(slope.device)]
         if not len(active):
-            return result, found
+            return result, exists
         slope = without(slope, taken[active])
         first[active] = BETAS[0] * first[active] + (1 - BETAS[0]) * slope
         second[active] = BETAS[1] * second[active] + (1 - BETAS[1]) * slope.square()
@@ -139,8 +139,8 @@ def _downhill(
         moved[active] += without(change, taken[active])
         rate, weight = min(rate * LENGTHEN, LONGEST * effort.learning_rate), weight * FADE
     last = valid(space, question.take(active), moved[active], effort.margin)
-    result[active[last]], found[active[last]] = moved[active[last]], True
-    return result, found
+    result[active[last]], exists[active[last]] = moved[active[last]], True
+    return result, exists
 
 
 def _slope(
@@ -175,7 +175,7 @@ def _from_generated(
     space: SearchSpace, question: Question, pool: Pool, effort: Effort, taken: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Rows [n, d] of the nearest generated samples that have the wanted class, and which are valid [n]."""
-    rows, found = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
+    rows, exists = question.starts.clone(), torch.zeros(len(question), dtype=torch.bool)
     for target in question.targets.unique().tolist():
         asking = (question.targets == target).nonzero().flatten()
         offered = pool.rows[(pool.classes == target).to(pool.rows.device)]
@@ -183,12 +183,12 @@ def _from_generated(
             continue
         order = torch.cdist(question.starts[asking], offered).argsort(dim=1)
         for place in range(min(FURTHER_NEIGHBOURS if taken.shape[1] else NEIGHBOURS, len(offered))):
-            some = asking[~found[asking]]
+            some = asking[~exists[asking]]
             if not len(some):
                 break
-            near = offered[order[(~found[asking]).to(order.device), place]]
+            near = offered[order[(~exists[asking]).to(order.device), place]]
             way = without(near - question.starts[some], taken[some])
             tried = question.starts[some] + way
             good = valid(space, question.take(some), tried, effort.margin)
-            rows[some[good]], found[some[good]] = tried[good.to(tried.device)], True
-    return rows, found
+            rows[some[good]], exists[some[good]] = tried[good.to(tried.device)], True
+    return rows, exists

@@ -180,27 +180,27 @@ class Answers:
 
     Attributes:
         rows: [n, a, d]; where nothing was found, the sample's own start.
-        found: [n, a].
+        exists: [n, a] which answers there are.
         why_not: the reason for each answer [n][a] that was not found, else None.
         seconds: of the search.
     """
 
     rows: Tensor
-    found: Tensor
+    exists: Tensor
     why_not: tuple[tuple[NoneFound | None, ...], ...]
     seconds: float
 
     @classmethod
-    def of(cls, rows: Tensor, found: Tensor, seconds: float) -> Answers:
+    def of(cls, rows: Tensor, exists: Tensor, seconds: float) -> Answers:
         """Answers with the reasons that follow from which of them exist."""
         reasons = tuple(
             tuple(
-                None if exists else NoneFound.UNREACHABLE if place == 0 else NoneFound.NO_OTHER_WAY
-                for place, exists in enumerate(each)
+                None if there else NoneFound.UNREACHABLE if place == 0 else NoneFound.NO_OTHER_WAY
+                for place, there in enumerate(each)
             )
-            for each in found.tolist()
+            for each in exists.tolist()
         )
-        return cls(rows, found, reasons, seconds)
+        return cls(rows, exists, reasons, seconds)
 
 
 def second_choice(logits: Tensor) -> Tensor:

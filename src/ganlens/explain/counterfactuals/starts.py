@@ -61,9 +61,9 @@ def generated_starts(bank: SampleBank, space: SearchSpace, count: int) -> Starts
     """The bank's first samples, whose latents are known."""
     labels = bank.conditions(count)
     rows = space.rows(_points(space, bank.latents(count), labels))
-    made = space.samples(rows, labels)
-    classes = logits_of(space.classifier, made).argmax(dim=1)
-    return Starts(made, rows, labels, made, classes, torch.ones(len(made), dtype=torch.bool), False)
+    reached = space.samples(rows, labels)
+    classes = logits_of(space.classifier, reached).argmax(dim=1)
+    return Starts(reached, rows, labels, reached, classes, torch.ones(len(reached), dtype=torch.bool), False)
 
 
 def real_starts(bank: SampleBank, space: SearchSpace, count: int, seed: int, purpose: str) -> Starts:
@@ -73,12 +73,12 @@ def real_starts(bank: SampleBank, space: SearchSpace, count: int, seed: int, pur
     originals = available.take(slice(min(count, len(available)))).tensor()
     rng = torch_generator(seed, purpose, "inversion")
     known = StartingPoints.of_bank(bank, space=space.space.name, count=min(KNOWN, bank.size), rng=rng)
-    found = invert(bank.subject, originals, space=space.space.name, start=known, rng=rng)
-    rows = space.rows(found.points)
+    inverted = invert(bank.subject, originals, space=space.space.name, start=known, rng=rng)
+    rows = space.rows(inverted.points)
     classes = logits_of(space.classifier, originals).argmax(dim=1)
-    redrawn = space.samples(rows, found.labels)
+    redrawn = space.samples(rows, inverted.labels)
     kept = logits_of(space.classifier, redrawn).argmax(dim=1) == classes
-    return Starts(originals, rows, found.labels, redrawn, classes, kept, True)
+    return Starts(originals, rows, inverted.labels, redrawn, classes, kept, True)
 
 
 def _points(space: SearchSpace, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -112,10 +112,12 @@ def read_factors(
     codes = bank.features("code", "train", READ_FROM)
     known = factors_of(bank, "train", READ_FROM)
     real = bank.features("code", "held_out", len(truth))
-    made = bank.features("code", "fake", generated)
+    generated_codes = bank.features("code", "fake", generated)
     return [
         replace(
-            _reading(factor, codes, known[:, factor.column], real, truth[:, place], made, bank.seed),
+            _reading(
+                factor, codes, known[:, factor.column], real, truth[:, place], generated_codes, bank.seed
+            ),
             readable=readable,
             agreeing=agreeing,
         )
@@ -124,20 +126,26 @@ def read_factors(
 
 
 def _reading(
-    factor: Factor, codes: Tensor, known: Tensor, real: Tensor, truth: Tensor, made: Tensor, seed: int
+    factor: Factor,
+    codes: Tensor,
+    known: Tensor,
+    real: Tensor,
+    truth: Tensor,
+    generated_codes: Tensor,
+    seed: int,
 ) -> ReadFactor:
     reader = FactorReader(codes, known, continuous=factor.continuous)
 
     def rng(purpose: str) -> torch.Generator:
         return torch_generator(seed, "disentanglement", purpose, factor.name)
 
-    on_real, on_generated = reader.opinions(real), reader.opinions(made)
+    on_real, on_generated = reader.opinions(real), reader.opinions(generated_codes)
     of_real, of_generated = reader.read(on_real), reader.read(on_generated)
     skill, interval = reader.skill(of_real, truth), reader.skill_interval(of_real, truth, rng("skill"))
     agreement = reader.agreement(on_generated)
     of_agreement = subsample_interval(
         lambda rows: reader.agreement(on_generated.of(rows)),
-        len(made),
+        len(generated_codes),
         estimate=agreement,
         rng=rng("agreement"),
     )

@@ -17,8 +17,8 @@ USUAL = 2000
 
 def readings_with_ends(bank: SampleBank) -> tuple[Reading, ...]:
     """What can be read off samples of that kind whose ends, or values, a person would call kinds of their own."""
-    found = bank.modality.readings(bank.reals("train", USUAL).tensor())
-    return tuple(reading for reading in found if reading.counts or reading.high or reading.low)
+    every_reading = bank.modality.readings(bank.reals("train", USUAL).tensor())
+    return tuple(reading for reading in every_reading if reading.counts or reading.high or reading.low)
 
 
 def users_readings(spec: str, sample_shape: tuple[int, ...]) -> tuple[Reading, ...]:

@@ -108,11 +108,11 @@ def _points(
     """Mean absolute differences [points, k] and the factor that was shared in each [points]."""
     counts = trials_of_each_factor(points, num_factors, rng)
     per_call = batch * max(1, SAMPLES_AT_ONCE // (2 * batch))
-    found = [
+    parts = [
         (pairs[:, 0] - pairs[:, 1]).abs().unflatten(0, (-1, batch)).mean(dim=1)
         for factor, count in enumerate(counts)
         for pairs in drawn_groups(draw, factor, count * batch, 2, per_call, rng)
     ]
-    if len({part.shape[1] for part in found}) > 1:
+    if len({part.shape[1] for part in parts}) > 1:
         raise UserError("draw: gave codes of different widths from one call to the next")
-    return torch.cat(found), torch.arange(num_factors).repeat_interleave(torch.tensor(counts))
+    return torch.cat(parts), torch.arange(num_factors).repeat_interleave(torch.tensor(counts))

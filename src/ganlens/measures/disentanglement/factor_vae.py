@@ -139,15 +139,15 @@ def _votes(
     rng: torch.Generator,
 ) -> Tensor:
     """How often each code was the stillest, for each factor that was fixed: [k, f] int64."""
-    found = torch.zeros(len(variances), num_factors, dtype=torch.int64)
+    counts = torch.zeros(len(variances), num_factors, dtype=torch.int64)
     scale = torch.where(active, variances, 1.0)
     for factor, count in enumerate(trials_of_each_factor(votes, num_factors, rng)):
         for groups in drawn_groups(draw, factor, count, batch, max(1, SAMPLES_AT_ONCE // batch), rng):
             if groups.shape[2] != len(variances):
                 raise UserError(f"draw: expected {len(variances)} codes a sample, found {groups.shape[2]}")
             movement = torch.where(active, groups.var(dim=1) / scale, torch.inf)
-            found[:, factor] += torch.bincount(movement.argmin(dim=1), minlength=len(variances))
-    return found
+            counts[:, factor] += torch.bincount(movement.argmin(dim=1), minlength=len(variances))
+    return counts
 
 
 def _named_right(votes: Tensor, factor_of_code: Tensor) -> int:

@@ -295,16 +295,16 @@ def measurements(results: Results, evidence: Evidence) -> list[Measurement]:
         )
     ]
     for attempt in results.searches:
-        found = scores[attempt.name]
+        score = scores[attempt.name]
         lines.append(
-            share_estimate(int(found.valid.sum()), total).measurement(
+            share_estimate(int(score.valid.sum()), total).measurement(
                 f"validity, {attempt.title}",
                 better="higher",
                 baseline=scores["random"].validity,
                 what="random directions of the latent search's length",
             )
         )
-        lines += _of_valid(attempt, found, scores)
+        lines += _of_valid(attempt, score, scores)
     gain = evidence.advantage
     if gain is not None:
         lines.append(
@@ -319,15 +319,15 @@ def measurements(results: Results, evidence: Evidence) -> list[Measurement]:
     return lines
 
 
-def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> list[Measurement]:
+def _of_valid(attempt: Attempt, score: Scores, scores: dict[str, Scores]) -> list[Measurement]:
     """The measures that only valid counterfactuals have."""
     lines = []
     real, blend = scores["nearest_real"], scores["blend"]
-    if found.agreement is not None:
-        valid = int(found.valid.sum())
-        agreed = round(found.agreement * valid)
+    if score.agreement is not None:
+        valid = int(score.valid.sum())
+        agreed = round(score.agreement * valid)
         lines.append(
-            Estimate(found.agreement, binomial_interval(agreed, valid)).measurement(
+            Estimate(score.agreement, binomial_interval(agreed, valid)).measurement(
                 f"judge's agreement, {attempt.title}",
                 better="higher",
                 baseline=scores["adversarial"].agreement or 0.0,
@@ -335,8 +335,8 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
             )
         )
     for name, unit, value, reference in (
-        ("distance L2", "", found.l2, real.l2),
-        ("values changed", "share", found.sparsity, real.sparsity),
+        ("distance L2", "", score.l2, real.l2),
+        ("values changed", "share", score.sparsity, real.sparsity),
     ):
         if value is not None and reference is not None:
             lines.append(
@@ -348,18 +348,18 @@ def _of_valid(attempt: Attempt, found: Scores, scores: dict[str, Scores]) -> lis
                     unit=unit,
                 )
             )
-    if found.realism is not None and found.reference is not None:
+    if score.realism is not None and score.reference is not None:
         lines.append(
-            Estimate(found.realism, "none: too few counterfactuals for one that is valid").measurement(
+            Estimate(score.realism, "none: too few counterfactuals for one that is valid").measurement(
                 f"Fréchet distance to real samples of the class, {attempt.title}",
                 better="lower",
-                baseline=found.reference,
+                baseline=score.reference,
                 what="as many real samples of a disjoint half",
             )
         )
-    if found.cout is not None and blend.cout is not None:
+    if score.cout is not None and blend.cout is not None:
         lines.append(
-            Estimate(found.cout, NO_INTERVAL).measurement(
+            Estimate(score.cout, NO_INTERVAL).measurement(
                 f"COUT, {attempt.title}",
                 better="higher",
                 baseline=blend.cout,

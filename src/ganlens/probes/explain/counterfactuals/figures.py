@@ -63,11 +63,11 @@ def side_by_side(
 
 
 def several_answers(
-    modality: Modality, redrawn: Tensor, answers: Tensor, found: Tensor, rows: Tensor
+    modality: Modality, redrawn: Tensor, answers: Tensor, exists: Tensor, rows: Tensor
 ) -> Figure:
     """A sample and its several answers [n, a, …], a row for each sample."""
     shown = torch.cat([redrawn[rows][:, None], answers[rows]], dim=1)
-    count = int(found[rows].sum())
+    count = int(exists[rows].sum())
     return modality.shown_walks(
         shown,
         f"Each row is one sample as redrawn, then its answers, each in a direction of the latent space that is "
@@ -79,19 +79,19 @@ def methods_table(attempts: Sequence[Attempt], scores: Mapping[str, Scores], jud
     """All measures of all methods."""
     rows = []
     for attempt in attempts:
-        found = scores[attempt.name]
+        score = scores[attempt.name]
         rows.append(
             (
                 attempt.title,
-                f"{found.validity:.0%}",
-                "" if found.agreement is None else f"{found.agreement:.0%}",
-                _number(found.latent),
-                _number(found.l2),
-                _number(found.l1, 3),
-                "" if found.sparsity is None else f"{found.sparsity:.0%}",
-                "" if found.realism is None else f"{found.realism:.3g} / {found.reference:.3g}",
-                _number(found.cout),
-                _number(found.diversity),
+                f"{score.validity:.0%}",
+                "" if score.agreement is None else f"{score.agreement:.0%}",
+                _number(score.latent),
+                _number(score.l2),
+                _number(score.l1, 3),
+                "" if score.sparsity is None else f"{score.sparsity:.0%}",
+                "" if score.realism is None else f"{score.realism:.3g} / {score.reference:.3g}",
+                _number(score.cout),
+                _number(score.diversity),
                 f"{attempt.seconds / max(1, len(attempt.samples)):.3g}",
             )
         )

@@ -223,22 +223,22 @@ def _figures(
     judge: Judge | str,
 ) -> list[Figure]:
     search, modality = comparison.attempts[0], subject.modality
-    shown = search.found.nonzero().flatten()[: figures.SHOWN]
+    shown = search.exists.nonzero().flatten()[: figures.SHOWN]
     chosen: list[Figure] = []
     if len(shown):
         chosen.append(figures.changes(modality, space.classifier, search, question, starts.redrawn, shown))
         compared = [a for a in comparison.attempts if a.name in (*METHODS, "adversarial", "nearest_real")]
         chosen.append(figures.side_by_side(modality, starts.originals, starts.redrawn, compared, shown[:6]))
     assert search.answers is not None
-    if search.answers.rows.shape[1] > 1 and bool(search.answers.found[:, 1].any()):
-        several = search.answers.found[:, 1].nonzero().flatten()[:4]
+    if search.answers.rows.shape[1] > 1 and bool(search.answers.exists[:, 1].any()):
+        several = search.answers.exists[:, 1].nonzero().flatten()[:4]
         each = [
             space.samples(search.answers.rows[:, a], question.labels)
             for a in range(search.answers.rows.shape[1])
         ]
         chosen.append(
             figures.several_answers(
-                modality, starts.redrawn, torch.stack(each, dim=1), search.answers.found, several
+                modality, starts.redrawn, torch.stack(each, dim=1), search.answers.exists, several
             )
         )
     chosen.append(figures.methods_table(comparison.attempts, scores, isinstance(judge, Judge)))
@@ -255,7 +255,7 @@ def _arrays(comparison: Comparison, scores: dict[str, Scores], question: Questio
     arrays = {
         "starts": question.starts.cpu(),
         "counterfactuals": search.answers.rows.cpu(),
-        "found": search.answers.found,
+        "found": search.answers.exists,
         "sources": question.sources,
         "targets": question.targets,
         "samples": search.samples,
