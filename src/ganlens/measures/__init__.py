@@ -68,6 +68,7 @@ from ganlens.measures.frechet import Moments, frechet_distance, frechet_distance
 from ganlens.measures.gaussian_kernel import clip_style_mmd
 from ganlens.measures.inception_score import inception_score
 from ganlens.measures.intervals import (
+    ALARM_LEVEL,
     binomial_interval,
     bootstrap_interval,
     mean_interval,
@@ -90,6 +91,7 @@ from ganlens.measures.two_sample import TwoSampleTest, classifier_two_sample_tes
 from ganlens.measures.vendi import vendi_score
 
 __all__ = [
+    "ALARM_LEVEL",
     "DCI",
     "PRDC",
     "Authenticity",

@@ -34,6 +34,13 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Interval
 
+QUESTIONS = 25
+"""About as many as a full report asks."""
+ALARM_LEVEL = 1 - 0.05 / QUESTIONS
+"""The level of an interval that may raise an alarm: a full report of a healthy generator then holds a false one in at
+most 5 % of cases (Bonferroni). It is the same for one question alone, so that no verdict depends on what else was
+asked; intervals that are *shown* stay at the usual 95 %."""
+
 RESAMPLED_VALUES_AT_ONCE = 1 << 21
 
 
