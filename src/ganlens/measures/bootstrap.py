@@ -10,10 +10,9 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.facts import Group, ValidInterval, measure
-from ganlens.measures.intervals import checked_values
+from ganlens.measures.intervals import checked_values, percent
 
 RESAMPLES = 1000
-ENDS = (0.025, 0.975)
 
 
 def bootstrap_estimates(
@@ -23,6 +22,7 @@ def bootstrap_estimates(
     rng: torch.Generator,
     of: str,
     resamples: int = RESAMPLES,
+    level: float = 0.95,
 ) -> list[Estimate]:
     """What are smooth functions of sums over independent units worth, and between what limits?
 
@@ -36,6 +36,7 @@ def bootstrap_estimates(
         rng: draws the resamples; a CPU generator.
         of: what the units are, for the intervals' description ("held-out latents").
         resamples: whose percentiles are the ends.
+        level: of the intervals.
 
     Returns:
         s estimates; their values are the statistics with every unit once.
@@ -51,8 +52,9 @@ def bootstrap_estimates(
     drawn = torch.randint(count, (resamples, count), generator=rng)
     weights = torch.zeros(resamples, count, dtype=torch.float64)
     weights.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
-    ends = statistic(weights).quantile(torch.tensor(ENDS, dtype=torch.float64), dim=0)
-    method = f"95 %, percentile bootstrap over {count:,} {of}"
+    tail = (1 - level) / 2
+    ends = statistic(weights).quantile(torch.tensor((tail, 1 - tail), dtype=torch.float64), dim=0)
+    method = f"{percent(level)}, percentile bootstrap over {count:,} {of}"
     return [
         # A percentile interval need not hold its own estimate, where the statistic is biased.
         Estimate(v, Interval(min(low, v), max(high, v), method))

@@ -65,7 +65,7 @@ def binomial_interval(successes: int, trials: int, level: float = 0.95) -> Inter
     failures = trials - successes
     low = special.betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = special.betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
-    method = f"{_percent(level)}, exact binomial, {trials:,} trials"
+    method = f"{percent(level)}, exact binomial, {trials:,} trials"
     return Interval(float(low), float(high), method)
 
 
@@ -88,7 +88,7 @@ def replicate_interval(values: Sequence[float] | Tensor, level: float = 0.95) ->
     """
     values = checked_values(values)
     low, high = _student(values, level)
-    return Interval(low, high, f"{_percent(level)}, Student's t over {len(values)} independent replicates")
+    return Interval(low, high, f"{percent(level)}, Student's t over {len(values)} independent replicates")
 
 
 def mean_interval(values: Sequence[float] | Tensor, level: float = 0.95) -> Interval:
@@ -102,7 +102,7 @@ def mean_interval(values: Sequence[float] | Tensor, level: float = 0.95) -> Inte
     """
     values = checked_values(values)
     low, high = _student(values, level)
-    return Interval(low, high, f"{_percent(level)}, Student's t over {len(values):,} independent values")
+    return Interval(low, high, f"{percent(level)}, Student's t over {len(values):,} independent values")
 
 
 def bootstrap_interval(
@@ -124,7 +124,7 @@ def bootstrap_interval(
     """
     values = checked_values(values)
     low, high = _percentiles_of_means(values, rng, resamples, level)
-    return Interval(low, high, f"{_percent(level)}, percentile bootstrap of a mean, {resamples:,} resamples")
+    return Interval(low, high, f"{percent(level)}, percentile bootstrap of a mean, {resamples:,} resamples")
 
 
 def paired_bootstrap_interval(
@@ -154,7 +154,7 @@ def paired_bootstrap_interval(
         )
     low, high = _percentiles_of_means(first - second, rng, resamples, level)
     return Interval(
-        low, high, f"{_percent(level)}, percentile bootstrap of paired differences, {resamples:,} resamples"
+        low, high, f"{percent(level)}, percentile bootstrap of paired differences, {resamples:,} resamples"
     )
 
 
@@ -216,7 +216,7 @@ def subsample_interval(
         estimates.append(float(statistic(*rows)))
     deviation = float(checked_values(estimates).std()) * math.sqrt(fraction / (1 - fraction))
     reach = float(special.stdtrit(repeats - 1, (1 + level) / 2)) * deviation
-    method = f"{_percent(level)}, {repeats} subsamples of {_percent(fraction)} drawn without replacement"
+    method = f"{percent(level)}, {repeats} subsamples of {percent(fraction)} drawn without replacement"
     return Interval(float(estimate) - reach, float(estimate) + reach, method)
 
 
@@ -268,5 +268,5 @@ def _checked_level(level: float) -> float:
     return level
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{100 * share:g} %"

@@ -94,7 +94,9 @@ def test_one_picture_over_and_over_is_a_finding(spots: SimpleNamespace, data: ob
     def still(latent: Tensor) -> Tensor:
         return 0.02 * latent[:, :2]
 
-    found = spots.ask("inversion", spots.Generator(still), data, samples=400, **{**QUICK, "steps": 20})
+    found = spots.ask(
+        "inversion", spots.Generator(still), data, samples=400, **{**QUICK, "count": 64, "steps": 20}
+    )
     assert found.verdict == Verdict.BAD  # the search is not to blame: it finds own samples again
 
 
@@ -148,14 +150,34 @@ def test_layers_are_searched_and_shuffled_pictures_judge_them(spots: SimpleNames
         generator,
         data,
         samples=400,
-        **{**QUICK, "count": 24, "places": "place", "curve_samples": 24},
+        **{**QUICK, "count": 64, "places": "place", "curve_samples": 24},
     )
     from_layer = found.measurement("error of held-out samples, made from place")
     assert from_layer.value < 0.5 * found.measurement("error of held-out samples").value
     assert from_layer.controls[0].value > 0.5  # shuffled pictures are no spots, wherever they are put
     assert "can be drawn from the output of place on" in " ".join(found.remarks)
     table = next(figure for figure in found.figures if isinstance(figure, Table))
-    assert [row[0] for row in table.rows] == ["space z", "place"]
+    assert [row[0] for row in table.rows] == ["space z", "space z, searched on", "place"]
+
+
+def test_a_rotation_loses_nothing(spots: SimpleNamespace, data: object) -> None:
+    class Turned(torch.nn.Module):
+        """Places that never reach the right half, drawn behind a rotation of the latent."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.turn = torch.nn.Linear(4, 4, bias=False)
+            with torch.no_grad():
+                self.turn.weight.copy_(torch.linalg.qr(torch.randn(4, 4, generator=torch_generator(5)))[0])
+
+        def forward(self, z: Tensor) -> Tensor:
+            place = 1.5 * torch.tanh(self.turn(z)[:, :2])
+            return spots.draw(torch.stack([-place[:, 0].abs(), place[:, 1]], dim=1))
+
+    settings = {**QUICK, "count": 24, "places": "turn", "curve_samples": 24, "steps": 20}
+    found = spots.ask("inversion", (Turned(), 4), data, samples=400, **settings)
+    assert found.measurement("error of held-out samples").value > 0.1
+    assert "so it is lost before" not in " ".join(found.remarks)
 
 
 # ---- kinds
@@ -344,6 +366,8 @@ def errors_of(
         over_own=estimate(held_out / max(own, 0.001)),
         over_train=estimate(over_train, over_train - 0.1, over_train + 0.1),
         over_nearest=estimate(own / start),
+        surely_lost=surely,
+        surely_over_train=over_train - 0.1,
         beyond=estimate(0.3),
         threshold=0.05,
         worst_own=0.95,
@@ -391,7 +415,7 @@ def kind_of(low: float, beyond: float, *, worse: bool = True) -> KindError:
             "It redraws samples of class triangle worse than the rest.",
         ),
         (
-            {"held_out": 0.08, "over_train": 1.4},
+            {"held_out": 0.08, "surely": 0.03, "over_train": 1.4},
             [kind_of(0.3, 0.9, worse=False)],
             "loses-some",
             "It can't redraw 8% of what real samples show.",

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from ganlens.explain.inversion.redrawing import Redrawn
 from ganlens.measurement import Measurement
-from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
+from ganlens.measures import ALARM_LEVEL, Estimate, bootstrap_estimates, share_estimate
 from ganlens.randomness import torch_generator
 
 NOTHING = 1e-3
 """Errors below this share of the variance count as this much in ratios: nobody sees the difference."""
+ALARM_RESAMPLES = 4000
+"""Of which the fourth lowest is the low end at the level of an alarm."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Errors:
         own_nearest, held_out_nearest: with the nearest generated sample in place of the redrawn.
         excess: held-out above own; over_own, over_train: held-out over own, over training.
         over_nearest: own over own_nearest; from 1 on the search has come no nearer than it began.
+        surely_lost, surely_over_train: the low ends of excess and over_train at the level of an alarm.
         beyond: share of held-out samples with an error above `threshold`, which only 1 − `worst_own` of own ones have.
     """
 
@@ -37,6 +40,8 @@ class Errors:
     over_own: Estimate
     over_train: Estimate
     over_nearest: Estimate
+    surely_lost: float
+    surely_over_train: float
     beyond: Estimate
     threshold: float
     worst_own: float
@@ -81,11 +86,32 @@ def compare(own: Redrawn, train: Redrawn, held_out: Redrawn, seed: int, *, worst
     a, b, c, d, excess, over_own, over_train, over_nearest = bootstrap_estimates(
         statistic, sum(sizes), rng=rng, of="samples of the kinds compared"
     )
+    alarm = bootstrap_estimates(
+        lambda weights: statistic(weights)[:, [4, 6]],
+        sum(sizes),
+        rng=torch_generator(seed, "inversion", "alarm"),
+        of="samples of the kinds compared",
+        resamples=ALARM_RESAMPLES,
+        level=ALARM_LEVEL,
+    )
     threshold = max(float(own.errors.quantile(worst_own)), NOTHING)
     beyond = share_estimate(int((held_out.errors > threshold).sum()), sizes[2])
     nearest = float(held_out.nearest.mean())
     return Errors(
-        a, b, c, d, nearest, excess, over_own, over_train, over_nearest, beyond, threshold, worst_own
+        a,
+        b,
+        c,
+        d,
+        nearest,
+        excess,
+        over_own,
+        over_train,
+        over_nearest,
+        alarm[0].low,
+        alarm[1].low,
+        beyond,
+        threshold,
+        worst_own,
     )
 
 

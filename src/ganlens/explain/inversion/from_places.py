@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganlens.explain.inversion import Inversion, invert, invert_layer
+from ganlens.explain.inversion import Inversion, invert, invert_layer, searched_on
 from ganlens.explain.inversion.inversion import layer_name
 from ganlens.explain.inversion.redrawing import Redrawn, data_variance, redraw, starting_points
 from ganlens.measurement import Measurement
@@ -33,7 +33,8 @@ class FromPlace:
     """What can be made from one latent space, or from one layer's output.
 
     Attributes:
-        name: of the space or the layer; `kind` says which.
+        name: of the space or the layer; `kind` says which. "searched on" is the latent z once more, searched as long
+            again and in the same way as the layers: what they are held against.
         numbers: how many numbers it has for a sample.
         held_out, own, shuffled: [n] errors over the data's variance; `shuffled` are held-out samples whose
             values changed places, or None where that means nothing.
@@ -41,7 +42,7 @@ class FromPlace:
     """
 
     name: str
-    kind: Literal["space", "layer"]
+    kind: Literal["space", "searched on", "layer"]
     numbers: int
     held_out: Tensor
     own: Tensor
@@ -51,7 +52,9 @@ class FromPlace:
     @property
     def title(self) -> str:
         """What to call it in a sentence or on an axis."""
-        return f"space {self.name}" if self.kind == "space" else self.name
+        if self.kind == "layer":
+            return self.name
+        return f"space {self.name}" if self.kind == "space" else f"space {self.name}, searched on"
 
     def telling(self, times: float) -> bool:
         """Whether what comes behind it refuses what is no picture at all.
@@ -156,10 +159,31 @@ def redraw_from(
     if places.layers:
         real, fake = from_space("z")
         shuffled = _shuffled_start(bank, real, references, steps) if bank.modality.grid else None
+        made_from.append(_latent_searched_on(bank, real, fake, steps, progress))
         made_from += [
             _from_layer(bank, layer, real, fake, shuffled, steps, progress) for layer in places.layers
         ]
     return made_from
+
+
+def _latent_searched_on(
+    bank: SampleBank, real: Redrawn, fake: Redrawn, steps: int, progress: Progress
+) -> FromPlace:
+    held_out, own = (
+        searched_on(bank.subject, part.samples, start=part.inversion, steps=steps, progress=progress)
+        for part in (real, fake)
+    )
+    variance = data_variance(bank)
+    numbers = held_out.points[0].numel()
+    return FromPlace(
+        "z",
+        "searched on",
+        numbers,
+        held_out.errors.double() / variance,
+        own.errors.double() / variance,
+        None,
+        held_out.samples,
+    )
 
 
 def _from_layer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -171,28 +172,50 @@ def invert_layer(
                     "inverted"
                 )
             given = outputs[0]
-            scale = (
-                given.flatten(1)
-                .std(dim=1, correction=min(1, given[0].numel() - 1))
-                .clamp(min=1e-6)
-                .view(-1, *[1] * (given.ndim - 1))
-            )
-            variance = targets.flatten(1).var(dim=1, correction=0).clamp(min=1e-6)
 
-            def made_of(moves: Tensor) -> Tensor:
+            def made_of(points: Tensor) -> Tensor:
                 if onward is not None:
-                    return onward(given + scale * moves)  # noqa: B023
-                with edit(module, name, lambda output: given + scale * moves):  # noqa: B023
+                    return onward(points)
+                with edit(module, name, lambda output: points):
                     return subject.generator.synthesize(latents, labels)  # noqa: B023
 
-            def loss(moves: Tensor, which: Tensor) -> Tensor:
-                apart = (made_of(moves) - targets).flatten(1).square().mean(dim=1) / variance  # noqa: B023
-                return apart + prior * 0.5 * moves.flatten(1).square().mean(dim=1)
+            parts.append(_moved(given, labels, made_of, targets, steps, learning_rate, prior))
+            task.advance(len(targets))
+    return _joined(parts)
 
-            moves, lowest = descend(loss, torch.zeros_like(given), steps=steps, learning_rate=learning_rate)
-            with torch.no_grad():
-                redrawn = made_of(moves)
-            parts.append(_inversion((given + scale * moves), labels, redrawn, targets, lowest, True))
+
+def searched_on(
+    subject: Subject,
+    samples: Tensor,
+    *,
+    start: Inversion,
+    steps: int = STEPS,
+    learning_rate: float = LAYER_LEARNING_RATE,
+    prior: float = LAYER_PRIOR,
+    batch: int = 64,
+    progress: Progress | None = None,
+) -> Inversion:
+    """The latents of an inversion to "z" searched as long again, in the way that `invert_layer` searches a layer.
+
+    What a layer is to be held against: it is searched after the latent has been, for more steps and with a weaker
+    pull to its start, so that even the output of a rotation comes nearer to the samples than the latent came at first.
+
+    Args and errors as of `invert_layer`.
+    """
+    _check(subject, samples)
+    if not subject.has_gradients:
+        raise UserError(f"{subject.name} lets no gradients pass, so its latents can't be searched on")
+    parts = []
+    with (progress or Silent()).task("Searching the latents on", len(samples)) as task:
+        for first in range(0, len(samples), batch):
+            rows = slice(first, first + batch)
+            labels = None if start.labels is None else start.labels[rows]
+            latents, targets = (part[rows].to(subject.device) for part in (start.points, samples))
+
+            def made_of(points: Tensor) -> Tensor:
+                return subject.generator.synthesize(points, labels)  # noqa: B023
+
+            parts.append(_moved(latents, labels, made_of, targets, steps, learning_rate, prior))
             task.advance(len(targets))
     return _joined(parts)
 
@@ -316,6 +339,34 @@ class _Job:
             if asked is not None and labels is not None:
                 asked = torch.cat([asked[:, :-1], labels[:, None]], dim=1)
         return _Start(points, asked)
+
+
+def _moved(
+    given: Tensor,
+    labels: Tensor | None,
+    made_of: Callable[[Tensor], Tensor],
+    targets: Tensor,
+    steps: int,
+    learning_rate: float,
+    prior: float,
+) -> Inversion:
+    """The points [n, …] that make the targets best, found on the way down from `given`, in its own spread."""
+    scale = (
+        given.flatten(1)
+        .std(dim=1, correction=min(1, given[0].numel() - 1))
+        .clamp(min=1e-6)
+        .view(-1, *[1] * (given.ndim - 1))
+    )
+    variance = targets.flatten(1).var(dim=1, correction=0).clamp(min=1e-6)
+
+    def loss(moves: Tensor, which: Tensor) -> Tensor:
+        apart = (made_of(given + scale * moves) - targets).flatten(1).square().mean(dim=1) / variance
+        return apart + prior * 0.5 * moves.flatten(1).square().mean(dim=1)
+
+    moves, lowest = descend(loss, torch.zeros_like(given), steps=steps, learning_rate=learning_rate)
+    with torch.no_grad():
+        redrawn = made_of(given + scale * moves)
+    return _inversion(given + scale * moves, labels, redrawn, targets, lowest, True)
 
 
 def _inversion(

@@ -37,12 +37,20 @@ class Loss:
     @property
     def lost_kinds(self) -> list[KindError]:
         """Those of them that surely lose too much beyond what own samples lose."""
-        return [kind for kind in self.worse if kind.interval.low - self.errors.own.value > self.settings.sure]
+        return self._losing(self.settings.sure)
+
+    @property
+    def poor_kinds(self) -> list[KindError]:
+        """Those of them that surely lose a visible part beyond what own samples lose."""
+        return self._losing(self.settings.fine)
+
+    def _losing(self, beyond_own: float) -> list[KindError]:
+        return [kind for kind in self.worse if kind.interval.low - self.errors.own.value > beyond_own]
 
     @property
     def foremost(self) -> KindError:
-        """The kind to name: the worst of those that are lost, else of those redrawn worse than the rest."""
-        return (self.lost_kinds or self.worse)[0]
+        """The kind to name: the worst of those that are lost, else of those that lose a visible part."""
+        return (self.lost_kinds or self.poor_kinds)[0]
 
     @property
     def kind(self) -> str:
@@ -139,7 +147,7 @@ RULES = Rules(
     ),
     Rule(
         "loses-everything",
-        lambda loss: loss.errors.excess.low > loss.settings.sure and loss.errors.held_out.value >= 1,
+        lambda loss: loss.errors.surely_lost > loss.settings.sure and loss.errors.held_out.value >= 1,
         Verdict.BAD,
         claim="It can't redraw real samples at all.",
         detail=(
@@ -150,7 +158,7 @@ RULES = Rules(
     ),
     Rule(
         "loses-much",
-        lambda loss: loss.errors.excess.low > loss.settings.sure,
+        lambda loss: loss.errors.surely_lost > loss.settings.sure,
         Verdict.BAD,
         claim="It can't redraw {lost} of what real samples show.",
         detail=_OF_ITS_OWN,
@@ -158,7 +166,7 @@ RULES = Rules(
     ),
     Rule(
         "kind-worse",
-        lambda loss: bool(loss.worse),
+        lambda loss: bool(loss.poor_kinds),
         Verdict.CAUTION,
         claim="It redraws {kind} worse than the rest.",
         detail=_OF_A_KIND,
@@ -166,7 +174,7 @@ RULES = Rules(
     ),
     Rule(
         "loses-some",
-        lambda loss: loss.errors.excess.value > loss.settings.fine,
+        lambda loss: loss.errors.surely_lost > loss.settings.fine,
         Verdict.CAUTION,
         claim="It can't redraw {lost} of what real samples show.",
         detail=_OF_ITS_OWN,
@@ -174,7 +182,7 @@ RULES = Rules(
     ),
     Rule(
         "training-samples-better",
-        lambda loss: loss.errors.over_train.low > loss.settings.hint,
+        lambda loss: loss.errors.surely_over_train > loss.settings.hint,
         Verdict.CAUTION,
         claim="It redraws training samples better than unseen ones.",
         detail=(
@@ -202,10 +210,10 @@ def remarks(loss: Loss) -> list[str]:
     return [
         kinds_in_words(loss.worse),
         f"{errors.beyond.value:.0%} of unseen real samples are redrawn worse than {settings.worst_own:.0%} of its own."
-        if errors.excess.value > settings.fine
+        if errors.surely_lost > settings.fine
         else "",
         _of_memory(errors, settings.hint),
-        where_in_words(loss.places, settings) if errors.excess.value > settings.fine else "",
+        where_in_words(loss.places, settings) if errors.surely_lost > settings.fine else "",
     ]
 
 
@@ -226,15 +234,17 @@ def where_in_words(places: Sequence[FromPlace], settings: InversionSettings) -> 
     """From where on most of what is missing can be drawn; empty where that was not looked at."""
     if len(places) < 2:
         return ""
-    latent, later = float(places[0].held_out.mean()), places[1:]
+    searched_on = [place for place in places if place.kind == "searched on"]
+    latent = float((searched_on or places)[0].held_out.mean())
+    later = [place for place in places[1:] if place.kind != "searched on"]
     telling = [place for place in later if place.telling(settings.telling)]
     back = [place for place in telling if float(place.held_out.mean()) <= settings.brings_back * latent]
     if back:
         first = back[0]
         source = f"the output of {layer_in_words(first.name)}" if first.kind == "layer" else first.title
         return (
-            f"Most of it can be drawn from {source} on (error {float(first.held_out.mean()):.1%}), so it is lost "
-            "before."
+            f"Most of it can be drawn from {source} on (error {float(first.held_out.mean()):.1%}, where the latent, "
+            f"searched as long, leaves {latent:.1%}), so it is lost before."
         )
     if any(place.kind == "layer" for place in telling):
         return "The layers' own outputs can't bring it back either: it is beyond what the layers behind them draw."
@@ -250,7 +260,7 @@ def percent(share: float) -> str:
 
 def _of_memory(errors: Errors, hint: float) -> str:
     ratio = errors.over_train
-    if ratio.low > hint:
+    if errors.surely_over_train > hint:
         return (
             f"Unseen real samples lose {ratio.low:.2f} to {ratio.high:.2f} times as much as training samples, a hint "
             "of memorisation."

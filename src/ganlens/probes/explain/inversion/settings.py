@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ganlens.explain.inversion.from_places import MOST_LAYERS
 from ganlens.explain.inversion.inversion import STEPS
+from ganlens.measures import ALARM_LEVEL
 from ganlens.probes.probe import ProbeSettings, threshold
 
 
@@ -47,7 +48,10 @@ class InversionSettings(ProbeSettings):
         ge=1,
     )
     level: float = threshold(
-        0.01, "Probability of naming any kind as redrawn worse where all are redrawn alike", gt=0, le=0.2
+        1 - ALARM_LEVEL,
+        "Probability of naming any kind as redrawn worse where all are redrawn alike",
+        gt=0,
+        le=0.2,
     )
     noticeable: float = threshold(
         1.5,
@@ -63,7 +67,7 @@ class InversionSettings(ProbeSettings):
     )
     brings_back: float = threshold(
         0.5,
-        "A place brings back what is missing where its error is at most this share of the latent's",
+        "A place brings back what is missing where its error is at most this share of the latent's, searched as long",
         gt=0,
         le=1,
     )
