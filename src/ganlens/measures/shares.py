@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from scipy import special
+
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.facts import Group, ValidInterval, measure
-from ganlens.measures.intervals import binomial_interval
-
-NORMAL_END = 1.959964
-"""Standard deviations either side of the mean that hold 95 % of a normal distribution."""
+from ganlens.measures.intervals import binomial_interval, percent
 
 
 @measure(
@@ -42,7 +41,9 @@ def share_estimate(successes: int, trials: int) -> Estimate:
     bias="none",
     intervals=(ValidInterval(".interval", "the true difference"),),
 )
-def difference_of_shares(first: int, of_first: int, second: int, of_second: int) -> Estimate:
+def difference_of_shares(
+    first: int, of_first: int, second: int, of_second: int, level: float = 0.95
+) -> Estimate:
     """By how much does the share of the first set exceed that of the second, where the two are independent?
 
     Wilson's intervals of both shares combined: they hold for small counts and at shares of 0 and 1, where the
@@ -51,6 +52,7 @@ def difference_of_shares(first: int, of_first: int, second: int, of_second: int)
     Args:
         first, of_first: successes and trials of the first set, at least one trial.
         second, of_second: of the second.
+        level: of the interval.
 
     Returns:
         −1…1.
@@ -61,14 +63,15 @@ def difference_of_shares(first: int, of_first: int, second: int, of_second: int)
     Source: Newcombe 1998, method 10.
     """
     p, q = first / max(of_first, 1), second / max(of_second, 1)
-    (p_low, p_high), (q_low, q_high) = _wilson(first, of_first), _wilson(second, of_second)
+    z = float(special.ndtri((1 + level) / 2))
+    (p_low, p_high), (q_low, q_high) = _wilson(first, of_first, z), _wilson(second, of_second, z)
     below = ((p - p_low) ** 2 + (q_high - q) ** 2) ** 0.5
     above = ((p_high - p) ** 2 + (q - q_low) ** 2) ** 0.5
-    method = f"95 %, Newcombe, {of_first:,} and {of_second:,} samples"
+    method = f"{percent(level)}, Newcombe, {of_first:,} and {of_second:,} samples"
     return Estimate(p - q, Interval(p - q - below, p - q + above, method))
 
 
-def _wilson(successes: int, trials: int, z: float = NORMAL_END) -> tuple[float, float]:
+def _wilson(successes: int, trials: int, z: float) -> tuple[float, float]:
     """The shares from which the one seen is just z standard deviations away (Wilson 1927)."""
     if trials < 1 or not 0 <= successes <= trials:
         raise UserError(

@@ -216,8 +216,9 @@ def named(counts_missed, base, *, labels_of=("a", "b", "c")):
         Region(0, sum(counts_missed), size, 0, size, "missed", 0.0),
         Region(1, size - sum(counts_missed), size, size, size, None, 1.0),
     ]
+    rows, other = torch.arange(size), torch.ones(size)
     comparison = Comparison(
-        regions, torch.zeros(1, 2), torch.arange(size), torch.arange(size), (~inside).long(), torch.ones(size)
+        regions, torch.zeros(1, 2), rows, rows, (~inside).long(), other, inside.double(), other / 2, 2 / 3
     )
     return Classes(labels_of, labels, None).mostly(comparison, "missed")
 

@@ -30,7 +30,11 @@ def comparison(*proposals: tuple[Kind, int, int], p_value: float = 0.0) -> Compa
         for side in ("real", "other")
     ]
     rows = torch.arange(SIZE)
-    return Comparison(regions, torch.zeros(len(proposals), 2), rows, rows, *places)
+    says = torch.tensor([{"missed": 1.0, "invented": 0.0, None: 0.5}[region.proposed] for region in regions])
+    real, other = places
+    return Comparison(
+        regions, torch.zeros(len(proposals), 2), rows, rows, real, other, says[real], says[other], 2 / 3
+    )
 
 
 def coverage(by_generated: int, p_value: float) -> NeighbourCoverage:
@@ -108,12 +112,12 @@ FINE = {
         (
             {"planted": PlantedGap(0.2, False), "class_gaps": ClassGaps((0, 1), ())},
             "any-gap-overlooked",
-            "No gap shows, but with this little data none would.",
+            "With this little data no gap would show.",
         ),
         (
             {"class_gaps": ClassGaps((0, 1, 2), (1,))},
             "classes-overlooked",
-            "No gap shows, but most missing classes would go unnoticed.",
+            "No gap shows; most single classes would go unnoticed.",
         ),
         ({}, "nothing-missed", "No kind of sample is clearly missed or invented."),
     ],
@@ -153,7 +157,7 @@ def test_silence_says_what_it_is_worth(class_gaps: ClassGaps | None, detail: str
 def test_remarks_list_both_sides_and_the_control() -> None:
     gaps = Gaps(**{**FINE, "in_code": InCode(INVENTED, NOTHING), "class_gaps": None})  # type: ignore[arg-type]
     assert remarks(gaps) == [
-        "Made too rarely: 1 region of the code (region 1; 4.0% of the mass, 2.3% to 5.8%).",
+        "Made too rarely: 1 region of the code (region 1; 4.0% of the mass, 2.1% to 6.1%).",
         "Invented: 1 region of the code (region 2; 20.0% of the mass, 17.6% to 22.6%).",
         "Held-out real samples, put to the same test: none.",
     ]

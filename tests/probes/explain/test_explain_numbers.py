@@ -20,7 +20,7 @@ from ganlens.explain.code.interventions import (
     random_directions,
 )
 from ganlens.explain.gaps.planted_gaps import classes_noticed, smallest_gap_noticed
-from ganlens.explain.gaps.regions import compare
+from ganlens.explain.gaps.regions import Described, compare
 from ganlens.measures import (
     Estimate,
     Interval,
@@ -77,7 +77,9 @@ def groups(shares: list[float], n: int, seed: int) -> torch.Tensor:
 
 
 def regions_between(real: torch.Tensor, other: torch.Tensor, seed: int = 0):
-    return compare(real, other, regions=8, ratio=0.5, rng=torch.Generator().manual_seed(seed))
+    return compare(
+        Described.by(real), Described.by(other), regions=8, ratio=0.5, rng=torch.Generator().manual_seed(seed)
+    )
 
 
 def test_a_missing_group_is_named_with_its_mass():
@@ -130,9 +132,9 @@ def _fisher(region) -> float:
 
 
 def test_a_planted_gap_is_noticed_with_enough_samples_and_overlooked_with_few():
-    noticed = smallest_gap_noticed(groups([0.25] * 4, 2000, 0), regions=4, ratio=0.5, seed=0)
+    noticed = smallest_gap_noticed(Described.by(groups([0.25] * 4, 2000, 0)), regions=4, ratio=0.5, seed=0)
     assert noticed.noticed and noticed.mass < 0.15  # one or two of twenty parts
-    few = smallest_gap_noticed(groups([0.25] * 4, 40, 0), regions=4, ratio=0.5, seed=0)
+    few = smallest_gap_noticed(Described.by(groups([0.25] * 4, 40, 0)), regions=4, ratio=0.5, seed=0)
     assert not few.noticed
 
 
@@ -181,12 +183,12 @@ def test_a_difference_that_is_sure_but_small_is_no_fault():
 
 def test_classes_that_would_be_noticed_are_told_from_those_that_would_not():
     codes, kinds = side_by_side(6000, 0)
-    gaps = classes_noticed(codes, kinds, regions=8, ratio=0.5, seed=0)
+    gaps = classes_noticed(Described.by(codes), kinds, regions=8, ratio=0.5, seed=0)
     assert set(gaps.noticed) == {0, 1, 2} and gaps.overlooked == ()
     nowhere = torch.randint(
         3, (6000,), generator=torch.Generator().manual_seed(5)
     )  # the code knows nothing of it
-    blind = classes_noticed(codes, nowhere, regions=8, ratio=0.5, seed=0)
+    blind = classes_noticed(Described.by(codes), nowhere, regions=8, ratio=0.5, seed=0)
     assert blind.noticed == () and len(blind.overlooked) == 3
 
 

@@ -17,7 +17,15 @@ from torch import Tensor
 
 from ganlens.explain.code.code_space import code_spaces, codes_of
 from ganlens.instruments.labeller import is_skilled
-from ganlens.measures import Estimate, Interval, difference_of_shares, holm, k_means, nearest_centre
+from ganlens.measures import (
+    ALARM_LEVEL,
+    Estimate,
+    Interval,
+    difference_of_shares,
+    holm,
+    k_means,
+    nearest_centre,
+)
 from ganlens.modality import Reading, read_all
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
@@ -31,7 +39,7 @@ FEW_VALUES = 8
 """A column of whole numbers with at most so many values is a column of counts."""
 NEVER = 0.1
 """A kind counts as never made where its share is at most a tenth of the data's."""
-LEVEL = 0.01
+LEVEL = 1 - ALARM_LEVEL
 """Probability of naming any kind at all where there is no difference."""
 MOSTLY = 0.6
 """A cluster is called after its commonest class from this share on."""
@@ -262,6 +270,15 @@ def count(
         _judged(Counted(kind, a, len(real), b, len(other), p_values[number], None), ratio, level, never)
         for number, (kind, (a, b)) in enumerate(zip(kinds, pairs, strict=True))
     ]
+
+
+def smallest_share_missed(kinds: int, of_real: int, of_other: int, level: float = LEVEL) -> float:
+    """The smallest share of the data a kind can have for its absence among the others to be sure, 1 if none is."""
+    for members in range(1, of_real + 1):
+        table = [[members, of_real - members], [0, of_other]]
+        if kinds * float(stats.fisher_exact(table).pvalue) <= level:
+            return members / of_real
+    return 1.0
 
 
 def _judged(counted: Counted, ratio: float, level: float, never: float) -> Counted:

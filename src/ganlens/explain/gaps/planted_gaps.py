@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.gaps.regions import LEVEL, NOTICEABLE, compare
+from ganlens.explain.gaps.regions import LEVEL, NOTICEABLE, Described, compare
 from ganlens.measures import k_means, nearest_centre
 from ganlens.randomness import torch_generator
 
@@ -31,7 +31,7 @@ FEWEST_OF_A_CLASS = 20
 """Samples of a class, and of all others, below which it is not cut out."""
 
 COMPARED = 4000
-"""Samples of each half in a comparison without a class."""
+"""Samples of each half in a comparison in which something was cut out."""
 
 MOSTLY = 0.6
 """A class cut out counts as noticed where it makes up this share of what is then said to be missed."""
@@ -56,10 +56,12 @@ class ClassGaps:
 
     Attributes:
         tried, noticed: class numbers, as many as were cut out, one at a time, and those of them noticed.
+        recovered: the share of its mass that was then said to be missed, for each one noticed.
     """
 
     tried: tuple[int, ...]
     noticed: tuple[int, ...]
+    recovered: tuple[float, ...] = ()
 
     @property
     def overlooked(self) -> tuple[int, ...]:
@@ -68,7 +70,7 @@ class ClassGaps:
 
 
 def classes_noticed(
-    real: Tensor,
+    real: Described,
     labels: Tensor,
     *,
     regions: int,
@@ -84,7 +86,7 @@ def classes_noticed(
     and most of that is of the class.
 
     Args:
-        real: codes [n, d], rows in random order, and their labels [n].
+        real: training samples and their labels [n].
         regions, ratio, level, noticeable: see `compare`.
     """
     whole, rest = real[0::2][:COMPARED], real[1::2][:COMPARED]
@@ -95,7 +97,7 @@ def classes_noticed(
         for number in counts.argsort(descending=True, stable=True)[:CLASSES].tolist()
         if min(int(counts[number]), len(rest) - int(counts[number])) >= FEWEST_OF_A_CLASS
     ]
-    noticed = []
+    noticed, recovered = [], []
     for number in tried:
         rng = torch_generator(seed, "planted gap", "class", number)
         seen = compare(
@@ -110,11 +112,13 @@ def classes_noticed(
         missed = of_whole[seen.real_rows[seen.in_missed()]]
         if len(missed) and float((missed == number).double().mean()) >= MOSTLY:
             noticed.append(number)
-    return ClassGaps(tuple(tried), tuple(noticed))
+            share = float((of_whole[seen.real_rows] == number).double().mean())
+            recovered.append(min(1.0, max(0.0, seen.mass("missed").value / share)))
+    return ClassGaps(tuple(tried), tuple(noticed), tuple(recovered))
 
 
 def smallest_gap_noticed(
-    real: Tensor,
+    real: Described,
     *,
     regions: int,
     ratio: float,
@@ -129,16 +133,16 @@ def smallest_gap_noticed(
     confirmed as missed.
 
     Args:
-        real: codes [n, d], rows in random order.
+        real: training samples.
         regions, ratio, level, noticeable: see `compare`.
     """
-    whole, rest = real[0::2], real[1::2]
-    first = real[:PLACED_BY]
+    whole, rest = real[0::2][:COMPARED], real[1::2][:COMPARED]
+    first = real.codes[:PLACED_BY]
     rng = torch_generator(seed, "planted gap", "parts")
     centres = k_means(first, min(PARTS, len(first)), rng, restarts=2, iterations=50).centres
     middle = len(centres) // 2  # they come in order of size
     by_distance = (centres - centres[middle]).square().sum(dim=1).argsort()
-    in_whole, in_rest = nearest_centre(whole, centres), nearest_centre(rest, centres)
+    in_whole, in_rest = nearest_centre(whole.codes, centres), nearest_centre(rest.codes, centres)
     mass = 0.0
     for size in GAPS:
         gap = by_distance[:size]

@@ -31,7 +31,8 @@ class Attempt:
     """Real samples of one kind and what became of them.
 
     Attributes:
-        beyond: whether they can't be redrawn; None where the search can't tell.
+        beyond: whether they can't be redrawn; None where the search can't tell: it finds not even own samples, or
+            redraws ordinary real samples as badly.
         error, ordinary, own: median errors of the kind's samples and of ordinary real ones, and the error that
             WORST_OWN of own samples stay below, in shares of the data's variance.
     """
@@ -63,7 +64,8 @@ def attempts(
         steps: of each search; none are tried at 0.
         worse, worst_own: a kind is beyond the generator where its median error is so many times that of ordinary real
             samples, and beyond the error that `worst_own` of own samples stay below.
-        own_at_most: mean error of own samples beyond which the search says nothing of anything.
+        own_at_most: mean error of own samples beyond which the search says nothing of anything; and of a kind above
+            which it is not redrawn.
     """
     if not lacking or not steps or cannot_be_searched(bank):
         return []
@@ -81,9 +83,10 @@ def attempts(
         rows = typical(table, counted, "train", MEMBERS)
         tried = redrawn(bank.reals("train")[rows], None if all_labels is None else all_labels[rows])
         error = float(tried.errors.median())
-        beyond = error > limit and error > worse * usual
-        sure = float(own.errors.mean()) <= own_at_most
-        results.append(Attempt(counted, tried, beyond if sure else None, error, usual, limit))
+        beyond: bool | None = error > limit and error > worse * usual
+        if float(own.errors.mean()) > own_at_most or (not beyond and error > max(limit, own_at_most)):
+            beyond = None
+        results.append(Attempt(counted, tried, beyond, error, usual, limit))
     return results
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ganlens.explain.gaps.kinds import Counted, Fault
+from ganlens.explain.gaps.kinds import Counted, Fault, smallest_share_missed
 from ganlens.explain.gaps.redrawn_kinds import Attempt
 from ganlens.probes.explain.cannot_generate.settings import CannotGenerateSettings
 from ganlens.rules import Rule, Rules, Verdict, always
@@ -97,10 +97,18 @@ class Faults:
         return self.foremost.other_share
 
     @property
+    def noticed(self) -> float:
+        """The share of the data from which a kind's absence would have been sure."""
+        first = self.counted[0]
+        return smallest_share_missed(len(self.counted), first.of_real, first.of_other, self.settings.level)
+
+    @property
     def remedy(self) -> str:
         """What to do about a kind that is lacking, without a full stop."""
         tried = {attempt.counted.kind.name: attempt.beyond for attempt in self.attempts}
         beyond = tried.get(self.foremost.kind.name)
+        if beyond is None and self.attempts:
+            return "Train longer: it redraws real samples of other kinds no better"
         if beyond is None:
             return "Search for them: `ganlens probe cannot-generate SUBJECT --steps 400`"
         if beyond:
@@ -171,7 +179,8 @@ RULES = Rules(
         always,
         Verdict.GOOD,
         claim="No nameable kind is missing, too rare or too frequent.",
-        detail="Of {kinds} kinds that were counted none is at fault; in held-out real samples, {false_kinds}.",
+        detail="Of {kinds} kinds that were counted none is at fault; one of {noticed:.1%} of the data would have been "
+        "missed.",
     ),
 )
 

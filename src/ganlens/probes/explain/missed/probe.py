@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
 from ganlens.explain.gaps.classes import Classes
-from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap, classes_noticed, smallest_gap_noticed
-from ganlens.explain.gaps.regions import KINDS, Comparison, compare
+from ganlens.explain.gaps.planted_gaps import ClassGaps, classes_noticed, smallest_gap_noticed
+from ganlens.explain.gaps.regions import KINDS, Comparison, Described, compare
 from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage
+from ganlens.measures.principal_components import PrincipalAxes, principal_axes
 from ganlens.probes.explain.missed.conclusion import RULES, Gaps, InCode, remarks
 from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
 from ganlens.probes.explain.missed.settings import MissedSettings
@@ -23,6 +25,9 @@ from ganlens.randomness import torch_generator
 from ganlens.rules import Rules, Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.draws import Of
+
+FEATURES = 24
+"""Principal components of the features that the classifier is given beside the code."""
 
 
 @probes.register("missed")
@@ -40,27 +45,31 @@ class Missed(Probe):
     Settings: ClassVar[type[ProbeSettings]] = MissedSettings
     method: ClassVar[str] = (
         "Training and generated samples are written as autoencoder codes, scaled so that distances are those of "
-        "decoded samples. The first halves of both, as many of each, propose: a place is thin where of the samples "
-        "nearest to it one side has at most {ratio:g} times as many as the other; k-means divides the thin places "
-        "into regions. The second halves test each proposal (Fisher's exact test, one-sided, Holm's correction over "
-        "all proposals, level {level:.0%}) and measure the mass (Newcombe's interval), so nothing is tested on the "
-        "samples that suggested it; a region is confirmed where the test is passed and its shares are a factor of "
-        "{noticeable:g} apart. Mass of kinds that the code does not part from others is not counted, so that what is "
-        "missed is rather more. Regions are called after the labels of their samples (the labeller's for generated "
-        "ones) where those stand out. Coverage: a held-out real sample counts as covered if a generated sample lies "
-        "within the distance of its k-th nearest among as many training samples (setting neighbours); the same count "
-        "for other training samples is the reference, and whether coverage is lower than the reference is judged by "
-        "exchanging members of the two sets at random (level {coverage_level:.0%}). Self-checks: the autoencoder must "
-        "explain more of held-out samples than PCA of the same width; the same procedure with held-out real samples "
-        "in the generator's place must find nothing (if it finds {nothing_named:g} times as many regions as for the "
-        "generator or more, the finding is not believable); and gaps of growing size (a twentieth of the samples and "
-        "its neighbours), and each class where there are labels, are cut out of one half of the training samples, and "
-        "looked for beside the other: what is noticed says what silence is worth (if even the largest gap is "
-        "overlooked, or fewer than {classes_noticed:.0%} of the classes are noticed, the verdict is at best caution). "
-        "Everything is done in PCA's code of the same width as well. Verdict: bad where at least {bad_mass:.0%} of "
-        "the mass is missed or invented at the low end of the interval, or coverage is below {poor_coverage:.0%} of "
-        "its reference; missed or invented is what has up to {never:.0%} of the other side's share, else it is made "
-        "too rarely or too often; caution where a region is confirmed or coverage is lower than the reference."
+        "decoded samples. The first halves of both, as many of each, propose: a classifier (boosted trees, which see "
+        "the code and the principal components of the features) learns to tell them apart, and a place is thin where "
+        "by its word one side has at most {ratio:g} times as many samples as the other; k-means divides the thin "
+        "places of the code into regions. The second halves test each proposal (Fisher's exact test, one-sided, "
+        "Holm's correction over all proposals, level {level:.1%}) and measure the mass (wherever the classifier "
+        "thinks a sample likelier of one side, and in the thin places alone; the larger, with Newcombe's intervals "
+        "that hold for both), so nothing is tested on the samples that suggested it; a region is confirmed where the "
+        "test is passed and its shares are a factor of {noticeable:g} apart. Mass of kinds that the classifier does "
+        "not part from others is not counted: how much that is, classes cut out of the data tell, and the interval's "
+        "upper end is widened by it. Regions are called after the labels of their samples (the labeller's for "
+        "generated ones) where those stand out. Coverage: a held-out real sample counts as covered if a generated "
+        "sample lies within the distance of its k-th nearest among as many training samples (setting neighbours); the"
+        " same count for other training samples is the reference, and whether coverage is lower than the reference is"
+        " judged by exchanging members of the two sets at random (level {coverage_level:.1%}). Self-checks: the "
+        "autoencoder must explain more of held-out samples than PCA of the same width; the same procedure with held-"
+        "out real samples in the generator's place must find nothing (if it finds {nothing_named:g} times as many "
+        "regions as for the generator or more, the finding is not believable); and gaps of growing size (a twentieth "
+        "of the samples and its neighbours), and each class where there are labels, are cut out of one half of the "
+        "training samples, and looked for beside the other: what is noticed says what silence is worth (if even the "
+        "largest gap is overlooked, silence is not believable; if fewer than {classes_noticed:.0%} of the classes are"
+        " noticed, the claim says so). Everything is done in PCA's code of the same width as well. Verdict: bad where"
+        " at least {bad_mass:.0%} of the mass is missed or invented at the low end of the interval, or coverage is "
+        "below {poor_coverage:.0%} of its reference; missed or invented is what has up to {never:.0%} of the other "
+        "side's share, else it is made too rarely or too often; caution where a region is confirmed or coverage is "
+        "lower than the reference."
     )
     self_check: ClassVar[str] = (
         "Not believable where held-out real samples, put in the generator's place, would be said to miss "
@@ -79,12 +88,15 @@ class Missed(Probe):
             return Finding.not_applicable(because)
         autoencoder, pca = code_spaces(bank)
         with context.progress.task("Comparing places in code space", 3) as task:
-            in_code = _compare_in(bank, autoencoder, settings, context.seed)
+            evidence = _Evidence(bank, autoencoder, settings.compared, with_features=True)
+            in_code = _compare_in(evidence, autoencoder.title, settings, context.seed)
             task.advance()
-            by_pca = _compare_in(bank, pca, settings, context.seed)
+            linear = _Evidence(bank, pca, settings.compared, with_features=False)
+            by_pca = _compare_in(linear, pca.title, settings, context.seed)
             task.advance()
-            planted = _smallest_gap(bank, autoencoder, settings, context.seed)
-            class_gaps = _class_gaps(bank, autoencoder, settings, context.seed)
+            real = evidence.of("train")
+            planted = smallest_gap_noticed(real, seed=context.seed, **_confirmed_by(settings))
+            class_gaps = _class_gaps(bank, real, settings, context.seed)
             coverage = _coverage(bank, autoencoder, settings, context.seed)
             task.advance()
         classes = Classes.of(bank, in_code.generator, settings.compared)
@@ -125,32 +137,46 @@ def _codes(bank: SampleBank, space: CodeSpace, of: Of, n: int) -> Tensor:
     return space.in_sample_units(codes_of(bank, space, of, n))
 
 
+class _Evidence:
+    """Samples of a bank with their codes and, for the classifier, the features that the report judges by as well.
+
+    A code keeps what a sample looks like, place by place; which kind of thing it shows may be a small part of that.
+    """
+
+    def __init__(self, bank: SampleBank, space: CodeSpace, most: int, *, with_features: bool) -> None:
+        self._bank, self._space, self._most = bank, space, most
+        self._axes: PrincipalAxes | None = None
+        if with_features:
+            train = bank.features(bank.spaces[0], "train", most)
+            rng = torch_generator(bank.seed, Missed.name, "features")
+            self._axes = principal_axes(train, min(FEATURES, len(train) - 1, train.shape[1]), rng)
+
+    def of(self, which: Of) -> Described:
+        codes = _codes(self._bank, self._space, which, self._most)
+        if self._axes is None:
+            return Described.by(codes)
+        features = self._axes.coordinates(self._bank.features(self._bank.spaces[0], which, self._most))
+        return Described(codes, torch.cat([codes.double(), features.cpu().double()], dim=1))
+
+
 def _confirmed_by(settings: MissedSettings) -> dict[str, Any]:
     """What proposes and confirms a region, the same for the generator and for planted gaps."""
     return settings.model_dump(include={"regions", "ratio", "level", "noticeable"})
 
 
-def _compare_in(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> InCode:
+def _compare_in(evidence: _Evidence, title: str, settings: MissedSettings, seed: int) -> InCode:
     def run(of: Of) -> Comparison:
-        real = _codes(bank, space, "train", settings.compared)
-        other = _codes(bank, space, of, settings.compared)
-        rng = torch_generator(seed, Missed.name, space.title, of)
-        return compare(real, other, rng=rng, **_confirmed_by(settings))
+        rng = torch_generator(seed, Missed.name, title, of)
+        return compare(evidence.of("train"), evidence.of(of), rng=rng, **_confirmed_by(settings))
 
     return InCode(run("fake"), run("held_out"))
 
 
-def _smallest_gap(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> PlantedGap:
-    real = _codes(bank, space, "train", settings.compared)
-    return smallest_gap_noticed(real, seed=seed, **_confirmed_by(settings))
-
-
-def _class_gaps(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> ClassGaps | None:
+def _class_gaps(bank: SampleBank, real: Described, settings: MissedSettings, seed: int) -> ClassGaps | None:
     """Which classes would be noticed if they were missing; None without labels."""
     labels = bank.real_labels("train", settings.compared)
     if labels is None or bank.subject.data is None or len(bank.subject.data.class_names) < 2:
         return None
-    real = _codes(bank, space, "train", settings.compared)
     return classes_noticed(real, labels, seed=seed, **_confirmed_by(settings))
 
 
@@ -165,7 +191,7 @@ def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed
 def _measurements(gaps: Gaps, by_pca: InCode) -> list[Measurement]:
     def masses(in_code: InCode, by: str) -> list[Measurement]:
         return [
-            in_code.generator.mass(kind).measurement(
+            (gaps.mass_of(kind) if in_code is gaps.in_code else in_code.generator.mass(kind)).measurement(
                 f"mass {kind}{by}",
                 better="lower",
                 baseline=in_code.nothing_missing.mass(kind).value,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ganlens.explain.gaps.regions import LEVEL, NOTICEABLE
+from ganlens.measures import ALARM_LEVEL
 from ganlens.probes.probe import ProbeSettings, threshold
 
 
@@ -39,7 +40,10 @@ class MissedSettings(ProbeSettings):
         le=1,
     )
     coverage_level: float = threshold(
-        0.01, "Probability of calling coverage lower than its reference where it is not", gt=0, le=0.2
+        1 - ALARM_LEVEL,
+        "Probability of calling coverage lower than its reference where it is not",
+        gt=0,
+        le=0.2,
     )
     poor_coverage: float = threshold(
         0.5, "Below this share of its reference, coverage is bad and not only low", gt=0, le=1
