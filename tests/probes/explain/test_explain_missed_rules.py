@@ -158,6 +158,6 @@ def test_remarks_list_both_sides_and_the_control() -> None:
     gaps = Gaps(**{**FINE, "in_code": InCode(INVENTED, NOTHING), "class_gaps": None})  # type: ignore[arg-type]
     assert remarks(gaps) == [
         "Made too rarely: 1 region of the code (region 1; 4.0% of the mass, 2.1% to 6.1%).",
-        "Invented: 1 region of the code (region 2; 20.0% of the mass, 17.6% to 22.6%).",
+        "Invented: 1 region of the code (region 2; 20.0% of the mass, 17.3% to 23.0%).",
         "Held-out real samples, put to the same test: none.",
     ]
