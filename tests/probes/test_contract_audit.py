@@ -1,5 +1,6 @@
 """Asking one question or all: needs, order, settings, failures, counting, and what is written where."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ganlens.data import Dataset, Split
 from ganlens.errors import UserError
 from ganlens.finding import Finding
 from ganlens.probes import Need, Probe, ProbeSettings, probes
-from ganlens.probes.audit import audit, examine, unmet_need
+from ganlens.probes.audit import audit, examine, time_spent, unmet_need
 from ganlens.rules import Verdict
 from ganlens.subject import SampleBank, Subject
 
@@ -252,3 +253,12 @@ def test_every_registered_probe_says_what_a_reader_needs():
         assert (
             probes.summary(name).endswith("?") and len(probes.summary(name)) < 100
         )  # one line of `ganlens list`
+
+
+def test_the_time_is_told_of_the_longest_questions_alone() -> None:
+    findings = [
+        dataclasses.replace(Finding.not_applicable("it has none"), probe=name, seconds=seconds)
+        for name, seconds in (("modes", 1.0), ("units", 40.0), ("inversion", 55.4), ("fidelity", 0.4))
+    ]
+    assert time_spent(findings, 100.0) == "100 s; most on inversion 55 s, units 40 s"
+    assert time_spent(findings[:0], 2.0) == "2 s"

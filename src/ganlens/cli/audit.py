@@ -146,6 +146,7 @@ def _report(audit: Audit, generator: list[str], compared: list[str], *, has_data
 
     print_findings(audit.findings)
     print_line(f"Report: {audit.report}")
+    print_line(f"Time: {audit.time_spent()}.")
     unasked = sum(finding.not_applicable_because is not None for finding in audit.findings)
     if unasked and not has_data:
         print_line(

@@ -35,6 +35,8 @@ __all__ = ["Audit", "Features", "audit", "examine", "unmet_need"]
 
 Features = Sequence[str | nn.Module | FeatureSpace]
 _SAMPLES_OF_IDENTITY = 64
+_LONGEST = 5
+"""The most questions whose time is told apart."""
 _SAMPLES_SHOWN, _DOTS_SHOWN = 25, 2000
 """What a report opens with: so few that each is seen, and dots enough for a cloud."""
 
@@ -66,6 +68,10 @@ class Audit:
     def unasked(self) -> list[str]:
         """The probes that an interruption left without an answer."""
         return [f.probe for f in self.findings if f.unanswered is Unanswered.INTERRUPTED]
+
+    def time_spent(self) -> str:
+        """Where the time went: the questions that took most of it, the longest first, in a sentence."""
+        return time_spent(self.findings, self.seconds)
 
     def failure(self) -> Finding | None:
         """Where no question has an answer: the first that failed. None where one has, or nothing failed."""
@@ -246,7 +252,7 @@ def _publish(
     held = {finding.probe: finding for finding in [*findings, *kept]}
     places = {kind.name: place for place, kind in enumerate(in_order(probes[name] for name in probes))}
     whole = sorted(held.values(), key=lambda finding: places.get(finding.probe, len(places)))
-    facts = _facts(subject, bank, time.perf_counter() - began)
+    facts = _facts(subject, bank, findings, time.perf_counter() - began)
     unasked = [f.probe for f in whole if f.unanswered is Unanswered.INTERRUPTED]
     if unasked:
         facts["Interrupted"] = f"before an answer to {', '.join(unasked)}"
@@ -362,7 +368,14 @@ def _parse(probe: type[Probe], settings: Mapping[str, Any]) -> ProbeSettings:
         ) from None
 
 
-def _facts(subject: Subject, bank: SampleBank, seconds: float) -> dict[str, str]:
+def time_spent(findings: Sequence[Finding], seconds: float) -> str:
+    """Of how many seconds, how many went to which questions; what they share counts for the first that needs it."""
+    longest = sorted(findings, key=lambda finding: -finding.seconds)[:_LONGEST]
+    named = ", ".join(f"{f.probe} {f.seconds:.0f} s" for f in longest if f.seconds >= 0.05 * seconds)
+    return f"{seconds:.0f} s" + (f"; most on {named}" if named else "")
+
+
+def _facts(subject: Subject, bank: SampleBank, findings: Sequence[Finding], seconds: float) -> dict[str, str]:
     """What was examined and how, for the head of the report."""
     shape = "×".join(map(str, subject.sample_shape))
     latent = "×".join(map(str, subject.latent_shape))
@@ -380,7 +393,9 @@ def _facts(subject: Subject, bank: SampleBank, seconds: float) -> dict[str, str]
     )
     facts["Samples"] = f"{bank.size:,} shared by all questions, {bank.generator_calls:,} in all"
     facts["Seed"] = str(bank.seed)
-    facts["Time"] = f"{seconds:.0f} s, of which {bank.shared_seconds:.0f} s on what all questions share"
+    facts["Time"] = (
+        f"{time_spent(findings, seconds)}; {bank.shared_seconds:.0f} s of it on what all questions share"
+    )
     facts["Software"] = f"GANLens {version('ganlens')}, torch {torch.__version__}"
     notes = [*subject.notes, *(data.notes if data is not None else ())]
     if notes:
