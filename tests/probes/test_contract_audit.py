@@ -149,7 +149,7 @@ def test_an_audit_asks_in_the_reports_order_and_survives_a_probe_that_fails(lab,
     failed = asked["failing"]
     assert failed.verdict is Verdict.NOT_APPLICABLE
     assert failed.detail == (
-        "Not applicable, because code that is not GANLens' own failed: test_contract_audit.py, line 44: "
+        "Not applicable, because code that is not GANLens' own failed: test_contract_audit.py, line 45: "
         "ZeroDivisionError: a fault of its own."
     )
     assert asked["probing"].claim == "There are 600." and asked.report is None
