@@ -37,6 +37,8 @@ Features = Sequence[str | nn.Module | FeatureSpace]
 _SAMPLES_OF_IDENTITY = 64
 _LONGEST = 5
 """The most questions whose time is told apart."""
+_TOLD = 0.05
+"""The share of the whole time from which a question's is told apart."""
 _SAMPLES_SHOWN, _DOTS_SHOWN = 25, 2000
 """What a report opens with: so few that each is seen, and dots enough for a cloud."""
 
@@ -371,7 +373,7 @@ def _parse(probe: type[Probe], settings: Mapping[str, Any]) -> ProbeSettings:
 def time_spent(findings: Sequence[Finding], seconds: float) -> str:
     """Of how many seconds, how many went to which questions; what they share counts for the first that needs it."""
     longest = sorted(findings, key=lambda finding: -finding.seconds)[:_LONGEST]
-    named = ", ".join(f"{f.probe} {f.seconds:.0f} s" for f in longest if f.seconds >= 0.05 * seconds)
+    named = ", ".join(f"{f.probe} {f.seconds:.0f} s" for f in longest if f.seconds >= _TOLD * seconds)
     return f"{seconds:.0f} s" + (f"; most on {named}" if named else "")
 
 

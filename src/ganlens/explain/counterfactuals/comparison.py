@@ -112,8 +112,8 @@ def run_searches(
         draws: from a purpose to the generator of its random numbers.
     """
     comparison, effort = Comparison(), searches.effort
-    exists = latent_search(space, question, pool, effort, rng=draws("search"), progress=progress)
-    comparison.attempts.append(_attempt("latent", "latent search", space, question, exists))
+    answers = latent_search(space, question, pool, effort, rng=draws("search"), progress=progress)
+    comparison.attempts.append(_attempt("latent", "latent search", space, question, answers))
     if "attributes" in searches.methods:
         _set_attributes(comparison, bank, space, question, pool, searches, progress)
     if "amortised" in searches.methods:

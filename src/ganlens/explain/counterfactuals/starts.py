@@ -61,9 +61,9 @@ def generated_starts(bank: SampleBank, space: SearchSpace, count: int) -> Starts
     """The bank's first samples, whose latents are known."""
     labels = bank.conditions(count)
     rows = space.rows(_points(space, bank.latents(count), labels))
-    reached = space.samples(rows, labels)
-    classes = logits_of(space.classifier, reached).argmax(dim=1)
-    return Starts(reached, rows, labels, reached, classes, torch.ones(len(reached), dtype=torch.bool), False)
+    drawn = space.samples(rows, labels)
+    classes = logits_of(space.classifier, drawn).argmax(dim=1)
+    return Starts(drawn, rows, labels, drawn, classes, torch.ones(len(drawn), dtype=torch.bool), False)
 
 
 def real_starts(bank: SampleBank, space: SearchSpace, count: int, seed: int, purpose: str) -> Starts:

@@ -187,8 +187,10 @@ def compare(
     centres = thin.centres(regions, rng)
     kinds: list[Kind] = [kind for kind in KINDS for _ in centres[kind]]
     proposals = dict(enumerate(kinds))
+    tested = [samples[rows] for samples, (_, rows) in zip((real, other), halves, strict=True)]
+    chances = [thin.chance_of_real(samples) for samples in tested]
     in_real, in_other = (
-        thin.regions(samples[rows], centres) for samples, (_, rows) in zip((real, other), halves, strict=True)
+        thin.regions(samples.codes, chance, centres) for samples, chance in zip(tested, chances, strict=True)
     )
     counts = [torch.bincount(place, minlength=len(kinds) + 1).tolist() for place in (in_real, in_other)]
     p_values = holm(
@@ -212,11 +214,8 @@ def compare(
         for number in range(len(kinds) + 1)
     ]
     places = torch.cat([centres[kind] for kind in KINDS])
-    of_real, of_other = (
-        thin.chance_of_real(samples[rows]) for samples, (_, rows) in zip((real, other), halves, strict=True)
-    )
     return Comparison(
-        compared, places, halves[0][1], halves[1][1], in_real, in_other, of_real, of_other, thin.sure
+        compared, places, halves[0][1], halves[1][1], in_real, in_other, chances[0], chances[1], thin.sure
     )
 
 
@@ -269,18 +268,15 @@ class _ThinPlaces:
             dim=0
         )
 
-    def regions(self, samples: Described, centres: dict[Kind, Tensor]) -> Tensor:
-        """Numbers [n] of the regions of samples that were not learned from: missed, then invented, then the rest."""
-        chance = torch.stack([_chance_of_real(each, samples.evidence) for each in self._classifiers]).mean(
-            dim=0
-        )
-        thin = self._thin(chance)
-        numbers = torch.full((len(samples),), sum(map(len, centres.values())), dtype=torch.int64)
+    def regions(self, codes: Tensor, chance_of_real: Tensor, centres: dict[Kind, Tensor]) -> Tensor:
+        """Numbers [n] of the regions of codes [n, d]: missed, then invented, then the rest."""
+        thin = self._thin(chance_of_real)
+        numbers = torch.full((len(codes),), sum(map(len, centres.values())), dtype=torch.int64)
         first = 0
         for kind in KINDS:
             members = thin[kind]
             if len(centres[kind]) and bool(members.any()):
-                numbers[members] = first + nearest_centre(samples.codes[members], centres[kind])
+                numbers[members] = first + nearest_centre(codes[members], centres[kind])
             first += len(centres[kind])
         return numbers
 

@@ -32,6 +32,9 @@ LEARNING_RATE = 0.1
 LAYER_LEARNING_RATE = 0.05
 LAYER_PRIOR = 1e-4
 
+Made = Callable[[Tensor], Tensor]
+"""Samples [n, …] made of points [n, …]."""
+
 
 @dataclass(frozen=True)
 class Inversion:
@@ -157,31 +160,27 @@ def invert_layer(
     if module is None or not subject.has_gradients:
         raise UserError(f"{subject.name} lets no gradients pass, so none of its layers can be inverted")
     onward = from_layer_on(subject.generator, name)
-    parts = []
-    with (progress or Silent()).task(f"Inverting samples to {name}", len(samples)) as task:
-        for first in range(0, len(samples), batch):
-            rows = slice(first, first + batch)
-            latents = start.points[rows].to(subject.device)
-            labels = None if start.labels is None else start.labels[rows]
-            targets = samples[rows].to(subject.device)
-            with torch.no_grad(), cloned(module, name) as outputs:
-                subject.generator.synthesize(latents, labels)
-            if len(outputs) != 1:
-                raise UserError(
-                    f"the layer {name!r} runs {len(outputs)} times for a sample; only a layer that runs once can be "
-                    "inverted"
-                )
-            given = outputs[0]
 
-            def made_of(points: Tensor) -> Tensor:
-                if onward is not None:
-                    return onward(points)
-                with edit(module, name, lambda output: points):
-                    return subject.generator.synthesize(latents, labels)  # noqa: B023
+    def begin(latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Made]:
+        with torch.no_grad(), cloned(module, name) as outputs:
+            subject.generator.synthesize(latents, labels)
+        if len(outputs) != 1:
+            raise UserError(
+                f"the layer {name!r} runs {len(outputs)} times for a sample; only a layer that runs once can be "
+                "inverted"
+            )
 
-            parts.append(_moved(given, labels, made_of, targets, steps, learning_rate, prior))
-            task.advance(len(targets))
-    return _joined(parts)
+        def made_of(points: Tensor) -> Tensor:
+            if onward is not None:
+                return onward(points)
+            with edit(module, name, lambda output: points):
+                return subject.generator.synthesize(latents, labels)
+
+        return outputs[0], made_of
+
+    effort = (steps, learning_rate, prior)
+    title = f"Inverting samples to {name}"
+    return _moved_in_batches(subject, samples, start, begin, effort, batch, title, progress)
 
 
 def searched_on(
@@ -205,19 +204,13 @@ def searched_on(
     _check(subject, samples)
     if not subject.has_gradients:
         raise UserError(f"{subject.name} lets no gradients pass, so its latents can't be searched on")
-    parts = []
-    with (progress or Silent()).task("Searching the latents on", len(samples)) as task:
-        for first in range(0, len(samples), batch):
-            rows = slice(first, first + batch)
-            labels = None if start.labels is None else start.labels[rows]
-            latents, targets = (part[rows].to(subject.device) for part in (start.points, samples))
 
-            def made_of(points: Tensor) -> Tensor:
-                return subject.generator.synthesize(points, labels)  # noqa: B023
+    def begin(latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Made]:
+        return latents, lambda points: subject.generator.synthesize(points, labels)
 
-            parts.append(_moved(latents, labels, made_of, targets, steps, learning_rate, prior))
-            task.advance(len(targets))
-    return _joined(parts)
+    effort = (steps, learning_rate, prior)
+    title = "Searching the latents on"
+    return _moved_in_batches(subject, samples, start, begin, effort, batch, title, progress)
 
 
 def layer_name(subject: Subject, wanted: str) -> str:
@@ -341,10 +334,38 @@ class _Job:
         return _Start(points, asked)
 
 
+def _moved_in_batches(
+    subject: Subject,
+    samples: Tensor,
+    start: Inversion,
+    begin: Callable[[Tensor, Tensor | None], tuple[Tensor, Made]],
+    effort: tuple[int, float, float],
+    batch: int,
+    title: str,
+    progress: Progress | None,
+) -> Inversion:
+    """Points searched on from where an inversion ended, a batch at a time.
+
+    Args:
+        begin: from a batch's latents and labels to the points to start from, and what makes samples of points.
+        effort: steps, learning rate and weight of the prior.
+    """
+    parts = []
+    with (progress or Silent()).task(title, len(samples)) as task:
+        for first in range(0, len(samples), batch):
+            rows = slice(first, first + batch)
+            labels = None if start.labels is None else start.labels[rows]
+            latents, targets = (part[rows].to(subject.device) for part in (start.points, samples))
+            given, made_of = begin(latents, labels)
+            parts.append(_moved(given, labels, made_of, targets, *effort))
+            task.advance(len(targets))
+    return _joined(parts)
+
+
 def _moved(
     given: Tensor,
     labels: Tensor | None,
-    made_of: Callable[[Tensor], Tensor],
+    made_of: Made,
     targets: Tensor,
     steps: int,
     learning_rate: float,

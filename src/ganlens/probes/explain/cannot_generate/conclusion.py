@@ -108,7 +108,7 @@ class Faults:
         tried = {attempt.counted.kind.name: attempt.beyond for attempt in self.attempts}
         beyond = tried.get(self.foremost.kind.name)
         if beyond is None and self.attempts:
-            return "Train longer: it redraws real samples of other kinds no better"
+            return "Train longer, then search again: `ganlens probe cannot-generate SUBJECT --steps 400`"
         if beyond is None:
             return "Search for them: `ganlens probe cannot-generate SUBJECT --steps 400`"
         if beyond:
@@ -179,8 +179,8 @@ RULES = Rules(
         always,
         Verdict.GOOD,
         claim="No nameable kind is missing, too rare or too frequent.",
-        detail="Of {kinds} kinds that were counted none is at fault; one of {noticed:.1%} of the data would have been "
-        "missed.",
+        detail="Of {kinds} kinds that were counted none is at fault; the absence of one of {noticed:.1%} of the data "
+        "would have shown.",
     ),
 )
 

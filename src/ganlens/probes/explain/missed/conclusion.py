@@ -249,6 +249,14 @@ RULES = Rules(
         ),
         advice="Ask again of more samples: `ganlens probe missed SUBJECT --samples 20000`.",
     ),
+    Rule(
+        "misses-nearly-all",
+        lambda gaps: gaps.much and gaps.foremost == "missed" and gaps.surely >= gaps.settings.nearly_all,
+        Verdict.BAD,
+        claim="It misses nearly all kinds of real sample.",
+        detail=_MASS,
+        advice="Look at its samples beside real ones, then train longer: `ganlens probe gallery SUBJECT`.",
+    ),
     *_faults("much", lambda gaps: gaps.much, Verdict.BAD),
     Rule(
         "poorly-covered",

@@ -146,12 +146,19 @@ class _Evidence:
     def __init__(self, bank: SampleBank, space: CodeSpace, most: int, *, with_features: bool) -> None:
         self._bank, self._space, self._most = bank, space, most
         self._axes: PrincipalAxes | None = None
+        self._described: dict[Of, Described] = {}
         if with_features:
             train = bank.features(bank.spaces[0], "train", most)
             rng = torch_generator(bank.seed, Missed.name, "features")
             self._axes = principal_axes(train, min(FEATURES, len(train) - 1, train.shape[1]), rng)
 
     def of(self, which: Of) -> Described:
+        """Those samples, described once."""
+        if which not in self._described:
+            self._described[which] = self._describe(which)
+        return self._described[which]
+
+    def _describe(self, which: Of) -> Described:
         codes = _codes(self._bank, self._space, which, self._most)
         if self._axes is None:
             return Described.by(codes)

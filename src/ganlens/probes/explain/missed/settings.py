@@ -32,6 +32,12 @@ class MissedSettings(ProbeSettings):
     bad_mass: float = threshold(
         0.1, "Share of the data, surely missed or made too often, from which the verdict is bad", gt=0, le=1
     )
+    nearly_all: float = threshold(
+        0.9,
+        "From this share of the data on, surely missed, it is no matter of some kinds: what is left is not the data",
+        gt=0,
+        le=1,
+    )
     never: float = threshold(
         0.1,
         "Up to this share of what the other side has, a kind of sample is missed or invented, not only rare or "
