@@ -47,6 +47,7 @@ MISSING = comparison(("missed", 200, 10))
 FEW = comparison(("missed", 60, 20))
 INVENTED = comparison(("missed", 60, 20), ("invented", 0, 200))
 OF_ONE_CLASS = (torch.arange(SIZE) >= 200).long()
+OF_TWO_CLASSES = torch.where(torch.arange(SIZE) >= 200, 2, torch.arange(SIZE) % 2)
 FINE = {
     "autoencoder": SimpleNamespace(beats_pca=True, held_out_r2=0.9, pca_held_out_r2=0.8),
     "in_code": InCode(NOTHING, NOTHING),
@@ -80,6 +81,24 @@ FINE = {
             },
             "much-of-a-class",
             "It misses samples that are mostly class “triangle”.",
+        ),
+        (
+            {"in_code": InCode(comparison(("missed", 980, 10)), NOTHING)},
+            "misses-nearly-all",
+            "It misses nearly all kinds of real sample.",
+        ),
+        (  # two classes: either alone would be half the truth
+            {
+                "in_code": InCode(MISSING, NOTHING),
+                "classes": Classes(("triangle", "ellipse", "square"), OF_TWO_CLASSES, None),
+            },
+            "much",
+            "It misses some kinds: 19% of the data.",
+        ),
+        (  # as much as that comes out where nothing is missing
+            {"in_code": InCode(MISSING, comparison(("missed", 100, 0), p_value=1.0))},
+            "some",
+            "It misses some kinds: 19% of the data.",
         ),
         (
             {"in_code": InCode(INVENTED, NOTHING), "coverage": coverage(9, 0.001)},

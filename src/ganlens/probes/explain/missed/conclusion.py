@@ -85,8 +85,12 @@ class Gaps:
 
     @property
     def much(self) -> bool:
-        """Whether surely so much is missed or invented that it is bad."""
-        most = max(self.in_code.generator.mass(kind, ALARM_LEVEL).low for kind in KINDS)
+        """Whether surely so much is missed or invented, beyond what nothing missing comes out with, that it is bad."""
+        most = max(
+            self.in_code.generator.mass(kind, ALARM_LEVEL).low
+            - max(self.in_code.nothing_missing.mass(kind).value, 0.0)
+            for kind in KINDS
+        )
         return self.confirmed > 0 and most >= self.settings.bad_mass
 
     @property
@@ -130,8 +134,8 @@ class Gaps:
 
     @property
     def class_at_fault(self) -> str:
-        """The commonest of them."""
-        return f"class {quoted(self.classes_at_fault[0])}" if self.classes_at_fault else ""
+        """The one class that it is; empty where there is none, or several, of which one would be half the truth."""
+        return f"class {quoted(self.classes_at_fault[0])}" if len(self.classes_at_fault) == 1 else ""
 
     @property
     def gone(self) -> bool:
@@ -214,11 +218,11 @@ _LOOK = (
 
 
 def _faults(name: str, holds: Callable[[Gaps], bool], verdict: Verdict) -> tuple[Rule[Gaps], Rule[Gaps]]:
-    """What is at fault, called after a class where one stands out."""
+    """What is at fault, called after a class where it is one alone."""
     return (
         Rule(
             f"{name}-of-a-class",
-            lambda gaps: holds(gaps) and bool(gaps.classes_at_fault),
+            lambda gaps: holds(gaps) and bool(gaps.class_at_fault),
             verdict,
             claim="It {makes} samples that are mostly {class_at_fault}.",
             detail=_MASS,

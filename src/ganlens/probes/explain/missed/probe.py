@@ -66,10 +66,10 @@ class Missed(Probe):
         "training samples, and looked for beside the other: what is noticed says what silence is worth (if even the "
         "largest gap is overlooked, silence is not believable; if fewer than {classes_noticed:.0%} of the classes are"
         " noticed, the claim says so). Everything is done in PCA's code of the same width as well. Verdict: bad where"
-        " at least {bad_mass:.0%} of the mass is missed or invented at the low end of the interval, or coverage is "
-        "below {poor_coverage:.0%} of its reference; missed or invented is what has up to {never:.0%} of the other "
-        "side's share, else it is made too rarely or too often; caution where a region is confirmed or coverage is "
-        "lower than the reference."
+        " at least {bad_mass:.0%} of the mass is missed or invented at the low end of the interval and beyond what "
+        "held-out real samples come out with, or coverage is below {poor_coverage:.0%} of its reference; missed or "
+        "invented is what has up to {never:.0%} of the other side's share, else it is made too rarely or too often; "
+        "caution where a region is confirmed or coverage is lower than the reference."
     )
     self_check: ClassVar[str] = (
         "Not believable where held-out real samples, put in the generator's place, would be said to miss "
