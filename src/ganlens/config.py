@@ -292,18 +292,18 @@ def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict
     """
     result = {key: _own(value) for key, value in values.items()}
     for override in overrides:
-        said = f"--set {shortened(override)}"
+        override_text = f"--set {shortened(override)}"
         key, equals, text = override.partition("=")
         *parents, last = (part.strip() for part in key.split("."))
         if not equals or not last or not all(parents) or printable(key) != key:
-            raise UserError(f"{said}: expected key=value, for instance --set objective.r1=0.5")
+            raise UserError(f"{override_text}: expected key=value, for instance --set objective.r1=0.5")
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})
             if not isinstance(place, dict):
-                raise UserError(f"{said}: {shortened(parent)} is a value, not a group of settings")
-        SETTINGS_BYTES.check(len(text), said)
-        place[last] = parse_yaml(text, said)
+                raise UserError(f"{override_text}: {shortened(parent)} is a value, not a group of settings")
+        SETTINGS_BYTES.check(len(text), override_text)
+        place[last] = parse_yaml(text, override_text)
     return result
 
 

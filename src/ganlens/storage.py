@@ -79,14 +79,14 @@ def refuse_unwritable(path: Path, *, folder: bool) -> None:
             there, wanted = ("a file", "a folder") if folder else ("a folder", "a file")
             raise UserError(f"{printable(str(path))} is {there}; name {wanted} to write to")
         place = path if folder else path.parent
-        made = [p for p in (place, *place.parents) if not p.exists()]
+        new_folders = [p for p in (place, *place.parents) if not p.exists()]
         trial = partial_names(place / "trial" if folder else path)[0]
         try:
             place.mkdir(parents=True, exist_ok=True)
             trial.write_bytes(b"\n")  # not empty: a full disk still takes names
         finally:
             remove(trial)
-            for parent in made:
+            for parent in new_folders:
                 with suppress(OSError):
                     parent.rmdir()
 

@@ -333,7 +333,7 @@ def takes_options(
             return function(*args, **given)
 
         hints = get_type_hints(group)
-        told = [
+        keyword_only = [
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -342,7 +342,7 @@ def takes_options(
             )
             for name in known
         ]
-        checked.__signature__ = own.replace(parameters=[*named, *told])  # type: ignore[attr-defined]
+        checked.__signature__ = own.replace(parameters=[*named, *keyword_only])  # type: ignore[attr-defined]
         checked.__doc__ = (function.__doc__ or "").replace(
             f"{_INDENT}{{options}}", "\n".join(_as_argument(name, option) for name, option in known.items())
         )

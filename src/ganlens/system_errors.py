@@ -73,10 +73,10 @@ def disk_errors(path: Path, again: str = _AGAIN) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = disk_sentence(path, error, again)
-        if said is None:
+        sentence = disk_sentence(path, error, again)
+        if sentence is None:
             raise
-        raise UserError(said) from error
+        raise UserError(sentence) from error
 
 
 def disk_sentence(path: Path, error: OSError, again: str = _AGAIN) -> str | None:
@@ -119,8 +119,8 @@ def as_os_error(error: Exception) -> OSError | None:
 
     Libraries written in Rust (safetensors) report it so.
     """
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    if found is None:
+    os_code = re.search(r"\(os error (\d+)\)", str(error))
+    if os_code is None:
         return None
-    number = int(found.group(1))
+    number = int(os_code.group(1))
     return OSError(number, os.strerror(number))

@@ -173,10 +173,10 @@ class _Reader:
         return key
 
     def _merge(self, event: Any, value: Any, level: _Open) -> None:
-        found = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, dict) for part in found):
+        entries = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, dict) for part in entries):
             raise self._refused(event, f"{_MERGE} merges a mapping into another, and this is none")
-        level.merged += found
+        level.merged += entries
 
     def _scalar(self, event: Any) -> Any:
         self._count(1)

@@ -12,7 +12,7 @@ from ganlens.explain.copying.recovery import REDRAWN
 from ganlens.figures.figure import Picture
 from ganlens.measures import Interval
 from ganlens.probes.audit import examine
-from ganlens.probes.risk.memorisation.conclusion import RULES, Memory
+from ganlens.probes.risk.memorisation.conclusion import RULES, Memorised
 from ganlens.probes.risk.memorisation.weighing import Weighed
 from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
@@ -508,8 +508,8 @@ def test_the_first_rule_that_holds_gives_verdict_and_words(weighed, changes, rul
         "copying": 0.2,
         "titles": ("pixels",),
     }
-    memory = Memory(**{**fine, **changes}, weighed=Weighed(3.0, **{"readings": (), **weighed}))
-    conclusion = RULES.conclude(memory)
+    memorised = Memorised(**{**fine, **changes}, weighed=Weighed(3.0, **{"readings": (), **weighed}))
+    conclusion = RULES.conclude(memorised)
     assert (conclusion.rule, conclusion.claim) == (rule, claim)
     assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
     if rule == "remembers":

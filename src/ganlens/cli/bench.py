@@ -80,25 +80,25 @@ def print_outcomes(outcomes: list[TimedComparison]) -> None:
     """Each piece of work in a few lines."""
     from ganlens.cli.terminal import print_line
 
-    for found in outcomes:
+    for comparison in outcomes:
         print_line("")
-        print_line(found.name)
-        spent = f"{statistics.median(found.seconds):.2f} s"
-        if found.peer_seconds:
-            ratios = found.ratios
+        print_line(comparison.name)
+        spent = f"{statistics.median(comparison.seconds):.2f} s"
+        if comparison.peer_seconds:
+            ratios = comparison.ratios
             spent += (
-                f" against {statistics.median(found.peer_seconds):.2f} s ({found.peer_name}): "
+                f" against {statistics.median(comparison.peer_seconds):.2f} s ({comparison.peer_name}): "
                 f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f})"
             )
         print_line(f"  {spent}")
         facts = []
-        if found.difference is not None:
-            facts.append(f"results {found.difference:.1e} apart")
-        if found.share is not None:
-            facts.append(f"{found.share:.0%} of the matrix-product rate")
-        if found.memory is not None:
-            against = "" if found.peer_memory is None else f" against {found.peer_memory:,.0f}"
-            facts.append(f"peak memory over the inputs {found.memory:,.0f}{against} MiB")
+        if comparison.difference is not None:
+            facts.append(f"results {comparison.difference:.1e} apart")
+        if comparison.share is not None:
+            facts.append(f"{comparison.share:.0%} of the matrix-product rate")
+        if comparison.memory is not None:
+            against = "" if comparison.peer_memory is None else f" against {comparison.peer_memory:,.0f}"
+            facts.append(f"peak memory over the inputs {comparison.memory:,.0f}{against} MiB")
         if facts:
             print_line(f"  {'; '.join(facts)}")
-        print_line(f"  goal: {found.goal}")
+        print_line(f"  goal: {comparison.goal}")

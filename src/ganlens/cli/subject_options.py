@@ -169,9 +169,9 @@ def words_of(subject: str, *groups: type, **options: Any) -> list[str]:
         groups: whose options are told; default: all that are given.
         options: as typed, by the names of `SubjectOptions`.
     """
-    told = [name for group in groups for name in options_of(group)] if groups else [*options]
+    given = [name for group in groups for name in options_of(group)] if groups else [*options]
     words = [subject]
-    for name in told:
+    for name in given:
         value, option = options.get(name), OPTIONS[name]
         if option.typed is bool:
             flag = flag_of(name) if value else f"--{option.opposite}" if option.opposite else None

@@ -47,9 +47,9 @@ def npz(argument: str | None, options: DataOptions, progress: Progress) -> Datas
     if test_name in archive.arrays and archive.arrays[test_name].shape[1:] == archive.arrays[name].shape[1:]:
         names.append(test_name)
     parts, modality, notes = _samples(archive, names, options)
-    found = [_labels(archive, part) for part in names]
-    values = _of_one_form([values for values, _ in found], names, notes)
-    notes += [note for _, sentence in found for note in sentence]
+    labels_of_parts = [_labels(archive, part) for part in names]
+    values = _of_one_form([values for values, _ in labels_of_parts], names, notes)
+    notes += [note for _, sentence in labels_of_parts for note in sentence]
     class_names = _class_names(archive, values, notes)
     classes = numbered(values, class_names)
     stored = [SampleArray(part) for part in parts]
@@ -207,9 +207,9 @@ def _scale(arrays: Sequence[NDArray[np.generic]], where: str) -> tuple[_Scale, s
     ends = [(float(array.min()), float(array.max())) for array in arrays]
     small = [high <= 1 for _, high in ends]
     if any(small) and not all(small):
-        found = " and ".join(f"{low:g} to {high:g}" for low, high in ends)
+        scales = " and ".join(f"{low:g} to {high:g}" for low, high in ends)
         raise UserError(
-            f"{where} and the held-out array have values from {found}, which are two scales; bring both to one and "
+            f"{where} and the held-out array have values from {scales}, which are two scales; bring both to one and "
             "save again"
         )
     dtypes = {array.dtype for array in arrays}
@@ -286,9 +286,9 @@ def _label_names(archive: Archive, name: str) -> list[str]:
         names += [
             known for known in splits if known in archive.arrays and archive.arrays[known].shape[:1] == count
         ]
-    found = [known for known in dict.fromkeys(names) if known in archive.arrays and known != name]
-    if found or part is not None:
-        return found
+    label_names = [known for known in dict.fromkeys(names) if known in archive.arrays and known != name]
+    if label_names or part is not None:
+        return label_names
     ends = [known for known in archive.arrays if known.endswith(("_labels", "_label")) and known != name]
     return ends if len(ends) == 1 and not ends[0].startswith(("train_", "test_")) else []
 

@@ -104,8 +104,8 @@ def _form(collection: Collection, options: DataOptions, progress: Progress) -> t
     form = PictureForm(height, width, grey=options.channels == 1)
     digest = hashlib.blake2b(repr((DECODING_VERSION, collection.identity)).encode(), digest_size=12)
     kept = cache_folder() / "pictures" / f"{digest.hexdigest()}.depth.json"
-    for kind, found in kept_depths(collection.read, len(collection.held_out), kept, progress).items():
-        scale, note = scale_of(kind, found, collection.picture_name)
+    for kind, depths in kept_depths(collection.read, len(collection.held_out), kept, progress).items():
+        scale, note = scale_of(kind, depths, collection.picture_name)
         form = replace(form, real=scale) if kind == "real" else replace(form, whole=scale)
         notes += [note] if note else []
     return form, notes

@@ -97,15 +97,15 @@ def load_weights(path: Path) -> InceptionWeights:
     return InceptionWeights(network.eval().requires_grad_(False), path.name, _sha256(path))
 
 
-def _first_misfit(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+def _first_misfit(own: Mapping[str, Tensor], checked: Mapping[str, Tensor]) -> str | None:
     for name, tensor in own.items():
-        if name not in found:
+        if name not in checked:
             return f"it has no tensor {name!r}"
-        if found[name].shape != tensor.shape:
-            return f"its tensor {name!r} has the shape {[*found[name].shape]}, expected {[*tensor.shape]}"
-        if not found[name].isfinite().all():
+        if checked[name].shape != tensor.shape:
+            return f"its tensor {name!r} has the shape {[*checked[name].shape]}, expected {[*tensor.shape]}"
+        if not checked[name].isfinite().all():
             return f"its tensor {name!r} has values that are not finite"
-    extra = [name for name in found if name not in own and not name.endswith("num_batches_tracked")]
+    extra = [name for name in checked if name not in own and not name.endswith("num_batches_tracked")]
     return f"it has a tensor {extra[0]!r}, which the network has not" if extra else None
 
 
@@ -115,16 +115,16 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a TorchScript program is none of ours is said below
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            checked = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each kind of damage has its own type, and its advice is to trust the file
         raise UserError(
             f"{path} is not a whole file of named tensors: it was cut or damaged, or holds something else (a "
             f"module, a TorchScript program); {_how_to_get_it()}"
         ) from error
-    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        kind = f"a {type(found).__name__}, not" if not isinstance(found, dict) else "more than"
+    if not isinstance(checked, dict) or not all(isinstance(tensor, Tensor) for tensor in checked.values()):
+        kind = f"a {type(checked).__name__}, not" if not isinstance(checked, dict) else "more than"
         raise UserError(f"{path} holds {kind} named tensors; {_how_to_get_it()}")
-    return found
+    return checked
 
 
 def _from_hub(source: str) -> Path:
@@ -153,9 +153,9 @@ def _download(path: Path) -> Path:
         with replacing(path) as partial:
             with urlopen(URL, timeout=SECONDS) as answer, partial.open("wb") as file:
                 shutil.copyfileobj(answer, file)
-            if (found := _sha256(partial)) != SHA256:
+            if (checked := _sha256(partial)) != SHA256:
                 raise UserError(
-                    f"what {URL} sent is not the published weights (sha256 {found[:12]}…, expected "
+                    f"what {URL} sent is not the published weights (sha256 {checked[:12]}…, expected "
                     f"{SHA256[:12]}…): the download was cut or is another file; try again"
                 )
     except OSError as error:

@@ -30,7 +30,7 @@ class ModuleSpace(FeatureSpace):
     def extract(self, samples: Tensor) -> Tensor:
         modes = [(part, part.training) for part in self._module.modules()]
         try:
-            found = self._module.eval()(samples.clone())  # it may write into what it is given
+            features = self._module.eval()(samples.clone())  # it may write into what it is given
         except (Exception, SystemExit) as error:
             reason = str(error).strip().split("\n")[0]
             raise UserError(
@@ -39,12 +39,12 @@ class ModuleSpace(FeatureSpace):
         finally:
             for part, training in modes:
                 part.training = training
-        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(samples):
-            got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        if not isinstance(features, Tensor) or features.ndim < 2 or len(features) != len(samples):
+            got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise UserError(
                 f"the feature module {self.name} returned {got} for {len(samples)} samples; expected a tensor "
                 f"[{len(samples)}, features]"
             )
-        return found.flatten(1).to(
+        return features.flatten(1).to(
             torch.float32, copy=True
         )  # it may be a buffer that the next call overwrites

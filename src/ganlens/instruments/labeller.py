@@ -150,9 +150,9 @@ def fit_labeller(
 def _labels(dataset: Dataset) -> tuple[Tensor, Tensor]:
     train, held_out = dataset.train.labels, dataset.held_out.labels
     if train is None or held_out is None or dataset.num_classes < 2:
-        found = "no labels" if train is None or held_out is None else "fewer than two classes"
+        lacking = "no labels" if train is None or held_out is None else "fewer than two classes"
         raise UserError(
-            f"{dataset.name}: a labeller learns to tell classes apart, and these data have {found}"
+            f"{dataset.name}: a labeller learns to tell classes apart, and these data have {lacking}"
         )
     if len(train) < 4 or len(held_out) < 1:
         raise UserError(

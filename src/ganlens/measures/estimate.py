@@ -77,5 +77,7 @@ class Estimate:
             unit=unit,
             better=better,
             baseline=Baseline(value=baseline, what=what),
-            controls=tuple(Baseline(value=score, what=who) for who, score in (controls or {}).items()),
+            controls=tuple(
+                Baseline(value=score, what=control) for control, score in (controls or {}).items()
+            ),
         )

@@ -101,8 +101,8 @@ class MeasureFacts:
         """The works that the docstring's Source names, as "Naeem et al. 2020 (arXiv 2002.09797)"."""
         _, _, paragraph = self._docstring.partition("\nSource: ")
         paragraph = " ".join(paragraph.split("\n\n", 1)[0].split())
-        found = re.findall(WORK, paragraph)
-        return ("ours", *found) if paragraph.startswith("ours") else tuple(found)
+        works = re.findall(WORK, paragraph)
+        return ("ours", *works) if paragraph.startswith("ours") else tuple(works)
 
     @property
     def interval(self) -> str:

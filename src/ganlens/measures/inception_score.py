@@ -80,9 +80,9 @@ def _check_rows(probabilities: Tensor) -> None:
         bad = (negative | ((sums - 1).abs() > tolerance)).nonzero()
         if len(bad):
             row = int(bad[0])
-            found = "holds a negative value" if negative[row] else f"sums to {float(sums[row]):.6g}"
+            fault = "holds a negative value" if negative[row] else f"sums to {float(sums[row]):.6g}"
             raise UserError(
-                f"probabilities: row {start + row} {found}; expected probabilities that sum to 1, "
+                f"probabilities: row {start + row} {fault}; expected probabilities that sum to 1, "
                 "so take the softmax of logits first"
             )
         start += len(chunk)

@@ -43,6 +43,6 @@ def mann_whitney_z(first: Tensor, second: Tensor) -> float:
 
 def _numbers(values: Tensor, name: str) -> Tensor:
     if not isinstance(values, Tensor) or values.ndim != 1:
-        found = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
-        raise UserError(f"{name}: expected a row of numbers [n], found {found}")
+        form = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+        raise UserError(f"{name}: expected a row of numbers [n], found {form}")
     return feature_matrix(values[:, None], name, rows=1).flatten().double()

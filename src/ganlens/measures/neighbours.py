@@ -84,8 +84,8 @@ def nearest_neighbours(
     for rest in left.split(TILE) if len(left) else ():
         again = _Candidates(len(rest), wanted, torch.float64, queries.device)
         _fill(again, slice(0, len(rest)), pairs, rest, exclude_self, torch.float64)
-        found, _ = _decide(again, pairs, rest, k, available)
-        nearest.distances[rest], nearest.indices[rest] = found
+        decided, _ = _decide(again, pairs, rest, k, available)
+        nearest.distances[rest], nearest.indices[rest] = decided
     return nearest
 
 

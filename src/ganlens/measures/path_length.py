@@ -113,13 +113,13 @@ def perceptual_path_length(
             _between(first[part], last[part], places[part] + step, interpolation) for step in (0.0, *steps)
         ]
         here, *there = _samples(synthesize, latents, latents_from)
-        found = [
+        distances = [
             _distances(distance, here, samples, start) ** (1 if squared else 2) / step**2
             for samples, step in zip(there, steps, strict=True)
         ]
         if start == 0:
-            _check_smoothness(*found)
-        lengths.append(found[0])
+            _check_smoothness(*distances)
+        lengths.append(distances[0])
     every = torch.cat(lengths)
     return PathLength(_trimmed_mean(every, trim), every)
 
@@ -175,8 +175,8 @@ def _samples(
     with torch.no_grad():
         samples = synthesize(rows)
     if not isinstance(samples, Tensor) or samples.shape[:1] != rows.shape[:1]:
-        found = f"shape {tuple(samples.shape)}" if isinstance(samples, Tensor) else type(samples).__name__
-        raise UserError(f"synthesize: expected one sample for each of {len(rows)} latents, found {found}")
+        distances = f"shape {tuple(samples.shape)}" if isinstance(samples, Tensor) else type(samples).__name__
+        raise UserError(f"synthesize: expected one sample for each of {len(rows)} latents, found {distances}")
     if not samples.is_floating_point():
         raise UserError(
             f"synthesize: expected floating-point samples, found {samples.dtype}; give them before they are "
@@ -189,18 +189,20 @@ def _distances(
     distance: Callable[[Tensor, Tensor], Tensor], here: Tensor, there: Tensor, start: int
 ) -> Tensor:
     with torch.no_grad():
-        found = distance(here, there)
-    if not isinstance(found, Tensor) or found.shape != (len(here),):
-        shape = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        distances = distance(here, there)
+    if not isinstance(distances, Tensor) or distances.shape != (len(here),):
+        shape = (
+            f"shape {tuple(distances.shape)}" if isinstance(distances, Tensor) else type(distances).__name__
+        )
         raise UserError(
             f"distance: expected one value for each of {len(here)} pairs of samples, found {shape}"
         )
-    found = found.detach().cpu().double()
-    bad = (~(torch.isfinite(found) & (found >= 0))).nonzero()
+    distances = distances.detach().cpu().double()
+    bad = (~(torch.isfinite(distances) & (distances >= 0))).nonzero()
     if len(bad):
         path = int(bad[0])
-        raise UserError(f"distance: path {start + path} gave {float(found[path])}; expected 0 or more")
-    return found
+        raise UserError(f"distance: path {start + path} gave {float(distances[path])}; expected 0 or more")
+    return distances
 
 
 def _check_smoothness(whole: Tensor, half: Tensor) -> None:

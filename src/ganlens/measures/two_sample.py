@@ -120,14 +120,14 @@ def classifier_two_sample_test(
     classifier = QuadraticClassifier() if classifier is None else classifier
     sides = _deal(a, b, folds, rng)
     scores = [torch.empty(len(side.rows), dtype=torch.float64, device=a.device) for side in sides]
-    right, told, forward, slopes = [], [], 0, []
+    right, guesses, forward, slopes = [], [], 0, []
     for fold in range(folds):
         judged = [side.counted & (side.fold == fold) for side in sides]
         fitted = _Fitted([side.rows[side.counted & (side.fold != fold)] for side in sides], classifier, rng)
         for side, score in zip(sides, scores, strict=True):
             score[side.fold == fold] = fitted.log_odds(side.rows[side.fold == fold])
         right.append(_successes(scores[0][judged[0]], scores[1][judged[1]]))
-        told.append(int(judged[0].sum() + judged[1].sum()))
+        guesses.append(int(judged[0].sum() + judged[1].sum()))
         slopes.append(fitted.slopes(torch.cat([a[judged[0]], b[judged[1]]])))
         if fold > 0:
             fitted = _Fitted(
@@ -136,10 +136,10 @@ def classifier_two_sample_test(
             forward += _successes(*(fitted.log_odds(s.rows[j]) for s, j in zip(sides, judged, strict=True)))
     known = [slope.square() for slope in slopes if slope is not None]
     return TwoSampleTest(
-        accuracy=sum(right) / sum(told),
-        interval=_interval(sum(right), sum(told), level),
-        p_value=float(special.bdtrc(forward - 1, sum(told[1:]), 0.5)) if forward else 1.0,
-        fold_accuracies=tuple(r / t for r, t in zip(right, told, strict=True)),
+        accuracy=sum(right) / sum(guesses),
+        interval=_interval(sum(right), sum(guesses), level),
+        p_value=float(special.bdtrc(forward - 1, sum(guesses[1:]), 0.5)) if forward else 1.0,
+        fold_accuracies=tuple(r / t for r, t in zip(right, guesses, strict=True)),
         scores_a=scores[0],
         scores_b=scores[1],
         weights=torch.stack(known).mean(dim=0).sqrt() if known else None,

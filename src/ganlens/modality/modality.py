@@ -121,8 +121,8 @@ class Modality(ABC):
 
     def decode(self, samples: Tensor) -> list[Any]:
         """What a person has of samples [n, …]; `encode` takes it back."""
-        found: list[Any] = samples.detach().cpu().tolist()
-        return found
+        rows: list[Any] = samples.detach().cpu().tolist()
+        return rows
 
     @property
     def valid(self) -> tuple[Requirement, ...]:
@@ -296,13 +296,13 @@ def read_modality(record: object) -> Modality:
     if unknown := sorted(set(map(str, fields)) - known):
         raise UserError(f"samples of the kind {record[KIND]} have no field {shortened(repr(unknown[0]))}")
     try:
-        found: Modality = TypeAdapter(cls).validate_python(fields)
+        modality: Modality = TypeAdapter(cls).validate_python(fields)
     except ValidationError as error:
         fault = first_fault(error)
         raise UserError(
             f"samples of the kind {record[KIND]}, {fault.key or 'as a whole'}: {fault.expected} (found {fault.found})"
         ) from None
-    return found
+    return modality
 
 
 def _fault(name: str, component: Any) -> str | None:

@@ -32,8 +32,8 @@ def background(pictures: Tensor) -> Tensor:
     """The colour [c] of the ground: the median of the border of pictures [n, c, h, w]."""
     edges = [pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]]
     border = torch.cat(edges, dim=2).transpose(0, 1).flatten(1)
-    found: Tensor = border[:, :: max(1, border.shape[1] // 100_000)].median(dim=1).values
-    return found
+    values: Tensor = border[:, :: max(1, border.shape[1] // 100_000)].median(dim=1).values
+    return values
 
 
 def _of_weight(channels: int, lighter: bool, ground: Tensor) -> tuple[Reading, ...]:
@@ -118,7 +118,7 @@ def picture_statistics(pictures: Tensor, ground: Tensor) -> Tensor:
     empty = ink.flatten(1).amax(dim=1) == 0
     x, y = x.where(~empty, 0.5), y.where(~empty, 0.5)
     area = total.square() / squares / (height * width)
-    found = [
+    values = [
         (squares / total).log(),
         x,
         y,
@@ -129,8 +129,8 @@ def picture_statistics(pictures: Tensor, ground: Tensor) -> Tensor:
     ]
     if pictures.shape[1] == 3:
         weighed = (pictures * ink[:, None]).sum(dim=(2, 3)) / total[:, None]
-        found += list((weighed - weighed.mean(dim=1, keepdim=True)).unbind(dim=1))
-    return torch.stack([*found, pictures.mean(dim=(1, 2, 3))], dim=1)
+        values += list((weighed - weighed.mean(dim=1, keepdim=True)).unbind(dim=1))
+    return torch.stack([*values, pictures.mean(dim=(1, 2, 3))], dim=1)
 
 
 def foreground_statistics(images: Tensor) -> Tensor:

@@ -74,17 +74,17 @@ class Points(Modality):
         """The coordinates. Of very many, no one says what a direction does."""
         size = like.shape[1]
         nameable = size <= MOST_NAMED
-        found = []
+        coordinates = []
         for column in range(size if nameable else FEW):
             name = f"coordinate {column + 1}"
             rises, falls = (f"raises {name}", f"lowers {name}") if nameable else ("", "")
             high, low = (
                 (f"samples of very high {name}", f"samples of very low {name}") if column < FEW else ("", "")
             )
-            found.append(
+            coordinates.append(
                 Reading(name, _coordinates, column, rises=rises, falls=falls, high=high, low=low, least=STILL)
             )
-        return tuple(found)
+        return tuple(coordinates)
 
     def picture(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """A scatter; `columns` has no meaning here."""

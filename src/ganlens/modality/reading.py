@@ -48,8 +48,8 @@ class Reading:
 
     def __call__(self, samples: Tensor) -> Tensor:
         """The number [n] of each of the samples [n, …]."""
-        found = self.source(samples)
-        return found if found.ndim == 1 else found[:, self.column]
+        source_values = self.source(samples)
+        return source_values if source_values.ndim == 1 else source_values[:, self.column]
 
 
 def columns_of(readings: Sequence[Reading], samples: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def columns_of(readings: Sequence[Reading], samples: Tensor) -> Tensor:
         source = id(reading.source)
         if source not in known:
             known[source] = reading.source(samples)
-        found = known[source]
-        columns.append(found if found.ndim == 1 else found[:, reading.column])
+        source_values = known[source]
+        columns.append(source_values if source_values.ndim == 1 else source_values[:, reading.column])
     return torch.stack(columns, dim=1) if columns else torch.empty(len(samples), 0)
 
 

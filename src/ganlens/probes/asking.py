@@ -122,9 +122,9 @@ def trouble(error: Exception, probe: type[Probe]) -> tuple[str, Unanswered]:
             f"there was not enough memory for it ({what}); ask for fewer samples, or let it run alone",
             Unanswered.TROUBLE,
         )
-    foreign = _foreign_place(error, probe)
-    if foreign is not None:
-        return f"code that is not GANLens' own failed: {foreign}: {what}", Unanswered.TROUBLE
+    foreign_place = _foreign_place(error, probe)
+    if foreign_place is not None:
+        return f"code that is not GANLens' own failed: {foreign_place}: {what}", Unanswered.TROUBLE
     return (
         f"GANLens failed, which is a defect of its own ({_place(error)}: {what}); please report it, with what "
         f"`ganlens probe {probe.name} … --debug` prints",
@@ -133,8 +133,10 @@ def trouble(error: Exception, probe: type[Probe]) -> tuple[str, Unanswered]:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    said = str(error).lower()
-    torchs = isinstance(error, RuntimeError) and ("out of memory" in said or "not enough memory" in said)
+    message = str(error).lower()
+    torchs = isinstance(error, RuntimeError) and (
+        "out of memory" in message or "not enough memory" in message
+    )
     return torchs or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 

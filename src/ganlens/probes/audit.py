@@ -292,8 +292,8 @@ def _sample_figures(subject: Subject, bank: SampleBank) -> SampleFigures | None:
     shown = subject.modality.shown
     count = min(_DOTS_SHOWN if subject.modality.as_dots else _SAMPLES_SHOWN, bank.size)
     try:
-        made = bank.fakes(count)[:]
-        generated = shown(made, f"Generated: the first {count:,} samples, none picked.")
+        samples = bank.fakes(count)[:]
+        generated = shown(samples, f"Generated: the first {count:,} samples, none picked.")
         if subject.data is None:
             return SampleFigures(generated)
         real = bank.reals("held_out", count)[:]
@@ -316,7 +316,7 @@ def _drawable(finding: Finding) -> Finding:
 
 def _identity(subject: Subject, bank: SampleBank) -> dict[str, Any]:
     """What answers depend on besides a probe's own settings: two audits that agree in it may stand side by side."""
-    made = bank.fakes(_SAMPLES_OF_IDENTITY).tensor().contiguous().numpy()
+    samples = bank.fakes(_SAMPLES_OF_IDENTITY).tensor().contiguous().numpy()
     judge = subject.discriminator
     weights = hashlib.sha256()
     for name, tensor in sorted(judge.state_dict().items()) if judge is not None else ():
@@ -324,7 +324,7 @@ def _identity(subject: Subject, bank: SampleBank) -> dict[str, Any]:
         weights.update(repr(tuple(tensor.shape)).encode())
         weights.update(repr(float(tensor.double().sum()) if tensor.numel() else 0.0).encode())
     return {
-        "generator": hashlib.sha256(made.tobytes()).hexdigest()[:16],
+        "generator": hashlib.sha256(samples.tobytes()).hexdigest()[:16],
         "data": subject.data.fingerprint() if subject.data is not None else None,
         "discriminator": weights.hexdigest()[:16] if judge is not None else None,
         "classifier": subject.classifier.name if subject.classifier is not None else None,

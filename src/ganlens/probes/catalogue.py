@@ -58,11 +58,11 @@ How to write one: [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-probe), and step by
 
 def by_section(kinds: Iterable[type[Probe]]) -> dict[str, list[type[Probe]]]:
     """Probes under the short titles of their sections, in the order of the report."""
-    found: dict[str, list[type[Probe]]] = {}
+    sections: dict[str, list[type[Probe]]] = {}
     for kind in in_order(kinds):
         title = TITLES.get(kind.section, "Further questions").partition(":")[0]
-        found.setdefault(title, []).append(kind)
-    return found
+        sections.setdefault(title, []).append(kind)
+    return sections
 
 
 def built_in() -> list[type[Probe]]:
@@ -107,7 +107,7 @@ def _overview(kinds: list[type[Probe]]) -> str:
 
 def _entry(kind: type[Probe]) -> str:
     lines = [f"### {kind.name}", "", f"**{kind.question}**", ""]
-    said = {
+    descriptions = {
         "Needs": needs_of(kind),
         "Method": kind.described(),
         "How it can fail": kind.self_check,
@@ -116,7 +116,7 @@ def _entry(kind: type[Probe]) -> str:
     }
     lines += [
         f"- *{title}.* {_plain_text(stopped(text[:1].upper() + text[1:]))}"
-        for title, text in said.items()
+        for title, text in descriptions.items()
         if text
     ]
     lines += ["", f"```sh\n{examples_of(kind)[-1]}\n```", ""]

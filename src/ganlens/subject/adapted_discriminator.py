@@ -88,8 +88,8 @@ class AdaptedDiscriminator(nn.Module):
         self._score_of = DiscriminatorScore()
         self.notes = []
         with torch.no_grad():
-            returned = self._tried(trial, labels)
-            self._score_of, notes = find_score(returned, len(trial), output, name)
+            trial_output = self._tried(trial, labels)
+            self._score_of, notes = find_score(trial_output, len(trial), output, name)
             self.notes += notes
             labels = labels if self.takes_labels else None
             numbers = self(trial, labels)
@@ -152,7 +152,7 @@ class AdaptedDiscriminator(nn.Module):
         for form in (False, True) if self._classes else (False,):
             self._one_hot = form
             try:
-                returned = self._called(trial, wanted)
+                output = self._called(trial, wanted)
             except UserError:
                 continue
             if labels is None:
@@ -161,7 +161,7 @@ class AdaptedDiscriminator(nn.Module):
                     "it in a module that takes samples alone and gives it the labels"
                 ) from first
             self.takes_labels = True
-            return returned
+            return output
         raise first
 
     def _called(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Any:
@@ -174,8 +174,8 @@ class AdaptedDiscriminator(nn.Module):
 
     def _numbers(self, samples: Tensor, labels: Tensor | None, *, as_handed_over: bool = False) -> Tensor:
         """The numbers to judge by, of as many samples as it is given at once."""
-        returned = self._called(samples, labels, as_handed_over=as_handed_over)
-        return self._score_of(returned, len(samples), self.name)
+        output = self._called(samples, labels, as_handed_over=as_handed_over)
+        return self._score_of(output, len(samples), self.name)
 
     def _finite(self, numbers: Tensor) -> list[str]:
         """A note where some numbers on the trial are none.

@@ -160,17 +160,17 @@ class AdaptedGenerator:
             labels = functional.one_hot(labels, self.num_classes).to(self.dtype or torch.float32)
         return [labels]
 
-    def picked(self, returned: Any, n: int) -> Tensor:
+    def picked(self, output: Any, n: int) -> Tensor:
         """A copy of the samples among what the generator returned for n latents, otherwise as they are.
 
         Raises:
             UserError: they are no tensor of n rows of real numbers.
         """
-        if self.output is not None and as_tensor(returned) is None:
-            returned = element(returned, self.output, self.name)
-        samples = as_tensor(returned)
+        if self.output is not None and as_tensor(output) is None:
+            output = element(output, self.output, self.name)
+        samples = as_tensor(output)
         if samples is None:
-            raise UserError(f"the generator {self.name} returned {described(returned)}, not one tensor")
+            raise UserError(f"the generator {self.name} returned {described(output)}, not one tensor")
         check_values(samples, f"the generator {self.name}")
         if samples.ndim < 2 or len(samples) != n:
             raise UserError(

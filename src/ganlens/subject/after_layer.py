@@ -38,10 +38,10 @@ def from_layer_on(generator: AdaptedGenerator, layer: str) -> SamplesOfLayer | N
             lambda part, inputs, output: outputs.clone()  # layers behind it may write into it
         )
         try:
-            returned = generator.called(*carrier)
+            output = generator.called(*carrier)
         finally:
             handle.remove()
-        samples = generator.finished(generator.picked(returned, len(outputs)))
+        samples = generator.finished(generator.picked(output, len(outputs)))
         generator.check_finite(samples)
         return samples
 

@@ -42,13 +42,13 @@ class DiscriminatorScore:
     means: Literal["real", "fake", "as it is"] = "as it is"
     probabilities: bool = False
 
-    def __call__(self, returned: Any, rows: int, name: str) -> Tensor:
+    def __call__(self, output: Any, rows: int, name: str) -> Tensor:
         """Numbers [n], [n, 1] or maps [n, 1, h, w] of them, a copy in float32.
 
         Raises:
             UserError: what was returned holds none.
         """
-        scores = self._scores(returned, rows, name)
+        scores = self._scores(output, rows, name)
         numbers = output_copy(scores).float()
         if self.column is None:
             if not _one_each(scores):
@@ -63,18 +63,18 @@ class DiscriminatorScore:
             numbers = numbers.clamp_min(1e-12).log()
         return _of_class(numbers, self.column, self.means)
 
-    def seen(self, returned: Any, rows: int, name: str) -> DiscriminatorScore:
+    def seen(self, output: Any, rows: int, name: str) -> DiscriminatorScore:
         """The same, once it is known from a trial whether there are probabilities or logits."""
-        scores = self._scores(returned, rows, name).detach()
+        scores = self._scores(output, rows, name).detach()
         if self.column is None or self.means == "as it is" or scores.ndim < 2:
             return self
         rounding = ROUNDING if scores.dtype in (torch.float32, torch.float64) else COARSE_ROUNDING
         adds_up = ((scores.float().sum(dim=1) - 1).abs() < rounding).all()
         return replace(self, probabilities=bool(adds_up) and float(scores.min()) >= -rounding)
 
-    def _scores(self, returned: Any, rows: int, name: str) -> Tensor:
+    def _scores(self, output: Any, rows: int, name: str) -> Tensor:
         """The tensor that holds the numbers, as it was returned."""
-        held = elements(returned)
+        held = elements(output)
         if self.element is not None:
             key = self.element
             if key not in held and isinstance(key, int) and -len(held) <= key < len(held):
@@ -82,13 +82,13 @@ class DiscriminatorScore:
             if key not in held:
                 raise UserError(
                     f"the discriminator {name} was declared to return its numbers as {self.element!r}, and returned "
-                    f"{described(returned)}"
+                    f"{described(output)}"
                 )
-            returned = held[key]
-        scores = as_tensor(returned)
+            output = held[key]
+        scores = as_tensor(output)
         if scores is None or scores.ndim == 0 or len(scores) != rows:
             raise UserError(
-                f"the discriminator {name} returned {described(returned)} for {rows} samples; expected one number a "
+                f"the discriminator {name} returned {described(output)} for {rows} samples; expected one number a "
                 f"sample, [{rows}] or [{rows}, 1], or a map of them [{rows}, 1, height, width]"
             )
         check_values(scores, f"the discriminator {name}")
@@ -96,7 +96,7 @@ class DiscriminatorScore:
 
 
 def find_score(
-    returned: Any, rows: int, declared: int | str | None, name: str
+    output: Any, rows: int, declared: int | str | None, name: str
 ) -> tuple[DiscriminatorScore, list[str]]:
     """Where the numbers stand in what a discriminator returned for `rows` samples, and a note where that was guessed.
 
@@ -106,20 +106,20 @@ def find_score(
         UserError: nothing fits, or several could be meant; the message names the word that decides.
     """
     if declared is not None:
-        score = parse(declared, bare=as_tensor(returned) is not None)
-        score(returned, rows, name)
-        return score.seen(returned, rows, name), []
-    if as_tensor(returned) is not None:
-        DiscriminatorScore()(returned, rows, name)
+        score = parse(declared, bare=as_tensor(output) is not None)
+        score(output, rows, name)
+        return score.seen(output, rows, name), []
+    if as_tensor(output) is not None:
+        DiscriminatorScore()(output, rows, name)
         return DiscriminatorScore(), []
-    held = {key: as_tensor(value) for key, value in elements(returned).items()}
+    held = {key: as_tensor(value) for key, value in elements(output).items()}
     rowed = {
         key: value for key, value in held.items() if value is not None and value.ndim and len(value) == rows
     }
     fitting = [key for key, value in rowed.items() if _one_each(value)]
     if len(fitting) == 1:
         note = (
-            f"the discriminator {name} returns {described(returned)}; {fitting[0]!r}, the only one with one number a "
+            f"the discriminator {name} returns {described(output)}; {fitting[0]!r}, the only one with one number a "
             f"sample, is taken (discriminator_head={fitting[0]!r})"
         )
         return DiscriminatorScore(element=fitting[0]), [note]
@@ -128,7 +128,7 @@ def find_score(
         if rowed
         else f"expected one number a sample, [{rows}, 1]"
     )
-    raise UserError(f"the discriminator {name} returned {described(returned)} for {rows} samples; {how}")
+    raise UserError(f"the discriminator {name} returned {described(output)} for {rows} samples; {how}")
 
 
 def parse(declared: int | str, *, bare: bool) -> DiscriminatorScore:

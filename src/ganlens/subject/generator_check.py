@@ -43,13 +43,13 @@ def check_generator(
         try:
             with repeated_noise(candidate.device), torch.no_grad():
                 latents = candidate.sample_latent(TRIAL, rng=_trial_rng())
-                returned = candidate.called(latents)
+                trial_output = candidate.called(latents)
         except UserError as failure:
             first_failure = first_failure or failure
             continue
-        candidate.output, note = find_output(returned, TRIAL, output, candidate.name)
+        candidate.output, note = find_output(trial_output, TRIAL, output, candidate.name)
         notes += [note] if note else []
-        samples = candidate.picked(returned, TRIAL).detach().cpu()
+        samples = candidate.picked(trial_output, TRIAL).detach().cpu()
         candidate.check_finite(samples)
         notes += _own_latents(candidate)
         notes += _own_noise(candidate, latents, samples, tuple(states))

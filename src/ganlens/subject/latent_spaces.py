@@ -134,12 +134,10 @@ def _between(
 
     def synthesize(points: Tensor, labels: Tensor | None = None) -> Tensor:
         task = f"making samples from {name}"
-        returned = _called(make, points, labels, adapted, task, makes_with_labels)
-        known = adapted.output is not None and adapted.output in elements(returned)
+        output = _called(make, points, labels, adapted, task, makes_with_labels)
+        known = adapted.output is not None and adapted.output in elements(output)
         samples = (
-            adapted.picked(returned, len(points))
-            if known
-            else _sole_tensor(returned, len(points), adapted, task)
+            adapted.picked(output, len(points)) if known else _sole_tensor(output, len(points), adapted, task)
         )
         return adapted.finished(samples)
 
@@ -165,15 +163,15 @@ def _called(
             ) from error
 
 
-def _sole_tensor(returned: Any, n: int, adapted: AdaptedGenerator, task: str) -> Tensor:
+def _sole_tensor(output: Any, n: int, adapted: AdaptedGenerator, task: str) -> Tensor:
     """A copy of the only tensor of n rows in what one of the functions returned."""
-    held = [returned] if as_tensor(returned) is not None else list(elements(returned).values())
+    held = [output] if as_tensor(output) is not None else list(elements(output).values())
     rowed = [
         value for value in map(as_tensor, held) if value is not None and value.ndim >= 2 and len(value) == n
     ]
     if len(rowed) != 1:
         raise UserError(
-            f"the generator {adapted.name}: {task} must give a tensor [{n}, …], found {described(returned)}"
+            f"the generator {adapted.name}: {task} must give a tensor [{n}, …], found {described(output)}"
         )
     check_values(rowed[0], f"the generator {adapted.name}: {task}")
     rows = output_copy(rowed[0])

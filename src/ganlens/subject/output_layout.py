@@ -46,21 +46,21 @@ class Layout:
         return samples if self.shape is None else samples.flatten(1)
 
 
-def elements(returned: Any) -> dict[int | str, Any]:
+def elements(output: Any) -> dict[int | str, Any]:
     """What a tuple, list, mapping or data class holds, by position or name; empty for anything else."""
-    if isinstance(returned, Mapping):
-        return dict(returned)
-    if isinstance(returned, tuple) and hasattr(returned, "_fields"):
-        return dict(zip(returned._fields, returned, strict=True))
-    if isinstance(returned, (tuple, list)):
-        return dict(enumerate(returned))
-    if is_dataclass(returned) and not isinstance(returned, type):
-        return {entry.name: getattr(returned, entry.name) for entry in fields(returned)}
+    if isinstance(output, Mapping):
+        return dict(output)
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return dict(zip(output._fields, output, strict=True))
+    if isinstance(output, (tuple, list)):
+        return dict(enumerate(output))
+    if is_dataclass(output) and not isinstance(output, type):
+        return {entry.name: getattr(output, entry.name) for entry in fields(output)}
     return {}
 
 
 def find_output(
-    returned: Any, rows: int, declared: int | str | None, name: str
+    output: Any, rows: int, declared: int | str | None, name: str
 ) -> tuple[int | str | None, str | None]:
     """Which element of what a generator returned holds its samples, and a sentence where that was guessed.
 
@@ -73,11 +73,11 @@ def find_output(
         UserError: the declared element is not there, or none was declared and several could be meant.
     """
     if declared is not None:
-        element(returned, declared, name)
+        element(output, declared, name)
         return declared, None
-    if as_tensor(returned) is not None:
+    if as_tensor(output) is not None:
         return None, None
-    held = {key: as_tensor(value) for key, value in elements(returned).items()}
+    held = {key: as_tensor(value) for key, value in elements(output).items()}
     rowed = {
         key: value
         for key, value in held.items()
@@ -88,28 +88,28 @@ def find_output(
     if len(candidates) != 1:
         how = f"; say which holds the samples: {_declaration(rowed)}" if len(candidates) > 1 else ""
         raise UserError(
-            f"the generator {name} returned {described(returned)}, not one tensor [{rows}, …] of samples{how}"
+            f"the generator {name} returned {described(output)}, not one tensor [{rows}, …] of samples{how}"
         )
     shape = tuple(rowed[candidates[0]].shape[1:])
     return candidates[0], (
-        f"the generator returns {described(returned)}; {candidates[0]!r}, of shape {shape} a sample, is taken as "
+        f"the generator returns {described(output)}; {candidates[0]!r}, of shape {shape} a sample, is taken as "
         f"its samples (output={candidates[0]!r})"
     )
 
 
-def element(returned: Any, key: int | str, name: str) -> Any:
+def element(output: Any, key: int | str, name: str) -> Any:
     """The element of that position or name.
 
     Raises:
         UserError: there is none.
     """
-    held = elements(returned)
+    held = elements(output)
     if isinstance(key, int) and key not in held and -len(held) <= key < len(held):
         return list(held.values())[key]  # a position among names, or counted from the end
     if key not in held:
         raise UserError(
             f"the generator {name} was declared to return its samples as output={key!r}, and returned "
-            f"{described(returned)}"
+            f"{described(output)}"
         )
     return held[key]
 
@@ -122,18 +122,18 @@ def same(first: Any, second: Any) -> bool:
     return bool(ours) and ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
 
 
-def described(returned: Any) -> str:
+def described(output: Any) -> str:
     """A returned object in words: "a tuple of 2 (0: 8×3×4×4, 1: 8×512)"."""
-    if isinstance(returned, Tensor):
-        return f"one tensor {_sizes(returned)}"
-    held = elements(returned)
+    if isinstance(output, Tensor):
+        return f"one tensor {_sizes(output)}"
+    held = elements(output)
     if not held:
-        return f"a {type(returned).__name__}"
+        return f"a {type(output).__name__}"
     shown = (
         f"{key}: {_sizes(value) if isinstance(value, Tensor) else type(value).__name__}"
         for key, value in list(held.items())[:8]
     )
-    return f"a {type(returned).__name__} of {len(held)} ({', '.join(shown)})"
+    return f"a {type(output).__name__} of {len(held)} ({', '.join(shown)})"
 
 
 def fit_layout(

@@ -163,14 +163,14 @@ class Subject:
             num_classes=options.get("num_classes"),
             device=_device(options.get("device")),
         )
-        adapted, returned, notes = generator_check.check_generator(
+        adapted, output, notes = generator_check.check_generator(
             adapted,
             output=options.get("output"),
             classes_declared=options.get("num_classes") is not None,
         )
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
-        modality, data = _fit_to_data(adapted, returned, options, notes=notes, progress=progress)
-        samples = adapted.finished(returned)
+        modality, data = _fit_to_data(adapted, output, options, notes=notes, progress=progress)
+        samples = adapted.finished(output)
         return cls(
             name=name,
             generator=adapted,
@@ -354,7 +354,7 @@ def _data_of(trained: TrainedRun) -> Dataset:
 
 def _fit_to_data(
     adapted: AdaptedGenerator,
-    returned: Tensor,
+    output: Tensor,
     options: SubjectOptions,
     *,
     notes: list[str],
@@ -368,7 +368,7 @@ def _fit_to_data(
     named = options.get("data")
     data = open_reference_data(named, progress)
     adapted.layout, note = fit_layout(
-        tuple(returned.shape[1:]),
+        tuple(output.shape[1:]),
         data.sample_shape if data is not None else None,
         pictures=may_be_pictures(options.get("modality"), data),
         channels_last=options.get("channels_last"),
@@ -376,7 +376,7 @@ def _fit_to_data(
         name=adapted.name,
     )
     notes += [note] if note else []
-    shape = tuple(adapted.layout(returned).shape[1:])
+    shape = tuple(adapted.layout(output).shape[1:])
     data = reference_data_of_shape(
         data,
         shape,
@@ -391,7 +391,7 @@ def _fit_to_data(
             f"its samples are taken as points of {shape[0]} coordinates; reshape them if they are images"
         )
     adapted.value_range = modality.range
-    adapted.rescale, note = fit_range(returned, modality, options.get("range"))
+    adapted.rescale, note = fit_range(output, modality, options.get("range"))
     notes += [note] if note else []
     if adapted.num_classes and data is not None and data.num_classes not in (0, adapted.num_classes):
         notes.append(f"the generator knows {adapted.num_classes} classes and the data {data.num_classes}")

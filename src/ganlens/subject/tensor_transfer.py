@@ -31,11 +31,11 @@ def input_copy(tensor: Tensor, *, device: torch.device, dtype: torch.dtype | Non
     return tensor.to(device, own_or_wanted, copy=True)
 
 
-def output_copy(returned: Tensor) -> Tensor:
+def output_copy(output: Tensor) -> Tensor:
     """A dense copy of what a network returned; without history where gradients are off."""
-    if returned.is_quantized:
-        return returned.dequantize()
-    dense = returned if returned.layout == torch.strided else returned.to_dense()
+    if output.is_quantized:
+        return output.dequantize()
+    dense = output if output.layout == torch.strided else output.to_dense()
     return dense.clone()
 
 

@@ -45,8 +45,8 @@ def check_network_range(range: ValueRange | None, role: str, network: Any, modal
     checked_range(range, name)
 
 
-def mapped(samples: Tensor, found: ValueRange | None, wanted: ValueRange | None) -> Tensor:
-    """Samples in the range `found` as samples in `wanted`; None for either leaves them alone."""
-    if found is None or wanted is None:
+def mapped(samples: Tensor, given: ValueRange | None, wanted: ValueRange | None) -> Tensor:
+    """Samples in the range `given` as samples in `wanted`; None for either leaves them alone."""
+    if given is None or wanted is None:
         return samples
-    return wanted[0] + (samples - found[0]) * ((wanted[1] - wanted[0]) / (found[1] - found[0]))
+    return wanted[0] + (samples - given[0]) * ((wanted[1] - wanted[0]) / (given[1] - given[0]))

@@ -267,10 +267,10 @@ def _interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         flag.set()
 
-    heard = [signal.SIGINT, signal.SIGTERM]
+    stop_signals = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        heard.append(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in heard}
+        stop_signals.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in stop_signals}
     try:
         yield flag
     except PeerLost:

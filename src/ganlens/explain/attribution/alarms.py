@@ -88,8 +88,8 @@ def _judged(
     kinds: list[tuple[Kind, Tensor]] = [("not finite", ~out_of.isfinite()), ("dead", out_of == 0)]
     if passes_all and into is not None:
         kinds.append(("saturated", out_of < SATURATED * into))
-    for kind, found in kinds:
-        share = float((found & reached).double().mean())
+    for kind, changes in kinds:
+        share = float((changes & reached).double().mean())
         if share >= MOST:
             return GradientAlarm(where, module_type, kind, share)
     return None

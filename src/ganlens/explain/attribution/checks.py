@@ -165,7 +165,7 @@ def check_method(question: Question, method: Method, criteria: BeliefCriteria = 
         agreement = mean_estimate(
             agreement_where_seen(question, method, maps, shuffled_maps), rng("shuffled")
         )
-    told = foretold(question, evidence, shuffled_evidence, rng("swaps"))
+    foretold_share = foretold(question, evidence, shuffled_evidence, rng("swaps"))
     stability, sensitivity = _under_noise(question, method, maps)
     gap = None
     if method == "integrated_gradients":
@@ -181,13 +181,13 @@ def check_method(question: Question, method: Method, criteria: BeliefCriteria = 
         advantage,
         over_control,
         control,
-        told,
+        foretold_share,
         agreement,
         stability,
         sensitivity,
         gap,
         empty,
-        _faults(criteria, advantage, told, agreement, stability, gap, empty),
+        _faults(criteria, advantage, foretold_share, agreement, stability, gap, empty),
     )
 
 
@@ -243,7 +243,7 @@ def _gain(curves: InsertionDeletion) -> Tensor:
 def _faults(
     criteria: BeliefCriteria,
     advantage: Estimate,
-    told: Foretold,
+    foretold_share: Foretold,
     agreement: Estimate | None,
     stability: float,
     gap: float | None,
@@ -252,7 +252,7 @@ def _faults(
     checks = {
         Fault.EMPTY: empty >= criteria.empty_maps,
         Fault.AS_RANDOM_ORDER: advantage.low <= 0,
-        Fault.AS_BLIND_MAPS: advantage.low > 0 and told.done_away.low <= 0,
+        Fault.AS_BLIND_MAPS: advantage.low > 0 and foretold_share.done_away.low <= 0,
         Fault.AS_SHUFFLED: agreement is not None and agreement.value > criteria.agreement_with_shuffled,
         Fault.UNSTABLE: stability < criteria.agreement_under_noise,
         Fault.INCOMPLETE: gap is not None and gap > criteria.unexplained,
@@ -267,8 +267,8 @@ def _under_noise(question: Question, method: Method, maps: Tensor) -> tuple[floa
 
     def explain(samples: Tensor) -> Tensor:
         copies = against.repeat_interleave(len(samples) // len(few), dim=0)
-        found = question.maps(method, question.score, samples, copies, noise_seed=1)
-        drawn.append(found.nan_to_num(0, 0, 0))
+        maps = question.maps(method, question.score, samples, copies, noise_seed=1)
+        drawn.append(maps.nan_to_num(0, 0, 0))
         return drawn[-1]
 
     drawn: list[Tensor] = []

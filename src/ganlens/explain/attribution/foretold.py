@@ -41,7 +41,7 @@ def foretold(question: Question, evidence: Tensor, shuffled: Tensor | None, rng:
     """The verdict of the swaps on evidence [n, h, w], held against what the shuffled model's says as well."""
     defined = question.swaps.defined
     own = swap_infidelity(question.swaps, evidence)[defined]
-    others = {what: found[defined] for what, found in question.blind_infidelity.items()}
+    others = {what: by_fill[defined] for what, by_fill in question.blind_infidelity.items()}
     if shuffled is not None:
         others[SHUFFLED] = swap_infidelity(question.swaps, shuffled)[defined]
     reference = min(others, key=lambda what: float(others[what].mean()))

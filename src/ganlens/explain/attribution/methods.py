@@ -101,7 +101,7 @@ def attribute(
         )
         return _by_class(alike, samples, target, baseline, rng)
     score = forward if isinstance(forward, Score) and target is None else Score(forward, target=target)
-    found = _grad_cam_layer(forward, score, samples, layer) if method == "grad_cam" else None
+    convolution = _grad_cam_layer(forward, score, samples, layer) if method == "grad_cam" else None
     spread = noise * float(samples.detach().max() - samples.detach().min()) if len(samples) else 0.0
     noises = _noises(rng, draws, samples, spread) if method == "smoothgrad" else None
     side = window or max(1, min(samples.shape[2:]) // 8)
@@ -119,7 +119,7 @@ def attribute(
             elif method == "smoothgrad":
                 rows = _smooth(score, part, noises).abs().sum(dim=1)  # type: ignore[arg-type]
             elif method == "grad_cam":
-                rows = _grad_cam(score, found, part)  # type: ignore[arg-type]
+                rows = _grad_cam(score, convolution, part)  # type: ignore[arg-type]
             else:
                 rows = _occlusion(score, part, against, side, evaluations)
         except RuntimeError as error:
@@ -212,13 +212,13 @@ def _grad_cam_layer(
         if not isinstance(module, nn.Module):
             raise UserError(f"the layer {layer!r} was asked for, and the model is a function without layers")
         return layer_named(module, layer)
-    found = last_convolution(score, samples[:1].to(score.device))
-    if found is None:
+    convolution = last_convolution(score, samples[:1].to(score.device))
+    if convolution is None:
         raise UserError(
             "Grad-CAM needs a convolution whose output still has places, and a pass over a sample met none; "
             "name a layer, or take another method"
         )
-    return found[1]
+    return convolution[1]
 
 
 def _noises(rng: torch.Generator | None, draws: int, samples: Tensor, deviation: float) -> Tensor:

@@ -58,9 +58,11 @@ class Score(nn.Module):
                     f"{self._name} failed on samples of shape {tuple(samples.shape)}: {failure(error)}"
                 ) from error
         if not isinstance(raw, Tensor) or raw.ndim == 0 or len(raw) != len(samples):
-            found = f"shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else f"a {type(raw).__name__}"
+            output_form = (
+                f"shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else f"a {type(raw).__name__}"
+            )
             raise UserError(
-                f"{self._name} returned {found} for {len(samples)} samples; expected logits [n], [n, 1] or "
+                f"{self._name} returned {output_form} for {len(samples)} samples; expected logits [n], [n, 1] or "
                 "maps of them [n, …]"
             )
         if self.target is None:

@@ -100,7 +100,7 @@ def adversarial(
     if not classifier.has_gradients:
         noise = torch.randn(originals.shape, generator=rng)
         return clipped(originals + noise * lengths / _length(noise))
-    made = []
+    samples = []
     for rows in torch.arange(len(originals)).split(TOGETHER):
         start, moved = originals[rows], originals[rows].clone()
         for _ in range(ASCENTS):
@@ -112,8 +112,8 @@ def adversarial(
             change = clipped(moved.detach() + step) - start
             size = _length(change).clamp(min=1e-12)
             moved = (start + change * (lengths[rows] / size).clamp(max=1)).detach()
-        made.append(moved)
-    return torch.cat(made)
+        samples.append(moved)
+    return torch.cat(samples)
 
 
 def _length(values: Tensor) -> Tensor:

@@ -189,6 +189,6 @@ def _diversity(answers: Answers, space: SearchSpace, question: Question) -> floa
     each = answers.rows.shape[1]
     if each < 2:
         return None
-    made: Sequence[Tensor] = [space.samples(answers.rows[:, a], question.labels) for a in range(each)]
-    apart = counterfactual_diversity(torch.stack(list(made), dim=1), answers.exists)
+    samples: Sequence[Tensor] = [space.samples(answers.rows[:, a], question.labels) for a in range(each)]
+    apart = counterfactual_diversity(torch.stack(list(samples), dim=1), answers.exists)
     return float(apart.mean()) if len(apart) else None

@@ -98,8 +98,8 @@ class SearchSpace:
 
     def samples(self, rows: Tensor, labels: Tensor | None) -> Tensor:
         """Samples [n, …] on the CPU made from rows [n, d]."""
-        made = [part.cpu() for part in self._made(rows, labels)]
-        return torch.cat(made) if made else torch.empty((0, *self.subject.sample_shape))
+        parts = [part.cpu() for part in self._made(rows, labels)]
+        return torch.cat(parts) if parts else torch.empty((0, *self.subject.sample_shape))
 
     def _made(self, rows: Tensor, labels: Tensor | None) -> Iterator[Tensor]:
         for start in range(0, len(rows), TOGETHER):

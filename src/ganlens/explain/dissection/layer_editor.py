@@ -32,11 +32,11 @@ class LayerEditor:
         latents: Tensor,
         labels: Tensor | None,
         *,
-        onward: SamplesOfLayer | None = None,
+        samples_of_layer: SamplesOfLayer | None = None,
     ) -> None:
         self._make, self._module, self._layer = make, module, layer
-        self._latents, self._labels, self._onward = latents, labels, onward
-        with torch.no_grad(), cloned(module, layer if onward is not None else None) as outputs:
+        self._latents, self._labels, self._onward = latents, labels, samples_of_layer
+        with torch.no_grad(), cloned(module, layer if samples_of_layer is not None else None) as outputs:
             self.before = make(latents, labels)
         self._outputs = torch.cat(outputs) if outputs else None
 

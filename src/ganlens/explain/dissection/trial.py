@@ -55,8 +55,10 @@ class Workshop:
         """For samples of these latents with the layer's units changed."""
         if self.generator is not None and layer.name not in self._onward:
             self._onward[layer.name] = from_layer_on(self.generator, layer.name)
-        onward = self._onward.get(layer.name)
-        return LayerEditor(self.make, self.module, layer.name, latents, labels, onward=onward)
+        samples_of_layer = self._onward.get(layer.name)
+        return LayerEditor(
+            self.make, self.module, layer.name, latents, labels, samples_of_layer=samples_of_layer
+        )
 
     def look(self, samples: Tensor) -> Tensor:
         """Scores [n, k] of samples, and behind them the distance, if there is one."""

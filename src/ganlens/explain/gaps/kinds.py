@@ -295,15 +295,15 @@ def _judged(counted: Counted, ratio: float, level: float, never: float) -> Count
 
 def _kinds_of(statistic: Reading, column: int, values: Tensor) -> list[Kind]:
     """What a statistic's values [n] in the data make of it: two ends, or a kind for every count."""
-    found, sizes = values.unique(return_counts=True)
+    distinct, sizes = values.unique(return_counts=True)
     if statistic.values:
-        common = found[sizes >= RARE * len(values)].long().tolist()
+        common = distinct[sizes >= RARE * len(values)].long().tolist()
         return [_exactly(f"{statistic.name} {statistic.values[value]}", column, value) for value in common]
-    if len(found) == 2 and found.tolist() == [0, 1]:
+    if len(distinct) == 2 and distinct.tolist() == [0, 1]:
         return [_exactly(statistic.name, column, 1)]
-    whole = bool((values == values.round()).all()) and len(found) <= FEW_VALUES
-    if statistic.counts or (whole and len(found) > 1):
-        common = found[sizes >= RARE * len(values)].tolist()
+    whole = bool((values == values.round()).all()) and len(distinct) <= FEW_VALUES
+    if statistic.counts or (whole and len(distinct) > 1):
+        common = distinct[sizes >= RARE * len(values)].tolist()
         kinds = [_exactly(_counted_name(statistic.name, value), column, value) for value in common]
         most = max(common, default=0)
         return [*kinds, _above(f"samples with more than {most:.0f} {statistic.name}", column, most)]

@@ -159,7 +159,7 @@ def invert_layer(
     module, name = subject.generator.module, layer_name(subject, layer)
     if module is None or not subject.has_gradients:
         raise UserError(f"{subject.name} lets no gradients pass, so none of its layers can be inverted")
-    onward = from_layer_on(subject.generator, name)
+    samples_of_layer = from_layer_on(subject.generator, name)
 
     def begin(latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Made]:
         with torch.no_grad(), cloned(module, name) as outputs:
@@ -171,8 +171,8 @@ def invert_layer(
             )
 
         def made_of(points: Tensor) -> Tensor:
-            if onward is not None:
-                return onward(points)
+            if samples_of_layer is not None:
+                return samples_of_layer(points)
             with edit(module, name, lambda output: points):
                 return subject.generator.synthesize(latents, labels)
 

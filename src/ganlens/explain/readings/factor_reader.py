@@ -51,9 +51,9 @@ class FactorReader:
     def __init__(self, codes: Tensor, values: Tensor, *, continuous: bool) -> None:
         self.continuous = continuous
         self._mean = float(values.mean())
-        found, counts = values.unique(return_counts=True)
-        self._commonest = float(found[counts.argmax()])
-        self._classes = found.double()
+        distinct, counts = values.unique(return_counts=True)
+        self._commonest = float(distinct[counts.argmax()])
+        self._classes = distinct.double()
         self._halves = [self._fitted(codes[half::2], values[half::2]) for half in (0, 1)]
 
     def opinions(self, codes: Tensor) -> Opinions:
@@ -61,11 +61,11 @@ class FactorReader:
         first, second = (self._opinion(model, codes.numpy()) for model in self._halves)
         return Opinions(first, second)
 
-    def read(self, said: Opinions) -> Tensor:
+    def read(self, opinions: Opinions) -> Tensor:
         """The factor of each sample: [n] float64."""
         if self.continuous:
-            return (said.first + said.second) / 2
-        likeliest: Tensor = self._classes[(said.first + said.second).argmax(dim=1)]
+            return (opinions.first + opinions.second) / 2
+        likeliest: Tensor = self._classes[(opinions.first + opinions.second).argmax(dim=1)]
         return likeliest
 
     def skill(self, read: Tensor, truth: Tensor) -> float:
@@ -94,15 +94,15 @@ class FactorReader:
         low, high = ((end - chance) / max(1 - chance, 1e-12) for end in (accuracy.low, accuracy.high))
         return Interval(low, high, f"{accuracy.method}, the commonest value's share taken as known")
 
-    def agreement(self, said: Opinions) -> float:
+    def agreement(self, opinions: Opinions) -> float:
         """How far the two readers say the same: 1 and down, about 0 when they are unrelated.
 
         The squared correlation for a continuous factor, Cohen's kappa for a discrete one. 0 where one of them
         says the same of every sample: then nothing shows that they agree.
         """
         if self.continuous:
-            return max(0.0, correlation(said.first, said.second)) ** 2
-        return _kappa(said.first.argmax(dim=1), said.second.argmax(dim=1), len(self._classes))
+            return max(0.0, correlation(opinions.first, opinions.second)) ** 2
+        return _kappa(opinions.first.argmax(dim=1), opinions.second.argmax(dim=1), len(self._classes))
 
     def _fitted(self, codes: Tensor, values: Tensor) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -117,11 +117,11 @@ class FactorReader:
         """Values [n], or how likely each value is [n, values]."""
         if self.continuous:
             return torch.from_numpy(model.predict(rows)).double()
-        found = torch.zeros(len(rows), len(self._classes), dtype=torch.float64)
+        votes = torch.zeros(len(rows), len(self._classes), dtype=torch.float64)
         # A value that this half of the training samples lacks is impossible to it.
         known = torch.from_numpy(model.classes_).long()
-        found[:, known] = torch.from_numpy(model.predict_proba(rows)).double()
-        return found
+        votes[:, known] = torch.from_numpy(model.predict_proba(rows)).double()
+        return votes
 
 
 def _kappa(first: Tensor, second: Tensor, values: int) -> float:

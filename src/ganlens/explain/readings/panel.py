@@ -109,13 +109,13 @@ def with_article(name: str) -> str:
 def _worth_keeping(values: Tensor, least: Tensor, odds: Tensor) -> list[int]:
     kept: list[int] = []
     spread = values.std(dim=0, correction=0)
-    said = _one_hot(odds) if odds.shape[1] else odds
+    opinions = _one_hot(odds) if odds.shape[1] else odds
     for place in range(values.shape[1]):
         if not float(spread[place]) > float(least[place]):
             continue
         new = values[:, place : place + 1] / spread[place]
         known = values[:, kept] / spread[kept]
-        sayings = [rows for rows in (said, known) if rows.shape[1]]
+        sayings = [rows for rows in (opinions, known) if rows.shape[1]]
         if any(r_squared(fit_ridge(rows, new)(rows), new, new.mean(dim=0)) >= SAID for rows in sayings):
             continue
         kept.append(place)

@@ -150,8 +150,8 @@ def dci(
     x, x_judged = codes[fitted].numpy(), codes[judged].numpy()
     importances = torch.empty(codes.shape[1], labels.shape[1], dtype=torch.float64)
     accuracy, majority = (torch.empty(labels.shape[1], dtype=torch.float64) for _ in range(2))
-    for factor, found in enumerate(labels.unbind(dim=1)):
-        y, y_judged = found[fitted].numpy(), found[judged].numpy()
+    for factor, factor_labels in enumerate(labels.unbind(dim=1)):
+        y, y_judged = factor_labels[fitted].numpy(), factor_labels[judged].numpy()
         trees = _boosted_trees(x, y, rounds)
         importances[:, factor] = _importances(trees, x, y)
         accuracy[factor] = float((trees.predict(x_judged) == y_judged).mean())

@@ -30,10 +30,10 @@ def discretise(values: Tensor, bins: int, *, equal_counts: bool = False) -> Tens
     if bins < 2:
         raise UserError(f"bins must be at least 2, found {bins}; 20 are usual")
     labels = torch.empty(values.shape, dtype=torch.int64)
-    for column, found in enumerate(values.cpu().T.contiguous()):
-        distinct, labels[:, column] = found.unique(return_inverse=True)
+    for column, column_values in enumerate(values.cpu().T.contiguous()):
+        distinct, labels[:, column] = column_values.unique(return_inverse=True)
         if values.is_floating_point() and len(distinct) > bins:
-            labels[:, column] = _binned(found, distinct, bins, equal_counts)
+            labels[:, column] = _binned(column_values, distinct, bins, equal_counts)
     return labels
 
 

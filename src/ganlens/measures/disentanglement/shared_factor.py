@@ -76,9 +76,9 @@ def drawn_groups(
         asked = min(per_call, groups - start)
         codes = draw(factor, asked, size, rng)
         if not isinstance(codes, Tensor) or codes.ndim != 3 or codes.shape[:2] != (asked, size):
-            found = tuple(codes.shape) if isinstance(codes, Tensor) else type(codes).__name__
+            form = tuple(codes.shape) if isinstance(codes, Tensor) else type(codes).__name__
             raise UserError(
-                f"draw: expected codes [{asked}, {size}, k] for {asked} groups of {size} samples, found {found}"
+                f"draw: expected codes [{asked}, {size}, k] for {asked} groups of {size} samples, found {form}"
             )
         if not codes.is_floating_point():
             raise UserError(f"draw: expected floating-point codes, found {codes.dtype}")

@@ -15,8 +15,8 @@ def checked_maps(maps: Tensor, name: str = "maps") -> Tensor:
         UserError: no map, a single number a map, or one that is not finite (which).
     """
     if not isinstance(maps, Tensor) or maps.ndim < 2 or not len(maps) or maps[0].numel() < 2:
-        found = f"shape {tuple(maps.shape)}" if isinstance(maps, Tensor) else type(maps).__name__
-        raise UserError(f"{name}: expected maps [n, h, w] of two pixels or more, found {found}")
+        form = f"shape {tuple(maps.shape)}" if isinstance(maps, Tensor) else type(maps).__name__
+        raise UserError(f"{name}: expected maps [n, h, w] of two pixels or more, found {form}")
     rows = maps.detach().cpu().double().flatten(1)
     bad = ~torch.isfinite(rows).all(dim=1)
     if bool(bad.any()):

@@ -122,8 +122,8 @@ def max_sensitivity(
         with torch.enable_grad():
             return (explain(inputs if isinstance(inputs, Tensor) else inputs[0]).to(samples.device),)
 
-    found: Tensor = sensitivity_max(explained, samples, perturb_func=perturb, n_perturb_samples=draws)
-    return found.detach().cpu().double()
+    sensitivities: Tensor = sensitivity_max(explained, samples, perturb_func=perturb, n_perturb_samples=draws)
+    return sensitivities.detach().cpu().double()
 
 
 def _noise(samples: Tensor, draws: int, radius: float, rng: torch.Generator) -> Tensor:

@@ -68,11 +68,11 @@ class OnnxProgram(Program):
                 raise TypeError(f"the input {wanted} was given {str(tensor.dtype).removeprefix('torch.')}")
             fed[wanted.name] = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=wanted.kind)
         arrays = self._session.run(self._outputs, fed)
-        returned = {
+        output = {
             name: torch.as_tensor(array).to(given[0].device) if isinstance(array, np.ndarray) else array
             for name, array in zip(self._outputs, arrays, strict=True)
         }
-        return returned[self._outputs[0]] if len(returned) == 1 else returned
+        return output[self._outputs[0]] if len(output) == 1 else output
 
 
 def _session(path: Path) -> Any:

@@ -102,17 +102,17 @@ def in_blocks(run: Callable[..., Any], rows: int | None, given: Sequence[Tensor]
     """
     if rows is None or not len(given[0]):
         return run(*given)
-    returned, counts = [], []
+    output, counts = [], []
     for start in range(0, len(given[0]), rows):
         block = [argument[start : start + rows] for argument in given]
         counts.append(len(block[0]))
         full = [torch.cat([part, part[-1:].expand(rows - len(part), *part.shape[1:])]) for part in block]
-        returned.append(run(*full))
-    if isinstance(returned[0], Tensor):
-        return _joined(returned, counts, rows)
-    held = [elements(each) for each in returned]
+        output.append(run(*full))
+    if isinstance(output[0], Tensor):
+        return _joined(output, counts, rows)
+    held = [elements(each) for each in output]
     joined = {key: _joined([each[key] for each in held], counts, rows) for key in held[0]}
-    return tuple(joined.values()) if isinstance(returned[0], (tuple, list)) else joined
+    return tuple(joined.values()) if isinstance(output[0], (tuple, list)) else joined
 
 
 def _joined(parts: list[Any], counts: list[int], rows: int) -> Any:

@@ -178,10 +178,10 @@ def _operation(schema: str) -> tuple[Callable[..., Any], tuple[str, ...]] | None
     try:
         parsed = torch._C.parse_schema(schema)
         room, _, name = parsed.name.partition("::")
-        found = getattr(getattr(getattr(torch.ops, room), name), parsed.overload_name or "default")
+        operation = getattr(getattr(getattr(torch.ops, room), name), parsed.overload_name or "default")
     except (AttributeError, RuntimeError):  # TorchScript knows it, Python doesn't
         return None
-    return found, tuple(each.name for each in parsed.arguments if each.kwarg_only)
+    return operation, tuple(each.name for each in parsed.arguments if each.kwarg_only)
 
 
 def _run(graph: Any, layer: ScriptLayer, given: tuple[Any, ...]) -> Any:
@@ -200,14 +200,14 @@ def _run(graph: Any, layer: ScriptLayer, given: tuple[Any, ...]) -> Any:
         elif kind in _BUILT_IN:
             result = _BUILT_IN[kind](*arguments)
         else:
-            found = _operation(node.schema())
-            assert found is not None, "a graph with unknown operations is not run"
-            operation, named = found
+            known = _operation(node.schema())
+            assert known is not None, "a graph with unknown operations is not run"
+            operation, named = known
             plain = len(arguments) - len(named)
             result = operation(*arguments[:plain], **dict(zip(named, arguments[plain:], strict=True)))
         values.update(zip(outputs, (result,) if len(outputs) == 1 else result, strict=True))
-    returned = [values[name] for name in _names(graph.outputs())]
-    return returned[0] if len(returned) == 1 else tuple(returned)
+    results = [values[name] for name in _names(graph.outputs())]
+    return results[0] if len(results) == 1 else tuple(results)
 
 
 def _names(values: Any) -> Iterator[str]:

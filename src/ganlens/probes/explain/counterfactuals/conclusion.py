@@ -229,8 +229,8 @@ class Results:
 
 def remarks(results: Results, evidence: Evidence) -> list[str]:
     """What a careful reader should know besides; nothing where the self-check failed or nothing was found."""
-    said = RULES.conclude(evidence)
-    if said.verdict is Verdict.NOT_BELIEVABLE or not evidence.flipped:
+    conclusion = RULES.conclude(evidence)
+    if conclusion.verdict is Verdict.NOT_BELIEVABLE or not evidence.flipped:
         return []
     return [_commonest_flip(results), _place(results), _other_searches(results), _left_out(results)]
 

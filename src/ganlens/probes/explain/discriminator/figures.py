@@ -104,12 +104,12 @@ def _deletion(ranked: list[MethodCheck]) -> Plot:
 def _table(ranked: list[MethodCheck], left_out: dict[Method, str]) -> Table:
     rows: list[tuple[str | float | int, ...]] = []
     for check in ranked:
-        agreement, told = check.agreement_with_shuffled, check.foretold
+        agreement, foretold = check.agreement_with_shuffled, check.foretold
         rows.append(
             (
                 check.title,
                 round(check.self_score, 2),
-                f"{told.infidelity.value:.2f} ({told.reference_infidelity:.2f}: {told.reference})",
+                f"{foretold.infidelity.value:.2f} ({foretold.reference_infidelity:.2f}: {foretold.reference})",
                 f"{check.advantage.value:.2f} ({check.advantage.low:.2f} to {check.advantage.high:.2f})",
                 f"{check.over_control.value:+.2f} ({check.over_control.low:+.2f} to {check.over_control.high:+.2f})",
                 "—" if agreement is None else f"{agreement.value:.2f}",

@@ -34,7 +34,7 @@ def ranking_measurements(told_apart: Estimate | None, learned: Estimate | None) 
 
 def method_measurements(check: MethodCheck, explained: int) -> list[Measurement]:
     """One method's lines; `explained` generated samples stand first in its maps."""
-    title, told = check.title, check.foretold
+    title, foretold = check.title, check.foretold
     lines = [
         check.advantage.measurement(
             f"{title}: insertion minus deletion area, beyond random order",
@@ -42,17 +42,17 @@ def method_measurements(check: MethodCheck, explained: int) -> list[Measurement]
             baseline=check.advantage.value - check.over_control.value,
             what=f"{check.control}, the best map that never looks at the discriminator (random order: 0)",
         ),
-        told.infidelity.measurement(
+        foretold.infidelity.measurement(
             f"{title}: infidelity under swaps of patches",
             better="lower",
-            baseline=told.reference_infidelity,
-            what=f"{told.reference}, the best map that knows nothing of the discriminator (exact: 0)",
+            baseline=foretold.reference_infidelity,
+            what=f"{foretold.reference}, the best map that knows nothing of the discriminator (exact: 0)",
         ),
-        _cut(told.done_away).measurement(
+        _cut(foretold.done_away).measurement(
             f"{title}: self-score",
             better="higher",
             baseline=0.0,
-            what=f"{told.reference}, whose infidelity it does not undercut",
+            what=f"{foretold.reference}, whose infidelity it does not undercut",
         ),
         Estimate(
             check.sensitivity,

@@ -104,13 +104,15 @@ class Gaps:
         Of classes cut out of the data the procedure finds so much of their mass and not all; of what the generator
         misses it may find no more.
         """
-        found = self.in_code.generator.mass(kind)
+        mass = self.in_code.generator.mass(kind)
         least = min(self.class_gaps.recovered, default=1.0) if self.class_gaps is not None else 1.0
-        if not isinstance(found.interval, Interval) or least >= 1:
-            return found
-        high = min(1.0, found.high / max(least, 1e-6)) if found.high > 0 else found.high
-        said = f"{found.method}, its upper end over {least:.0%}: as much of a class cut out is found at least"
-        return Estimate(found.value, Interval(found.low, high, said))
+        if not isinstance(mass.interval, Interval) or least >= 1:
+            return mass
+        high = min(1.0, mass.high / max(least, 1e-6)) if mass.high > 0 else mass.high
+        method = (
+            f"{mass.method}, its upper end over {least:.0%}: as much of a class cut out is found at least"
+        )
+        return Estimate(mass.value, Interval(mass.low, high, method))
 
     @property
     def surely(self) -> float:

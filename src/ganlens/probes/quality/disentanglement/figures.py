@@ -138,15 +138,15 @@ def latent_traversal(bank: SampleBank, side: Side, steps: int) -> Figure:
 
 def _best_numbers(side: Side) -> dict[int, list[str]]:
     """The numbers that tell most of some factor, and of which: in the order of the factors."""
-    found: dict[int, list[str]] = {}
+    by_number: dict[int, list[str]] = {}
     for place, best in enumerate(side.scores.information.argmax(dim=0).tolist()):
         share = float(side.scores.information[best, place])
-        found.setdefault(side.numbers[best], []).append(f"{side.factors[place]} ({share:.0%})")
-    return found
+        by_number.setdefault(side.numbers[best], []).append(f"{side.factors[place]} ({share:.0%})")
+    return by_number
 
 
 def _rows_of(side: Side) -> str:
-    named = (f"number {number + 1}: {', '.join(told)}" for number, told in _best_numbers(side).items())
+    named = (f"number {number + 1}: {', '.join(factors)}" for number, factors in _best_numbers(side).items())
     return f"A row for each number that tells most of a factor, with the share told: {'; '.join(named)}."
 
 

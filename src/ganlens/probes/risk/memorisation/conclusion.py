@@ -14,7 +14,7 @@ from ganlens.rules import Rule, Rules, Verdict, always
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory(Acquittal):
+class Memorised(Acquittal):
     """What was computed, and the values of the words.
 
     Attributes:
@@ -108,15 +108,17 @@ _LIKELIER = (
 )
 
 
-def _remembers(name: str, holds: Callable[[Memory], bool], claim: str) -> tuple[Rule[Memory], Rule[Memory]]:
+def _remembers(
+    name: str, holds: Callable[[Memorised], bool], claim: str
+) -> tuple[Rule[Memorised], Rule[Memorised]]:
     """One claim with the detail of either kind of measure."""
     advice = "Look at the pairs. {way_out}."
 
-    def by_likelihood(memory: Memory) -> bool:
-        return memory.by_likelihood and by_any(memory)
+    def by_likelihood(memorised: Memorised) -> bool:
+        return memorised.by_likelihood and by_any(memorised)
 
-    def by_any(memory: Memory) -> bool:
-        return memory.weighed.sign is not None and holds(memory)
+    def by_any(memorised: Memorised) -> bool:
+        return memorised.weighed.sign is not None and holds(memorised)
 
     return (
         Rule(f"{name}-by-likelihood", by_likelihood, Verdict.CAUTION, claim, _LIKELIER, advice),
@@ -125,11 +127,11 @@ def _remembers(name: str, holds: Callable[[Memory], bool], claim: str) -> tuple[
 
 
 RULES = Rules(
-    Memory,
+    Memorised,
     TOO_FEW_UNSEEN,
     Rule(
         "copies",
-        lambda memory: bool(memory.weighed.come_closer) and memory.surely_copied > memory.copying,
+        lambda memorised: bool(memorised.weighed.come_closer) and memorised.surely_copied > memorised.copying,
         Verdict.BAD,
         claim="It copies training samples, surely {surely_copied:.0%} of the time or more.",
         detail=_SHARE,
@@ -137,14 +139,14 @@ RULES = Rules(
     ),
     *_remembers(
         "remembers-closely",
-        lambda memory: bool(memory.weighed.come_closer),
+        lambda memorised: bool(memorised.weighed.come_closer),
         "It remembers its training samples; some of its own may be copies.",
     ),
     *_remembers("remembers", always, "It remembers its training samples; copying is not shown."),
     NOT_APART,
     Rule(
         "halves-differ",
-        lambda memory: bool(memory.weighed.shared),
+        lambda memorised: bool(memorised.weighed.shared),
         Verdict.NOT_BELIEVABLE,
         claim="Memorisation can't be judged: training and held-out samples differ anyway.",
         detail=(
@@ -155,7 +157,7 @@ RULES = Rules(
     ),
     Rule(
         "copies-go-unnoticed",
-        lambda memory: not memory.weighed.distances_see,
+        lambda memorised: not memorised.weighed.distances_see,
         Verdict.NOT_BELIEVABLE,
         claim="Memorisation can't be judged: even a copier would go unnoticed.",
         detail="By distances in {spaces} even a generator that replays training samples goes unnoticed.",
@@ -163,7 +165,7 @@ RULES = Rules(
     ),
     Rule(
         "planted-copies-go-unnoticed",
-        lambda memory: memory.weighed.noticed_from is None,
+        lambda memorised: memorised.weighed.noticed_from is None,
         Verdict.NOT_BELIEVABLE,
         claim="Memorisation can't be judged: planted copies were not noticed.",
         detail="Even with copies in place of {most_planted:.0%} of its samples there would have been no sign.",
@@ -172,7 +174,7 @@ RULES = Rules(
     FEW_DIFFERENT,
     Rule(
         "no-sign-by-likelihood",
-        lambda memory: memory.by_likelihood,
+        lambda memorised: memorised.by_likelihood,
         Verdict.GOOD,
         claim="No sign that it remembers its training samples.",
         detail=(
@@ -193,11 +195,11 @@ RULES = Rules(
 )
 
 
-def remarks(memory: Memory, rule: str) -> list[str]:
+def remarks(memorised: Memorised, rule: str) -> list[str]:
     """What must not be read out of the numbers, and what was not asked."""
-    weighed = memory.weighed
+    weighed = memorised.weighed
     sentences = (
-        [*_of_the_sign(memory, rule)] if weighed.sign is not None else [*_of_the_silence(memory, rule)]
+        [*_of_the_sign(memorised, rule)] if weighed.sign is not None else [*_of_the_silence(memorised, rule)]
     )
     shared = weighed.that(Reading.SHARED, separates=False)
     shared += weighed.shared if weighed.sign is not None else []  # else they are the claim
@@ -208,13 +210,13 @@ def remarks(memory: Memory, rule: str) -> list[str]:
     if (blind or constant) and len(blind) < len(weighed.readings):
         unseeing = [*([names_of(blind)] if blind else []), *constant]
         sentences.append(f"Not believable, since a copycat would go unnoticed: {', '.join(unseeing)}.")
-    if memory.not_redrawn:
-        sentences.append(f"{memory.not_redrawn[:1].upper()}{memory.not_redrawn[1:]}.")
+    if memorised.not_redrawn:
+        sentences.append(f"{memorised.not_redrawn[:1].upper()}{memorised.not_redrawn[1:]}.")
     return sentences
 
 
-def _of_the_sign(memory: Memory, rule: str) -> list[str]:
-    weighed, sign = memory.weighed, memory.weighed.sign
+def _of_the_sign(memorised: Memorised, rule: str) -> list[str]:
+    weighed, sign = memorised.weighed, memorised.weighed.sign
     assert sign is not None
     where = f" by {sign.space}" if sign.space else ""
     sentences = []
@@ -240,8 +242,8 @@ def _of_the_sign(memory: Memory, rule: str) -> list[str]:
     return sentences
 
 
-def _of_the_silence(memory: Memory, rule: str) -> list[str]:
-    weighed = memory.weighed
+def _of_the_silence(memorised: Memorised, rule: str) -> list[str]:
+    weighed = memorised.weighed
     if rule == "copies-go-unnoticed":
         redrawn = weighed.quiet
         return (

@@ -16,7 +16,7 @@ from ganlens.measures import Estimate, median_interval, nearest_neighbours
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, AcquittalSettings, acquittal
-from ganlens.probes.risk.memorisation.conclusion import RULES, Memory, remarks
+from ganlens.probes.risk.memorisation.conclusion import RULES, Memorised, remarks
 from ganlens.probes.risk.memorisation.figures import figures_of
 from ganlens.probes.risk.memorisation.weighing import weigh
 from ganlens.rules import Rules
@@ -118,24 +118,24 @@ class Memorisation(Probe):
         unseen = Unseen.of(bank)
         if len(unseen) < FEWEST_UNSEEN:
             rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)
-            return Finding.concluded(RULES.conclude(Memory(**vars(rests_on), copying=settings.copying)))
+            return Finding.concluded(RULES.conclude(Memorised(**vars(rests_on), copying=settings.copying)))
         sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
         spaces = _closeness(bank, unseen, sizes, context)
         recovery, not_redrawn = _recovery(subject, unseen, settings, context)
         believed = recovery if recovery is not None and recovery.finds_its_own(settings.own_within) else None
         weighed = weigh(spaces, believed.evidence if believed else None, sizes, level=settings.level)
         samples = (weighed.lead or spaces[0]).sets.fakes["fake"]
-        memory = Memory(
+        memorised = Memorised(
             **vars(acquittal(subject, unseen, samples, settings)),
             copying=settings.copying,
             weighed=weighed,
             titles=tuple(space.sets.title for space in spaces),
             not_redrawn=not_redrawn,
         )
-        conclusion = RULES.conclude(memory)
+        conclusion = RULES.conclude(memorised)
         return Finding.concluded(
             conclusion,
-            remarks=remarks(memory, conclusion.rule),
+            remarks=remarks(memorised, conclusion.rule),
             measurements=_measurements(spaces, recovery),
             method=(
                 f"{self.described(settings)} Here a sign is {weighed.threshold:.2f} standard deviations; "
