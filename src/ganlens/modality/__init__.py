@@ -1,5 +1,6 @@
 """What a sample is: its range and places, what is read off it, how it is shown and compared without any model."""
 
+from ganlens.modality.edit import Aspect, Edit
 from ganlens.modality.images import Images
 from ganlens.modality.modality import Body, Change, Modality, Requirement, modalities, read_modality
 from ganlens.modality.places import Axis, Part, slab, stretches
@@ -7,9 +8,11 @@ from ganlens.modality.points import Points
 from ganlens.modality.reading import Reading, read_all
 
 __all__ = [
+    "Aspect",
     "Axis",
     "Body",
     "Change",
+    "Edit",
     "Images",
     "Modality",
     "Part",

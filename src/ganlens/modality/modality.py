@@ -17,6 +17,7 @@ from torch.nn import functional
 from ganlens.errors import UserError
 from ganlens.figures.figure import Figure, Picture, Table
 from ganlens.modality import drawn
+from ganlens.modality.edit import Aspect, Edit
 from ganlens.modality.places import Axis, Part, slab
 from ganlens.modality.reading import Reading
 from ganlens.printable import shortened
@@ -159,6 +160,24 @@ class Modality(ABC):
                     f", value {number + 1}" if len(places) > 1 else ""
                 )
         return tuple(names) if all(names) else ()
+
+    # ---- what may be done to it
+
+    def small_edits(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
+        """Small changes that keep what a sample means, behind which a copier may hide (a flip, a shift)."""
+        return ()
+
+    def damages(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
+        """Changes that everyone sees as damage (noise, blur, a mosaic): a feature space must see them, too."""
+        return ()
+
+    def aspects(self, like: Tensor) -> tuple[Aspect, ...]:
+        """What a judge may look at that is no place in a sample (a channel, fine detail, its brightness).
+
+        Args:
+            like: [n, …] samples that say what is usual.
+        """
+        return ()
 
     # ---- readings
 
