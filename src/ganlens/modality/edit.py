@@ -17,7 +17,7 @@ class Edit:
 
     Attributes:
         name: as it stands after "by" or "after" ("a flip from left to right", "noise").
-        family: what it acts on, one or two words; edits of one family are alternatives to each other ("place", "light").
+        family: what it acts on, in a word or two ("place", "light"); edits of one family are alternatives.
         applied: samples [n, …] and a random generator to samples of the same shape, on the same device. Values may
             leave the range; `Modality.clipped` brings them back.
     """
