@@ -13,6 +13,7 @@ import torch
 
 from ganlens.errors import TrainingStopped, UserError
 from ganlens.finding import Finding, Unanswered
+from ganlens.probes.learned import nothing_learned
 from ganlens.probes.probe import Need, Probe, ProbeSettings
 from ganlens.subject import Context, Subject
 from ganlens.subject.adapted_generator import first_line
@@ -69,7 +70,9 @@ def ask(probe: type[Probe], subject: Subject, settings: ProbeSettings, context: 
         finding = Finding.not_applicable(because)
     else:
         try:
-            finding = probe().examine(subject, settings, context)
+            finding = nothing_learned(settings, subject, context.bank) or probe().examine(
+                subject, settings, context
+            )
         except SystemExit as end:
             raise UserError(
                 f"code that the probe {probe.name} ran called sys.exit({end.code!r}); a generator, classifier or "

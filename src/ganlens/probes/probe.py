@@ -43,9 +43,14 @@ class Need(StrEnum):
 
 
 class ProbeSettings(BaseModel):
-    """Base of every probe's settings. Each field needs a description: it is the option's help."""
+    """Base of every probe's settings. Each field needs a description: it is the option's help.
+
+    Attributes:
+        before: what is done before the probe's own question because of these settings, for its method's text.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    before: ClassVar[str] = ""
 
     _numbers = field_validator("*", mode="before")(refuse_switch_for_number)
     _within_reach = field_validator("*", mode="after")(refuse_out_of_reach)
@@ -92,7 +97,9 @@ class Probe(ABC):
     @classmethod
     def described(cls, settings: BaseModel | None = None) -> str:
         """The method with the values of these settings, or of the defaults."""
-        return cls.method.format_map(dict(settings if settings is not None else cls.Settings()))
+        before = getattr(cls.Settings, "before", "")
+        text = f"{before} {cls.method}" if before else cls.method
+        return text.format_map(dict(settings if settings is not None else cls.Settings()))
 
     @abstractmethod
     def examine(self, subject: Subject, settings: Any, context: Context) -> Finding:

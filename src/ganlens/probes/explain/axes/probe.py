@@ -13,14 +13,15 @@ from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
 from ganlens.probes.explain.axes.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.axes.figures import agreement_plot, axis_table, traversals
+from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.preconditions import reconstruction_measurement
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
+from ganlens.probes.probe import Need, Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.subject import Context, Subject
 from ganlens.subject.randomised import not_randomised
 
 
-class AxesSettings(ProbeSettings):
+class AxesSettings(LearnedSettings):
     axes: int = Field(6, ge=1, description="How many axes to explain, those that change samples most first")
     latents: int = Field(64, ge=8, description="Fresh latents on which every direction is tried")
     random_directions: int = Field(8, ge=2, description="Random directions that make the same claim")
@@ -61,7 +62,7 @@ class Axes(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 12
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
-    Settings: ClassVar[type[ProbeSettings]] = AxesSettings
+    Settings: ClassVar[type[LearnedSettings]] = AxesSettings
     method: ClassVar[str] = (
         "The autoencoder's code is whitened on the training data and turned so that its axes are "
         "uncorrelated there, with the axis first whose step of one standard deviation changes the decoded "

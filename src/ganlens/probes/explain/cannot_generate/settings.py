@@ -6,10 +6,11 @@ from pydantic import Field
 
 from ganlens.explain.gaps.kinds import LEVEL, NEVER
 from ganlens.explain.gaps.redrawn_kinds import OWN_AT_MOST, WORSE, WORST_OWN
-from ganlens.probes.probe import ProbeSettings, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import threshold
 
 
-class CannotGenerateSettings(ProbeSettings):
+class CannotGenerateSettings(LearnedSettings):
     compared: int = Field(
         10_000, ge=100, description="The most samples of each kind to count, generated, held-out and training"
     )

@@ -14,11 +14,12 @@ from ganlens.explain.concepts.sources import FEWEST, find_concepts, pool_of
 from ganlens.finding import Finding
 from ganlens.probes.explain.concepts.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.concepts.figures import concept_figures
-from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.subject import Context, Subject
 
 
-class ConceptsSettings(ProbeSettings):
+class ConceptsSettings(LearnedSettings):
     concept: str | None = Field(
         None,
         description="python:… of a function of samples that gives scores [n] or [n, k], or folder:DIR of "
@@ -65,7 +66,7 @@ class Concepts(Probe):
     question: ClassVar[str] = "Which concepts do the layers hold, and which way do they push the outcome?"
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 70
-    Settings: ClassVar[type[ProbeSettings]] = ConceptsSettings
+    Settings: ClassVar[type[LearnedSettings]] = ConceptsSettings
     method: ClassVar[str] = (
         "Testing with concept activation vectors. A concept's examples are told from random samples by a linear "
         "classifier on a layer's activations (ridge regression; maps averaged down to a few places); its normal is "

@@ -10,10 +10,11 @@ from pydantic import Field
 from ganlens.explain.counterfactuals.channels import STRENGTH
 from ganlens.explain.counterfactuals.comparison import METHODS, Searches
 from ganlens.explain.counterfactuals.latent_search import Effort
-from ganlens.probes.probe import ProbeSettings, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import threshold
 
 
-class CounterfactualSettings(ProbeSettings):
+class CounterfactualSettings(LearnedSettings):
     target: str = Field(
         "auto", description="Class to reach, by name or number; auto: each sample's second choice"
     )

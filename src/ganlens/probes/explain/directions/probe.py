@@ -17,7 +17,8 @@ from ganlens.explain.directions.walk import Walk
 from ganlens.finding import Finding
 from ganlens.probes.explain.directions.conclusion import RULES, Evidence, measurements_of, shuffled_weights
 from ganlens.probes.explain.directions.figures import figures_of
-from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.probes.shared_rules import ShuffledWeights
 from ganlens.registry import nearest_names
@@ -27,7 +28,7 @@ FEWEST_SAMPLES = 100
 MOST_DIRECTIONS = 64
 
 
-class DirectionsSettings(ProbeSettings):
+class DirectionsSettings(LearnedSettings):
     space: str = Field("auto", description="Latent space to look in; auto: w where there is one, else z")
     methods: list[str] = Field(list(TITLES), min_length=1, description=f"Methods to ask: {', '.join(TITLES)}")
     k: int = Field(
@@ -117,7 +118,7 @@ class Directions(Probe):
     question: ClassVar[str] = "Which directions of its latent space do one thing each, and what do they do?"
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 10
-    Settings: ClassVar[type[ProbeSettings]] = DirectionsSettings
+    Settings: ClassVar[type[LearnedSettings]] = DirectionsSettings
     method: ClassVar[str] = (
         "Directions by every method that this generator allows: GANSpace (principal components of w or of an "
         "early layer), SeFa (what the first weights stretch most), the mean Jacobian, class boundaries "

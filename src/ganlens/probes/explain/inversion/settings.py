@@ -7,10 +7,11 @@ from pydantic import Field
 from ganlens.explain.inversion.from_places import MOST_LAYERS
 from ganlens.explain.inversion.inversion import STEPS
 from ganlens.measures import ALARM_LEVEL
-from ganlens.probes.probe import ProbeSettings, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import threshold
 
 
-class InversionSettings(ProbeSettings):
+class InversionSettings(LearnedSettings):
     count: int = Field(64, ge=20, le=5000, description="Samples of each kind (own, training, held-out)")
     space: str = Field("z", description="The latent space to search")
     steps: int = Field(STEPS, ge=5, le=5000, description="Steps of each sample's search")

@@ -13,12 +13,13 @@ from ganlens.explain.latent_attribution.indices import LatentIndices
 from ganlens.finding import Finding
 from ganlens.probes.explain.latent_attribution.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.latent_attribution.figures import claim_table, map_pictures, share_plot, walks
-from ganlens.probes.probe import Probe, ProbeSettings, probes, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.subject import Context, Subject
 
 
-class LatentAttributionSettings(ProbeSettings):
+class LatentAttributionSettings(LearnedSettings):
     budget: int = Field(12_000, ge=500, description="The most samples to make, over all coordinates together")
     concepts: str = Field(
         "auto",
@@ -56,7 +57,7 @@ class LatentAttribution(Probe):
     question: ClassVar[str] = "Which latent coordinates explain which part of its samples?"
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 14
-    Settings: ClassVar[type[ProbeSettings]] = LatentAttributionSettings
+    Settings: ClassVar[type[LearnedSettings]] = LatentAttributionSettings
     method: ClassVar[str] = (
         "Variance-based (Sobol) indices by pick and freeze: two sets of latents A and B are drawn, and for each "
         "coordinate a third that is A with that coordinate from B. The total index (Jansen's estimator) is the share "

@@ -14,13 +14,14 @@ from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
 from ganlens.probes.explain.latent_recovery.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.latent_recovery.figures import recovery_bars
+from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.preconditions import reconstruction_measurement
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
+from ganlens.probes.probe import Need, Probe, probes, threshold
 from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 
 
-class LatentRecoverySettings(ProbeSettings):
+class LatentRecoverySettings(LearnedSettings):
     count: int = Field(
         10_000, ge=20, description="The most generated samples to use; half fit, half are held out"
     )
@@ -49,7 +50,7 @@ class LatentRecovery(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 22
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
-    Settings: ClassVar[type[ProbeSettings]] = LatentRecoverySettings
+    Settings: ClassVar[type[LearnedSettings]] = LatentRecoverySettings
     method: ClassVar[str] = (
         "The latents (standardised) are regressed on the autoencoder's codes of the generated samples by "
         "ridge regression, fitted on one half and judged on the other. R² is the share of the latents' "

@@ -28,12 +28,13 @@ from ganlens.probes.explain.units.figures import (
     top_pictures,
     unit_table,
 )
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
+from ganlens.probes.learned import LearnedSettings
+from ganlens.probes.probe import Need, Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.subject import Context, SampleBank, Subject
 
 
-class UnitsThresholds(ProbeSettings):
+class UnitsThresholds(LearnedSettings):
     """What claims about units, and the verdict, hang on."""
 
     least_correlation: float = threshold(
@@ -130,7 +131,7 @@ class Units(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 20
     needs: ClassVar[frozenset[Need]] = frozenset({Need.LAYERS})
-    Settings: ClassVar[type[ProbeSettings]] = UnitsSettings
+    Settings: ClassVar[type[LearnedSettings]] = UnitsSettings
     method: ClassVar[str] = (
         "Dissection. One pass over the samples finds with which concept each unit (channel of a layer) fires: the "
         "correlation of its mean activation with the concept's score, or, where masks are given, the IoU of the "

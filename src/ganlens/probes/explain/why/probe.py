@@ -13,14 +13,15 @@ from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
 from ganlens.probes.explain.why.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.why.figures import coordinates, example_table, order_curves, taken_apart
+from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.preconditions import reconstruction_measurement
-from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
+from ganlens.probes.probe import Need, Probe, probes, threshold
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict
 from ganlens.subject import Context, Subject
 
 
-class WhySettings(ProbeSettings):
+class WhySettings(LearnedSettings):
     each: int = Field(
         2, ge=1, le=8, description="Samples of each kind: typical, off the manifold, unlike the data"
     )
@@ -51,7 +52,7 @@ class Why(Probe):
     section: ClassVar[str] = "explain"
     order: ClassVar[int] = 40
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
-    Settings: ClassVar[type[ProbeSettings]] = WhySettings
+    Settings: ClassVar[type[LearnedSettings]] = WhySettings
     method: ClassVar[str] = (
         "A generated sample is written along the axes of the autoencoder's code (uncorrelated over the "
         "training data, as in the probe axes); each coordinate is a z-score against the data. An axis "
