@@ -20,6 +20,7 @@ from ganlens.modality import drawn
 from ganlens.modality.edit import Aspect, Edit
 from ganlens.modality.places import Axis, Part, slab
 from ganlens.modality.reading import Reading
+from ganlens.modality.shifts import shifts
 from ganlens.printable import shortened
 from ganlens.registry import Registry
 from ganlens.validation import first_fault
@@ -164,8 +165,11 @@ class Modality(ABC):
     # ---- what may be done to it
 
     def small_edits(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
-        """Small changes that keep what a sample means, behind which a copier may hide (a flip, a shift)."""
-        return ()
+        """Small changes that keep what a sample means, behind which a copier may hide (a flip, a shift).
+
+        By default short shifts along the axes of places; none where values are measured, each with its own meaning.
+        """
+        return () if self.measured else shifts(self.grid, sample_shape)
 
     def damages(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
         """Changes that everyone sees as damage (noise, blur, a mosaic): a feature space must see them, too."""

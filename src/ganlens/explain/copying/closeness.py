@@ -33,8 +33,6 @@ COPYING_STATISTIC = "Copying statistic C_T in standard deviations"
 NEARER = "Nearer to training than to unseen samples"
 LIKELIER = "Training samples likelier than unseen ones"
 
-PLANTED = (0.02, 0.05, 0.1, 0.2, 0.5)
-"""Shares of copies that are planted among the samples, to see which are noticed."""
 STEPS = 10
 """Of each fit of the likelihood: the first few decide what copies gain, and it is fitted some hundred times."""
 FARTHEST = 1e3
@@ -120,33 +118,6 @@ class Closeness:
         share, reach = self.evidence[NEARER].generated.value, 1.959964 * chance
         ends = self.copied(share - reach), self.copied(share + reach)
         return Interval(*ends, "95 %, normal, as training and held-out rows exchanged scatter")
-
-    def noticed_from(self, threshold: float, sizes: Sizes) -> float | None:
-        """The smallest share of copies among its samples that a measure which separates would have noticed.
-
-        Found by planting the shares in `PLANTED`: as many samples give way to copies of training samples, of
-        any; those not looked among change nothing. None where the largest share goes unnoticed.
-        """
-        smallest, beyond = 0, len(PLANTED)
-        while smallest < beyond:  # larger shares are easier to notice: halve what is left
-            middle = (smallest + beyond) // 2
-            planted = self._with_copies(PLANTED[middle])
-            if (
-                _ratio(self.sets, planted).z >= threshold
-                or _Likelihood(self.sets, planted, sizes).score.deviations >= threshold
-            ):
-                beyond = middle
-            else:
-                smallest = middle + 1
-        return PLANTED[beyond] if beyond < len(PLANTED) else None
-
-    def _with_copies(self, share: float) -> Tensor:
-        planted, train = self.sets.fakes["fake"].clone(), self.sets.train
-        copies = math.ceil(share * len(planted))
-        rows = torch.randint(self.sets.training, (copies,), generator=self.sets.rng("planted copies"))
-        known = (rows < len(train)).nonzero().flatten()
-        planted[known] = train[rows[known]]
-        return planted
 
 
 def look(bank: SampleBank, space: str, unseen: Unseen, sizes: Sizes) -> Closeness:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.explain.copying.copies import CopiesInSpace
+from ganlens.explain.copying.looking import Copies
 from ganlens.explain.copying.onset import checkpoint_before_copying
 from ganlens.explain.copying.unseen import Unseen
+from ganlens.measures import ALARM_LEVEL
 from ganlens.printable import printable
 from ganlens.probes.probe import ProbeSettings, threshold
 from ganlens.rules import Rule, Verdict
@@ -34,6 +38,33 @@ class AcquittalSettings(ProbeSettings):
         "luck of a few places",
         ge=1,
     )
+    rarity: float = threshold(
+        1 - ALARM_LEVEL,
+        "So rarely would chance bring as many samples as near to training samples, over all spaces, where there are "
+        "copies: seldom enough that a whole report of a healthy generator holds few alarms",
+        gt=0,
+        le=0.2,
+    )
+    copied: float = threshold(
+        0.005,
+        "Share of copies that is surely surpassed where it copies; less may come from a few samples that the data "
+        "hold twice",
+        ge=0,
+        le=1,
+    )
+    convincing: float = threshold(
+        0.2,
+        "Share of planted copies that must have shown for silence to say something",
+        gt=0,
+        le=0.5,
+    )
+    drawn_apart: float = threshold(
+        0.25,
+        "Of unseen samples more must be nearer to a training sample than to another unseen one, or the two were not "
+        "drawn from the same: chance makes it half",
+        ge=0,
+        lt=0.5,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +76,8 @@ class Acquittal:
         leaked: see the settings.
         different, fewest_different: how many of the samples looked at differ, and how many must.
         way_out: what to do about copying; see `way_out`.
+        copied, convincing, drawn_apart: see the settings.
+        seen: what the search for copies found.
     """
 
     held_out: int
@@ -54,6 +87,10 @@ class Acquittal:
     fewest_different: int
     way_out: str
     fewest_unseen: int = FEWEST_UNSEEN
+    copied: float
+    convincing: float
+    drawn_apart: float
+    seen: SeenCopies = field(default_factory=lambda: SeenCopies())
 
     @property
     def too_few_unseen(self) -> bool:
@@ -66,9 +103,71 @@ class Acquittal:
         return self.known > self.leaked * self.held_out
 
     @property
+    def hidden(self) -> str:
+        """What hides the copies, as it is added to a sentence; empty where nothing does."""
+        return f", hidden by {self.seen.changes}" if self.seen.changes else ""
+
+    @property
     def few_samples(self) -> str:
         """How many of its samples differ, in words."""
         return "a single sample" if self.different == 1 else f"only {self.different} different samples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenCopies:
+    """What the search for copies found, in the space to speak of.
+
+    Attributes:
+        alarm: whether more samples lie near training samples than chance allows.
+        share, low, high: the share of copies, and its interval.
+        close, usual: the shares of generated and of unseen real samples that lie as close as copies.
+        changes: what hides the copies, in words; empty where they are not changed.
+        noticed_from: the smallest share of planted copies that would have shown; or None.
+        title: of the space; empty where no space sees copies.
+        half: the share of unseen samples that are nearer to a training sample than to another unseen one.
+    """
+
+    alarm: bool = False
+    share: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    close: float = 0.0
+    usual: float = 0.0
+    changes: str = ""
+    noticed_from: float | None = None
+    title: str = ""
+    half: float = 0.5
+
+    @classmethod
+    def of(cls, copies: Copies, settings: AcquittalSettings) -> SeenCopies:
+        """What is to be said of it."""
+        space = copies.lead(settings.rarity)
+        if space is None:
+            return cls(half=copies.nearer_to_training)
+        return cls(
+            alarm=copies.alarms(settings.rarity),
+            share=space.share.value,
+            low=space.share.low,
+            high=space.share.high,
+            close=space.suspicious.share,
+            usual=space.usual.share,
+            changes=hiding_changes(space),
+            noticed_from=copies.noticed_from(settings.rarity),
+            title=space.title,
+            half=copies.nearer_to_training,
+        )
+
+
+OFTEN = 0.1
+"""A change that hides such a share of the suspicious samples is named."""
+
+
+def hiding_changes(space: CopiesInSpace) -> str:
+    """The families of the changes that link suspicious samples with training samples, the most frequent first."""
+    family_of = [family for _, family in space.changes]
+    near = space.generated.edit[space.generated.ratio <= space.threshold].tolist()
+    counts = Counter(family_of[edit] for edit in near if edit)
+    return " and ".join(family for family, count in counts.most_common() if count >= OFTEN * len(near))
 
 
 def acquittal(subject: Subject, unseen: Unseen, samples: Tensor, settings: AcquittalSettings) -> Acquittal:
@@ -80,6 +179,9 @@ def acquittal(subject: Subject, unseen: Unseen, samples: Tensor, settings: Acqui
         different=len(samples.unique(dim=0)),
         fewest_different=settings.different,
         way_out=way_out(subject),
+        copied=settings.copied,
+        convincing=settings.convincing,
+        drawn_apart=settings.drawn_apart,
     )
 
 
@@ -138,3 +240,68 @@ FEW_DIFFERENT: Rule[Acquittal] = Rule(
     ),
     advice="See how varied it is first: `ganlens probe diversity SUBJECT`.",
 )
+
+DRAWN_APART: Rule[Acquittal] = Rule(
+    "halves-differ",
+    lambda evidence: evidence.seen.half < evidence.drawn_apart,
+    Verdict.NOT_BELIEVABLE,
+    claim="Copying can't be judged: training and held-out samples differ anyway.",
+    detail=(
+        "Of held-out samples {seen.half:.0%} are nearer to a training sample than to another held-out one, where "
+        "chance makes it half."
+    ),
+    advice="Name data whose training and held-out samples were drawn at random from the same: `--data`.",
+)
+
+_LOOK = "Look at the pairs: `ganlens probe nearest SUBJECT --shown 16`."
+_SHARE = (
+    "Between {seen.low:.1%} and {seen.high:.1%} of its samples are copies, by {seen.title}{hidden}; {seen.usual:.1%} "
+    "of real samples that it never saw lie as close."
+)
+
+
+def copies_rules() -> tuple[Rule[Acquittal], Rule[Acquittal]]:
+    """It copies: as they are, or after small changes."""
+
+    def surely(evidence: Acquittal) -> bool:
+        return evidence.seen.alarm and evidence.seen.low > evidence.copied
+
+    advice = f"{_LOOK} Don't release it. {{way_out}}."
+    return (
+        Rule(
+            "changed-copies",
+            lambda evidence: surely(evidence) and bool(evidence.seen.changes),
+            Verdict.BAD,
+            claim="It copies training samples, slightly changed: about {seen.share:.0%} are copies.",
+            detail=_SHARE,
+            advice=advice,
+        ),
+        Rule(
+            "copies",
+            surely,
+            Verdict.BAD,
+            claim="It copies training samples: about {seen.share:.0%} of its own are copies.",
+            detail=_SHARE,
+            advice=advice,
+        ),
+    )
+
+
+MAY_COPY: Rule[Acquittal] = Rule(
+    "may-copy",
+    lambda evidence: evidence.seen.alarm,
+    Verdict.CAUTION,
+    claim="It may copy some training samples.",
+    detail=_SHARE,
+    advice=f"{_LOOK} If they are copies: {{way_out}}.",
+)
+
+HARDLY_NOTICED: Rule[Acquittal] = Rule(
+    "planted-copies-go-unnoticed",
+    lambda evidence: evidence.seen.noticed_from is None or evidence.seen.noticed_from > evidence.convincing,
+    Verdict.NOT_BELIEVABLE,
+    claim="Copying can't be ruled out: planted copies were not noticed.",
+    detail="Even with copies in place of {convincing:.0%} of its samples there need have been no sign.",
+    advice="Name data with more held-out samples, or ask of more generated ones: `--samples 20000`.",
+)
+"""Silence is worth nothing where copies that were planted would have been passed over."""

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ganlens.explain.copying.closeness import LIKELIER, PLANTED
+from ganlens.explain.copying.closeness import LIKELIER
 from ganlens.explain.copying.evidence import Evidence, Reading
 from ganlens.explain.copying.recovery import REDRAWN
-from ganlens.probes.risk.acquittal import FEW_DIFFERENT, NOT_APART, TOO_FEW_UNSEEN, Acquittal
+from ganlens.probes.risk.acquittal import (
+    DRAWN_APART,
+    FEW_DIFFERENT,
+    HARDLY_NOTICED,
+    MAY_COPY,
+    NOT_APART,
+    TOO_FEW_UNSEEN,
+    Acquittal,
+    copies_rules,
+)
 from ganlens.probes.risk.memorisation.weighing import Weighed, names_of
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -18,12 +27,10 @@ class Memorised(Acquittal):
     """What was computed, and the values of the words.
 
     Attributes:
-        copying: share of copies from which it is said to copy; see the settings.
         titles: of the feature spaces.
         not_redrawn: why redrawing says nothing, as a clause; empty where it does.
     """
 
-    copying: float
     weighed: Weighed = field(default_factory=lambda: Weighed(0.0, ()))
     titles: tuple[str, ...] = ()
     not_redrawn: str = ""
@@ -32,11 +39,6 @@ class Memorised(Acquittal):
     def speaks(self) -> Evidence | None:
         """The piece of evidence that the sentences are about."""
         return self.weighed.sign or self.weighed.quiet
-
-    @property
-    def surely_copied(self) -> float:
-        """The least share of copies that would explain the sign."""
-        return self.weighed.copied.low if self.weighed.copied is not None else 0.0
 
     @property
     def value(self) -> float:
@@ -76,14 +78,9 @@ class Memorised(Acquittal):
         return self.weighed.threshold
 
     @property
-    def noticed_from(self) -> float:
-        """The smallest share of planted copies that would have shown."""
-        return self.weighed.noticed_from or 0.0
-
-    @property
-    def most_planted(self) -> float:
-        """The largest share of copies planted."""
-        return PLANTED[-1]
+    def within_chance(self) -> float:
+        """What the piece that speaks would have to surpass to be a sign."""
+        return self.chance + self.sign_from * self.speaks.chance if self.speaks is not None else 0.0
 
     @property
     def shared_by(self) -> str:
@@ -101,6 +98,10 @@ class Memorised(Acquittal):
         return self.speaks is not None and self.speaks.measure == LIKELIER
 
 
+_DIFFER = "Memorisation can't be judged: training and held-out samples differ anyway."
+_DRAWN_AT_RANDOM = (
+    "Name data whose training and held-out samples were drawn at random from the same: `--data`."
+)
 _SHARE = "{value:.0%} of {counted}; chance gives {chance:.0%}, a copier {copier:.0%}."
 _LIKELIER = (
     "Training samples are likelier under it than unseen ones by {deviations:.1f} standard deviations of chance, where "
@@ -130,13 +131,15 @@ RULES = Rules(
     Memorised,
     TOO_FEW_UNSEEN,
     Rule(
-        "copies",
-        lambda memorised: bool(memorised.weighed.come_closer) and memorised.surely_copied > memorised.copying,
-        Verdict.BAD,
-        claim="It copies training samples, surely {surely_copied:.0%} of the time or more.",
-        detail=_SHARE,
-        advice="Look at the pairs, and don't release it. {way_out}.",
+        "drawn-apart",
+        DRAWN_APART.holds,
+        Verdict.NOT_BELIEVABLE,
+        claim=_DIFFER,
+        detail=DRAWN_APART.detail,
+        advice=_DRAWN_AT_RANDOM,
     ),
+    *copies_rules(),
+    MAY_COPY,
     *_remembers(
         "remembers-closely",
         lambda memorised: bool(memorised.weighed.come_closer),
@@ -148,12 +151,12 @@ RULES = Rules(
         "halves-differ",
         lambda memorised: bool(memorised.weighed.shared),
         Verdict.NOT_BELIEVABLE,
-        claim="Memorisation can't be judged: training and held-out samples differ anyway.",
+        claim=_DIFFER,
         detail=(
             "By {shared_by} even one Gaussian, which remembers no sample, is nearer to training than to held-out "
             "samples."
         ),
-        advice="Name data whose training and held-out samples were drawn at random from the same: `--data`.",
+        advice=_DRAWN_AT_RANDOM,
     ),
     Rule(
         "copies-go-unnoticed",
@@ -165,11 +168,11 @@ RULES = Rules(
     ),
     Rule(
         "planted-copies-go-unnoticed",
-        lambda memorised: memorised.weighed.noticed_from is None,
+        HARDLY_NOTICED.holds,
         Verdict.NOT_BELIEVABLE,
         claim="Memorisation can't be judged: planted copies were not noticed.",
-        detail="Even with copies in place of {most_planted:.0%} of its samples there would have been no sign.",
-        advice="Ask again of more samples: `ganlens probe memorisation SUBJECT --samples 20000 --compared 20000`.",
+        detail=HARDLY_NOTICED.detail,
+        advice=HARDLY_NOTICED.advice,
     ),
     FEW_DIFFERENT,
     Rule(
@@ -179,7 +182,8 @@ RULES = Rules(
         claim="No sign that it remembers its training samples.",
         detail=(
             "Training samples are likelier under it than unseen ones by {deviations:.1f} standard deviations of "
-            "chance, where {sign_from:.1f} make a sign; copies in {noticed_from:.0%} of its samples would have shown."
+            "chance, where {sign_from:.1f} make a sign; copies in {seen.noticed_from:.0%} of its samples would have "
+            "shown."
         ),
     ),
     Rule(
@@ -188,8 +192,8 @@ RULES = Rules(
         Verdict.GOOD,
         claim="No sign that it remembers its training samples.",
         detail=(
-            "{value:.0%} of {counted}, where chance gives {chance:.0%}; copies in {noticed_from:.0%} of its samples "
-            "would have shown."
+            "{value:.0%} of {counted}, where chance alone may bring {within_chance:.0%}; copies in "
+            "{seen.noticed_from:.0%} of its samples would have shown."
         ),
     ),
 )
@@ -220,14 +224,12 @@ def _of_the_sign(memorised: Memorised, rule: str) -> list[str]:
     assert sign is not None
     where = f" by {sign.space}" if sign.space else ""
     sentences = []
-    if weighed.copied is not None:
+    if weighed.copied is not None and not memorised.seen.alarm:  # else the share of copies is in the words
         sentences.append(
             f"It is as if {weighed.copied.low:.0%} to {weighed.copied.high:.0%} of its samples came from single "
             f"training samples{where}."
         )
-    if rule == "copies":
-        sentences.append("They come nearer than real samples do; how exact the copies are is for the eye.")
-    elif weighed.come_closer:
+    if weighed.come_closer:
         sentences.append("Some come nearer than real samples do.")
     elif any(sign.space in (piece.space, "") for piece in weighed.keep_away):
         sentences.append(

@@ -28,10 +28,15 @@ FARTHEST = 1.5
 
 
 def figures_of(
-    bank: SampleBank, unseen: Unseen, recovery: Recovery | None, weighed: Weighed, shown: int
+    bank: SampleBank,
+    unseen: Unseen,
+    recovery: Recovery | None,
+    weighed: Weighed,
+    noticed_from: float | None,
+    shown: int,
 ) -> list[Figure]:
     """In the order they should be read: what each measure says, how much, and the pairs behind it."""
-    figures: list[Figure] = [_readings(weighed)]
+    figures: list[Figure] = [_readings(weighed, noticed_from)]
     if weighed.readings:
         figures.append(_positions([piece for piece, _ in weighed.readings]))
     if weighed.lead is not None:
@@ -41,7 +46,7 @@ def figures_of(
     return figures
 
 
-def _readings(weighed: Weighed) -> Table:
+def _readings(weighed: Weighed, noticed_from: float | None) -> Table:
     columns = (
         "Measure",
         "Generated",
@@ -65,8 +70,8 @@ def _readings(weighed: Weighed) -> Table:
     )
     noticed = (
         ""
-        if weighed.noticed_from is None
-        else f" Had {weighed.noticed_from:.0%} of the samples been copies, that would have shown."
+        if noticed_from is None
+        else f" Had {noticed_from:.0%} of the samples been copies, small changes apart, that would have shown."
     )
     return Table(
         columns,

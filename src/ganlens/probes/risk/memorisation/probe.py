@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 
 from ganlens.explain.copying.closeness import NEARER, Closeness, Sizes, look
+from ganlens.explain.copying.looking import Looked, look_for_copies
 from ganlens.explain.copying.recovery import Recovery, Search, recover
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.finding import Finding
@@ -15,7 +17,7 @@ from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, median_interval, nearest_neighbours
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
 from ganlens.probes.repetition import without_repetition
-from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, AcquittalSettings, acquittal
+from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, AcquittalSettings, SeenCopies, acquittal
 from ganlens.probes.risk.memorisation.conclusion import RULES, Memorised, remarks
 from ganlens.probes.risk.memorisation.figures import figures_of
 from ganlens.probes.risk.memorisation.weighing import weigh
@@ -50,13 +52,6 @@ class MemorisationSettings(AcquittalSettings):
         gt=0,
         le=0.2,
     )
-    copying: float = threshold(
-        0.2,
-        "Share of copies surely needed to explain what is found above which it copies, if its samples come nearer "
-        "than real ones as well",
-        ge=0,
-        le=1,
-    )
     own_within: float = threshold(
         0.5,
         "The search must redraw the generator's own samples at less than this share of the error between real "
@@ -88,11 +83,13 @@ class Memorisation(Probe):
         "together show by chance for {level:.0%} of the generators that copy nothing (Bonferroni). A measure "
         "in which the copycat gives no sign is not believable; a sign that the Gaussian gives too is not "
         "counted; the search is not believable unless it redraws the generator's own new samples at less than "
-        "{own_within:g}× the typical squared distance from an unseen to a training sample. Bad: the share nearer to "
-        "training samples gives a sign, surely more than {copying:.0%} of copies are needed to explain it, and "
-        "samples come nearer than real ones. Caution: any other sign of the three. Where there is none, copies "
-        "are planted among the samples to see how many would have shown. Nothing is acquitted where more than "
-        "{leaked:.0%} of the held-out samples are training samples, or fewer than {different} samples differ. "
+        "{own_within:g}× the typical squared distance from an unseen to a training sample. Copies, as they are or "
+        "after small changes that keep the meaning, are looked for as `nearest` does: more suspicious samples than "
+        "chance brings about in {rarity:.1%} of cases are an alarm. Bad: an alarm, and surely more than {copied:.1%} "
+        "copies. Caution: an alarm alone, or a sign of the three measures. Nothing is acquitted where fewer than "
+        "{drawn_apart:.0%} of the held-out samples are nearer to training samples than to each other, more than "
+        "{leaked:.0%} of them are training samples, fewer than {different} samples differ, or copies planted in "
+        "{convincing:.0%} of the samples need not have shown. "
         "All this asks for held-out samples "
         "that differ from training samples by chance alone."
     )
@@ -118,16 +115,18 @@ class Memorisation(Probe):
         unseen = Unseen.of(bank)
         if len(unseen) < FEWEST_UNSEEN:
             rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)
-            return Finding.concluded(RULES.conclude(Memorised(**vars(rests_on), copying=settings.copying)))
+            return Finding.concluded(RULES.conclude(Memorised(**vars(rests_on))))
         sizes = Sizes(settings.compared, settings.training, settings.likelihood, settings.exchanges)
         spaces = _closeness(bank, unseen, sizes, context)
         recovery, not_redrawn = _recovery(subject, unseen, settings, context)
         believed = recovery if recovery is not None and recovery.finds_its_own(settings.own_within) else None
-        weighed = weigh(spaces, believed.evidence if believed else None, sizes, level=settings.level)
+        weighed = weigh(spaces, believed.evidence if believed else None, level=settings.level)
         samples = (weighed.lead or spaces[0]).sets.fakes["fake"]
+        rests_on = replace(
+            acquittal(subject, unseen, samples, settings), seen=_copies(bank, unseen, settings)
+        )
         memorised = Memorised(
-            **vars(acquittal(subject, unseen, samples, settings)),
-            copying=settings.copying,
+            **vars(rests_on),
             weighed=weighed,
             titles=tuple(space.sets.title for space in spaces),
             not_redrawn=not_redrawn,
@@ -143,9 +142,17 @@ class Memorisation(Probe):
                 f"{len(spaces[0].sets.held_out):,} held-out samples. "
                 f"{unseen.note}{'. ' if unseen.note else ''}{bank.describe()}"
             ),
-            figures=figures_of(bank, unseen, recovery, weighed, settings.shown),
+            figures=figures_of(bank, unseen, recovery, weighed, memorised.seen.noticed_from, settings.shown),
             arrays=_arrays(bank, weighed.lead, recovery),
         )
+
+
+def _copies(bank: SampleBank, unseen: Unseen, settings: MemorisationSettings) -> SeenCopies:
+    """What the search for copies found, which `nearest` tells as well; nothing where the audit's spaces see none."""
+    copies = look_for_copies(bank, unseen, Looked())
+    if not any(space.space in bank.spaces for space in copies.seeing):
+        return SeenCopies()
+    return SeenCopies.of(copies, settings)
 
 
 def _closeness(bank: SampleBank, unseen: Unseen, sizes: Sizes, context: Context) -> list[Closeness]:

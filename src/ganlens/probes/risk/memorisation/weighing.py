@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from ganlens.explain.copying.closeness import AUTHENTIC, COPYING_STATISTIC, LIKELIER, NEARER, Closeness, Sizes
+from ganlens.explain.copying.closeness import AUTHENTIC, COPYING_STATISTIC, LIKELIER, NEARER, Closeness
 from ganlens.explain.copying.evidence import Evidence, Reading
 from ganlens.explain.copying.recovery import REDRAWN
 from ganlens.measures import Interval
@@ -34,7 +34,6 @@ class Weighed:
         quiet: where such a measure would see copies and gives no sign, the same of those; or None.
         lead: the space to look at pairs in: of the sign, else of the quiet piece, else the first that sees.
         copied: the share of copies that would explain the sign, where that can be told.
-        noticed_from: where it shows no sign, the smallest share of planted copies that would have; or None.
         blind_spaces: titles of those in which real samples have the same features.
     """
 
@@ -44,7 +43,6 @@ class Weighed:
     quiet: Evidence | None = None
     lead: Closeness | None = None
     copied: Interval | None = None
-    noticed_from: float | None = None
     blind_spaces: Sequence[str] = ()
 
     def that(self, reading: Reading, *, separates: bool) -> list[Evidence]:
@@ -77,7 +75,7 @@ class Weighed:
         return self.quiet is not None and self.quiet.measure != REDRAWN
 
 
-def weigh(spaces: Sequence[Closeness], redrawing: Evidence | None, sizes: Sizes, *, level: float) -> Weighed:
+def weigh(spaces: Sequence[Closeness], redrawing: Evidence | None, *, level: float) -> Weighed:
     """Weigh what was found, the judging space first.
 
     Signs of measures that separate copying from failing decide. Those of the others tell how close it comes.
@@ -94,8 +92,6 @@ def weigh(spaces: Sequence[Closeness], redrawing: Evidence | None, sizes: Sizes,
     sign = _easiest(_that(readings, Reading.SIGN, separates=True))
     quiet = _easiest(_that(readings, Reading.NONE, separates=True))
     lead = _space_of(sign or quiet, spaces)
-    shared = _that(readings, Reading.SHARED, separates=True)
-    asked = sign is None and not shared and quiet is not None and lead is not None
     return Weighed(
         threshold,
         readings,
@@ -105,7 +101,6 @@ def weigh(spaces: Sequence[Closeness], redrawing: Evidence | None, sizes: Sizes,
         copied=lead.copied_interval()
         if lead is not None and sign is not None and sign.measure == NEARER
         else None,
-        noticed_from=lead.noticed_from(threshold, sizes) if asked and lead is not None else None,
         blind_spaces=[space.sets.title for space in spaces if not space.evidence],
     )
 

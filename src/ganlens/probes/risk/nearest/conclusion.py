@@ -1,12 +1,20 @@
-"""What is said of samples that lie suspiciously close to training samples."""
+"""What is said of samples that lie as close to training samples as copies do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganlens.explain.copying.quotients import QuotientsInSpace
-from ganlens.probes.risk.acquittal import FEW_DIFFERENT, NOT_APART, TOO_FEW_UNSEEN, Acquittal
+from ganlens.probes.risk.acquittal import (
+    DRAWN_APART,
+    FEW_DIFFERENT,
+    HARDLY_NOTICED,
+    MAY_COPY,
+    NOT_APART,
+    TOO_FEW_UNSEEN,
+    Acquittal,
+    copies_rules,
+)
 from ganlens.rules import Rule, Rules, Verdict, always
 
 
@@ -21,24 +29,13 @@ class NearerAsAWhole:
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness(Acquittal):
-    """How many samples lie suspiciously close, in the space where that stands out most.
+    """What was found, and what an acquittal would rest on.
 
     Attributes:
-        share, surely: the share of generated samples, and the low end of its interval.
-        real_share, expected: that of real samples that it never saw, and the share that is usual.
-        title: of that space; empty where real samples coincide in all of them.
         titles: of all spaces.
-        copying, raised: see the settings.
         as_a_whole: where its samples as a whole, not single ones, lie nearer to training samples than real ones do.
     """
 
-    copying: float
-    raised: float
-    share: float = 0.0
-    surely: float = 0.0
-    real_share: float = 0.0
-    expected: float = 1.0
-    title: str = ""
     titles: tuple[str, ...] = ()
     as_a_whole: NearerAsAWhole | None = None
 
@@ -48,17 +45,12 @@ class Nearness(Acquittal):
         return " and ".join(self.titles)
 
 
-_CLOSE = (
-    "{share:.1%} of its samples lie suspiciously close to a training sample, by {title}; of real ones that it never "
-    "saw {real_share:.1%} do."
-)
-
 RULES = Rules(
     Nearness,
     TOO_FEW_UNSEEN,
     Rule(
         "real-samples-coincide",
-        lambda nearness: not nearness.title,
+        lambda nearness: not nearness.seen.title,
         Verdict.NOT_BELIEVABLE,
         claim="Copying can't be judged: real samples lie as close as copies.",
         detail=(
@@ -66,22 +58,9 @@ RULES = Rules(
             "would be, by {spaces}."
         ),
     ),
-    Rule(
-        "copies",
-        lambda nearness: nearness.surely > nearness.copying,
-        Verdict.BAD,
-        claim="It copies training samples: {share:.0%} lie suspiciously close to one.",
-        detail=_CLOSE,
-        advice="Look at the pairs, and don't release it. {way_out}.",
-    ),
-    Rule(
-        "may-copy",
-        lambda nearness: nearness.surely > nearness.raised * nearness.expected,
-        Verdict.CAUTION,
-        claim="It may copy some training samples.",
-        detail=_CLOSE,
-        advice="Look at the pairs: `ganlens probe nearest SUBJECT --shown 16`. If they are copies: {way_out}.",
-    ),
+    DRAWN_APART,
+    *copies_rules(),
+    MAY_COPY,
     Rule(
         "nearer-as-a-whole",
         lambda nearness: nearness.as_a_whole is not None,
@@ -95,26 +74,32 @@ RULES = Rules(
     ),
     NOT_APART,
     FEW_DIFFERENT,
+    HARDLY_NOTICED,
     Rule(
         "no-sign",
         always,
         Verdict.GOOD,
         claim="No sign that it copies training samples.",
-        detail=_CLOSE,
+        detail=(
+            "{seen.close:.1%} of its samples lie as close to a training sample as copies do, of real ones that it "
+            "never saw {seen.usual:.1%}, by {seen.title}; copies in {seen.noticed_from:.0%} of its samples would have "
+            "shown."
+        ),
     ),
 )
 
 NO_PROOF = "That is no proof of privacy: rare or partial copies need other tests."
 
 
-def remarks(rule: str, blind: Sequence[QuotientsInSpace]) -> list[str]:
+def remarks(rule: str, tried: Sequence[str], blind: Sequence[str]) -> list[str]:
     """What is left open.
 
     Args:
-        blind: spaces in which nothing can be told.
+        tried: families of the small changes behind which copies were looked for.
+        blind: titles of the spaces in which nothing can be told.
     """
-    where = " and ".join(space.title for space in blind)
     return [
+        f"Copies were looked for behind changes of these kinds, too: {', '.join(tried)}." if tried else "",
         NO_PROOF if rule == "no-sign" else "",
-        f"Nothing can be told by {where}, where real samples coincide." if blind else "",
+        f"Nothing can be told by {' and '.join(blind)}, where real samples coincide." if blind else "",
     ]

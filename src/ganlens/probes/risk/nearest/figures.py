@@ -1,12 +1,12 @@
-"""The most suspicious samples beside their training samples, and the quotients of all."""
+"""The most suspicious samples beside their training samples and the change that links them, and all quotients."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ganlens.explain.copying.pairs import beside_training
-from ganlens.explain.copying.quotients import Quotients, QuotientsInSpace
+from ganlens.explain.copying.copies import CopiesInSpace
+from ganlens.explain.copying.linked import linked_pairs
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.figures.charts import histogram_lines
 from ganlens.figures.figure import Figure, Table
@@ -15,49 +15,67 @@ from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
 
 
-def figures_of(bank: SampleBank, unseen: Unseen, spaces: list[QuotientsInSpace], shown: int) -> list[Figure]:
+def figures_of(
+    bank: SampleBank, unseen: Unseen, spaces: tuple[CopiesInSpace, ...], main: CopiesInSpace, shown: int
+) -> list[Figure]:
     """In the order they should be read: the most suspicious pairs, how near real ones get, and all quotients."""
-    main = spaces[0]
-    half = len(main.first.ratio)
-    title = main.title
+    real = _real_rows(unseen, main)
     figures: list[Figure] = [
-        bank.modality.shown_pairs(
-            *_pairs(bank, main.generated, "fake", torch.arange(len(main.generated.ratio)), shown),
-            f"The {shown} most suspicious samples (above, or “first”) and the nearest training sample of "
-            f"each (below, or “second”), by {title}. Copies would be alike in every detail.",
-        ),
-        bank.modality.shown_pairs(
-            *_pairs(bank, main.first, "held_out", unseen.rows, shown),
-            "For comparison: the most suspicious of the real samples it never saw, and their nearest "
-            "training samples. This is how near pairs get without any copying.",
-        ),
+        *_pairs(bank, main, "fake", torch.arange(len(main.generated.ratio)), shown),
+        *_pairs(bank, main, "held_out", real, shown),
         histogram_lines(
             [
                 ("generated", GENERATED, main.generated.ratio.clamp_max(3).tolist()),
-                (
-                    "real, never seen",
-                    REAL,
-                    main.real.clamp_max(3).tolist(),
-                ),
+                ("real, never seen", REAL, main.real.ratio.clamp_max(3).tolist()),
             ],
             bins=40,
-            x_title=f"distance to training over distance to unseen, {title} (3 and more at the right end)",
+            x_title=f"distance to training over distance to unseen, {main.title} (3 and more at the right end)",
             caption=(
                 "Copies would stand near 0, at the left. Curves that lie over each other mean no sign of "
                 "copying."
             ),
         ),
     ]
-    columns = ("Feature space", "Suspicious below", "Generated", "Real, never seen", "Expected")
+    columns = ("Feature space", "Suspicious up to", "Generated", "Real, never seen", "Planted copies")
     rows = tuple(
-        (s.title, f"{s.threshold:.3f}", f"{s.share:.2%}", f"{s.real_share:.2%}", f"{s.rarity:.2%}")
-        for s in spaces
+        (
+            space.title,
+            f"{space.threshold:.3f}",
+            f"{space.suspicious.share:.2%}",
+            f"{space.usual.share:.2%}",
+            f"{space.found.share:.1%}",
+        )
+        for space in spaces
     )
-    figures.append(Table(columns, rows, f"Shares of suspicious samples; held-out halves of {half:,}."))
+    planted = (
+        "with the changes and the noise of the most suspicious samples"
+        if main.matched
+        else "after every kind of small change, under slight noise"
+    )
+    figures.append(Table(columns, rows, f"Shares of suspicious samples. Copies were planted {planted}."))
     return figures
 
 
-def _pairs(bank: SampleBank, closeness: Quotients, of: Of, rows: Tensor, shown: int) -> tuple[Tensor, Tensor]:
-    """The samples with the smallest quotients beside their nearest training samples; `rows` says which they are."""
-    worst = closeness.ratio.argsort()[:shown]
-    return beside_training(bank, of, rows[worst], closeness.train_row[worst])
+def _real_rows(unseen: Unseen, main: CopiesInSpace) -> Tensor:
+    """Which held-out samples the quotients of real ones are of: so many of each half."""
+    kept = len(main.real.ratio) // 2
+    return torch.cat([unseen.rows[:kept], unseen.rows[main.second_half : main.second_half + kept]])
+
+
+def _pairs(bank: SampleBank, main: CopiesInSpace, of: Of, rows: Tensor, shown: int) -> list[Figure]:
+    """Those with the smallest quotients, and what links them with training samples; `rows` says which they are."""
+    quotients = main.generated if of == "fake" else main.real
+    worst = quotients.ratio.argsort(stable=True)[:shown]
+    edits = quotients.edit[worst]
+    links = linked_pairs(bank, of, rows[worst], edits, quotients.train_row[worst])
+    generated = of == "fake"
+    caption = (
+        f"The {len(worst)} most suspicious samples, by {main.title}: the sample, the same after the change that "
+        "brings it nearest to a training sample, and that training sample. Copies would be alike in every detail."
+        if generated
+        else "For comparison: the most suspicious of the real samples it never saw, in the same way. This is how near "
+        "pairs get without any copying."
+    )
+    changes = [main.changes[edit][0] for edit in edits.tolist()]
+    by_row = "; ".join(f"{number}: {change}" for number, change in enumerate(changes, start=1))
+    return [bank.modality.shown_walks(links, f"{caption} From above: {by_row}.")]

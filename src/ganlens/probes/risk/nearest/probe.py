@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from ganlens.explain.copying.quotients import QuotientsInSpace, quotients_in
+from ganlens.explain.copying.copies import CopiesInSpace
+from ganlens.explain.copying.looking import Copies, Looked, look_for_copies
 from ganlens.explain.copying.unseen import Unseen
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, median_interval
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
-from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, Acquittal, AcquittalSettings, acquittal
+from ganlens.probes.risk.acquittal import FEWEST_UNSEEN, AcquittalSettings, SeenCopies, acquittal
 from ganlens.probes.risk.nearest.conclusion import RULES, NearerAsAWhole, Nearness, remarks
 from ganlens.probes.risk.nearest.figures import figures_of
 from ganlens.rules import Rules
-from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject import Context, Subject
 from ganlens.subject.sample_counts import too_few
 
 FEWEST_GENERATED = 20
@@ -28,37 +28,21 @@ UNSEEN_REAL = "real samples that it never saw"
 
 class NearestSettings(AcquittalSettings):
     compared: int = Field(
-        2000, ge=FEWEST_UNSEEN, description="Generated samples whose nearest training sample is looked up"
+        Looked().compared,
+        ge=FEWEST_UNSEEN,
+        description="Generated samples whose nearest training sample is looked up",
     )
-    training: int = Field(100_000, ge=FEWEST_UNSEEN, description="Most training samples to look among")
+    training: int = Field(
+        Looked().training, ge=FEWEST_UNSEEN, description="Most training samples to look among"
+    )
+    planted: int = Field(
+        Looked().planted, ge=100, le=10_000, description="Copies that are planted, to see which are noticed"
+    )
     shown: int = Field(8, ge=1, le=16, description="Most suspicious samples to show")
-    rare: float = threshold(
-        0.01, "A sample is suspicious where so few real samples that it never saw lie as close", gt=0, le=0.5
-    )
-    rare_count: int = threshold(
-        5,
-        "The same as a number of real samples, if that is more: or the limit would hang on single ones",
-        ge=1,
-    )
-    copying: float = threshold(
-        0.2, "Share of its samples that are surely suspicious above which it copies", ge=0, le=1
-    )
-    raised: float = threshold(
-        3.0,
-        "So many times the expected share, surely, and it may copy: less happens where the halves differ",
-        ge=1,
-    )
     drawn_in: float = threshold(
         0.9,
         "It may have learned training samples too closely where the median quotient is surely below so many times "
         "the real one: overfitting that copies nothing shows there first",
-        gt=0,
-        le=1,
-    )
-    same: float = threshold(
-        0.02,
-        "A copy is nearer to a training sample than this share of the distance that real ones keep: no eye could "
-        "tell them apart",
         gt=0,
         le=1,
     )
@@ -74,25 +58,30 @@ class Nearest(Probe):
     order: ClassVar[int] = 10
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
-        "For each sample: the distance to the nearest training sample over the distance to the nearest of "
-        "one half of the held-out ones. The quotient matters, since blurred samples are near to "
-        "everything, but only copies are nearer to the training samples alone. The other half of the "
-        "held-out samples shows what is usual: a sample is suspicious when its quotient is below that of "
-        "all but {rare:.0%} of them (or all but {rare_count}, if that is more). The halves change places "
-        "to give the reference. Bad: the share of suspicious samples is surely above {copying:.0%} in any "
-        "feature space. Caution: surely above {raised:g}× the expected share, or a median quotient surely "
-        "below {drawn_in:g}× the real one, taken place by place so that a crowd in one place counts once. "
-        "Nothing is acquitted where more than {leaked:.0%} of the held-out samples are training samples, or fewer "
-        "than {different} samples differ. Copies counted exactly lie within {same:.0%} of the distance that real "
-        "samples keep. Finding nothing this way is no proof of privacy: rare or partial copies, and what a "
-        "discriminator betrays, need other tests."
+        "For each sample: the distance to the nearest training sample over the distance to the nearest of one half of "
+        "the held-out ones. The quotient matters, since blurred samples are near to everything, but only copies are "
+        "nearer to the training samples alone. In the raw samples each is compared after every small change that "
+        "keeps its meaning as well (for pictures flips, shifts, turns, sizes, light and contrast), with both alike. "
+        "Copies of training samples are planted after such changes and under noise, those of the most suspicious "
+        "samples where there are too many; a sample is suspicious up to the quotient that best tells planted copies "
+        "from the other held-out samples, which are searched in the same way. The share of copies is that of "
+        "suspicious samples, corrected for how often both kinds are (Rogan & Gladen), with an interval for all three "
+        "counts. An alarm is a number of suspicious samples that chance brings about in less than {rarity:.1%} of "
+        "cases over all spaces (Bonferroni), where a crowd in one place counts as one. Bad: an alarm, and surely more "
+        "than {copied:.1%} copies. Caution: an alarm alone, or a median quotient surely below {drawn_in:g}× the real "
+        "one, taken place by place. Nothing is acquitted where fewer than {drawn_apart:.0%} of the held-out samples "
+        "are nearer to training samples than to each other, more than {leaked:.0%} of them are training samples, "
+        "fewer than {different} samples differ, or copies in {convincing:.0%} of the samples need not have shown "
+        "after the change that hides them best. Finding nothing this way is no proof of privacy: rare or partial "
+        "copies, and what a discriminator betrays, need other tests."
     )
     self_check: ClassVar[str] = (
-        "One half of the held-out samples measured against the other is the reference: what real samples "
-        "do by chance is no copying."
+        "Real samples that it never saw, searched in the same way, are the reference; planted copies say what its "
+        "silence is worth."
     )
     cost: ClassVar[str] = (
-        "2,000 of the audit's samples against up to 100,000 training samples in each feature space; seconds."
+        "2,000 of the audit's samples and as many held-out ones against up to 100,000 training samples, after some "
+        "sixty changes; seconds."
     )
     source: ClassVar[str] = (
         "Meehan, Chaudhuri & Dasgupta 2020 (arXiv 2004.05675) for the comparison with unseen samples; ours"
@@ -106,112 +95,74 @@ class Nearest(Probe):
             return Finding.not_applicable(because)
         unseen = Unseen.of(bank)
         rests_on = acquittal(subject, unseen, bank.features("raw", "fake", settings.compared), settings)
-        names = dict.fromkeys((*bank.spaces, "raw"))  # copies show in the raw samples, whatever is judged by
-        looked_in = (
-            [_quotients_in(bank, name, unseen, settings) for name in names]
-            if not rests_on.too_few_unseen
-            else []
+        titles = tuple(bank.title(name) for name in dict.fromkeys((*bank.spaces, "raw")))
+        if rests_on.too_few_unseen:
+            return Finding.concluded(RULES.conclude(Nearness(**vars(rests_on), titles=titles)))
+        looked = Looked(settings.compared, training=settings.training, planted=settings.planted)
+        copies = look_for_copies(bank, unseen, looked)
+        main = copies.lead(settings.rarity)
+        nearness = Nearness(
+            **vars(replace(rests_on, seen=SeenCopies.of(copies, settings))),
+            titles=titles,
+            as_a_whole=_as_a_whole(copies, settings),
         )
-        spaces = [space for space in looked_in if space.sees_copies]
-        titles = tuple(bank.title(name) for name in names)
-        nearness = _nearness(spaces, titles, rests_on, settings)
         conclusion = RULES.conclude(nearness)
-        if not spaces:
+        if main is None:
             return Finding.concluded(conclusion)
-        main = spaces[0]
-        order = main.generated.ratio.argsort()
+        tried = dict.fromkeys(family for _, family in main.changes[1:])
+        blind = [space.title for space in copies.spaces if not space.sees_copies]
+        order = main.generated.ratio.argsort(stable=True)
         return Finding.concluded(
             conclusion,
-            remarks=remarks(conclusion.rule, [space for space in looked_in if not space.sees_copies]),
-            measurements=_measurements(spaces, settings),
-            figures=figures_of(bank, unseen, spaces, settings.shown),
+            remarks=remarks(conclusion.rule, tuple(tried), blind),
+            measurements=[line for space in copies.seeing for line in _measurements(space)],
+            figures=figures_of(bank, unseen, copies.seeing, main, settings.shown),
             arrays={
                 "quotient": main.generated.ratio,
+                "change": main.generated.edit,
                 "most_suspicious": order[: settings.shown],
                 "nearest_training_row": bank.real_rows("train")[main.generated.train_row],
             },
             method=(
                 f"{self.described(settings)} Here: {len(main.generated.ratio):,} generated samples, "
                 f"{min(settings.training, len(bank.reals('train'))):,} training samples, held-out halves of "
-                f"{len(main.first.ratio):,}. {unseen.note}{'. ' if unseen.note else ''}{bank.describe(*names)}"
+                f"{main.second_half:,}, {len(main.planted.ratio):,} planted copies. {unseen.note}"
+                f"{'. ' if unseen.note else ''}{bank.describe(*(space.space for space in copies.spaces))}"
             ),
         )
 
 
-def _quotients_in(
-    bank: SampleBank, space: str, unseen: Unseen, settings: NearestSettings
-) -> QuotientsInSpace:
-    return quotients_in(
-        bank,
-        space,
-        unseen,
-        compared=settings.compared,
-        training=settings.training,
-        rare=settings.rare,
-        rare_count=settings.rare_count,
+def _as_a_whole(copies: Copies, settings: NearestSettings) -> NearerAsAWhole | None:
+    """The first space in which its samples lie nearer to training samples than real ones do, as a whole."""
+    nearer = next((space for space in copies.seeing if space.nearer_as_a_whole(settings.drawn_in)), None)
+    if nearer is None:
+        return None
+    return NearerAsAWhole(
+        float(nearer.generated.ratio.median()), float(nearer.real.ratio.median()), nearer.title
     )
 
 
-def _nearness(
-    spaces: list[QuotientsInSpace], titles: tuple[str, ...], rests_on: Acquittal, settings: NearestSettings
-) -> Nearness:
-    """What the space says in which copying stands out most."""
-    if not spaces:
-        return Nearness(**vars(rests_on), copying=settings.copying, raised=settings.raised, titles=titles)
-    worst = max(spaces, key=lambda space: space.interval.low / space.expected)
-    nearer = next((space for space in spaces if space.nearer_as_a_whole(settings.drawn_in)), None)
-    return Nearness(
-        **vars(rests_on),
-        copying=settings.copying,
-        raised=settings.raised,
-        share=worst.share,
-        surely=worst.interval.low,
-        real_share=worst.real_share,
-        expected=worst.expected,
-        title=worst.title,
-        titles=titles,
-        as_a_whole=None
-        if nearer is None
-        else NearerAsAWhole(
-            float(nearer.generated.ratio.median()), float(nearer.real.median()), nearer.title
+def _measurements(space: CopiesInSpace) -> list[Measurement]:
+    seen, ratio = space.suspicious, space.generated.ratio
+    return [
+        space.share.measurement(
+            f"Copies of training samples, {space.title}",
+            better="lower",
+            baseline=0.0,
+            what="exact for any generator that copies nothing",
+            unit="share",
         ),
-    )
-
-
-def _measurements(spaces: list[QuotientsInSpace], settings: NearestSettings) -> list[Measurement]:
-    lines = [line for space in spaces for line in (_suspicious(space), _median(space))]
-    return [*lines, *(_copies(space, settings.same) for space in spaces if space.space == "raw")]
-
-
-def _suspicious(space: QuotientsInSpace) -> Measurement:
-    return Estimate(space.share, space.interval).measurement(
-        f"Suspiciously close samples, {space.title}",
-        better="lower",
-        baseline=space.real_share,
-        what=UNSEEN_REAL,
-        unit="share",
-    )
-
-
-def _median(space: QuotientsInSpace) -> Measurement:
-    ratio = space.generated.ratio
-    return Estimate(float(ratio.median()), median_interval(ratio)).measurement(
-        f"Distance to training over distance to unseen (median), {space.title}",
-        better="higher",
-        baseline=float(space.real.median()),
-        what=UNSEEN_REAL,
-    )
-
-
-def _copies(raw: QuotientsInSpace, same: float) -> Measurement:
-    """Samples that no eye could tell from a training sample."""
-    real: Tensor = torch.cat([raw.first.train, raw.second.train])
-    near = same * float(real.median())
-    copies, n = int((raw.generated.train <= near).sum()), len(raw.generated.train)
-    return Estimate(copies / n, binomial_interval(copies, n)).measurement(
-        f"Copies of training samples, {raw.title}",
-        better="lower",
-        baseline=float((real <= near).double().mean()),
-        what=UNSEEN_REAL,
-        unit="share",
-    )
+        Estimate(seen.share, binomial_interval(seen.alarms, seen.trials)).measurement(
+            f"Suspiciously close samples, {space.title}",
+            better="lower",
+            baseline=space.usual.share,
+            what=UNSEEN_REAL,
+            unit="share",
+        ),
+        Estimate(float(ratio.median()), median_interval(ratio)).measurement(
+            f"Distance to training over distance to unseen (median), {space.title}",
+            better="higher",
+            baseline=float(space.real.ratio.median()),
+            what=UNSEEN_REAL,
+        ),
+    ]
