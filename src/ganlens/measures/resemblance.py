@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
-from ganlens.measures.prdc import ball_radii, prdc
+from ganlens.measures.prdc import PRDC, ball_radii, prdc
 
 
 class Resemblance(NamedTuple):
@@ -47,8 +47,12 @@ class RealReference:
         """The Fréchet distance of a set [m, d]; see `frechet_distance`."""
         return max(0.0, distance_of_gaussians(fitted_gaussian(block), self._gaussian))
 
+    def shares(self, block: Tensor) -> PRDC:
+        """Precision, recall, density and coverage of a set [m, d]; m should equal the reference's n."""
+        return prdc(self.features, block, self.k, real_radii=self._radii)
+
     def compare(self, block: Tensor) -> Resemblance:
         """A set [m, d] beside the reference; m should equal its n."""
-        shares = prdc(self.features, block, self.k, real_radii=self._radii)
+        shares = self.shares(block)
         gap = self.frechet_distance(block) / self.variance if self.variance > 0 else 0.0
         return Resemblance(gap, shares.precision, shares.recall, shares.density, shares.coverage)

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.edit import Edit
+from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
 from ganlens.modality.picture_damages import picture_damages
 from ganlens.modality.picture_readings import picture_readings

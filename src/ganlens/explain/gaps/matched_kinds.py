@@ -73,9 +73,7 @@ def matched_kinds(
     )
 
 
-def _kinds(
-    bank: SampleBank, space: str, counts: dict[Of, int], named: bool, seed: int
-) -> dict[Of, Tensor]:
+def _kinds(bank: SampleBank, space: str, counts: dict[Of, int], named: bool, seed: int) -> dict[Of, Tensor]:
     if named:
         return {of: bank.predictions(of, counts[of])[0] for of in SIDES}
     rows = bank.features(space, "train", min(GROUPED_FROM, counts["train"]))
