@@ -18,6 +18,7 @@ from ganlens.errors import UserError
 from ganlens.modality.edit import Edit
 from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
+from ganlens.modality.picture_damages import picture_damages
 from ganlens.modality.picture_edits import picture_edits
 from ganlens.modality.picture_readings import picture_readings
 from ganlens.modality.places import Axis, Part
@@ -99,6 +100,9 @@ class Images(Modality):
             Reading(f"brightness at {part.name}", brightness, column, differentiable=True)
             for column, part in enumerate(parts)
         )
+
+    def damages(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
+        return picture_damages(sample_shape)
 
     def body(self, sample_shape: tuple[int, ...]) -> Body:
         return "convolutional"

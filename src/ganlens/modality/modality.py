@@ -172,8 +172,11 @@ class Modality(ABC):
         return () if self.measured else shifts(self.grid, sample_shape)
 
     def damages(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
-        """Changes that everyone sees as damage (noise, blur, a mosaic): a feature space must see them, too."""
-        return ()
+        """Changes that everyone sees as damage (noise, blur, a mosaic): a feature space must see them, too.
+
+        By default noise in every number, as wide as the numbers themselves are spread.
+        """
+        return (Edit("noise", "grain", _spread_noise),)
 
     def aspects(self, like: Tensor) -> tuple[Aspect, ...]:
         """What a judge may look at that is no place in a sample (a channel, fine detail, its brightness).
@@ -337,3 +340,9 @@ def _fault(name: str, component: Any) -> str | None:
 modalities: Registry[type[Modality]] = Registry(
     "modality", "ganlens.modality", "ganlens.modalities", fault=_fault
 )
+
+
+def _spread_noise(samples: Tensor, rng: torch.Generator) -> Tensor:
+    """Samples [n, …] with noise in every number, as wide as that number's own spread."""
+    drawn = torch.randn(samples.shape, generator=rng).to(samples.device)
+    return samples.float() + samples.float().std(dim=0, correction=0) * drawn

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.features import FeatureSpace, open_space
+from ganlens.instruments.sight import LOOKED_AT, Sight, planted_sight
 from ganlens.subject.draws import Draws, Of
 from ganlens.subject.first_rows import FirstRows, SharedTime
 from ganlens.subject.fitted_instruments import FittedInstruments
@@ -49,8 +50,10 @@ class FeatureTable:
         self._computed: dict[tuple[str, str], FirstRows] = {}
         self._spaces: dict[str, FeatureSpace] = {}
         self._further_spaces: dict[str, FeatureSpace] = {}
+        self._sights: dict[str, Sight] = {}
         if beside is not None:
             self._spaces, self._further_spaces = beside._spaces, beside._further_spaces
+            self._sights = beside._sights
             return
         for spec in spaces if spaces is not None else self._default_spaces():
             space = open_space(spec, instruments)
@@ -70,6 +73,30 @@ class FeatureTable:
         if name not in self._further_spaces:
             self._further_spaces[name] = open_space(name, self._instruments)
         return self._further_spaces[name]
+
+    @property
+    def judging(self) -> tuple[str, ...]:
+        """The spaces that may judge: those of `spaces` that see planted damage, in their order, and the raw samples,
+        between which and a judge stands no network; these alone where nothing else sees."""
+        seeing = tuple(name for name in self.spaces if name == "raw" or self.sight(name).sees)
+        return seeing or ("raw",)
+
+    def sight(self, name: str) -> Sight:
+        """Which damage of real samples a space sees; looked at once."""
+        if self._draws.subject.data is None:
+            return Sight()
+        if name not in self._sights:
+            train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in ("train", "held_out"))
+            extract, device = self.space(name).extract, self._instruments.device
+            with self._time.counted():
+                self._sights[name] = planted_sight(
+                    lambda samples: extract(samples.to(device)),
+                    train,
+                    held_out,
+                    self._draws.subject.modality,
+                    seed=self._draws.seed,
+                )
+        return self._sights[name]
 
     def features(self, space: str, of: Of, n: int | None = None) -> Tensor:
         """Features [n, d] float32 of the first n samples of `of`. A view (the copycat's apart): do not write.

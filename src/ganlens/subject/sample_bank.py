@@ -21,6 +21,7 @@ from ganlens.subject.fitted_instruments import FittedInstruments
 if TYPE_CHECKING:
     from ganlens.instruments.autoencoder import FittedAutoencoder
     from ganlens.instruments.labeller import Labeller
+    from ganlens.instruments.sight import Sight
     from ganlens.subject.subject import Subject
 
 
@@ -182,6 +183,15 @@ class SampleBank:
     def space(self, name: str) -> FeatureSpace:
         """A feature space by its name; also one of the registered ones that was not asked for."""
         return self.table.space(name)
+
+    @property
+    def judging(self) -> tuple[str, ...]:
+        """The names of the spaces that see planted damage of real samples, and so may judge; at least one."""
+        return self.table.judging
+
+    def sight(self, space: str) -> Sight:
+        """Which damage of real samples a space sees."""
+        return self.table.sight(space)
 
     def title(self, space: str) -> str:
         """What a number's reader should call the space ("labeller features")."""

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
 
-from torch import Tensor
-
+from ganlens.explain.gaps.matched_kinds import MatchedKinds, matched_kinds
 from ganlens.figures.charts import bars_with_reference
 from ganlens.figures.figure import Plot
 from ganlens.finding import Finding
+from ganlens.instruments.labeller import is_skilled
+from ganlens.instruments.sight import PlantedDamage
 from ganlens.measurement import Measurement
-from ganlens.measures import kernel_distance, prdc
-from ganlens.measures.frechet import distance_of_gaussians, fitted_gaussian
-from ganlens.measures.prdc import ball_radii
+from ganlens.measures import Estimate
 from ganlens.probes.probe import Need, Probe, probes
-from ganlens.probes.quality.fidelity.conclusion import (
-    FEWEST,
-    FRECHET,
-    KEPT_UP,
-    KERNEL,
-    RULES,
-    Evidence,
-    FidelitySettings,
-)
-from ganlens.probes.quality.replicated import Replicated, replicate
-from ganlens.randomness import torch_generator
+from ganlens.probes.quality.fidelity.compared import BETTER, KEPT_UP, SHARES, SpaceComparison, compare
+from ganlens.probes.quality.fidelity.conclusion import FEWEST, RULES, Evidence, FidelitySettings
+from ganlens.probes.quality.replicated import Replicated
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.controls import CONTROLS
 from ganlens.subject.sample_counts import too_few
-
-SHARES = ("Precision", "Recall", "Density", "Coverage")
-BETTER: dict[str, Literal["higher", "lower"]] = {
-    FRECHET: "lower",
-    KERNEL: "lower",
-    **dict.fromkeys(SHARES, "higher"),
-}
 
 
 @probes.register("fidelity", summary="How close do its samples come to the real ones?")
@@ -48,21 +32,23 @@ class Fidelity(Probe):
     order: ClassVar[int] = 20
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
-        "Each measure compares n generated samples with n held-out ones, and n training samples with the "
-        "same held-out ones as its reference: these distances depend on n, so n is the same on both sides. "
-        "It is repeated on disjoint blocks of fresh samples, which gives the interval (it covers the "
-        "generator's draws; the held-out samples are fixed). The kernel distance is the unbiased one with "
-        "a cubic kernel, over all n. Beside them stands what a generator would score that replays training "
-        "samples (no such measure tells it from a perfect one; the questions about risk do), and one that "
-        "knows the data's mean and covariance alone. Judged in the first feature space, by the near end of the "
-        "interval over the largest of the real blocks. Good: Fréchet distance not surely beyond {close:g}× the real "
-        "one and at most {near:g}×, with precision, recall and coverage at least {kept:g}× theirs. Bad: "
-        "surely beyond {far:g}×, or one of the shares below {lost:g}×."
+        "A space may judge if it sees planted damage (noise, blur, a mosaic) of real samples: damage that passes "
+        "for real there shows that faults of generated samples would, too. Raw values always stand, for no network "
+        "is between them and the judge. In each space, blocks of n generated samples and blocks of n training "
+        "samples are compared with the same n held-out ones. These measures depend on n, so n is fixed, and more "
+        "samples make more blocks and a narrower interval, never another verdict. The gap is the Fréchet distance "
+        "less that of the training samples, whose bias is the same, as a share of the real variance (which is what "
+        "copies of the mean would score). An alarm is one by Welch's t over the blocks, corrected for all spaces and "
+        "shares (Holm), at the level of alarms of a whole report. Where the gap is surely more than close, it is "
+        "measured again with the kinds (classes, or groups of real samples) in equal shares on both sides: if it "
+        "closes, only the shares are off. Good: a gap surely within {close:.0%}, with precision, recall and coverage "
+        "at least {kept:.0%} of the real ones' in every space that may judge. Bad: a gap surely beyond {far:.0%}, "
+        "or one of the shares surely below {lost:.0%}. A copycat passes: questions of risk are asked elsewhere."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
-        "Training samples against held-out ones set the scale, and a copycat and one Gaussian show what "
-        "each distance can't see; without an interval that clears them no fault is claimed."
+        "Training samples against held-out ones set the floor; a space that takes damaged real samples for real does "
+        "not judge, and where none sees the damage nothing is called close."
     )
     cost: ClassVar[str] = (
         "All of the audit's samples in each feature space, and a labeller; seconds, most of it for the "
@@ -76,25 +62,93 @@ class Fidelity(Probe):
 
     def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:
         bank = context.bank
-        held_out, train = len(bank.reals("held_out")), len(bank.reals("train"))
         if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
             return Finding.not_applicable(because)
-        n = min(
-            settings.block, held_out, train, max(bank.size // settings.replicates, min(FEWEST, bank.size))
-        )
-        by_space = {space: _compare(bank, space, n, settings) for space in bank.spaces}
-        main = bank.spaces[0]
-        evidence = Evidence(settings, by_space[main], bank.labeller if main == "labeller" else None)
+        n = _block(bank, settings)
+        names = dict.fromkeys((*bank.spaces, *bank.judging))
+        spaces = compare(bank, names, n, min(settings.neighbours, n - 1), settings.replicates)
+        judging = [space for space in spaces if space.name in bank.judging]
+        labeller = bank.labeller if "labeller" in bank.judging else None
+        evidence = Evidence(settings, judging, None, labeller)
+        if evidence.surely_off:
+            named = bank.labeller is not None and is_skilled(bank.labeller, settings.naming_skill)
+            matched = matched_kinds(
+                bank,
+                evidence.farthest.name,
+                block=n,
+                replicates=settings.replicates,
+                named=named,
+                seed=context.seed,
+            )
+            evidence = replace(evidence, matched=matched)
         return Finding.concluded(
             RULES.conclude(evidence),
-            measurements=[
-                _measurement(row, bank.title(space), n)
-                for space, rows in by_space.items()
-                for row in rows.values()
-            ],
-            figures=[_shares_plot(by_space[main], bank.title(main))],
-            method=f"{self.described(settings)} Here n = {n:,}. {bank.describe()}",
+            measurements=_measurements(spaces, evidence.matched, n),
+            figures=[_shares_plot(judging[0].measures, judging[0].title)],
+            remarks=_remarks(spaces, judging),
+            method=f"{self.described(settings)} Here n = {n:,}. {bank.describe(*names)}",
         )
+
+
+def _block(bank: SampleBank, settings: FidelitySettings) -> int:
+    """Samples in a block: as set, or fewer where that leaves too few blocks."""
+    fewest = settings.fewest_blocks
+    have = min(bank.size // fewest, len(bank.reals("train")) // fewest, len(bank.reals("held_out")))
+    return min(settings.block, max(have, FEWEST))
+
+
+def _measurements(
+    spaces: Sequence[SpaceComparison], matched: MatchedKinds | None, n: int
+) -> list[Measurement]:
+    rows = []
+    for space in spaces:
+        rows += [_measurement(row, space.title, n) for row in space.measures.values()]
+        rows.append(_gap(space, n))
+        rows += [_seen(damage, space.title) for damage in space.sight.damages]
+    if matched is not None and matched.gap is not None:
+        rows.append(
+            matched.gap.estimate.measurement(
+                "Gap with the kinds in equal shares",
+                better="lower",
+                baseline=0.0,
+                what="real training samples, by construction",
+                unit="share",
+            )
+        )
+    return rows
+
+
+def _gap(space: SpaceComparison, n: int) -> Measurement:
+    because = "none: too few samples for a second block"
+    estimate = Estimate(space.gap_value, because) if space.gap is None else space.gap.estimate
+    return estimate.measurement(
+        f"Gap to real samples, {space.title}",
+        better="lower",
+        baseline=0.0,
+        what=f"real training samples, by construction, n = {n:,}",
+        unit="share",
+    )
+
+
+def _seen(damage: PlantedDamage, title: str) -> Measurement:
+    return Estimate(damage.gap, "none: planted once in the same samples").measurement(
+        f"Gap of real samples after {damage.name}, {title}",
+        better="neither",
+        baseline=0.0,
+        what="the same samples before",
+        unit="share",
+    )
+
+
+def _remarks(spaces: Sequence[SpaceComparison], judging: Sequence[SpaceComparison]) -> list[str]:
+    """Which spaces may not judge, and what passes for real in them."""
+    remarks = []
+    for space in spaces:
+        if space.sight.unseen:
+            damage = " and ".join(space.sight.unseen)
+            stands = "they don't judge" if space not in judging else "other faults they may still show"
+            remarks.append(f"In {space.title}, real samples spoiled by {damage} pass for real: {stands}.")
+    return remarks
 
 
 def _measurement(row: Replicated, title: str, n: int) -> Measurement:
@@ -106,40 +160,6 @@ def _measurement(row: Replicated, title: str, n: int) -> Measurement:
         unit="share" if row.name in KEPT_UP else "",
         controls=row.others,
     )
-
-
-def _compare(bank: SampleBank, space: str, n: int, settings: FidelitySettings) -> dict[str, Replicated]:
-    reference = _Reference(bank.features(space, "held_out", n), min(settings.neighbours, n - 1))
-    return replicate(
-        bank,
-        space,
-        n,
-        settings.replicates,
-        reference.measure,
-        others=CONTROLS,
-        limits={name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL},
-    )
-
-
-class _Reference:
-    """Held-out features, with what every comparison with them needs worked out once."""
-
-    def __init__(self, held_out: Tensor, k: int) -> None:
-        self._held_out, self._k = held_out, k
-        self._gaussian = fitted_gaussian(held_out)
-        self._radii = ball_radii(held_out, k)
-
-    def measure(self, block: Tensor) -> dict[str, float]:
-        shares = prdc(self._held_out, block, self._k, real_radii=self._radii)
-        all_rows = torch_generator(0, "fidelity")  # a subset of all rows: nothing is drawn
-        return {
-            FRECHET: max(0.0, distance_of_gaussians(fitted_gaussian(block), self._gaussian)),
-            KERNEL: kernel_distance(block, self._held_out, rng=all_rows, subsets=1, subset_size=len(block)),
-            "Precision": shares.precision,
-            "Recall": shares.recall,
-            "Density": shares.density,
-            "Coverage": shares.coverage,
-        }
 
 
 def _shares_plot(compared: dict[str, Replicated], space: str) -> Plot:

@@ -1,0 +1,112 @@
+"""Generated samples beside real ones in one feature space: the measures, and which of them are surely off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from ganlens.instruments.sight import Sight
+from ganlens.measures import kernel_distance
+from ganlens.measures.replicates import ReplicateDifference
+from ganlens.measures.resemblance import RealReference
+from ganlens.probes.quality.replicated import Replicated, replicate
+from ganlens.randomness import torch_generator
+from ganlens.subject import SampleBank
+from ganlens.subject.controls import CONTROLS
+
+FRECHET, KERNEL = "Fréchet distance", "Kernel distance"
+PRECISION, RECALL, DENSITY, COVERAGE = SHARES = ("Precision", "Recall", "Density", "Coverage")
+KEPT_UP = (PRECISION, RECALL, COVERAGE)
+"""The shares that a good generator keeps up with real samples in; density has no upper end."""
+BETTER: dict[str, Literal["higher", "lower"]] = {
+    FRECHET: "lower",
+    KERNEL: "lower",
+    **dict.fromkeys(SHARES, "higher"),
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of the shares in one space, as a multiple of the real one."""
+
+    name: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class SpaceComparison:
+    """Generated and training samples, block by block, against the same held-out ones in one space.
+
+    Attributes:
+        sight: which planted damage the space sees.
+        measures: each measure by its name.
+        variance: the total variance of the held-out features: what copies of their mean would score as distance.
+    """
+
+    name: str
+    title: str
+    sight: Sight
+    measures: dict[str, Replicated]
+    variance: float
+
+    @property
+    def gap(self) -> ReplicateDifference | None:
+        """By how much its Fréchet distance exceeds that of real samples, as a share of the real variance: what n
+        blocks share in bias goes out. None where there are too few blocks to know how it scatters."""
+        frechet, scale = self.measures[FRECHET], max(self.variance, 1e-12)
+        fake, real = ([value / scale for value in side] for side in (frechet.fake, frechet.real))
+        return ReplicateDifference.between(fake, real)
+
+    @property
+    def gap_value(self) -> float:
+        """The same, however many blocks there are."""
+        frechet = self.measures[FRECHET]
+        return (frechet.value - frechet.reference) / max(self.variance, 1e-12)
+
+    @property
+    def gap_high(self) -> float:
+        """What the gap surely doesn't exceed; infinite where that can't be known."""
+        return self.gap.interval().high if self.gap is not None else math.inf
+
+    def share(self, name: str) -> Share:
+        """One of the shares."""
+        return Share(name, self.measures[name].ratio)
+
+    def chance_below(self, name: str, mark: float) -> float:
+        """The p-value against "it keeps that multiple of the real share"."""
+        row = self.measures[name]
+        difference = ReplicateDifference.between(row.fake, row.real, mark)
+        return 1.0 if difference is None else difference.chance_below(0.0)
+
+    def chance_above(self, mark: float) -> float:
+        """The p-value against "the gap is no larger than that"."""
+        return 1.0 if self.gap is None else self.gap.chance_above(mark)
+
+
+def compare(
+    bank: SampleBank, spaces: Iterable[str], n: int, k: int, replicates: int
+) -> list[SpaceComparison]:
+    """Every measure in every space, n samples in a block."""
+    return [_compared(bank, space, n, k, replicates) for space in spaces]
+
+
+def _compared(bank: SampleBank, space: str, n: int, k: int, replicates: int) -> SpaceComparison:
+    held_out = bank.features(space, "held_out", n)
+    reference = RealReference(held_out, k)
+    all_rows = torch_generator(0, "fidelity")  # a subset of all rows: nothing is drawn
+
+    def measure(block: Tensor) -> dict[str, float]:
+        shares = reference.shares(block)
+        return {
+            FRECHET: reference.frechet_distance(block),
+            KERNEL: kernel_distance(block, held_out, rng=all_rows, subsets=1, subset_size=len(block)),
+            **{name: float(getattr(shares, name.lower())) for name in SHARES},
+        }
+
+    limits = {name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL}
+    measures = replicate(bank, space, n, replicates, measure, others=CONTROLS, limits=limits)
+    return SpaceComparison(space, bank.title(space), bank.sight(space), measures, reference.variance)
