@@ -31,6 +31,7 @@ class Comparison:
             lie elsewhere, or more.
         stretch: [c, 2] that stretch.
         within: [c, 2] share of the first and of the second set in that stretch.
+        beyond: samples of the first set beyond each end that it is said to reach.
         counts: of both sets; of a weighted one, how many equally weighted samples say as much.
     """
 
@@ -44,6 +45,7 @@ class Comparison:
     excess: Tensor
     stretch: Tensor
     within: Tensor
+    beyond: int
     counts: tuple[float, float]
 
     @property
@@ -60,13 +62,18 @@ class Comparison:
         return _normal_tail((self.log_ratio - math.log(most)) / self.error)
 
     def p_lost(self, most: float) -> tuple[Tensor, Tensor]:
-        """[c] p-values that at most that share of the second set is lost above, and below: exact binomial."""
+        """[c] p-values that both sets have at most, or both at least, that share above, and below, those ends.
+
+        Exact: an end is lost where surely more than that share of the second set lies beyond it and surely less of the
+        first. The share of the first beyond one of its order statistics is a beta variable, whatever it falls like.
+        """
         count = self.counts[1]
+        unreached = float(stats.binom.cdf(self.beyond, round(self.counts[0]), most))
         above, below = (
             torch.from_numpy(stats.binom.sf((share * count).round().numpy() - 1, round(count), most))
             for share in (self.lost_above, self.lost_below)
         )
-        return above, below
+        return above.clamp(min=unreached), below.clamp(min=unreached)
 
     def p_elsewhere(self, most: float) -> Tensor:
         """[c] p-values that in every stretch the first set has a surplus of at most that share of its samples.
@@ -91,7 +98,7 @@ def compare(first: Tensor, second: Tensor, least: Tensor, weights: Tensor | None
     share = torch.ones(len(second), dtype=torch.float64) if weights is None else weights.double()
     share = share / share.sum()
     counts = (float(len(first)), float(1 / share.square().sum()))
-    log_ratio, error = _spreads(first, second, share, least, counts)
+    log_ratio, error, seen = _spreads(first, second, share, least, counts)
     ordered = first.sort(dim=0).values
     n = len(first)
     beyond = n * REACHED - CERTAIN * math.sqrt(n * REACHED * (1 - REACHED))
@@ -107,19 +114,21 @@ def compare(first: Tensor, second: Tensor, least: Tensor, weights: Tensor | None
         (first > outer[1] + least).double().mean(dim=0),
         (first < outer[0] - least).double().mean(dim=0),
         above,
-        excess,
+        excess.where(seen, torch.zeros_like(excess)),
         stretch,
         within,
+        place,
         counts,
     )
 
 
 def _spreads(
     first: Tensor, second: Tensor, share: Tensor, least: Tensor, counts: tuple[float, float]
-) -> tuple[Tensor, Tensor]:
-    """Log ratio of mean absolute deviations [c] and its standard error by the delta method."""
-    own = (first - first.median(dim=0).values).abs()
-    real = (second - _quantiles(second, share, (0.5,))[0]).abs()
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log ratio of mean absolute deviations [c], its standard error by the delta method, and whether anyone could see
+    a difference: where neither set varies, and both lie at one place, no one does."""
+    middles = first.median(dim=0).values, _quantiles(second, share, (0.5,))[0]
+    own, real = (first - middles[0]).abs(), (second - middles[1]).abs()
     mean_own, mean_real = own.mean(dim=0), share @ real
     variance_own = own.var(dim=0, correction=0)
     variance_real = share @ (real - mean_real).square()
@@ -128,7 +137,8 @@ def _spreads(
         variance / (count * mean.square())
         for variance, count, mean in zip((variance_own, variance_real), counts, floored, strict=True)
     ]
-    return (floored[0] / floored[1]).log(), sum(squares).sqrt().clamp(min=1e-9)  # type: ignore[union-attr]
+    seen = (mean_own.maximum(mean_real) > least) | ((middles[0] - middles[1]).abs() > least)
+    return (floored[0] / floored[1]).log(), sum(squares).sqrt().clamp(min=1e-9), seen  # type: ignore[union-attr]
 
 
 def _quantiles(values: Tensor, share: Tensor, at: tuple[float, ...]) -> list[Tensor]:
@@ -182,4 +192,5 @@ def _before(rising: Tensor, last: Tensor) -> Tensor:
 
 
 def _normal_tail(z: Tensor) -> Tensor:
-    return torch.special.ndtr(-z)
+    tail: Tensor = torch.special.ndtr(-z)
+    return tail

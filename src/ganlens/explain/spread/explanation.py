@@ -115,7 +115,7 @@ def class_weights(fake: Tensor, real: Tensor, classes: int) -> Tensor:
 def leading(
     fake: Tensor, real: Tensor, share: Tensor, axes: Sequence[Axis], left: Sequence[Fault]
 ) -> tuple[Fault, float]:
-    """The fault whose mending leaves least wrong, and how much it mends; of several that do nearly as well, the plainest.
+    """The fault whose mending leaves least wrong, and how much that is; of several nearly as good ones the plainest.
 
     One with a name goes before one without, what is missing before what is misplaced, the whole before a part. A
     reading that has next to the same ranks as an axis without a name is its name.

@@ -1,9 +1,9 @@
-"""The whole search: over all samples, within each class, and the same with held-out samples in the generator's place."""
+"""The whole search: over all samples and within each class, of generated samples or of real ones in their place."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +18,6 @@ from ganlens.explain.spread.explanation import (
     effective,
     leading,
     tell_apart,
-    weighted_as,
 )
 from ganlens.explain.spread.faults import TESTS, Fault, Limits, faults
 from ganlens.instruments.labeller import is_skilled
@@ -27,6 +26,9 @@ from ganlens.subject.draws import Of
 
 FEWEST_OF_CLASS = 50
 """Generated and training samples of a class, each, below which it is not looked at by itself."""
+
+FEWEST_COMPARED = 10
+"""The same below which nothing is even shown beside it."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class Search:
         told: over all samples.
         in_classes: within single classes, the furthest off first.
         classes: how many of them were looked at.
+        by_class: all axes within each class that has a few samples on both sides.
     """
 
     told: Told
     in_classes: tuple[ClassFault, ...]
     classes: int
+    by_class: Mapping[int, Comparison]
 
     @property
     def count(self) -> int:
@@ -79,16 +83,16 @@ def search_spread(
     labelled = _classes(bank, table, of, labeller_skill)
     half = replace(limits, level=limits.level / 2)
     if labelled is None:
-        return Search(tell_apart(side, real, table.axes, half), (), 0)
+        return Search(tell_apart(side, real, table.axes, half), (), 0, {})
     sides = _Sides(side, real, *labelled, table.axes, half)
     weights = class_weights(sides.own, sides.train, len(sides.names))
     told = tell_apart(side, real, table.axes, half, weights)
     alone = sides.faults_alone(told, weights)
     if alone:
-        told = tell_apart(side, real, table.axes, half, sides.mended(alone, weights))
+        told = sides.told_of_rest(told, {entry.class_number for entry in alone}, weights)
     in_classes = [*alone, *sides.faults_of_classes(told.weights, {entry.class_number for entry in alone})]
     in_classes.sort(key=lambda entry: -entry.fault.excess)
-    return Search(told, tuple(in_classes), len(sides.large_enough(weights)))
+    return Search(told, tuple(in_classes), len(sides.large_enough(weights)), sides.by_class(weights))
 
 
 @dataclass(frozen=True)
@@ -112,22 +116,24 @@ class _Sides:
     def least(self) -> Tensor:
         return torch.tensor([axis.least for axis in self.axes], dtype=torch.float64)
 
-    def large_enough(self, weights: Tensor) -> list[int]:
+    def large_enough(self, weights: Tensor, fewest: int = FEWEST_OF_CLASS) -> list[int]:
         """The classes that have samples enough on both sides."""
         return [
             number
             for number in range(len(self.names))
-            if min(int((self.own == number).sum()), effective(weights[self.train == number]))
-            >= FEWEST_OF_CLASS
+            if min(int((self.own == number).sum()), effective(weights[self.train == number])) >= fewest
         ]
+
+    def by_class(self, weights: Tensor) -> dict[int, Comparison]:
+        """All axes within each class that has a few samples on both sides."""
+        return {
+            number: self._within(number, weights) for number in self.large_enough(weights, FEWEST_COMPARED)
+        }
 
     def faults_of_classes(self, weights: Tensor, apart_from: set[int]) -> list[ClassFault]:
         """Of every class the fault that explains most of what is off in it."""
         numbers = [number for number in self.large_enough(weights) if number not in apart_from]
-        comparisons = []
-        for number in numbers:
-            here, there = self.own == number, self.train == number
-            comparisons.append(compare(self.side[here], self.real[there], self.least, weights[there]))
+        comparisons = [self._within(number, weights) for number in numbers]
         by_class = faults(comparisons, self.axes, self.limits) if comparisons else ()
         entries = []
         for number, of_class in zip(numbers, by_class, strict=True):
@@ -148,30 +154,28 @@ class _Sides:
             guilty = [c for c in by_class if number in {fault.number for fault in c.all}]
             if not guilty or len(guilty) > len(self.large_enough(weights)) / 2:
                 continue
-            here, there = (
-                torch.ones_like(self.own, dtype=torch.bool),
-                torch.ones_like(self.train, dtype=torch.bool),
-            )
-            for c in guilty:
-                here &= self.own != c.class_number
-                there &= self.train != c.class_number
+            here, there = self._rest({c.class_number for c in guilty})
             rest = compare(self.side[here], self.real[there], self.least, weights[there])
             (left,) = faults([rest], self.axes, self.limits)
             if number not in {fault.number for fault in left}:
                 alone |= {c.class_number: c for c in guilty}
         return list(alone.values())
 
-    def mended(self, alone: Sequence[ClassFault], weights: Tensor) -> Tensor:
-        """Weights [m] with which those classes fall as the generated ones do."""
-        weights = weights.clone()
-        for entry in alone:
-            here, there = self.own == entry.class_number, self.train == entry.class_number
-            number, before = entry.fault.number, weights[there].sum()
-            new = weighted_as(
-                self.side[here, number], self.real[there, number], weights[there], self.axes[number].least
-            )
-            weights[there] = new * before / new.sum().clamp(min=1e-12)
-        return weights
+    def told_of_rest(self, told: Told, guilty: set[int], weights: Tensor) -> Told:
+        """What is wrong over the samples of all other classes; comparisons stay those of all samples."""
+        here, there = self._rest(guilty)
+        rest = tell_apart(self.side[here], self.real[there], self.axes, self.limits, weights[there])
+        weights = weights.index_put((there,), rest.weights)
+        return replace(rest, comparison=told.comparison, at_fault=told.at_fault, weights=weights)
+
+    def _within(self, number: int, weights: Tensor) -> Comparison:
+        here, there = self.own == number, self.train == number
+        return compare(self.side[here], self.real[there], self.least, weights[there])
+
+    def _rest(self, guilty: set[int]) -> tuple[Tensor, Tensor]:
+        """Which samples are of no such class: [n] and [m] bool."""
+        numbers = torch.tensor(sorted(guilty))
+        return ~torch.isin(self.own, numbers), ~torch.isin(self.train, numbers)
 
 
 def least_seen(comparison: Comparison, limits: Limits) -> Tensor:
@@ -193,7 +197,7 @@ def _classes(
     labeller = bank.labeller
     if labeller is None or not is_skilled(labeller, skill):
         return None
-    own, train = (bank.predictions(which, table.count(which))[0] for which in (of, "train"))  # type: ignore[arg-type]
+    own, train = (bank.predictions(which, table.count(which))[0] for which in (of, "train"))
     return own[table.from_row :] if of == "fake" else own, train, labeller.class_names
 
 

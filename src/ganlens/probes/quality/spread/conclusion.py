@@ -30,7 +30,6 @@ class Evidence:
         axes: all that was looked at.
         generated: what became of generated samples.
         held_out: of held-out real ones in their place.
-        control: the comparison of those with training samples.
         least_seen: the share of the data's spread below which a loss would surely have been seen along each named axis.
         goes_with: of an axis without a name, the reading that it goes with most, with the rank correlation.
     """
@@ -38,7 +37,6 @@ class Evidence:
     axes: Sequence[Axis]
     generated: Search
     held_out: Search
-    control: Comparison
     least_seen: Sequence[float]
     goes_with: tuple[str, float] | None
     settings: SpreadSettings
@@ -94,6 +92,14 @@ class Evidence:
         return self.foremost[0]
 
     @property
+    def control(self) -> Comparison:
+        """Held-out samples beside training samples, of the same class where the fault is of one."""
+        if not self.generated.told.explained and self.generated.in_classes:
+            number = self.generated.in_classes[0].class_number
+            return self.held_out.by_class.get(number, self.held_out.told.comparison)
+        return self.held_out.told.comparison
+
+    @property
     def subject(self) -> str:
         """What varies otherwise, and in which class, as the end of a claim that has room for it."""
         assert self.foremost is not None
@@ -115,10 +121,10 @@ class Evidence:
 
     @property
     def moved(self) -> str:
-        """To which side it has moved."""
+        """To which side it has moved; the sides of an axis without a name have none either."""
         if not self.fault.axis.nameable:
             return "off"
-        return {"is too high": "high", "is too low": "low"}.get(self.fault.kind, "off")
+        return {"is too high": "too high", "is too low": "too low"}.get(self.fault.kind, "off")
 
     @property
     def real_ratio(self) -> float:
@@ -163,8 +169,10 @@ class Evidence:
         if self.generated.told.unexplained:
             count = len(self.generated.told.unexplained)
             sentences.append(f"Of all that was looked at, {count} more are off beside these.")
-        for entry in self.generated.in_classes[:LISTED]:
-            sentences.append(f"Among samples of “{entry.class_name}”, {in_words(entry.fault)}.")
+        sentences += [
+            f"Among samples of “{entry.class_name}”, {in_words(entry.fault)}."
+            for entry in self.generated.in_classes[:LISTED]
+        ]
         if self.goes_with is not None:
             name, correlation = self.goes_with
             sentences.append(
@@ -192,8 +200,12 @@ def _short(name: str, words: int) -> str:
     return name if len(parts) <= words else " ".join(parts[:words]) + "…"
 
 
-_SPREAD = "Its spread is {fault.ratio:.0%} of the training samples'; that of held-out ones in its place is {real_ratio:.0%}."
-_LOST = "Of training samples {fault.lost:.0%} lie beyond what it reaches, and {real_lost:.0%} beyond what held-out ones do."
+_SPREAD = (
+    "Its spread is {fault.ratio:.0%} of that of training samples; held-out ones come to {real_ratio:.0%}."
+)
+_LOST = (
+    "Of training samples {fault.lost:.0%} lie beyond what it reaches, {real_lost:.0%} beyond held-out ones."
+)
 _ELSEWHERE = (
     "Of its samples {fault.excess:.0%} would have to lie elsewhere, of held-out real ones in their place "
     "{real_excess:.0%}."
@@ -266,22 +278,22 @@ RULES = Rules(
     ),
     *_faults("too-little", "It varies too little in {subject}.", _SPREAD, _COLLAPSE, "varies too little"),
     *_faults("too-much", "It varies too much in {subject}.", _SPREAD, _LOOK, "varies too much"),
-    *_faults("moved", "It is too {moved} in {subject}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
+    *_faults("moved", "It is {moved} in {subject}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
     *_faults("overdone", "It overdoes some values of {subject}.", _ELSEWHERE, _LOOK, "is overdone"),
     Rule(
         "weak",
         lambda e: e.weak,
         Verdict.GOOD,
-        "No fault of spread shows; of so few samples only great ones would.",
-        "In {seen} of {read} readings half of the spread missing would surely have been seen; held-out real samples come "
-        "out with {false_faults}.",
+        "No fault of spread shows; with few samples only great ones would.",
+        "In {seen} of {read} readings half of the spread missing would surely have been seen; held-out real samples "
+        "come out with {false_faults}.",
     ),
     Rule(
         "as-the-data",
         always,
         Verdict.GOOD,
         "Its samples vary, reach and fall as the data's do.",
-        "In {seen} of {read} readings half of the spread missing would surely have been seen; held-out real samples come "
-        "out with {false_faults}.",
+        "In {seen} of {read} readings half of the spread missing would surely have been seen; held-out real samples "
+        "come out with {false_faults}.",
     ),
 )

@@ -42,18 +42,18 @@ class Spread(Probe):
     Settings: ClassVar[type[SpreadSettings]] = SpreadSettings
     method: ClassVar[str] = (
         "Everything that a person reads off a sample, what its parts are, and axes of a code of the data (the "
-        "autoencoder's where that beats PCA's, its narrowest and widest directions among them, chosen on generated "
+        "autoencoder's where that beats PCA's; the narrowest and widest directions among them, chosen on generated "
         "samples that are not tested) is compared with training samples: mean absolute deviation from the median, the "
-        "share of training samples beyond an end that generated ones surely don't reach, and the largest surplus in one "
-        "stretch of values (Kuiper). Each difference must surely be one that matters: a spread below {narrow:.0%} or "
-        "above {wide:.0%} of the data's, more than {cut:.0%} lost beyond an end, more than {elsewhere:.0%} of its "
+        "share of training samples beyond an end that generated ones surely don't reach, and the largest surplus in "
+        "one stretch of values (Kuiper). Each difference must surely be one that matters: a spread below {narrow:.0%} "
+        "or above {wide:.0%} of the data's, more than {cut:.0%} lost beyond an end, more than {elsewhere:.0%} of its "
         "samples elsewhere; all tests corrected together by Holm's method at {level:.1%}. Training samples are first "
-        "weighted to have the generated shares of classes. Of several axes at fault that one is told with which most of "
-        "the others are explained: training samples are weighted to fall along it as generated ones do, and what then "
-        "falls alike is its doing; readings go before axes without a name. Then the same within every class. Bad: more "
-        "than {bad:.0%} of all samples would have to lie elsewhere along it, or {nearly_all:.0%} of everything is off. "
-        "Caution: any other fault. Not believable: held-out real samples in the generator's place come out with "
-        "{nothing_wrong:.0%} as many faults."
+        "weighted to have the generated shares of classes. Of several axes at fault the one is told that explains "
+        "most of the others: training samples are weighted to fall along it as generated ones do, and what then falls "
+        "alike is its doing; readings go before axes without a name. Then the same within every class, and a fault "
+        "that one class alone has is told of that class. Bad: more than {bad:.0%} of all samples would have to lie "
+        "elsewhere along it, or {nearly_all:.0%} of everything is off. Caution: any other fault. Not believable: "
+        "held-out real samples in the generator's place come out with {nothing_wrong:.0%} as many faults."
     )
     self_check: ClassVar[str] = (
         "Held-out real samples in the generator's place must come out without a fault: not believable where they show "
@@ -80,7 +80,7 @@ class Spread(Probe):
             held_out = search_spread(bank, table, "held_out", limits, labeller_skill=skill)
             task.advance()
         control = held_out.told.comparison
-        evidence = _evidence(table, generated, held_out, control, settings)
+        evidence = _evidence(table, generated, held_out, settings)
         return Finding.concluded(
             RULES.conclude(evidence),
             measurements=_measurements(table, generated, held_out, control),
@@ -95,14 +95,12 @@ class Spread(Probe):
         )
 
 
-def _evidence(
-    table: AxisTable, generated: Search, held_out: Search, control: Comparison, settings: SpreadSettings
-) -> Evidence:
+def _evidence(table: AxisTable, generated: Search, held_out: Search, settings: SpreadSettings) -> Evidence:
     seen = least_seen(generated.told.comparison, settings.limits)
     nameable = named(table.axes) or list(range(len(table.axes)))
     unnamed = [e.leading for e in generated.told.explained if not e.leading.axis.nameable]
     goes_with = _goes_with(table, unnamed[0].number) if unnamed else None
-    return Evidence(table.axes, generated, held_out, control, seen[nameable].tolist(), goes_with, settings)
+    return Evidence(table.axes, generated, held_out, seen[nameable].tolist(), goes_with, settings)
 
 
 def _goes_with(table: AxisTable, number: int) -> tuple[str, float] | None:
