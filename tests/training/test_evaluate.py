@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganlens.config import EvaluationConfig
 from ganlens.data import Dataset, SampleArray, Split
-from ganlens.modality import Points
+from ganlens.modality import Images, Points
 from ganlens.progress import Silent
 from ganlens.training.evaluate import Evaluator
 
@@ -73,3 +73,50 @@ def test_the_floor_is_real_training_data_against_held_out(evaluator):
     assert evaluator.floor.diversity == pytest.approx(1.0, abs=0.1)
     assert evaluator.floor.copying_above < 0
     assert evaluator.floor.nearest_train == pytest.approx(1.0, abs=0.2)
+
+
+def quarters(n: int, seed: int) -> np.ndarray:
+    """12×12 pictures of four grey fields."""
+    levels = np.random.default_rng(seed).uniform(-0.8, 0.8, size=(n, 1, 2, 2))
+    return levels.repeat(6, axis=2).repeat(6, axis=3).astype(np.float32)
+
+
+class Approving(nn.Module):
+    """A labeller whose features are the mean of each quarter: pixel noise averages out."""
+
+    def features(self, samples: Tensor) -> Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(samples, 2).flatten(1)
+
+
+def test_features_that_take_noise_for_real_are_not_what_training_is_judged_by(monkeypatch):
+    """The labeller's features score noisy pictures as real; the pixels, taken in their place, do not."""
+    kinds = [torch.arange(n) % 2 for n in (600, 200)]
+    data = Dataset(
+        "quarters",
+        Images(),
+        Split(SampleArray(quarters(600, 0)), kinds[0]),
+        Split(SampleArray(quarters(200, 1)), kinds[1]),
+        ("light", "dark"),
+    )
+    monkeypatch.setattr("ganlens.instruments.labeller.fit_labeller", lambda *a, **k: Approving())
+    noise = np.random.default_rng(3).normal(size=(200, 1, 12, 12)).astype(np.float32)
+    noisy = (quarters(200, 2) + 0.5 * noise).clip(-1, 1)
+
+    def judge(features):
+        evaluator = Evaluator(
+            data,
+            EvaluationConfig(samples=200, features=features),
+            seed=0,
+            device=torch.device("cpu"),
+            instruments=Path("unused"),
+            progress=Silent(),
+        )
+        return evaluator, evaluator.evaluate(Planted(noisy))
+
+    approving, approved = judge("labeller")
+    assert approved.coverage > 0.9 * approving.floor.coverage
+    assert "can't tell noise" in approving.one_line(approved)
+    seeing, seen = judge("auto")
+    assert "noise" in seeing.blind and "noise" not in seeing.sight.unseen and "pixels" in seeing.space
+    assert "noise" not in seeing.one_line(seen)
+    assert seen.frechet_distance > 2 * seeing.floor.frechet_distance

@@ -12,8 +12,8 @@ from ganlens.modality.edit import Edit
 
 GRAIN = 0.5
 """Noise moves the pixels so far, root mean square, as a share of the picture's contrast: 6 decibels."""
-LOSS = 0.3
-"""Blur and mosaic move them at least so far: a tenth of the picture's variance, which is its edges."""
+LOSS = 0.4
+"""Blur and mosaic move them at least so far: a sixth of the picture's variance, which is its edges."""
 SMALLEST_SIDE = 4
 """Smaller pictures have no detail to take away."""
 

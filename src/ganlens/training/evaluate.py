@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlens.config import EvaluationConfig
 from ganlens.data import Dataset, SampleArray
+from ganlens.instruments.sight import LOOKED_AT, Sight, planted_sight
 from ganlens.measures import binomial_interval, frechet_distance, nearest_neighbours, prdc
 from ganlens.networks import Generator
 from ganlens.progress import Progress
@@ -47,6 +48,7 @@ class Evaluation:
     nearest_train: float
 
 
+SHARES = ("precision", "recall", "density", "coverage")
 BETTER_HIGHER = frozenset({"precision", "recall", "density", "coverage", "diversity"})
 
 
@@ -57,6 +59,10 @@ class Evaluator:
         dataset: train and held-out samples.
         config: how many samples, in which features.
         instruments: folder where a fitted labeller is kept.
+
+    Attributes:
+        sight: which planted damage of real samples the features see.
+        blind: the damage that the labeller's features took for real, so that they were not used.
     """
 
     def __init__(
@@ -70,22 +76,51 @@ class Evaluator:
         progress: Progress,
     ) -> None:
         self._dataset, self._config, self._seed, self._device = dataset, config, seed, device
+        self.count = min(config.samples, len(dataset.held_out), len(dataset.train))
+        rng = numpy_generator(seed, "evaluation rows")
+        train = dataset.train.samples.take(rng.permutation(len(dataset.train))[:_REFERENCES])
+        held_out = dataset.held_out.samples.take(rng.permutation(len(dataset.held_out))[:_REFERENCES])
         self._labeller: Labeller | None = None
-        wants = config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1)
-        if wants:
+        self.blind: tuple[str, ...] = ()
+        if config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1):
             from ganlens.instruments.labeller import fit_labeller
 
             self._labeller = fit_labeller(
                 dataset, seed=seed, device=str(device), progress=progress, cache=instruments / "labeller"
             )
-        self.count = min(config.samples, len(dataset.held_out), len(dataset.train))
-        rng = numpy_generator(seed, "evaluation rows")
-        train_rows = rng.permutation(len(dataset.train))[:_REFERENCES]
-        held_rows = rng.permutation(len(dataset.held_out))[:_REFERENCES]
-        self._train = self.features(dataset.train.samples.take(train_rows))
-        self._held_out = self.features(dataset.held_out.samples.take(held_rows))
+        self.sight = self._look(train, held_out)
+        if self._labeller is not None and config.features == "auto" and not self.sight.sees:
+            self._prefer_raw(train, held_out)
+        self._train, self._held_out = self.features(train), self.features(held_out)
         # Real training samples in the place of generated ones, kept out of their own references.
         self.floor = self._measure(self._train[: self.count], self._train[self.count :])
+
+    def _prefer_raw(self, train: SampleArray, held_out: SampleArray) -> None:
+        """Leave the labeller's features where the samples themselves show more of the damage."""
+        labeller, by_labeller = self._labeller, self.sight
+        self._labeller = None
+        self.sight = self._look(train, held_out)
+        if len(self.sight.unseen) < len(by_labeller.unseen):
+            self.blind = by_labeller.unseen
+        else:
+            self._labeller, self.sight = labeller, by_labeller
+
+    def _look(self, train: SampleArray, held_out: SampleArray) -> Sight:
+        """Whether the features see damage of real samples: judged by features that don't, noise may pass for real."""
+        return planted_sight(
+            self._features, train[:LOOKED_AT], held_out[:LOOKED_AT], self._dataset.modality, seed=self._seed
+        )
+
+    def one_line(self, evaluation: Evaluation) -> str:
+        """The distance and the share that falls shortest, each beside its floor; what the features can't tell."""
+        floor = self.floor
+        name = min(SHARES, key=lambda share: getattr(evaluation, share) / max(getattr(floor, share), 1e-12))
+        value, real = getattr(evaluation, name), getattr(floor, name)
+        blind = f" · can't tell {' or '.join(self.sight.unseen)} from real" if self.sight.unseen else ""
+        return (
+            f"Fréchet {evaluation.frechet_distance:.3g} (real {floor.frechet_distance:.3g}) · "
+            f"{name} {value:.0%} (real {real:.0%}){blind}"
+        )
 
     @property
     def space(self) -> str:

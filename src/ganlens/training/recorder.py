@@ -130,7 +130,12 @@ class Recorder:
     def begin(self) -> None:
         """A run that is stopped at once can go on, and its pictures begin with noise."""
         if not self._metrics_log.has("start"):
-            self.note("start", floor=as_record(self._evaluator.floor), space=self._evaluator.space)
+            self.note(
+                "start",
+                floor=as_record(self._evaluator.floor),
+                space=self._evaluator.space,
+                blind=list(self._evaluator.blind),
+            )
         if self._state.step == 0:
             self.save()
             self._sample_grids.draw(self._state.average, 0, self._device)
@@ -192,13 +197,7 @@ class Recorder:
     @property
     def one_line(self) -> str:
         """The last evaluation beside its floor, for the progress bar."""
-        if self._last is None:
-            return ""
-        floor = self._evaluator.floor
-        return (
-            f"Fréchet {self._last.frechet_distance:.3g} (real {floor.frechet_distance:.3g}) · "
-            f"coverage {self._last.coverage:.0%} (real {floor.coverage:.0%})"
-        )
+        return self._evaluator.one_line(self._last) if self._last else ""
 
     @property
     def outcome(self) -> dict[str, Any]:
