@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ganlens.explain.copying.looking import Looked
+from ganlens.instruments.sight import LOOKED_AT
 from ganlens.probes.audit import audit, examine
 
 SAMPLES = 1024
@@ -53,5 +55,8 @@ def test_features_are_extracted_once_for_all(lab):
     audit(bank.subject, names=list(SHARING), bank=bank)
     data = bank.subject.data
     everything = SAMPLES + len(data.train) + len(data.held_out) + SAMPLES  # the last for the underfit control
+    everything += (
+        LOOKED_AT * len(data.modality.damages(data.sample_shape)) + Looked().planted
+    )  # and what is planted
     assert 0 < rows["labeller"] <= everything
     assert 0 < rows["raw"] <= everything

@@ -80,7 +80,13 @@ class Sight:
 
 
 def planted_sight(
-    extract: Callable[[Tensor], Tensor], train: Tensor, held_out: Tensor, modality: Modality, *, seed: int
+    extract: Callable[[Tensor], Tensor],
+    train: Tensor,
+    held_out: Tensor,
+    modality: Modality,
+    *,
+    seed: int,
+    intact: tuple[Tensor, Tensor] | None = None,
 ) -> Sight:
     """Does a space see damage in real samples?
 
@@ -90,6 +96,7 @@ def planted_sight(
     Args:
         extract: samples [b, …] to features [b, d].
         train, held_out: real samples, as many as there are up to `LOOKED_AT`.
+        intact: features [m, d] of both, where they are known.
     """
     n = min(len(train), len(held_out), LOOKED_AT)
     if n < FEWEST:
@@ -100,13 +107,14 @@ def planted_sight(
         with torch.no_grad():
             return torch.cat([extract(chunk).flatten(1).float().cpu() for chunk in samples.split(CHUNK)])
 
-    reference = RealReference(features(held_out), NEIGHBOURS)
-    intact = reference.compare(features(train))
+    of_train, of_held_out = intact if intact is not None else (features(train), features(held_out))
+    reference = RealReference(of_held_out[:n], NEIGHBOURS)
+    before = reference.compare(of_train[:n])
     edits: Sequence[Edit] = modality.damages(tuple(train.shape[1:]))
     damages = []
     for edit in edits:
         spoiled = modality.clipped(edit(train, torch_generator(seed, "sight", edit.name)))
-        damages.append(_planted(edit.name, intact, reference.compare(features(spoiled))))
+        damages.append(_planted(edit.name, before, reference.compare(features(spoiled))))
     return Sight(tuple(damages))
 
 

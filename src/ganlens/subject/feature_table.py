@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +87,9 @@ class FeatureTable:
         if self._draws.subject.data is None:
             return Sight()
         if name not in self._sights:
-            train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in ("train", "held_out"))
+            both: tuple[Literal["train"], Literal["held_out"]] = ("train", "held_out")
+            train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in both)
+            of_train, of_held_out = (self.features(name, of, LOOKED_AT) for of in both)
             extract, device = self.space(name).extract, self._instruments.device
             with self._time.counted():
                 self._sights[name] = planted_sight(
@@ -95,6 +98,7 @@ class FeatureTable:
                     held_out,
                     self._draws.subject.modality,
                     seed=self._draws.seed,
+                    intact=(of_train, of_held_out),
                 )
         return self._sights[name]
 

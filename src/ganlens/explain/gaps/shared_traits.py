@@ -11,7 +11,7 @@ from torch import Tensor
 from ganlens.measures import Estimate, area_under_curve
 from ganlens.modality import Reading
 
-TOLD = 0.9
+TOLD = 0.95
 """A trait is named where a member has more of it than a stranger, in this share of pairs."""
 FEWEST = 20
 """Members below which nothing is said of what they share: half of them choose the trait, half judge it."""

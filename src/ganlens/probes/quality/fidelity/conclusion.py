@@ -241,6 +241,11 @@ WITHIN = (
     "than {gap_high:.1%}; up to {settings.close:.0%} is close."
 )
 
+TOO_FAR_FOR_SILENCE = (
+    "Its Fréchet distance exceeds that of real training samples by {gap:.1%} of the real variance, and might do so by "
+    "{gap_high:.1%}; beyond {settings.far:.0%} is bad."
+)
+
 RULES = Rules(
     Evidence,
     labeller_too_weak(),
@@ -349,11 +354,18 @@ RULES = Rules(
         WITHIN,
     ),
     Rule(
+        "no-difference",
+        lambda e: e.gap_high <= e.settings.far,
+        Verdict.GOOD,
+        "No difference from real samples shows; a small one might not.",
+        WITHIN,
+    ),
+    Rule(
         "cannot-tell",
         always,
         Verdict.NOT_BELIEVABLE,
         "Too few samples to tell whether its samples are close.",
-        WITHIN,
+        TOO_FAR_FOR_SILENCE,
         "Take more samples (`--samples`), and more held-out ones where there are any.",
     ),
 )
