@@ -494,7 +494,7 @@ ONE_COPY_IN_FIVE = Interval(0.3, 0.5, "95 %")
         ),
         (
             {"quiet": piece(NEARER)},
-            {"seen": replace(SEEN, noticed_from=0.5)},
+            {"seen": replace(SEEN, noticed_from=None)},
             "planted-copies-go-unnoticed",
             "Memorisation can't be judged: planted copies were not noticed.",
         ),

@@ -161,7 +161,7 @@ UNHEARD = {"seen": replace(SEEN, noticed_from=None)}
             "Copying can't be ruled out: planted copies were not noticed.",
         ),
         (
-            {"seen": replace(SEEN, noticed_from=0.5)},
+            {"seen": replace(SEEN, noticed_from=None)},
             "planted-copies-go-unnoticed",
             Verdict.NOT_BELIEVABLE,
             "Copying can't be ruled out: planted copies were not noticed.",

@@ -105,6 +105,8 @@ class Modality(ABC):
 
     def clipped(self, samples: Tensor) -> Tensor:
         """Samples [n, …] with every value brought within its bounds."""
+        if self.range is not None:
+            return samples.clamp(*self.range)
         bounds = self.bounds(tuple(samples.shape[1:]))
         return samples if bounds is None else samples.clamp(*(end.to(samples) for end in bounds))
 

@@ -27,7 +27,7 @@ POWER = 0.8
 """A share would have shown if it does so in so many of its draws."""
 CHOOSING = 4
 """One in so many real samples and planted copies chooses the threshold; the others say how often it errs."""
-QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.97, 1.0)
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0)
 """Of the planted copies' quotients: the thresholds that are tried."""
 SUPPOSED = 0.05
 """The share of copies for which the threshold is best."""
@@ -93,23 +93,27 @@ class CopiesInSpace:
         """How often so many samples are suspicious by chance, if none are copies."""
         return self._rarity(self.generated.ratio <= self.threshold, self.places)
 
-    def noticed_from(self, level: float) -> float | None:
-        """The smallest share of copies that would have raised an alarm in most draws; None where the largest hadn't.
+    def noticed_from(self, level: float) -> dict[str, float]:
+        """For each kind of change, the smallest share of copies so hidden that would mostly have raised an alarm.
 
-        Of the changes that were planted the one counts that hides copies best.
+        Kinds of which the largest share planted would not have are left out.
 
         Args:
             level: the rarity from which on it is one.
         """
-        suspicious = self.generated.ratio <= self.threshold
-        worst = min(self._found_of(family) for family in self.plants.family.unique().tolist())
+        kinds = self.plants.family.unique().tolist()
+        smallest = {self.plants.families[kind]: self._noticed_from(kind, level) for kind in kinds}
+        return {kind: share for kind, share in smallest.items() if share is not None}
+
+    def _noticed_from(self, kind: int, level: float) -> float | None:
+        suspicious, power = self.generated.ratio <= self.threshold, self._found_of(kind)
         order = torch.randperm(
             len(suspicious), generator=torch_generator(self.seed, "copies", self.space, "power")
         )
         for share in PLANTED:
             copies = order[: round(share * len(order))]
             flags, places = suspicious.clone(), self.places.clone()
-            flags[copies] = torch.arange(len(copies)) < int(stats.binom.ppf(1 - POWER, len(copies), worst))
+            flags[copies] = torch.arange(len(copies)) < int(stats.binom.ppf(1 - POWER, len(copies), power))
             places[copies] = int(self.places.max()) + 1 + torch.arange(len(copies))
             if self._rarity(flags, places) < level:
                 return share
@@ -135,28 +139,31 @@ class CopiesInSpace:
         )
 
 
-def threshold_for(real: Quotients, planted: Quotients, generated: int) -> float:
+def threshold_for(real: Quotients, planted: Quotients, family: Tensor, generated: int) -> float:
     """The quotient that tells planted copies from unseen real samples so that their share is known best.
 
-    A part of both chooses; see `CHOOSING`.
+    A part of both chooses; see `CHOOSING`. Each family [k] of changes counts by itself, so that one that hides copies
+    from every threshold doesn't spoil that for the others.
     """
-    usual, copies = real.ratio[::CHOOSING], planted.ratio[::CHOOSING]
-    best, narrowest = float(copies.median()), math.inf
-    for level in QUANTILES:
-        limit = float(copies.quantile(level))
-        wrong, right = _smoothed(usual <= limit), _smoothed(copies <= limit)
-        if right - wrong < BLIND:
-            continue
-        seen = SUPPOSED * right + (1 - SUPPOSED) * wrong
-        variance = (
-            seen * (1 - seen) / generated
-            + SUPPOSED**2 * right * (1 - right) / len(planted.ratio)
-            + (1 - SUPPOSED) ** 2 * wrong * (1 - wrong) / len(real.ratio)
+    usual, copies, kinds = real.ratio[::CHOOSING], planted.ratio[::CHOOSING], family[::CHOOSING]
+    sharpness: dict[float, float] = {}
+    for limit in copies.quantile(torch.tensor(QUANTILES, dtype=copies.dtype)).tolist():
+        wrong = _smoothed(usual <= limit)
+        sharpness[limit] = sum(
+            float((kinds == kind).double().mean())
+            * _sharpness(wrong, _smoothed(copies[kinds == kind] <= limit), generated, len(usual))
+            for kind in kinds.unique().tolist()
         )
-        reach = math.sqrt(variance) / (right - wrong)
-        if reach < narrowest:
-            best, narrowest = limit, reach
-    return best
+    return max(sharpness, key=sharpness.__getitem__)
+
+
+def _sharpness(wrong: float, right: float, generated: int, real: int) -> float:
+    """One over the standard error of a share of copies, by how often a test alarms on others and on copies."""
+    if right - wrong < BLIND:
+        return 0.0
+    seen = SUPPOSED * right + (1 - SUPPOSED) * wrong
+    variance = seen * (1 - seen) / generated + ((1 - SUPPOSED) ** 2) * wrong * (1 - wrong) / (CHOOSING * real)
+    return float((right - wrong) / math.sqrt(variance))
 
 
 def _judging(values: Tensor) -> Tensor:

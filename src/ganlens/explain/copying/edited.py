@@ -24,6 +24,8 @@ TRIED = 16
 """Changes after which candidates are looked for, at most: those that are like most others."""
 NEAR = 0.5
 """A change whose effect is that of one tried but for such a share of the distance between neighbours needn't be."""
+HOPEFUL = 0.95
+"""A sample whose distance to the first set is such a share of that to the last is compared after every change."""
 VALUES_AT_ONCE = 1 << 23
 
 
@@ -85,7 +87,7 @@ class EditedSearch:
         return self.modality.clipped(self.edits[edit](samples, self._rng)) if edit else samples
 
     def nearest(self, samples: SampleArray | Tensor, sets: Sequence[RealSamples]) -> list[Nearest]:
-        """For samples [n, …], what is nearest in each of some sets of real ones."""
+        """For samples [n, …], what is nearest in each of some sets of real ones: training samples, unseen ones."""
         width = sets[0].raw.shape[1]
         largest = max(len(real.raw) for real in sets)
         each = len(self.edits) * max(width, samples[:1].numel() // 4) + largest
@@ -101,22 +103,28 @@ class EditedSearch:
     def _nearest_of(
         self, samples: Tensor, sets: Sequence[RealSamples]
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        variants = torch.stack([self._raw(samples, edit) for edit in range(len(self.edits))], dim=1)
-        coarse = [linear(variants[:, edit] - self._centre, self._basis) for edit in self._tried]
-        norms = variants.square().sum(dim=2)
-        found = []
-        for real in sets:
-            candidates = _candidates(coarse, real)  # [n, k]
-            pictured = real.raw[candidates]
-            squared = torch.baddbmm(norms[:, :, None], variants, pictured.mT, alpha=-2)
-            squared += real.norms[candidates][:, None]
-            best = squared.flatten(1).argmin(dim=1)
-            edit, place = best // candidates.shape[1], best % candidates.shape[1]
-            at = torch.arange(len(samples))
-            row = candidates[at, place]
-            difference = variants[at, edit].double() - real.raw[row]
-            found.append((torch.linalg.vector_norm(difference, dim=1), row, edit))
-        return found
+        tried = self._variants(samples, self._tried)
+        coarse = [linear(variant - self._centre, self._basis) for variant in tried.unbind(1)]
+        candidates = [_candidates(coarse, real) for real in sets]
+        nearest = [
+            _closest(tried, self._tried, real, rows) for real, rows in zip(sets, candidates, strict=True)
+        ]
+        others = [edit for edit in range(len(self.edits)) if edit not in self._tried]
+        # The other changes are worth their time where one that is like them brought a sample nearer than is usual.
+        hopeful = (nearest[0][0] <= HOPEFUL * nearest[-1][0]).nonzero().flatten()
+        if not others or not len(hopeful):
+            return nearest
+        further = self._variants(samples[hopeful], others)
+        for real, rows, (distance, row, edit) in zip(sets, candidates, nearest, strict=True):
+            new = _closest(further, others, real, rows[hopeful])
+            better = new[0] < distance[hopeful]
+            for column, values in zip((distance, row, edit), new, strict=True):
+                column[hopeful[better]] = values[better]
+        return nearest
+
+    def _variants(self, samples: Tensor, edits: Sequence[int]) -> Tensor:
+        """Raw features [n, e, d] of samples after each of some changes."""
+        return torch.stack([self._raw(samples, edit) for edit in edits], dim=1)
 
     def _raw(self, samples: Tensor, edit: int) -> Tensor:
         return self.modality.raw_features(self.changed(samples, edit))
@@ -150,6 +158,21 @@ def _principal(centred: Tensor) -> Tensor:
     basis = vectors[:, -kept:].T.to(centred.dtype) @ centred
     basis = torch.nn.functional.normalize(basis, dim=1)
     return basis.contiguous()
+
+
+def _closest(
+    variants: Tensor, edits: Sequence[int], real: RealSamples, candidates: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Distance [n], row and change of the nearest of some candidates [n, k] to any variant [n, e, d] of a sample."""
+    pictured = real.raw[candidates]
+    squared = torch.baddbmm(variants.square().sum(dim=2)[:, :, None], variants, pictured.mT, alpha=-2)
+    squared += real.norms[candidates][:, None]
+    best, at = squared.flatten(1).argmin(dim=1), torch.arange(len(variants))
+    variant, row = best // candidates.shape[1], candidates[at, best % candidates.shape[1]]
+    difference = (
+        variants[at, variant].double() - real.raw[row]
+    )  # the product lost the digits of small distances
+    return torch.linalg.vector_norm(difference, dim=1), row, torch.tensor([*edits])[variant]
 
 
 def _candidates(coarse: Sequence[Tensor], real: RealSamples) -> Tensor:

@@ -76,10 +76,16 @@ class Copies:
         """Whether more samples lie near training samples, in any space, than chance allows."""
         return any(space.rarity < self.level_of_one(level) for space in self.seeing)
 
-    def noticed_from(self, level: float) -> float | None:
-        """The smallest share of copies that would have raised an alarm; None where the largest planted hadn't."""
-        shares = [space.noticed_from(self.level_of_one(level)) for space in self.seeing]
-        return min((share for share in shares if share is not None), default=None)
+    def noticed_from(self, level: float) -> dict[str, float]:
+        """For each kind of change, the smallest share of copies so hidden that would have shown in some space.
+
+        Kinds of which no share would have are left out; that of none is called `UNCHANGED`.
+        """
+        smallest: dict[str, float] = {}
+        for space in self.seeing:
+            for kind, share in space.noticed_from(self.level_of_one(level)).items():
+                smallest[kind] = min(share, smallest.get(kind, 1.0))
+        return smallest
 
 
 _of_bank: weakref.WeakKeyDictionary[SampleBank, dict[Looked, Copies]] = weakref.WeakKeyDictionary()
@@ -165,15 +171,17 @@ class _Look:
         """Copies with the changes and the noise of the most suspicious samples, where there are more than is usual."""
         search, rng, count = self._search, self._rng("plants"), self._looked.planted
         usual = float(real.ratio.quantile(SUSPICIOUS))
-        near = int((generated.ratio <= usual).sum())
-        surely = binomial_interval(near, len(generated.ratio)).low > SUSPICIOUS
+        near, as_near = int((generated.ratio <= usual).sum()), int((real.ratio <= usual).sum())
+        by_chance = binomial_interval(as_near, len(real.ratio)).high
+        surely = binomial_interval(near, len(generated.ratio)).low > by_chance
         train = self._bank.reals("train")
         if not surely or usual <= 0:
-            edits = every_change(search, count, rng)
-            return plant(search, train, edits, SLIGHT * float(real.train.median()), rng), False
+            # Measured values that are a little off are no copies.
+            noise = 0.0 if self._bank.modality.measured else SLIGHT * float(real.train.median())
+            return plant(search, train, every_change(search, count, rng), noise, rng), False
         # As many of them as are too many: the others are as near by chance.
         copied = generated.ratio.argsort(stable=True)[
-            : max(1, near - round(SUSPICIOUS * len(generated.ratio)))
+            : max(1, near - round(as_near / len(real.ratio) * len(generated.ratio)))
         ]
         edits = generated.edit[copied][torch.randint(len(copied), (count,), generator=rng)]
         noise = self._noise(edits, float(generated.train[copied].median()), usual)
@@ -220,7 +228,7 @@ class _Look:
             planted,
             plants,
             matched,
-            threshold_for(real, planted, len(generated.ratio)),
+            threshold_for(real, planted, plants.family, len(generated.ratio)),
             places_of(fakes, float(real.apart.median())),
             self._bank.seed,
         )

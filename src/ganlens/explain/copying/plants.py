@@ -10,7 +10,7 @@ from torch import Tensor
 from ganlens.data import SampleArray
 from ganlens.explain.copying.edited import EditedSearch
 
-SLIGHT = 0.2
+SLIGHT = 0.1
 """Noise under which copies must still be noticed: a share of the distance from real samples to training ones."""
 CALIBRATED_ON = 64
 

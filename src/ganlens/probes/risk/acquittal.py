@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganlens.errors import UserError
 from ganlens.explain.copying.copies import CopiesInSpace
+from ganlens.explain.copying.edited import UNCHANGED
 from ganlens.explain.copying.looking import Copies
 from ganlens.explain.copying.onset import checkpoint_before_copying
 from ganlens.explain.copying.unseen import Unseen
@@ -122,7 +123,9 @@ class SeenCopies:
         share, low, high: the share of copies, and its interval.
         close, usual: the shares of generated and of unseen real samples that lie as close as copies.
         changes: what hides the copies, in words; empty where they are not changed.
-        noticed_from: the smallest share of planted copies that would have shown; or None.
+        noticed_from: the smallest share of planted copies that would have shown, as they are and after every kind of
+            change that is covered; None where copies as they are would not have.
+        passed_over: kinds of change behind which they need not have shown.
         title: of the space; empty where no space sees copies.
         half: the share of unseen samples that are nearer to a training sample than to another unseen one.
     """
@@ -135,8 +138,16 @@ class SeenCopies:
     usual: float = 0.0
     changes: str = ""
     noticed_from: float | None = None
+    passed_over: tuple[str, ...] = ()
     title: str = ""
     half: float = 0.5
+
+    @property
+    def hidden_from_us(self) -> str:
+        """What silence does not cover, as a sentence; empty where it covers every kind of change."""
+        if not self.passed_over:
+            return ""
+        return f"Copies hidden by {', '.join(self.passed_over)} need not have shown."
 
     @classmethod
     def of(cls, copies: Copies, settings: AcquittalSettings) -> SeenCopies:
@@ -144,6 +155,8 @@ class SeenCopies:
         space = copies.lead(settings.rarity)
         if space is None:
             return cls(half=copies.nearer_to_training)
+        noticed = copies.noticed_from(settings.rarity)
+        shares = {kind: share for kind, share in noticed.items() if share <= settings.convincing}
         return cls(
             alarm=copies.alarms(settings.rarity),
             share=space.share.value,
@@ -152,7 +165,8 @@ class SeenCopies:
             close=space.suspicious.share,
             usual=space.usual.share,
             changes=hiding_changes(space),
-            noticed_from=copies.noticed_from(settings.rarity),
+            noticed_from=max(shares.values()) if UNCHANGED in shares else None,
+            passed_over=tuple(kind for kind in space.plants.families if kind not in shares),
             title=space.title,
             half=copies.nearer_to_training,
         )
@@ -298,7 +312,7 @@ MAY_COPY: Rule[Acquittal] = Rule(
 
 HARDLY_NOTICED: Rule[Acquittal] = Rule(
     "planted-copies-go-unnoticed",
-    lambda evidence: evidence.seen.noticed_from is None or evidence.seen.noticed_from > evidence.convincing,
+    lambda evidence: evidence.seen.noticed_from is None,
     Verdict.NOT_BELIEVABLE,
     claim="Copying can't be ruled out: planted copies were not noticed.",
     detail="Even with copies in place of {convincing:.0%} of its samples there need have been no sign.",

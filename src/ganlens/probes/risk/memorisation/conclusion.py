@@ -259,6 +259,8 @@ def _of_the_silence(memorised: Memorised, rule: str) -> list[str]:
     if not rule.startswith("no-sign"):
         return []
     sentences = ["Fewer copies can't be ruled out."]
+    if memorised.seen.passed_over:
+        sentences.append(memorised.seen.hidden_from_us)
     if weighed.come_closer:
         sentences.append(
             f"That its samples lie nearer to training samples than real ones do ({names_of(weighed.come_closer)}) is "

@@ -91,15 +91,19 @@ RULES = Rules(
 NO_PROOF = "That is no proof of privacy: rare or partial copies need other tests."
 
 
-def remarks(rule: str, tried: Sequence[str], blind: Sequence[str]) -> list[str]:
+def remarks(nearness: Nearness, rule: str, tried: Sequence[str], blind: Sequence[str]) -> list[str]:
     """What is left open.
 
     Args:
+        rule: that holds.
         tried: families of the small changes behind which copies were looked for.
         blind: titles of the spaces in which nothing can be told.
     """
+    quiet = rule == "no-sign"
+    covered = [family for family in tried if family not in nearness.seen.passed_over]
     return [
-        f"Copies were looked for behind changes of these kinds, too: {', '.join(tried)}." if tried else "",
-        NO_PROOF if rule == "no-sign" else "",
+        f"That holds for copies hidden by {', '.join(covered)} as well." if quiet and covered else "",
+        nearness.seen.hidden_from_us if quiet else "",
+        NO_PROOF if quiet else "",
         f"Nothing can be told by {' and '.join(blind)}, where real samples coincide." if blind else "",
     ]

@@ -47,11 +47,10 @@ def figures_of(
         )
         for space in spaces
     )
-    planted = (
-        "with the changes and the noise of the most suspicious samples"
-        if main.matched
-        else "after every kind of small change, under slight noise"
+    silent = (
+        "as they are" if bank.modality.measured else "after every kind of small change, under slight noise"
     )
+    planted = "with the changes and the noise of the most suspicious samples" if main.matched else silent
     figures.append(Table(columns, rows, f"Shares of suspicious samples. Copies were planted {planted}."))
     return figures
 

@@ -71,9 +71,9 @@ class Nearest(Probe):
         "than {copied:.1%} copies. Caution: an alarm alone, or a median quotient surely below {drawn_in:g}× the real "
         "one, taken place by place. Nothing is acquitted where fewer than {drawn_apart:.0%} of the held-out samples "
         "are nearer to training samples than to each other, more than {leaked:.0%} of them are training samples, "
-        "fewer than {different} samples differ, or copies in {convincing:.0%} of the samples need not have shown "
-        "after the change that hides them best. Finding nothing this way is no proof of privacy: rare or partial "
-        "copies, and what a discriminator betrays, need other tests."
+        "fewer than {different} samples differ, or copies as they are in {convincing:.0%} of the samples need not have "
+        "shown; kinds of change behind which they need not have are named. Finding nothing this way is no proof of "
+        "privacy: rare or partial copies, and what a discriminator betrays, need other tests."
     )
     self_check: ClassVar[str] = (
         "Real samples that it never saw, searched in the same way, are the reference; planted copies say what its "
@@ -114,7 +114,7 @@ class Nearest(Probe):
         order = main.generated.ratio.argsort(stable=True)
         return Finding.concluded(
             conclusion,
-            remarks=remarks(conclusion.rule, tuple(tried), blind),
+            remarks=remarks(nearness, conclusion.rule, tuple(tried), blind),
             measurements=[line for space in copies.seeing for line in _measurements(space)],
             figures=figures_of(bank, unseen, copies.seeing, main, settings.shown),
             arrays={
