@@ -66,7 +66,7 @@ def test_a_few_copies_are_left_out_and_counted_and_change_no_verdict(lab):
     finding = asked("nearest", bank_of(lab, lab.honest(), 10))
     assert finding.verdict is Verdict.GOOD
     assert "10 of 500 held-out samples are training samples too and were left out." in finding.method
-    assert finding.measurement("Copies of training samples").baseline.value == 0
+    assert finding.measurement("Copies of training samples, labeller").baseline.value == 0
     finding = asked("nearest", bank_of(lab, lab.copycat(), 10))
     assert finding.verdict is Verdict.BAD
 
@@ -106,5 +106,6 @@ def test_a_generator_of_one_training_sample_is_not_acquitted(lab):
     first = lab.data.train.samples.tensor()[:1]
     subject = Subject.wrap(lambda z: first.expand(len(z), 8) + 0 * z[:, :8], latent=9, data=lab.data)
     bank = SampleBank(subject, samples=200, labeller=lab.bank(lab.honest()).labeller)
-    assert asked("nearest", bank).verdict is Verdict.BAD
+    finding = asked("nearest", bank)  # one place is one piece of evidence, however often it is visited
+    assert (finding.verdict, finding.rule) == (Verdict.NOT_BELIEVABLE, "few-different")
     assert asked("memorisation", bank).verdict is not Verdict.GOOD
