@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from ganlens.errors import UserError
 from ganlens.measures import binomial_interval, mode_coverage, reverse_kl, share_intervals
+from ganlens.measures.modes import chance_divergence
 
 
 def test_equal_shares_are_at_distance_zero():
@@ -67,3 +70,17 @@ def test_bad_labels_and_shares_are_refused():
     ):
         with pytest.raises(UserError, match=message):
             call()
+
+
+def test_fresh_draws_of_the_right_shares_diverge_by_chance_alone() -> None:
+    """2n times the divergence is about χ² with one degree less than there are classes."""
+    shares = torch.full((10,), 0.1, dtype=torch.float64)
+    by_chance = chance_divergence(shares, shares, 400, rng=np.random.default_rng(0), draws=4000)
+    assert float(by_chance.mean()) == pytest.approx(9 / 800, rel=0.03)
+    assert float(by_chance.quantile(0.95)) == pytest.approx(stats.chi2.isf(0.05, 9) / 800, rel=0.03)
+
+
+def test_a_class_that_is_never_drawn_costs_nothing() -> None:
+    shares = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
+    by_chance = chance_divergence(shares, shares, 10, rng=np.random.default_rng(0), draws=5)
+    assert bool(by_chance.isfinite().all())

@@ -68,10 +68,11 @@ RISING = [5.0 - i * 0.3 for i in range(14)] + [0.9 + 0.2 * i for i in range(10)]
     ("history", "claim", "verdict"),
     [
         (FALLING, "It was still getting better when training stopped.", Verdict.CAUTION),
-        (LEVEL, "Training has levelled off.", Verdict.GOOD),
+        (LEVEL, "No trend shows at the end; a slow one could go unnoticed.", Verdict.GOOD),
+        (LEVEL + LEVEL[-8:] * 2, "Training has levelled off.", Verdict.GOOD),
         (RISING, "Training went past its best; the best checkpoint was kept.", Verdict.CAUTION),
     ],
-    ids=["falling", "level", "rising"],
+    ids=["falling", "level", "level for long", "rising"],
 )
 def test_a_planted_history_is_read_as_what_it_is(run, history, claim, verdict):
     last = int(checkpoints(run / "checkpoints")[-1].name)
@@ -125,7 +126,7 @@ def test_the_floor_of_training_is_drawn_beside_the_curve(run):
 def test_few_evaluations_are_said_and_one_is_no_curve(run):
     few = ask(with_history(run, [3.0, 2.0, 1.0]))
     assert few.claim == "Too few evaluations to say whether it has converged."
-    assert few.detail == "There are 3 evaluations, and no trend can be told from fewer than 6."
+    assert few.detail == "There are 3 evaluations, and no trend can be told from fewer than 5."
     nothing = ask(with_history(run, [3.0]))
     assert nothing.verdict is Verdict.NOT_APPLICABLE
 
@@ -141,8 +142,30 @@ def evidence(history: list[float], checkpoints: Checkpoints | None = None) -> Ev
         {"images": 640 * (i + 1), "step": 20 * (i + 1), "frechet_distance": value}
         for i, value in enumerate(history)
     ]
-    trend = Trend.of(history[-max(2, round(len(history) / 3)) :])
-    return Evidence(ConvergenceSettings(), looks, trend, 0.4, checkpoints, Path("runs/my first"))
+    settings = ConvergenceSettings()
+    return Evidence(settings, looks, Trend.at_end(history, settings), 0.4, checkpoints, Path("runs/my first"))
+
+
+def test_a_falling_end_of_twelve_evaluations_is_no_levelling_off():
+    history = [9.0, 5.0, 3.0, 2.5, 2.3, 2.2, 2.1, 2.0, 1.95, 1.97, 1.9, 1.8]
+    measured = evidence(history)
+    assert measured.trend.count == 6 and measured.trend.p == pytest.approx(12 / 720)  # one pair out of order
+    assert RULES.conclude(measured).rule == "still-better"
+
+
+def test_from_five_evaluations_on_a_fall_all_the_way_is_seen():
+    assert Trend.of([5.0, 4.0, 3.0, 2.0, 1.0]).p == pytest.approx(2 / 120)
+    assert RULES.conclude(evidence([5.0, 4.0, 3.0, 2.0, 1.0])).rule == "still-better"
+    assert RULES.conclude(evidence([5.0, 4.0, 3.0, 2.0])).rule == "too-few-evaluations"
+
+
+def test_evaluations_in_a_random_order_seldom_show_a_trend():
+    import random
+
+    orders = random.Random(0)
+    values = [1.0 + 0.01 * i for i in range(12)]
+    moving = sum(evidence(orders.sample(values, 12)).moves != 0 for _ in range(500))
+    assert moving <= 20  # 500 at 2 % are 10, give or take 3
 
 
 BETTER = Checkpoints([20, 40], [640, 1280], [[1.0, 1.1, 1.05], [2.0, 2.2, 2.1]], 1, 0.3, 100, 0.05)
@@ -155,7 +178,8 @@ BETTER = Checkpoints([20, 40], [640, 1280], [[1.0, 1.1, 1.05], [2.0, 2.2, 2.1]],
         (evidence([3.0, 2.0, 1.0]), "too-few-evaluations", "`--set evaluation.every=…`"),
         (evidence(RISING), "past-its-best", "`--images 9600`"),
         (evidence(FALLING), "still-better", "ganlens train --resume --out 'runs/my first' --steps 1000"),
-        (evidence(LEVEL), "levelled-off", ""),
+        (evidence(LEVEL), "levelled-off-as-it-seems", ""),
+        (evidence([1.0, 1.1] * 20), "levelled-off", ""),
     ],
 )
 def test_every_rule_speaks_where_it_should(measured: Evidence, rule: str, advice: str):

@@ -6,7 +6,7 @@ import torch
 from ganlens.figures.figure import Picture, Plot, Table
 from ganlens.measures import Interval
 from ganlens.probes.audit import examine
-from ganlens.probes.quality.modes.conclusion import RULES, Evidence, ModesSettings, Shares, Unclear
+from ganlens.probes.quality.modes.conclusion import RULES, Evidence, ModesSettings, Obedience, Shares, Unclear
 from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import SampleBank, Subject
 
@@ -23,7 +23,10 @@ def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(l
     assert finding.verdict is Verdict.GOOD and finding.rule == "every-class"
     assert finding.claim == "It makes every class about as often as the data do."
     kl = finding.measurement("Divergence")
-    assert kl.value < 0.02 and kl.baseline.value < 0.02
+    assert kl.value < 0.02
+    # Of 500 samples of five classes chance makes (5 − 1) / 2n, however even the held-out ones are.
+    assert kl.baseline.value == pytest.approx(4 / 1000, rel=0.15)
+    assert kl.controls[0].value == pytest.approx(9.49 / 1000, rel=0.15)  # χ² of four degrees over 2n
     assert torch.allclose(
         finding.arrays["shares"], torch.tensor([0.40, 0.30, 0.15, 0.10, 0.05]).double(), atol=0.04
     )
@@ -99,6 +102,41 @@ def test_a_conditional_generator_is_checked_for_obedience(lab):
     assert finding.claim == "It makes hardly any samples of “beta”."
 
 
+def conditional(lab, obeys: float):
+    """A generator that makes the class asked for so often, and else any other."""
+
+    class Conditional:
+        num_classes = 5
+
+        def sample_latent(self, n, *, rng):
+            return torch.randn((n, 9), generator=rng)
+
+        def synthesize(self, latent, labels):
+            chance = 0.5 * (1 + torch.erf(latent[:, 8] / 2**0.5))
+            other = (labels + 1 + ((chance * 7919) % 1 * 4).long()) % 5
+            return 4 * torch.eye(5, 8)[torch.where(chance < obeys, labels, other)] + 0.5 * latent[:, :8]
+
+    bank = SampleBank(
+        Subject.wrap(Conditional(), data=lab.data), samples=2000, labeller=lab.bank(lab.honest()).labeller
+    )
+    return examine(bank.subject, "modes", bank=bank)
+
+
+def test_a_generator_that_ignores_its_label_is_a_headline(lab):
+    finding = conditional(lab, 0.56)
+    assert (finding.verdict, finding.rule) == (Verdict.BAD, "disobeys")
+    assert (
+        finding.claim == f"It makes the class asked for only {finding.measurements[3].value:.0%} of the time."
+    )
+    assert "of unseen real ones it recognises 99.0%" in finding.detail
+    assert "least of all" in finding.remarks[-1]
+    asked_and_made = finding.figures[-1].figure["data"][0]["z"]
+    assert [round(sum(row)) for row in asked_and_made] == [1] * 5
+    assert all(row[i] == max(row) for i, row in enumerate(asked_and_made))
+    assert conditional(lab, 0.88).rule == "obeys-too-seldom"
+    assert conditional(lab, 1.0).rule == "every-class"
+
+
 def test_the_figures_carry_the_numbers(lab):
     figures = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10]).figures
     plot, table = (next(f for f in figures if isinstance(f, kind)) for kind in (Plot, Table))
@@ -108,7 +146,7 @@ def test_the_figures_carry_the_numbers(lab):
     assert not any(isinstance(f, Picture) for f in figures)  # points in a row show nothing
 
 
-def evidence(*shares, unclear=0.0, accuracy=0.99):
+def evidence(*shares, unclear=0.0, accuracy=0.99, obeyed=None):
     """Shares of four classes, of which the real data have a quarter each, known to a hundredth."""
     made = torch.tensor(shares or (0.25,) * 4, dtype=torch.float64)
     intervals = [Interval(max(share - 0.01, 0), share + 0.01, "exact") for share in made.tolist()]
@@ -118,9 +156,9 @@ def evidence(*shares, unclear=0.0, accuracy=0.99):
         majority_share=0.25,
     )
     shares = Shares(made, intervals, torch.full((4,), 0.25, dtype=torch.float64), ModesSettings())
-    return Evidence(
-        shares, ("0", "1", "2", "the third one of them"), Unclear(unclear, unclear, 0.01), labeller
-    )
+    names = ("0", "1", "2", "the third one of them")
+    obedience = None if obeyed is None else Obedience(obeyed, obeyed + 0.01, ("2", 0.3))
+    return Evidence(shares, names, Unclear(unclear, unclear, 0.01), labeller, obedience)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +173,16 @@ def evidence(*shares, unclear=0.0, accuracy=0.99):
         (evidence(0.1, 0.2, 0.1, 0.6), "uneven", "It makes too few of some classes, too many of others."),
         (evidence(0.3, 0.3, 0.3, 0.1), "scarce", "It makes too few samples of “the third one…”."),
         (evidence(0.15, 0.15, 0.55, 0.15), "over-made", "It makes too many samples of “2”."),
+        (
+            evidence(obeyed=0.559),
+            "disobeys",
+            "It makes the class asked for only 56% of the time.",
+        ),
+        (
+            evidence(obeyed=0.9),
+            "obeys-too-seldom",
+            "It makes the class asked for only 90% of the time.",
+        ),
         (evidence(unclear=0.2), "no-clear-class", "Many of its samples are of no clear class."),
         (evidence(), "every-class", "It makes every class about as often as the data do."),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,6 +95,30 @@ def reverse_kl(shares: Tensor, reference_shares: Tensor) -> float:
         return math.inf
     terms = generated[present] * (generated[present] / reference[present]).log()
     return max(0.0, float(terms.sum()))
+
+
+def chance_divergence(
+    shares: Tensor, reference_shares: Tensor, n: int, *, rng: np.random.Generator, draws: int = 1000
+) -> Tensor:
+    """How far are the shares of n fresh samples from the reference, where the samples have the right shares?
+
+    What any generator with exactly those shares is expected to score: a divergence of counted shares is above 0 by
+    chance, about (classes − 1) / 2n (Miller 1955), and a stratified set's is not.
+
+    Args:
+        shares: [classes] of what is drawn from.
+        reference_shares: [classes] to which the divergence is measured; nowhere 0 where `shares` are not.
+        n: samples in a draw.
+        rng: draws.
+        draws: how many sets of n.
+
+    Returns:
+        [draws] divergences in nats, each as `reverse_kl` of that draw.
+    """
+    p, q = (_checked_shares(values, "shares") for values in (shares, reference_shares))
+    drawn = torch.from_numpy(rng.multinomial(n, p.numpy(), size=draws)).double() / n
+    terms = torch.xlogy(drawn, drawn / q.where(q > 0, torch.ones_like(q)))
+    return terms.sum(dim=1).clamp(min=0)
 
 
 @measure(

@@ -14,6 +14,11 @@ from ganlens.probes.probe import ProbeSettings, threshold
 from ganlens.probes.quality.convergence.checkpoints import FEWEST, Checkpoints
 from ganlens.rules import Rule, Rules, Verdict, always
 
+FEWEST_EVALUATIONS = 5
+"""Of five numbers one order in 120 falls all the way and one rises: the first count at which that is rare enough."""
+SHORT = 10
+"""Evaluations at the end of which a slow trend may well go unnoticed."""
+
 
 class ConvergenceSettings(ProbeSettings):
     replicates: int = Field(4, ge=2, le=20, description="Disjoint blocks each checkpoint is measured on")
@@ -21,11 +26,16 @@ class ConvergenceSettings(ProbeSettings):
     end: float = threshold(
         1 / 3, "Share of the evaluations, the last ones, that tell whether it still moves", gt=0, le=1
     )
+    least_end: int = threshold(
+        6, "And at least so many of them: of fewer hardly any trend would be sure", ge=FEWEST_EVALUATIONS
+    )
     fewest_evaluations: int = threshold(
-        6, "With fewer evaluations their end is too short for a trend to show whatever it is", ge=2
+        FEWEST_EVALUATIONS,
+        "With fewer evaluations not even one that falls all the way is surely more than chance",
+        ge=2,
     )
     chance: float = threshold(
-        0.05,
+        0.02,
         "A trend counts where its p-value is below this, and a checkpoint is better where one is called so by mistake "
         "in at most this share of runs",
         gt=0,
@@ -49,6 +59,11 @@ class Trend:
         test = kendalltau(range(len(values)), values)
         tau, p = (0.0, 1.0) if test.statistic != test.statistic else (test.statistic, test.pvalue)
         return cls(float(tau), float(p), len(values))
+
+    @classmethod
+    def at_end(cls, values: Sequence[float], settings: ConvergenceSettings) -> Trend:
+        """The trend of the end of a series, which is a share of it and no fewer than can show one."""
+        return cls.of(values[-max(settings.least_end, round(settings.end * len(values))) :])
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,11 @@ class Evidence:
         if self.trend.p >= self.settings.chance:
             return 0
         return 1 if self.trend.tau > 0 else -1
+
+    @property
+    def short(self) -> bool:
+        """Whether a slow trend could well have gone unnoticed."""
+        return self.trend.count < SHORT
 
     @property
     def best(self) -> Look:
@@ -192,6 +212,14 @@ RULES = Rules(
         "It was still getting better when training stopped.",
         "The Fréchet distance was falling at the end, to {best.distance:.3g} at its lowest{beside_real}.",
         "Train longer: `{longer}`.",
+    ),
+    Rule(
+        "levelled-off-as-it-seems",
+        lambda e: e.short,
+        Verdict.GOOD,
+        "No trend shows at the end; a slow one could go unnoticed.",
+        "Among the last {trend.count} evaluations the Fréchet distance shows no sure trend; its lowest is "
+        "{best.distance:.3g}{beside_real}.",
     ),
     Rule(
         "levelled-off",

@@ -27,9 +27,10 @@ class Convergence(Probe):
     needs: ClassVar[frozenset[Need]] = frozenset({Need.RUN, Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
         "The curves are the run's own scheduled evaluations, each of the averaged generator on the same "
-        "latents. Whether the Fréchet distance still moves is asked of the last {end:.0%} of them: Kendall's τ "
-        "against time, which is zero on average where nothing moves; it counts when its exact p-value is below "
-        "{chance:g}, and fewer than {fewest_evaluations} evaluations are too few. The kept checkpoints are then "
+        "latents. Whether the Fréchet distance still moves is asked of the last {end:.0%} of them, and of "
+        "{least_end} at least: Kendall's τ against time (Mann–Kendall), which is zero on average where nothing moves; "
+        "it counts when its exact p-value over all orders is below {chance:g}, and fewer than {fewest_evaluations} "
+        "evaluations are too few. The kept checkpoints are then "
         "compared on "
         "fresh latents, the same for all of them and others than training evaluated on, block by block in the "
         "first feature space: the lowest of many noisy evaluations looks better than it is. Caution: another "
@@ -44,7 +45,7 @@ class Convergence(Probe):
     cost: ClassVar[str] = (
         "Each kept checkpoint sampled afresh in 4 blocks of up to 2,500; seconds for each checkpoint."
     )
-    source: ClassVar[str] = "Kendall 1938; Heusel et al. 2017 (arXiv 1706.08500)"
+    source: ClassVar[str] = "Kendall 1938; Mann 1945; Heusel et al. 2017 (arXiv 1706.08500)"
     Settings: ClassVar[type[ConvergenceSettings]] = ConvergenceSettings
 
     def examine(self, subject: Subject, settings: ConvergenceSettings, context: Context) -> Finding:
@@ -60,8 +61,7 @@ class Convergence(Probe):
         floor: dict[str, float] = next(
             (r["floor"] for r in records if r["kind"] == "start" and "floor" in r), {}
         )
-        end = looks[-max(2, round(settings.end * len(looks))) :]
-        trend = Trend.of([look["frechet_distance"] for look in end])
+        trend = Trend.at_end([look["frechet_distance"] for look in looks], settings)
         compared = compare_checkpoints(
             subject.run, context, replicates=settings.replicates, block=settings.block, chance=settings.chance
         )

@@ -44,6 +44,19 @@ class ModesSettings(ProbeSettings):
         "And surely more than this multiple of the real samples' share: real ones are unclear at times",
         ge=1,
     )
+    obeys: float = threshold(
+        0.95,
+        "A caution where samples are of the class that was asked for surely less often than this share of how often "
+        "the labeller recognises unseen real ones",
+        gt=0,
+        le=1,
+    )
+    disobeys: float = threshold(
+        0.8,
+        "Bad where they are surely less often than this share of it: a fifth of its labels are wrong",
+        gt=0,
+        le=1,
+    )
     labeller_skill: float = labeller_skill_for_names()
 
 
@@ -98,6 +111,21 @@ class Unclear:
 
 
 @dataclass(frozen=True)
+class Obedience:
+    """How often a conditional generator makes the class that it was asked for.
+
+    Attributes:
+        share: of its samples.
+        at_most: what the share surely does not exceed.
+        worst: the class that it makes least often when asked for it, with that share.
+    """
+
+    share: float
+    at_most: float
+    worst: tuple[str, float]
+
+
+@dataclass(frozen=True)
 class UnevenClass:
     """A class that is not made as often as it is real, with both shares."""
 
@@ -113,12 +141,14 @@ class Evidence:
     Attributes:
         names: of the classes.
         labeller: which names the class of a sample.
+        obedience: None where nothing can be asked of the generator.
     """
 
     shares: Shares
     names: Sequence[str]
     unclear: Unclear
     labeller: Labeller
+    obedience: Obedience | None = None
 
     @property
     def settings(self) -> ModesSettings:
@@ -134,6 +164,19 @@ class Evidence:
         return self.unclear.surely > max(
             self.settings.unclear, self.settings.unclear_ratio * self.unclear.real
         )
+
+    def obeys_less_than(self, share: float) -> bool:
+        """Whether it surely makes the class that was asked for less often than that share of what could be recognised.
+
+        The labeller may be worse than it was on held-out samples: the low end of its accuracy counts.
+        """
+        recognised = self.labeller.held_out_accuracy_interval[0]
+        return self.obedience is not None and self.obedience.at_most < share * recognised
+
+    @property
+    def obeyed(self) -> float:
+        assert self.obedience is not None
+        return self.obedience.share
 
     @property
     def of_missing(self) -> str:
@@ -170,6 +213,12 @@ class Evidence:
             remarks.append(
                 f"{self.unclear.share:.0%} of its samples are of no clear class (real ones: {self.unclear.real:.1%})."
             )
+        if self.obedience is not None and self.obeys_less_than(self.settings.obeys):
+            name, share = self.obedience.worst
+            remarks.append(
+                f"It makes the class asked for {self.obedience.share:.1%} of the time, and least of all “{name}”: "
+                f"{share:.0%}."
+            )
         return remarks
 
     def _named(self, classes: Sequence[int]) -> list[str]:
@@ -180,6 +229,12 @@ UNEVEN = "Of what it makes {uneven.generated:.1%} is {uneven.name}, of the real 
 SORTED = (
     "Where shares matter, keep what is needed of each class: `finding.arrays['labels']` says which is which."
 )
+
+_OBEYED = (
+    "By the labeller {obeyed:.1%} of its samples are of the class that was asked for; of unseen real ones it "
+    "recognises {labeller.held_out_accuracy:.1%}."
+)
+
 
 RULES = Rules(
     Evidence,
@@ -192,6 +247,15 @@ RULES = Rules(
         UNEVEN,
         "See whether it can make them at all: `ganlens probe cannot-generate SUBJECT`; then train longer, or take a "
         "checkpoint that did.",
+    ),
+    Rule(
+        "disobeys",
+        lambda e: e.obeys_less_than(e.settings.disobeys),
+        Verdict.BAD,
+        "It makes the class asked for only {obeyed:.0%} of the time.",
+        _OBEYED,
+        "Don't take the label asked for as the sample's: `finding.arrays['labels']` holds the labeller's. The map "
+        "shows what it makes instead; see that labels reach the generator, and train longer.",
     ),
     Rule(
         "uneven",
@@ -216,6 +280,15 @@ RULES = Rules(
         "It makes too many samples of {of_abundant}.",
         UNEVEN,
         SORTED,
+    ),
+    Rule(
+        "obeys-too-seldom",
+        lambda e: e.obeys_less_than(e.settings.obeys),
+        Verdict.CAUTION,
+        "It makes the class asked for only {obeyed:.0%} of the time.",
+        _OBEYED,
+        "Keep the samples on which the labeller agrees (`finding.arrays['labels']`); the map shows what it makes "
+        "instead.",
     ),
     Rule(
         "no-clear-class",

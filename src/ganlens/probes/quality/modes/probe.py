@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from ganlens.figures.charts import bars_with_reference
+from ganlens.figures.charts import bars_with_reference, heat_map
 from ganlens.figures.figure import Figure, Picture, Plot, Table
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import (
+    ALARM_LEVEL,
     Estimate,
     Interval,
     binomial_interval,
@@ -19,8 +20,17 @@ from ganlens.measures import (
     replicate_interval,
     share_intervals,
 )
+from ganlens.measures.modes import chance_divergence
 from ganlens.probes.probe import Need, Probe, probes
-from ganlens.probes.quality.modes.conclusion import RULES, Evidence, ModesSettings, Shares, Unclear
+from ganlens.probes.quality.modes.conclusion import (
+    RULES,
+    Evidence,
+    ModesSettings,
+    Obedience,
+    Shares,
+    Unclear,
+)
+from ganlens.randomness import numpy_generator
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.sample_counts import too_few
 
@@ -46,9 +56,12 @@ class Modes(Probe):
         "below {missing:g}× its real share, scarce below {scarce:g}×, over-made above {abundant:g}×. Bad: "
         "a class is missing. Caution: one is scarce or over-made, or surely more than {unclear:.0%} of "
         "samples (and {unclear_ratio:g}× the real share) are of no clear class: the labeller gives none of them "
-        "{unsure:.0%}. Not believable: the labeller's held-out accuracy is not surely {labeller_skill:.0%} of the way "
-        "from always naming the commonest class to never being wrong. The divergence is computed on blocks as "
-        "large as the held-out set, whose own divergence from the training shares is its reference."
+        "{unsure:.0%}. A generator that is asked for a class is bad where it surely makes that class less often than "
+        "{disobeys:.0%} of how often the labeller recognises unseen real samples, and a caution below {obeys:.0%}. Not "
+        "believable: the labeller's held-out accuracy is not surely {labeller_skill:.0%} of the way "
+        "from always naming the commonest class to never being wrong. The divergence is computed on "
+        "blocks as large as the held-out set; its reference is what as many fresh draws of the real shares score by "
+        "chance: held-out samples are often stratified, and then near zero by construction."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
@@ -72,18 +85,23 @@ class Modes(Probe):
         intervals = share_intervals(labels, classes, simultaneous=True)
         shares = Shares(coverage.shares, intervals, real, settings)
         unclear, unclear_share = _unclear(bank, confidence, settings.unsure)
+        asked = bank.conditions() if subject.num_classes == classes else None
         measurements = [
             _classes_made(shares),
             _divergence(bank, labels, real, settings.replicates),
             unclear_share,
-            *([_obedience(bank, labels, labeller)] if subject.num_classes == classes else []),
+            *([_obeyed(asked, labels, labeller)] if asked is not None else []),
             _accuracy(labeller),
         ]
-        evidence = Evidence(shares, data.class_names, unclear, labeller)
+        obedience = _obedience(asked, labels, data.class_names) if asked is not None else None
+        evidence = Evidence(shares, data.class_names, unclear, labeller, obedience)
         return Finding.concluded(
             RULES.conclude(evidence),
             measurements=measurements,
-            figures=_figures(bank, shares, labels, data.class_names, settings.shown),
+            figures=[
+                *_figures(bank, shares, labels, data.class_names, settings.shown),
+                *([_asked_and_made(asked, labels, data.class_names)] if asked is not None else []),
+            ],
             arrays={"shares": shares.generated, "real_shares": real, "labels": labels},
             remarks=evidence.remarks,
             method=f"{self.described(settings)} The labeller: {labeller.protocol}",
@@ -116,15 +134,21 @@ def _divergence(bank: SampleBank, labels: Tensor, real: Tensor, replicates: int)
         return mode_coverage(named, len(real), reference_shares=reference).kl
 
     values = [divergence(block) for block in blocks]
+    rng = numpy_generator(bank.seed, "modes", "divergence")
+    by_chance = chance_divergence(real, reference, n, rng=rng)
     return Estimate(
         sum(values) / len(values),
         replicate_interval(values) if len(values) > 1 else "none: too few samples for a second block",
     ).measurement(
         "Divergence from the real class shares",
         better="lower",
-        baseline=divergence(held_out[:n]),
-        what=f"{n:,} held-out real samples",
+        baseline=float(by_chance.mean()),
+        what=f"{n:,} fresh draws of the real shares, on average",
         unit="nats",
+        controls={
+            "19 in 20 such draws stay below": float(by_chance.quantile(0.95)),
+            f"{n:,} held-out real samples": divergence(held_out[:n]),
+        },
     )
 
 
@@ -143,9 +167,20 @@ def _unclear(bank: SampleBank, confidence: Tensor, least: float) -> tuple[Unclea
     return Unclear(unsure / n, interval.low, reference), measurement
 
 
-def _obedience(bank: SampleBank, labels: Tensor, labeller: Labeller) -> Measurement:
-    asked = bank.conditions()
-    assert asked is not None
+def _obedience(asked: Tensor, labels: Tensor, names: tuple[str, ...]) -> Obedience:
+    """How often it makes the class asked for, and of which class least."""
+    obeyed, n = (asked == labels), len(labels)
+    at_most = binomial_interval(int(obeyed.sum()), n, ALARM_LEVEL).high
+    shares = {
+        name: float(obeyed[asked == number].double().mean())
+        for number, name in enumerate(names)
+        if bool((asked == number).any())
+    }
+    worst = min(shares, key=shares.__getitem__)
+    return Obedience(float(obeyed.double().mean()), at_most, (worst, shares[worst]))
+
+
+def _obeyed(asked: Tensor, labels: Tensor, labeller: Labeller) -> Measurement:
     right, n = int((asked == labels).sum()), len(labels)
     return Estimate(right / n, binomial_interval(right, n)).measurement(
         "Samples of the class that was asked for",
@@ -153,6 +188,26 @@ def _obedience(bank: SampleBank, labels: Tensor, labeller: Labeller) -> Measurem
         baseline=labeller.held_out_accuracy,
         what="held-out real samples, whose class is known",
         unit="share",
+    )
+
+
+def _asked_and_made(asked: Tensor, labels: Tensor, names: tuple[str, ...]) -> Plot:
+    """What it makes when it is asked for each class."""
+    classes = len(names)
+    counts = torch.bincount(asked * classes + labels, minlength=classes**2).reshape(classes, classes).double()
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    return Plot(
+        heat_map(
+            shares,
+            rows=names,
+            columns=names,
+            x="class made, as the labeller names it",
+            y="class asked for",
+            scale="of the samples asked for",
+            signed=False,
+            percent=True,
+        ),
+        "What it makes when it is asked for each class: all on the diagonal where it obeys.",
     )
 
 
