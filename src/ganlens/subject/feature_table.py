@@ -74,12 +74,19 @@ class FeatureTable:
         seeing = tuple(name for name in self.spaces if name == "raw" or self.sight(name).sees)
         return seeing or ("raw",)
 
+    @property
+    def judging_first(self) -> tuple[str, ...]:
+        """All of `spaces`, those that may judge before those that don't see."""
+        return tuple(dict.fromkeys((*self.judging, *self.spaces)))
+
     def sight(self, name: str) -> Sight:
         """Which damage of real samples a space sees; looked at once."""
         if self._draws.subject.data is None:
             return Sight()
         if name not in self._sights:
             train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in ("train", "held_out"))
+            for of in ("train", "held_out"):  # what is wrong with the features is said as always
+                self.features(name, of, min(LOOKED_AT, self._draws.count(of)))
             extract, device = self.space(name).extract, self._instruments.device
             with self._time.counted():
                 self._sights[name] = planted_sight(
