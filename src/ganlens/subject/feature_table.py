@@ -82,6 +82,11 @@ class FeatureTable:
         seeing = tuple(name for name in self.spaces if name == "raw" or self.sight(name).sees)
         return seeing or ("raw",)
 
+    @property
+    def judging_first(self) -> tuple[str, ...]:
+        """All of `spaces`, those that may judge before those that don't see."""
+        return tuple(dict.fromkeys((*self.judging, *self.spaces)))
+
     def sight(self, name: str) -> Sight:
         """Which damage of real samples a space sees; looked at once."""
         if self._draws.subject.data is None:

@@ -189,6 +189,11 @@ class SampleBank:
         """The names of the spaces that see planted damage of real samples, and so may judge; at least one."""
         return self.table.judging
 
+    @property
+    def judging_first(self) -> tuple[str, ...]:
+        """The names of all spaces, those that may judge before those that don't see."""
+        return self.table.judging_first
+
     def sight(self, space: str) -> Sight:
         """Which damage of real samples a space sees."""
         return self.table.sight(space)

@@ -56,7 +56,8 @@ class Diversity(Probe):
         "cosine of the features as they are), the mean distance between two samples, and the median distance "
         "to the most alike other sample, which alone sees that a few samples come again and again with "
         "little change. None of them looks at what is real: noise raises the distances "
-        "and a copycat keeps all three, as the controls show. They are judged in the first feature space. "
+        "and a copycat keeps all three, as the controls show. They are judged in the first feature space that sees "
+        "planted damage of real samples. "
         "Within each class, as the labeller names it on both sides: the mean distance between two samples, "
         "in each feature space (a labeller's own are trained to ignore what differs within a class). Its "
         "intervals, over disjoint blocks, hold together for generated and real samples of all classes and "
@@ -86,9 +87,9 @@ class Diversity(Probe):
                     bank, space, n, settings.replicates, _measure, others=others, limits=LIMITS
                 ).values()
             )
-            for space in bank.spaces
+            for space in bank.judging_first
         }
-        main = bank.spaces[0]
+        main = bank.judging_first[0]
         classes, unjudged = _classes(bank, n, settings)
         evidence = Evidence(settings, by_space[main], classes, bank.labeller if main == "labeller" else None)
         measurements = [
@@ -100,7 +101,7 @@ class Diversity(Probe):
             figures=_figures(bank, main, classes, n, settings.shown),
             arrays=_arrays([c for c in classes if c.space == main]),
             remarks=evidence.remarks,
-            method=f"{self.described(settings)} Here n = {n:,}.{unjudged} {bank.describe()}",
+            method=f"{self.described(settings)} Here n = {n:,}.{unjudged} {bank.describe(*bank.judging_first)}",
         )
 
 
@@ -195,7 +196,10 @@ def _figures(bank: SampleBank, space: str, classes: list[ClassDiversity], n: int
     figures: list[Figure] = []
     pictured = not bank.modality.as_dots  # dots that lie side by side, or on each other, show nothing
     if classes:
-        figures += [class_plot([c for c in classes if c.space == name]) for name in bank.spaces]
+        figures += [
+            class_plot([c for c in classes if c.space == name])
+            for name in dict.fromkeys(c.space for c in classes)
+        ]
         if pictured:
             figures.append(_class_picture(bank, poorest(classes), n, 2 * shown))
     return [*figures, *_alike_pictures(bank, space, n, shown)] if pictured else figures

@@ -62,7 +62,8 @@ class TwoSample(Probe):
         "on samples it did not learn from, in folds; the accuracy's interval is the exact binomial of half "
         "the trials, since folds share samples. Guessing gives half; n training samples in the place of the "
         "generated ones are the reference. More samples make it more accurate, and an accuracy a says that "
-        "at least a share 2a minus one of the distribution lies elsewhere. Judged in the first feature space. "
+        "at least a share 2a minus one of the distribution lies elsewhere. Judged in the first feature space that sees "
+        "planted damage (noise, blur) of real samples; what another space tells counts as well. "
         "Good: not surely above guessing and the reference, nor in any other space, surely below "
         "{close:.0%}, and the same test does tell one Gaussian with the data's covariance (otherwise it says "
         "nothing that it finds nothing). Bad: surely above {far:.0%}. Not believable: training samples "
@@ -88,7 +89,7 @@ class TwoSample(Probe):
             return Finding.not_applicable(because)
         n = min(settings.compared, bank.size, len(bank.reals("train")), len(bank.reals("held_out")))
         try:
-            spaces = [_test(bank, space, n, settings, context.seed) for space in bank.spaces]
+            spaces = [_test(bank, space, n, settings, context.seed) for space in bank.judging_first]
         except UserError as error:
             because = f"a classifier can't learn from these features ({error})"
             return Finding.not_applicable(because)
@@ -105,7 +106,8 @@ class TwoSample(Probe):
             figures=two_sample_figures(bank, spaces, classes, n, settings.shown),
             arrays=arrays,
             remarks=evidence.remarks,
-            method=f"{self.described(settings)} Here n = {n:,}, with {main.fake.classifier}. {bank.describe()}",
+            method=f"{self.described(settings)} Here n = {n:,}, with {main.fake.classifier}. "
+            f"{bank.describe(*bank.judging_first)}",
         )
 
 
