@@ -26,7 +26,7 @@ LISTED = 6
 
 
 class ArtefactsSettings(ProbeSettings):
-    samples: int = Field(SAMPLES, ge=FEWEST, description="The most samples of each kind to look at")
+    compared: int = Field(SAMPLES, ge=FEWEST, description="The most samples of each kind to look at")
     pictures: int = Field(8, ge=1, le=16, description="Samples with the artefact to show")
     usual: float = threshold(
         Standard.usual,
@@ -106,7 +106,7 @@ class Artefacts(Probe):
         bank = context.bank
         if because := no_artefacts_because(bank):
             return Finding.not_applicable(because)
-        examination = examine_artefacts(bank, settings.standard, settings.samples)
+        examination = examine_artefacts(bank, settings.standard, settings.compared)
         artefacts = [] if examination.of_real else examination.artefacts
         evidence = Evidence(
             examination.artefacts,
