@@ -1,0 +1,134 @@
+"""Artefacts planted in samples of three worlds are named, and fresh samples of the truth have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganlens.explain.artefacts.panel import panel_for
+from ganlens.explain.artefacts.places import running_maximum, standing_out
+from ganlens.explain.artefacts.planting import plants_for
+from ganlens.explain.artefacts.search import Artefact, Pool, Reference, Standard, reference_of, search
+from ganlens.explain.artefacts.trace import grain_of
+from ganlens.modality import Images
+
+HELD_OUT, FRESH = 2, 3
+NAMES = ("figures", "strokes", "textures")
+
+
+class Lab:
+    """What is usual in each world, worked out once."""
+
+    def __init__(self, worlds: dict[str, Callable[[int, int, int, int], Tensor]]) -> None:
+        self._worlds = worlds
+        self.reference = cache(self._reference)
+
+    def _reference(self, world: str, side: int, channels: int, seed: int = 0) -> Reference:
+        panel = panel_for(Images(), (channels, side, side))
+        training, held_out = (
+            self._worlds[world](n, side, channels, 10 * seed + which)
+            for n, which in ((600, 1), (300, HELD_OUT))
+        )
+        return reference_of(panel, Pool(training, panel.read(training)), panel.read(held_out), Standard())
+
+    def fresh(self, world: str, side: int, channels: int, n: int = 500, seed: int = 0) -> Tensor:
+        return self._worlds[world](n, side, channels, 10 * seed + FRESH)
+
+
+@pytest.fixture(scope="module")
+def lab(picture_worlds: dict[str, Callable[[int, int, int, int], Tensor]]) -> Lab:
+    return Lab(picture_worlds)
+
+
+def artefacts(known: Reference, samples: Tensor) -> list[Artefact]:
+    return search(known, Pool(samples, known.panel.read(samples)))
+
+
+PLANTED = [
+    *(("figures", 24, 3, kind) for kind in plants_for((3, 24, 24))),
+    *(("strokes", 16, 1, kind) for kind in plants_for((1, 16, 16))),
+    *(("textures", 16, 1, kind) for kind in plants_for((1, 16, 16)) if kind not in ("noise", "blur")),
+]
+
+
+@pytest.mark.parametrize(("world", "side", "channels", "kind"), PLANTED)
+def test_a_planted_artefact_is_named_alone(lab: Lab, world: str, side: int, channels: int, kind: str) -> None:
+    samples = lab.fresh(world, side, channels)
+    half = len(samples) // 2
+    plant = plants_for(tuple(samples.shape[1:]))[kind]  # type: ignore[index]
+    samples[:half] = plant(samples[:half], torch.Generator().manual_seed(7))
+    named = artefacts(lab.reference(world, side, channels), samples)
+    assert [artefact.kind for artefact in named] == [kind]
+    assert 0.25 < named[0].share.value <= 0.52 and named[0].real_share < 0.02
+    assert int(named[0].has[half:].sum()) <= 0.02 * half  # the others have it not
+    if kind == "spot":
+        assert named[0].trace.where == "the top right"
+    if kind == "border":
+        assert named[0].trace.where == "the bottom"
+    if kind == "stripes":
+        assert named[0].trace.where == "horizontal"
+    if kind == "missing colour":
+        assert named[0].trace.where == "red"
+    if kind == "copied colour":
+        assert named[0].trace.where == "red and green"
+
+
+@pytest.mark.parametrize("world", NAMES)
+@pytest.mark.parametrize(("side", "channels"), [(16, 3), (16, 1), (8, 1)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_fresh_samples_have_none(lab: Lab, world: str, side: int, channels: int, seed: int) -> None:
+    assert (
+        artefacts(lab.reference(world, side, channels, seed), lab.fresh(world, side, channels, seed=seed))
+        == []
+    )
+
+
+@pytest.mark.parametrize("world", NAMES)
+def test_more_of_a_kind_is_no_artefact_nor_is_what_repetitions_have(lab: Lab, world: str) -> None:
+    samples = lab.fresh(world, 16, 1, 1200, seed=4)
+    brightest = samples[samples.flatten(1).mean(dim=1).argsort(descending=True)[:300]]
+    assert artefacts(lab.reference(world, 16, 1), brightest) == []
+    assert artefacts(lab.reference(world, 16, 1), samples[torch.arange(400) % 5]) == []
+
+
+def test_two_faults_are_both_named_the_more_frequent_first(lab: Lab) -> None:
+    samples = lab.fresh("figures", 16, 1)
+    plants, rng = plants_for((1, 16, 16)), torch.Generator().manual_seed(7)
+    samples[:300] = plants["spot"](samples[:300], rng)
+    samples[300:450] = plants["blur"](samples[300:450], rng)
+    named = artefacts(lab.reference("figures", 16, 1), samples)
+    assert [artefact.kind for artefact in named] == ["spot", "blur"]
+
+
+def test_a_square_stands_out_by_how_much_it_is_brighter_than_the_brightest_around_it() -> None:
+    picture = torch.full((1, 1, 9, 9), -1.0)
+    picture[0, 0, 3:6, 3:6] = 0.5
+    strength = standing_out(picture, 3)
+    assert strength[0, 0, 4, 4] == pytest.approx(1.5) and int((strength > 0.01).sum()) == 1
+    picture[0, 0, 4] = 0.5  # a line through it is no spot
+    assert float(standing_out(picture, 3)[0, 0, 4, 4]) == 0
+
+
+def test_a_running_maximum_is_that_of_each_window() -> None:
+    values = torch.randn(2, 3, 11, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(running_maximum(values, 5, 2), values.unfold(2, 5, 1).amax(dim=-1))
+
+
+def test_grain_is_two_thirds_of_white_noise_and_nothing_of_stripes_or_single_pixels() -> None:
+    noise = 0.3 * torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert grain_of(noise) == pytest.approx(torch.full((4,), 0.6745 * 0.3), rel=0.05)
+    flat = torch.zeros(1, 1, 16, 16)
+    flat[..., ::2] = 1
+    flat[..., 5, 5] = -1
+    assert float(grain_of(flat)) == 0
+
+
+def test_some_columns_alone_are_read_as_in_the_whole(lab: Lab) -> None:
+    panel = panel_for(Images(), (3, 16, 16))
+    samples = lab.fresh("figures", 16, 3, 20)
+    columns = torch.tensor([60, 3, 100])
+    assert torch.equal(panel.only(columns)(samples), panel.read(samples)[:, columns])
