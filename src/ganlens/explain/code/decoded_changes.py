@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ganlens.explain.code.code_space import CodeSpace, codes_of
+from ganlens.explain.code.code_space import CodeSpace
 from ganlens.measures import Estimate, Interval, bootstrap_estimates
 
 if TYPE_CHECKING:
@@ -71,19 +71,6 @@ def described_changes(
 def _times(share: Estimate, factor: float) -> Estimate:
     interval = Interval(share.low * factor, share.high * factor, share.method)
     return Estimate(share.value * factor, interval)
-
-
-def redrawn_variation(bank: SampleBank, space: CodeSpace, count: int, rng: torch.Generator) -> Estimate:
-    """Of what sets generated samples apart from their average, which share does the way through the code describe?
-
-    The squared cosine between samples and redrawn samples, each less its average, negative where they are opposite.
-    """
-    samples = bank.fakes(count).tensor()
-    redrawn = space.decode(codes_of(bank, space, "fake", count))
-    apart, described = (
-        rows.flatten(1).double() - rows.flatten(1).double().mean(dim=0) for rows in (samples, redrawn)
-    )
-    return shares_described(_products(apart, described)[None], rng, "generated samples")[0]
 
 
 def shares_described(sums: Tensor, rng: torch.Generator, of: str) -> list[Estimate]:
