@@ -21,7 +21,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.explain.preconditions import FEWEST
 from ganlens.measures import Estimate, nearest_neighbours, share_estimate
-from ganlens.subject.twins import Kind, further_twins, twins
+from ganlens.subject.twins import Kind, Twins, further_twins, twins
 
 if TYPE_CHECKING:
     from ganlens.subject import SampleBank
@@ -30,6 +30,8 @@ EACH = 3
 """Twins of each kind: one may by chance draw something that is near to the data."""
 OF_TWIN, COMPARED = 100, 250
 """Samples of each twin, and generated and held-out real ones that are placed: enough to tell most from few."""
+UNLIKE = 0.95
+"""Share of held-out real samples that must be nearer to real ones, or twins draw as the data are: no control then."""
 SPACE = "raw"
 """Features that nothing has to be learned for: what was trained on real samples alone may say anything of others."""
 
@@ -105,6 +107,18 @@ def resemblance(bank: SampleBank) -> Resemblance:
             known = Resemblance((), str(error).rstrip("."))
         _of_bank[bank] = known
     return known
+
+
+def untrained_twins(bank: SampleBank) -> Twins:
+    """The twins of a bank's generator that an explanation has to surpass.
+
+    None where they draw as the data are: then what the generator knows is not in its weights but in how it is built
+    (a renderer, say), and a twin knows it too.
+    """
+    both, views = twins(bank), resemblance(bank).views
+    if both and views and views[0].real.value < UNLIKE:
+        return Twins((), "untrained, the same network draws as the data are")
+    return both
 
 
 def _measured(bank: SampleBank) -> Resemblance:

@@ -147,3 +147,60 @@ def shuffled_weights_repeat_it(things: str) -> Rule[ShuffledEvidence]:
         "{shuffled.seen} in the generator itself.",
         advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
     )
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """Claims about a generator, held against what the same procedure finds where nothing was learned.
+
+    Attributes:
+        claimed: how many claims there are before.
+        surpassing: of them those that surpass what it finds in untrained twins.
+        best, best_untrained: what they are held to, of the generator's best claim and the twins' best.
+        because: why there is a twin too few, where there is; completes "because …".
+    """
+
+    claimed: int
+    surpassing: int
+    best: float
+    best_untrained: float
+    because: str = ""
+
+    @property
+    def does_as_well(self) -> bool:
+        """Whether no claim is left of those there were."""
+        return self.claimed > 0 and self.surpassing == 0
+
+    @property
+    def remark(self) -> str:
+        """What a reader has to know where a twin is missing; empty where both were asked."""
+        return f"Not all was asked of an untrained twin, because {self.because}." if self.because else ""
+
+
+class UntrainedEvidence(Protocol):
+    """What "does it surpass untrained twins?" is asked of."""
+
+    @property
+    def untrained(self) -> Untrained:
+        """What became of the claims."""
+
+
+def untrained_does_as_well(things: str, measure: str, form: str = ".0%") -> Rule[UntrainedEvidence]:
+    """Not believable: what the same procedure finds in the same network untrained was not learned.
+
+    Source: Adebayo et al. 2018 (arXiv 1810.03292).
+
+    Args:
+        things: what the claims are about, in the plural: "axes".
+        measure: what is compared, as the start of a sentence: "Of the change its best axis describes".
+        form: how its values are written.
+    """
+    return Rule(
+        "untrained-does-as-well",
+        lambda e: e.untrained.does_as_well,
+        Verdict.NOT_BELIEVABLE,
+        claim=f"Untrained, the same network has such {things} too: nothing was learned.",
+        detail=f"{measure} {{untrained.best:{form}}}, fitted in the same way to the same network with shuffled or "
+        f"fresh weights {{untrained.best_untrained:{form}}}.",
+        advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
+    )

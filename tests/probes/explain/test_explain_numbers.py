@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from ganlens.explain.code.axis_trials import AxisTrial, shuffled_banks
+from ganlens.explain.code.axis_trials import AxisTrial, try_axes
+from ganlens.explain.code.decoded_changes import shares_described
 from ganlens.explain.code.interventions import (
     AxisDirections,
     LatentScale,
@@ -192,34 +192,31 @@ def test_classes_that_would_be_noticed_are_told_from_those_that_would_not():
     assert blind.noticed == () and len(blind.overlooked) == 3
 
 
-def test_an_axis_that_is_moved_as_well_in_shuffled_generators_is_not_believed():
-    estimate = Estimate(0.8, Interval(0.7, 0.9, "made up"))
+def test_an_axis_that_describes_no_more_than_an_untrained_twin_s_is_not_believed():
+    estimate, half, tenth = (Estimate(v, Interval(v - 0.1, v + 0.1, "made up")) for v in (0.8, 0.5, 0.1))
     directions = AxisDirections(torch.zeros(0), torch.zeros(0), torch.zeros(0))
     trial = AxisTrial(
-        directions, [estimate] * 3 + [estimate], [0.1, 0.1, 0.75], [0.0, 0.75, 0.0], *[[0.0] * 3] * 3
+        directions, [estimate] * 4, [0.1, 0.1, 0.75], [half, tenth, half], 0.3, *[[0.0] * 3] * 3
     )
-    assert trial.survivors(0.3) == [
-        0
-    ]  # the second outlives the weights, the third is what random directions do
-    assert replace(trial, on_shuffled=None).survivors(0.3) == [0, 1]
+    assert trial.survivors(0.3) == [0]  # the second describes little, the third is what random directions do
+    assert replace(trial, of_twins=None).survivors(0.3) == [0, 1]
 
 
-def test_shuffled_weights_lose_what_a_direction_did():
-    class Bright(nn.Module):
-        """The picture's brightness is the first latent number, behind weights that can be shuffled."""
+def test_how_much_of_a_change_is_described_is_its_squared_cosine():
+    """Changes (3, 4) and (0, 5) beside the first axis' (1, 0): products 3, squares 50 and 2, so 9 / 100."""
+    sums = torch.tensor([[[3.0, 25.0, 1.0], [0.0, 25.0, 1.0]], [[-2.0, 4.0, 1.0], [-2.0, 4.0, 1.0]]]).double()
+    little, opposite = shares_described(sums, torch.Generator().manual_seed(0), "changes")
+    assert little.value == pytest.approx(0.09) and opposite.value == opposite.low == opposite.high == -1.0
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.weights = nn.Parameter(torch.eye(16)[:1].repeat(64, 1))
 
-        def forward(self, latent: Tensor) -> Tensor:
-            return torch.tanh(latent @ self.weights.T).unflatten(1, (1, 8, 8))
+def test_what_an_axis_describes_is_less_where_the_latent_hardly_moves_it(spots):
+    """The exact code of spots, and generators that move them along one axis by about the data's spread, or a tenth."""
 
-    subject = Subject.wrap(Bright(), latent=16, range=(-1, 1))
-    banks = shuffled_banks(SampleBank(subject, samples=64, seed=3), 0)
-    assert len(banks) == 2
-    moved = [torch.eye(16)[:1] @ bank.subject.generator.module.weights.detach().T for bank in banks]
-    assert all(float(each.mean()) < 0.3 for each in moved)  # of 1 in the generator itself
-    assert float(subject.generator.module.weights[:, 0].detach().min()) == 1
-    black_box = Subject.wrap(lambda latent: torch.tanh(latent).view(-1, 1, 4, 4), latent=16, range=(-1, 1))
-    assert shuffled_banks(SampleBank(black_box, samples=64, seed=3), 0) == []
+    def described(size: float) -> float:
+        data = spots.dataset(spots.spread)
+        subject = Subject.wrap(spots.Generator(lambda z: size * spots.first_two(z)), data=data, range=(-1, 1))
+        bank = SampleBank(subject, samples=400, autoencoder=spots.fitted(data), features=["raw"])
+        return try_axes(bank, count=1, latents=32, seed=0).autoencoder.described[0].value
+
+    whole, tenth = described(1.0), described(0.1)
+    assert whole > 0.6 and tenth < 0.2 * whole

@@ -92,10 +92,16 @@ THREE = claim(0), claim(1), claim(2)
             "Removing any of 2 units brings samples nearer to real ones.",
         ),
         (
-            evidence(claim(5), control=THREE),
+            evidence(*THREE, control=THREE),
+            "no-more-than-with-shuffled-weights",
+            Verdict.NOT_BELIEVABLE,
+            "With shuffled weights as many units have a concept: nothing was learned.",
+        ),
+        (
+            evidence(*THREE, claim(5), control=THREE),
             "as-many-with-shuffled-weights",
             Verdict.CAUTION,
-            "1 unit has a concept, but shuffled weights give such units too.",
+            "4 units have a concept, but shuffled weights give such units too.",
         ),
         (
             evidence(*THREE, brings=0.12),

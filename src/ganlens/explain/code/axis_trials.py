@@ -3,6 +3,7 @@
 trials = try_axes(bank, count=6, seed=0)
 trials.autoencoder.agreements[0]    # of the first axis, with its interval
 trials.autoencoder.on_random[0]     # what random directions reach with the same claim
+trials.autoencoder.of_twins         # what the best axis of an untrained twin reaches, fitted to it in the same way
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
+from ganlens.explain.code.decoded_changes import described_changes
 from ganlens.explain.code.interventions import (
     AxisDirections,
     Interventions,
@@ -26,19 +28,19 @@ from ganlens.explain.code.interventions import (
     off_target_share,
     random_directions,
 )
+from ganlens.explain.resemblance import untrained_twins
 from ganlens.measures import Estimate, correlation
-from ganlens.randomness import derive_seed, torch_generator
+from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
-from ganlens.subject.randomised import randomised
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from ganlens.subject import Twin
 
 DISTANCES = (-2.0, -1.0, 1.0, 2.0)
 """How far latents are moved to measure agreement, in standard deviations."""
 
-SHUFFLES = 2
-"""Generators with shuffled weights in which the same directions must not do the same."""
+LATENTS_OF_TWIN = 32
+"""Latents from which the axes of an untrained twin are followed: its best axis is all that is asked for."""
 
 PURPOSE = "axes"
 """What every random draw of a trial is derived from, beside the seed."""
@@ -52,8 +54,9 @@ class AxisTrial:
         directions: what should move each axis.
         agreements: [j] of every axis, then their mean.
         on_random: [j] mean agreement of random directions that make the axis's claim.
-        on_shuffled: [j] mean agreement of the directions in generators with shuffled weights; None where none can
-            be made.
+        described: [j] how much of the change of the sample is the axis's own; see `described_changes`.
+        of_twins: the most that this is for an axis of an untrained twin, whose axes' directions were fitted to it;
+            None where there is none.
         correlations: [j] Pearson's, for those used to it.
         leaks, random_leaks: [j] share of the change of the sample that falls on other axes.
     """
@@ -61,7 +64,8 @@ class AxisTrial:
     directions: AxisDirections
     agreements: list[Estimate]
     on_random: list[float]
-    on_shuffled: list[float] | None
+    described: list[Estimate]
+    of_twins: float | None
     correlations: list[float]
     leaks: list[float]
     random_leaks: list[float]
@@ -84,9 +88,9 @@ class AxisTrial:
         return [j for j, (own, bar) in each if own.low > bar and own.value >= least]
 
     def survivors(self, least: float) -> list[int]:
-        """Of those the ones whose interval lies above their own agreement in shuffled generators as well."""
-        above, shuffled = self.above_random(least), self.on_shuffled
-        return above if shuffled is None else [j for j in above if self.agreements[j].low > shuffled[j]]
+        """Of those the ones that surely describe more of what changes than any axis of an untrained twin."""
+        above, bar = self.above_random(least), self.of_twins
+        return above if bar is None else [j for j in above if self.described[j].low > bar]
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,14 @@ class AxisTrials:
         autoencoder, pca: what became of them.
         scale: of the latents, in which directions have length one.
         latents: [n, …] that were moved.
+        no_twins_because: why there is a twin too few, as the end of "because …"; empty where there is none.
     """
 
     autoencoder: AxisTrial
     pca: AxisTrial
     scale: LatentScale
     latents: Tensor
+    no_twins_because: str = ""
 
 
 def try_axes(
@@ -114,7 +120,7 @@ def try_axes(
     seed: int,
     advance: Callable[[int], None] = lambda done: None,
 ) -> AxisTrials:
-    """Follow the direction of each of the first axes, and random ones, in the generator and in shuffled ones.
+    """Follow the direction of each of the first axes, and random ones; and those of untrained twins.
 
     Args:
         bank: of a subject with training and held-out data.
@@ -130,52 +136,70 @@ def try_axes(
     points = bank.sample_latents(min(latents, bank.size), PURPOSE, "held-out latents")
     guesses = random_directions(random, rows.shape[1], torch_generator(seed, PURPOSE, "random directions"))
     distances = torch.tensor(DISTANCES, dtype=torch.float64)
-    shuffled = shuffled_banks(bank, seed)
     on_guesses = intervene(bank, spaces, scale, points, guesses, distances)
     advance(len(guesses))
     trials = []
+    controls = untrained_twins(bank)
     for directions, space, shifts in zip(fitted, spaces, on_guesses.shifts, strict=True):
         units = directions.unit[: min(count, space.width)]
-        own, *without = (
-            intervene(each, (space,), scale, points, units, distances) for each in (bank, *shuffled)
+        own = intervene(bank, (space,), scale, points, units, distances)
+        described = described_changes(
+            bank,
+            space,
+            scale,
+            points,
+            directions,
+            distances,
+            count=len(units),
+            rng=torch_generator(seed, PURPOSE, "bootstrap of changes"),
         )
+        of_twins = [_best_of_twin(twin, space, points, distances, len(units), seed) for twin in controls.each]
         resample = torch_generator(seed, PURPOSE, "bootstrap")
-        trials.append(_trial(space, directions, own, without, shifts, guesses, resample))
+        trials.append(
+            _trial(space, directions, own, described, max(of_twins, default=None), shifts, guesses, resample)
+        )
         advance(len(units))
-    return AxisTrials(trials[0], trials[1], scale, points)
+    return AxisTrials(trials[0], trials[1], scale, points, controls.because)
 
 
-def shuffled_banks(bank: SampleBank, seed: int) -> list[SampleBank]:
-    """Of generators with the subject's parts and nothing learned; none where its weights can't be reached."""
-    subjects = [randomised(bank.subject, derive_seed(seed, PURPOSE, "shuffled", n)) for n in range(SHUFFLES)]
-    return [
-        SampleBank(subject, samples=bank.size, seed=seed, device=bank.device, features=["raw"])
-        for subject in subjects
-        if subject is not None
-    ]
+def _best_of_twin(
+    twin: Twin, space: CodeSpace, points: Tensor, distances: Tensor, count: int, seed: int
+) -> float:
+    """The most that an axis may describe of a change, by its interval, with directions fitted to an untrained twin."""
+    scale = LatentScale.of(twin.bank.latents())
+    directions = axis_directions(scale.rows(twin.bank.latents()), codes_of(twin.bank, space, "fake"))
+    shares = described_changes(
+        twin.bank,
+        space,
+        scale,
+        points[:LATENTS_OF_TWIN],
+        directions,
+        distances,
+        count=count,
+        rng=torch_generator(seed, PURPOSE, "bootstrap of a twin"),
+    )
+    return max(share.high for share in shares)
 
 
 def _trial(
     space: CodeSpace,
     directions: AxisDirections,
     own: Interventions,
-    without: Sequence[Interventions],
+    described: list[Estimate],
+    of_twins: float | None,
     on_guesses: Tensor,
     guesses: Tensor,
     rng: torch.Generator,
 ) -> AxisTrial:
-    """Agreement of every direction tried in `own`, and `without` what was learned, and of random ones [d, n, a, k]
-    with its claim."""
+    """Agreement of every direction tried in `own`, and of random ones [d, n, a, k] with its claim."""
     shifts, count = own.shifts[0], len(own.shifts[0])
     on_axis = torch.stack([shifts[j, :, :, j] for j in range(count)], dim=-1)
     sides = (guesses @ directions.seen[:, :count]).sign()  # [d, j]
-    on_random, on_shuffled, correlations, random_leaks = [], [], [], []
+    on_random, correlations, random_leaks = [], [], []
     for j in range(count):
         predicted = own.distances * directions.slope[j]
         claims = [concordance(predicted, on_guesses[d, :, :, j] * sides[d, j]) for d in range(len(guesses))]
         on_random.append(float(torch.stack(claims).mean()))
-        kept = [concordance(predicted, tried.shifts[0][j, :, :, j]) for tried in without]
-        on_shuffled += [float(torch.stack(kept).mean())] if kept else []
         correlations.append(correlation(predicted.expand_as(on_axis[..., j]), on_axis[..., j]))
         random_leaks.append(
             sum(off_target_share(moved, j, space.effect) for moved in on_guesses) / len(on_guesses)
@@ -184,7 +208,8 @@ def _trial(
         directions,
         agreement(directions.slope[:count], on_axis, own.distances, rng),
         on_random,
-        on_shuffled or None,
+        described,
+        of_twins,
         correlations,
         [off_target_share(shifts[j], j, space.effect) for j in range(count)],
         random_leaks,

@@ -9,9 +9,9 @@ from ganlens.explain.code.axis_trials import AxisTrial, AxisTrials
 from ganlens.instruments.autoencoder import FittedAutoencoder
 from ganlens.measurement import Measurement
 from ganlens.probes.shared_rules import (
-    ShuffledWeights,
+    Untrained,
     autoencoder_no_better_than_pca,
-    shuffled_weights_repeat_it,
+    untrained_does_as_well,
 )
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -23,16 +23,17 @@ class Evidence:
     Attributes:
         autoencoder: whose axes they are.
         trial: of its axes.
-        not_shuffled: why the weights could not be shuffled; empty where they were.
-        least_agreement, firm, many: see `AxesSettings`.
+        no_twins_because: why there is an untrained twin too few; empty where there is none.
+        least_agreement, firm, many, most_leak: see `AxesSettings`.
     """
 
     autoencoder: FittedAutoencoder
     trial: AxisTrial
-    not_shuffled: str
+    no_twins_because: str
     least_agreement: float
     firm: float
     many: float
+    most_leak: float
 
     @property
     def survivors(self) -> list[int]:
@@ -40,12 +41,13 @@ class Evidence:
         return self.trial.survivors(self.least_agreement)
 
     @property
-    def shuffled(self) -> ShuffledWeights:
-        """Of the axes that random directions don't move as well. Those that shuffled weights repeat are dropped one
-        by one, so that all are refused where none is left."""
-        seen = len(self.trial.above_random(self.least_agreement))
-        repeated = seen - len(self.survivors)
-        return ShuffledWeights(self.trial.count, seen, repeated, most=1.0, because=self.not_shuffled)
+    def untrained(self) -> Untrained:
+        """Of the axes that random directions don't move as well, those that describe more than an untrained twin's."""
+        claimed = self.trial.above_random(self.least_agreement)
+        best = max((self.trial.described[j].value for j in claimed), default=0.0)
+        return Untrained(
+            len(claimed), len(self.survivors), best, self.trial.of_twins or 0.0, self.no_twins_because
+        )
 
     @property
     def believable(self) -> int:
@@ -79,20 +81,29 @@ class Evidence:
 
     @property
     def leak(self) -> float:
-        """The largest share of what a believable axis's direction changes that falls on other axes."""
-        return max(self.trial.leaks[j] for j in self.survivors)
+        """Share of what a believable axis's direction changes that falls on other axes: the middle one of them."""
+        return median_low([self.trial.leaks[j] for j in self.survivors])
+
+    @property
+    def random_leak(self) -> float:
+        """The same of random directions, mean over axes."""
+        return sum(self.trial.random_leaks) / self.trial.count
+
+    @property
+    def mostly_elsewhere(self) -> bool:
+        return self.leak >= self.most_leak
 
 
 AGREEMENT = (
-    "The mean agreement of shift and prediction is {agreement:.2f}, that of random directions {by_random:.2f}; up to "
-    "{leak:.0%} of what such a direction changes falls on other axes."
+    "The mean agreement of shift and prediction is {agreement:.2f}, that of random directions {by_random:.2f}; of what "
+    "such a direction changes, {leak:.0%} falls on other axes."
 )
 OTHERS = "Steer by {named} alone, and for what else varies ask `ganlens probe directions SUBJECT`."
 
 RULES = Rules(
     Evidence,
     autoencoder_no_better_than_pca(),
-    shuffled_weights_repeat_it("axes"),
+    untrained_does_as_well("axes", "The best of its axes describes, of what its direction changes,"),
     Rule(
         "no-better-than-random",
         lambda e: not e.survivors,
@@ -101,6 +112,16 @@ RULES = Rules(
         detail="The mean agreement of shift and prediction is {agreement:.2f}, that of random directions with the same "
         "claim {by_random:.2f}.",
         advice="Ask which directions do something that can be named: `ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "mostly-elsewhere",
+        lambda e: e.mostly_elsewhere,
+        Verdict.CAUTION,
+        claim="Its axes can be moved, but most of the change falls elsewhere.",
+        detail="Of what an axis's direction changes, {leak:.0%} falls on other axes, and {most_leak:.0%} is the most "
+        "it may be; of what random directions change, {random_leak:.0%}.",
+        advice="Look at each sample that you steer by {named}; directions that do one thing are sought by "
+        "`ganlens probe directions SUBJECT`.",
     ),
     Rule(
         "all-moved",
@@ -157,4 +178,16 @@ def measurements_of(trials: AxisTrials) -> list[Measurement]:
         )
         for j in range(ours.count)
     ]
-    return means + each
+    bar = ours.of_twins
+    described = [
+        ours.described[j].measurement(
+            f"what axis {j + 1} describes of the change",
+            better="higher",
+            baseline=0.0 if bar is None else bar,
+            what="a change that has nothing to do with the axis"
+            if bar is None
+            else "the best axis of the same network untrained",
+        )
+        for j in range(ours.count)
+    ]
+    return means + each + described

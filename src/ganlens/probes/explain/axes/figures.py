@@ -91,7 +91,7 @@ def axis_table(trial: AxisTrial, space: CodeSpace, survivors: list[int]) -> Tabl
             round(float(trial.directions.slope[j]), 3),
             round(trial.agreements[j].value, 3),
             round(trial.on_random[j], 3),
-            "—" if trial.on_shuffled is None else round(trial.on_shuffled[j], 3),
+            round(trial.described[j].value, 3),
             round(trial.correlations[j], 3),
             round(trial.leaks[j], 3),
             round(trial.random_leaks[j], 3),
@@ -106,7 +106,7 @@ def axis_table(trial: AxisTrial, space: CodeSpace, survivors: list[int]) -> Tabl
             "slope",
             "agreement",
             "random",
-            "shuffled",
+            "described",
             "correlation",
             "leakage",
             "random leakage",
@@ -115,7 +115,7 @@ def axis_table(trial: AxisTrial, space: CodeSpace, survivors: list[int]) -> Tabl
         rows,
         "Effect: change of the decoded sample for a step of one standard deviation, as a share of the data's "
         "variance. Slope: predicted shift of the axis, "
-        "in standard deviations of the data, for one standard deviation of the latent. Shuffled: agreement of the "
-        "same direction in generators with shuffled weights. Correlation is "
+        "in standard deviations of the data, for one standard deviation of the latent. Described: how much of what "
+        "changes in the sample is the axis's own change, at the data's size. Correlation is "
         "Pearson's, which forgives a wrong size of the shift.",
     )

@@ -18,7 +18,6 @@ from ganlens.probes.preconditions import reconstruction_measurement
 from ganlens.probes.probe import Need, Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
 from ganlens.subject import Context, Subject
-from ganlens.subject.randomised import not_randomised
 
 
 class AxesSettings(LearnedSettings):
@@ -50,6 +49,14 @@ class AxesSettings(LearnedSettings):
         le=1,
     )
 
+    most_leak: float = threshold(
+        0.667,
+        "Share of what a believable axis's direction changes that falls on other axes, the middle one of them, from "
+        "which the axes are no way to steer: two parts of three are then something else",
+        gt=0,
+        le=1,
+    )
+
 
 @probes.register("axes")
 class Axes(Probe):
@@ -77,16 +84,20 @@ class Axes(Probe):
         "the autoencoder must explain more of held-out samples than PCA of the same width; and an axis is "
         "believable only where its agreement is {least_agreement:g} or more and the whole interval lies above the mean "
         "agreement of random directions of the same length that make the same claim, each turned to the "
-        "side on which the regression says the axis rises, and above its own in generators with shuffled weights "
-        "(mean of several; left out where a generator's weights can't be reached). Verdict: good where "
-        "{many:.0%} of the axes or more survive with a median agreement of {firm:g} or more, caution where any do, "
-        "else not believable."
+        "side on which the regression says the axis rises; and where, of what its direction changes in the sample, it "
+        "describes surely more than any axis of untrained twins does (the squared cosine of the generator's change "
+        "and the decoder's, times how near a standard deviation of the latent comes to one of the data): the same "
+        "network with its weights shuffled and freshly drawn, to which the whole procedure is fitted anew (left out "
+        "where a generator's weights can't be reached, or where the twins draw as the data are). Verdict: good where "
+        "{many:.0%} of the axes or more survive with a median agreement of {firm:g} or more, caution where any do, or "
+        "where for the middle one of them {most_leak:.0%} of the change or more falls on other axes, else not "
+        "believable."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
         "An axis counts only where moving its direction shifts it as predicted, surely better than random "
-        "directions of the same length that make the same claim, and better than in generators with shuffled weights; "
-        "not believable where none does."
+        "directions of the same length that make the same claim, and describes more of what changes than any axis "
+        "fitted to the same network untrained; not believable where none does."
     )
     cost: ClassVar[str] = (
         "All of the audit's samples for the regression, about 5,000 of its own to try the directions, "
@@ -112,9 +123,14 @@ class Axes(Probe):
                 advance=task.advance,
             )
         trial = trials.autoencoder
-        not_shuffled = not_randomised(subject) if trial.on_shuffled is None else ""
         evidence = Evidence(
-            bank.autoencoder, trial, not_shuffled, settings.least_agreement, settings.firm, settings.many
+            bank.autoencoder,
+            trial,
+            trials.no_twins_because,
+            settings.least_agreement,
+            settings.firm,
+            settings.many,
+            settings.most_leak,
         )
         survivors = evidence.survivors
         return Finding.concluded(
@@ -130,6 +146,6 @@ class Axes(Probe):
                 "slopes": trial.directions.slope.float(),
                 "agreement": torch.tensor([estimate.value for estimate in trial.agreements[:-1]]),
             },
-            remarks=[evidence.shuffled.remark] if survivors else [],
+            remarks=[evidence.untrained.remark] if survivors else [],
             method=f"{self.described(settings)} {bank.autoencoder.protocol}",
         )

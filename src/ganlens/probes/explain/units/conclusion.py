@@ -52,6 +52,19 @@ class Evidence:
         return enough and self.outcome.control_share >= self.often * self.outcome.share
 
     @property
+    def no_more_than_shuffled(self) -> bool:
+        """Whether no larger a share of units has a concept than in the shuffled generator, nor any more surely."""
+        o = self.outcome
+        enough = o.control_survivors >= self.fewest_by_chance and o.control_share >= o.share
+        surest = max((claim.self_score for trial in o.control for claim in trial.survivors), default=0.0)
+        return enough and all(claim.self_score <= surest for _, claim in o.ranked)
+
+    @property
+    def refused(self) -> bool:
+        """Whether that is what is said: artefact units, which are known by other means, are said first."""
+        return self.no_more_than_shuffled and not self.outcome.artefacts
+
+    @property
     def confirmed(self) -> bool:
         """Whether enough of the units that were switched on bring their concept."""
         return self.outcome.confirmed_by_insertion >= self.least_confirmed * len(self.outcome.inserted)
@@ -113,7 +126,7 @@ class Evidence:
     @property
     def remarks(self) -> list[str]:
         """What a careful reader has to know beside a result; nothing beside a refusal."""
-        if not self.believable or self.shuffled.repeat_it:
+        if not self.believable or self.shuffled.repeat_it or self.refused:
             return []
         artefacts = self.outcome.artefacts
         return [
@@ -172,6 +185,15 @@ RULES = Rules(
         advice="Look at what it draws, and leave it out where that is no loss: "
         "`generator.get_submodule('{worst.layer.name}').register_forward_hook(lambda layer, given, output: "
         "output.index_fill(1, torch.tensor([{worst.unit}], device=output.device), 0))`.",
+    ),
+    Rule(
+        "no-more-than-with-shuffled-weights",
+        lambda e: e.no_more_than_shuffled,
+        Verdict.NOT_BELIEVABLE,
+        claim="With shuffled weights as many units have a concept: nothing was learned.",
+        detail="Of its units {outcome.share:.1%} have a concept that survives their removal, with shuffled weights "
+        "{outcome.control_share:.1%}.",
+        advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
     ),
     Rule(
         "as-many-with-shuffled-weights",

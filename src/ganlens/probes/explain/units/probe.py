@@ -155,8 +155,10 @@ class Units(Probe):
         "and in the generator with shuffled weights the claim must vanish: it is tried in the same way, and what it "
         "repeats, unit and concept, is dropped. A unit's self-score, from zero to one, is the share of its effect "
         "that is left when interval and matched units are taken off, less where the effect is faint. Verdict: not "
-        "believable where no unit survives, or where {most_repeated:.0%} of the claims are repeated; good where at "
-        "least {least_confirmed:.0%} of the units switched on bring their concept, more than matched units; else "
+        "believable where no unit survives, where {most_repeated:.0%} of the claims are repeated, or where no larger a "
+        "share of units has a concept than in the shuffled generator ({fewest_by_chance} there at least) and none more "
+        "surely; good where at least {least_confirmed:.0%} of the units switched on bring their concept, more than "
+        "matched units; else "
         "caution, and where there are artefact units, or where units of the shuffled generator have concepts of any "
         "kind at least {often:g} times as often ({fewest_by_chance} at least)."
     )
