@@ -69,7 +69,7 @@ def test_an_honest_generator_is_not_accused_and_what_is_left_open_is_said(honest
     assert honest.claim == "No sign that it remembers its training samples."
     assert honest.detail == (
         "49% of its samples are nearer to a training sample than to an unseen one, where chance alone may bring "
-        "55%; copies in 1% of its samples would have shown."
+        "55%; copies in 2% of its samples would have shown."
     )
     assert honest.remarks == ["Fewer copies can't be ruled out."]
     assert set(readings(honest).values()) == {"no sign of copying"}
