@@ -155,3 +155,20 @@ def test_many_pairs_go_on_below_and_stay_paired() -> None:
 def test_pairs_of_different_batches_are_refused() -> None:
     with pytest.raises(ValueError, match="two batches of one shape"):
         images.pairs(torch.zeros(2, 1, 4, 4), torch.zeros(3, 1, 4, 4))
+
+
+def test_small_edits_keep_shape_and_range_and_undo_each_other():
+    shape = (3, 16, 16)
+    samples = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    edits, rng = {edit.name: edit for edit in Images().small_edits(shape)}, torch.Generator().manual_seed(0)
+    assert all(edit(samples, rng).shape == samples.shape for edit in edits.values())
+    assert {edit.family for edit in edits.values()} == {"shift", "flip", "turn", "size", "light", "contrast"}
+    flip = edits["a flip from left to right"]
+    assert torch.equal(flip(flip(samples, rng), rng), samples)
+    up, down = (edits[f"a shift by 2 pixels {way} and 1 to the left"](samples, rng) for way in ("up", "down"))
+    assert torch.equal(up[..., :14, :15], samples[..., 2:, 1:])
+    assert torch.equal(down[..., 2:, :15], samples[..., :14, 1:])
+    turned = edits["a turn by 4° to the left"](edits["a turn by 4° to the right"](samples, rng), rng)
+    plain = edits["a turn by 8° to the right"](samples, rng)
+    inner = (slice(None), slice(None), slice(4, 12), slice(4, 12))
+    assert (turned - samples)[inner].abs().mean() < (plain - samples)[inner].abs().mean()

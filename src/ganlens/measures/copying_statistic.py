@@ -115,38 +115,64 @@ def copying_statistic(
     3 cells as Stein et al. 2023 (arXiv 2306.04675). The authors' own program asks for 20 fakes alone, and
     adds a continuity correction and no correction for ties, which matter with few or equal distances only.
     """
-    train, held_out = feature_pair(train, held_out, ("train", "held_out"))
-    train, fake = feature_pair(train, fake, ("train", "fake"))
-    if components < 1:
-        raise UserError(f"expected at least 1 component, found {components}; 64 are usual")
-    if train.shape[1] > components:
-        axes = principal_axes(train, min(components, len(train) - 1), rng)
-        train, held_out, fake = (axes.coordinates(points) for points in (train, held_out, fake))
-    clusters = k_means(train, cells, rng)
-    held_out_cell = nearest_neighbours(held_out, clusters.centres).indices[:, 0]
-    fake_cell = nearest_neighbours(fake, clusters.centres).indices[:, 0]
-    compared = tuple(
-        _compare(train[clusters.labels == cell], held_out[held_out_cell == cell], fake[fake_cell == cell])
-        for cell in range(len(clusters.centres))
-    )
-    counted = [(cell.held_out, cell.z) for cell in compared if cell.z is not None]
-    if not counted:
-        raise UserError(
-            f"none of {len(compared)} cells holds {FEWEST} held-out rows and {FEWEST} fakes "
-            f"({len(held_out)} and {len(fake)} in all); give more samples or ask for fewer cells"
+    return CopyingCells(train, held_out, rng=rng, cells=cells, components=components).statistic(fake)
+
+
+class CopyingCells:
+    """The regions of the data for `copying_statistic`, cut once for several sets of fakes. Arguments as there."""
+
+    def __init__(
+        self,
+        train: Tensor,
+        held_out: Tensor,
+        *,
+        rng: torch.Generator,
+        cells: int = 3,
+        components: int = 64,
+    ) -> None:
+        train, held_out = feature_pair(train, held_out, ("train", "held_out"))
+        if components < 1:
+            raise UserError(f"expected at least 1 component, found {components}; 64 are usual")
+        self._features, self._axes = train[:1], None
+        if train.shape[1] > components:
+            self._axes = principal_axes(train, min(components, len(train) - 1), rng)
+            train, held_out = (self._axes.coordinates(points) for points in (train, held_out))
+        self._clusters = k_means(train, cells, rng)
+        held_out_cell = nearest_neighbours(held_out, self._clusters.centres).indices[:, 0]
+        count = len(self._clusters.centres)
+        self._train = [train[self._clusters.labels == cell] for cell in range(count)]
+        self._held_out = [held_out[held_out_cell == cell] for cell in range(count)]
+        self._unseen: dict[int, Tensor] = {}
+
+    def statistic(self, fake: Tensor) -> CopyingStatistic:
+        """Of fakes [m, d].
+
+        Raises:
+            UserError: mismatched widths, fewer than two rows, or no cell with 20 rows of both.
+        """
+        _, fake = feature_pair(self._features.expand(2, -1), fake, ("train", "fake"))
+        if self._axes is not None:
+            fake = self._axes.coordinates(fake)
+        fake_cell = nearest_neighbours(fake, self._clusters.centres).indices[:, 0]
+        compared = tuple(self._compared(cell, fake[fake_cell == cell]) for cell in range(len(self._train)))
+        counted = [(cell.held_out, cell.z) for cell in compared if cell.z is not None]
+        if not counted:
+            raise UserError(
+                f"none of {len(compared)} cells holds {FEWEST} held-out rows and {FEWEST} fakes "
+                f"({sum(map(len, self._held_out))} and {len(fake)} in all); give more samples or ask for fewer cells"
+            )
+        total = sum(rows for rows, _ in counted)
+        return CopyingStatistic(
+            statistic=sum(rows / total * z for rows, z in counted),
+            deviation=math.sqrt(sum((rows / total) ** 2 for rows, _ in counted)),
+            cells=compared,
+            fake_cell=fake_cell,
         )
-    total = sum(rows for rows, _ in counted)
-    return CopyingStatistic(
-        statistic=sum(rows / total * z for rows, z in counted),
-        deviation=math.sqrt(sum((rows / total) ** 2 for rows, _ in counted)),
-        cells=compared,
-        fake_cell=fake_cell,
-    )
 
-
-def _compare(train: Tensor, held_out: Tensor, fake: Tensor) -> CopyingCell:
-    z = None
-    if min(len(held_out), len(fake)) >= FEWEST:
-        distances = (nearest_neighbours(points, train).distances[:, 0] for points in (fake, held_out))
-        z = mann_whitney_z(*distances)
-    return CopyingCell(len(train), len(held_out), len(fake), z)
+    def _compared(self, cell: int, fake: Tensor) -> CopyingCell:
+        train, held_out, z = self._train[cell], self._held_out[cell], None
+        if min(len(held_out), len(fake)) >= FEWEST:
+            if cell not in self._unseen:
+                self._unseen[cell] = nearest_neighbours(held_out, train).distances[:, 0]
+            z = mann_whitney_z(nearest_neighbours(fake, train).distances[:, 0], self._unseen[cell])
+        return CopyingCell(len(train), len(held_out), len(fake), z)

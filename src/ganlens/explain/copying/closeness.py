@@ -25,6 +25,7 @@ from ganlens.measures import (
     feature_likelihood_gap,
     nearest_neighbours,
 )
+from ganlens.measures.copying_statistic import CopyingCells
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -178,8 +179,10 @@ def _authenticity(sets: Sets) -> tuple[Evidence, Tensor, Tensor]:
 
 
 def _copying_statistic(sets: Sets) -> Evidence:
+    regions = CopyingCells(sets.train, sets.held_out, rng=sets.rng("regions"))
+
     def score(fake: Tensor) -> Score:
-        z = _regions(sets, fake).z
+        z = _statistic(sets, regions, fake).z
         return Score(z, -z)
 
     return Evidence(
@@ -196,9 +199,9 @@ def _copying_statistic(sets: Sets) -> Evidence:
     )
 
 
-def _regions(sets: Sets, fake: Tensor) -> CopyingStatistic:
+def _statistic(sets: Sets, regions: CopyingCells, fake: Tensor) -> CopyingStatistic:
     try:
-        return copying_statistic(sets.train, sets.held_out, fake, rng=sets.rng("regions"))
+        return regions.statistic(fake)
     except UserError:  # the fakes crowd where hardly any real ones are: all is one region then
         return copying_statistic(sets.train, sets.held_out, fake, rng=sets.rng("regions"), cells=1)
 

@@ -22,8 +22,10 @@ from ganlens.subject import SampleBank
 RAW = "raw"
 SUSPICIOUS = 0.01
 """The share of unseen real samples that lie as near as the samples from which copies' changes and noise are read."""
-ROUNDS, TRIED, CLOSE = 5, 128, 0.03
+ROUNDS, TRIED, CLOSE = 6, 128, 0.005
 """Of the search for the noise of copies: how often it is tried, on how many, and to which share it must fit."""
+CROWD = 0.5
+"""Generated samples nearer to each other than so many times what real ones keep from unseen ones are in one place."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ class _Look:
             plants,
             matched,
             threshold_for(real, planted, plants.family, len(generated.ratio)),
-            places_of(fakes, float(real.apart.median())),
+            places_of(fakes, CROWD * float(real.apart.median())),
             self._bank.seed,
         )
 

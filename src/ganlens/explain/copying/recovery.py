@@ -18,6 +18,8 @@ from ganlens.subject import SampleBank
 REDRAWN = "Training samples redrawn more exactly than unseen ones"
 FIRST_ROUND = 0.25
 """The share of the steps in which all starts run; the best of each target alone goes on."""
+OWN = 24
+"""New samples of its own to redraw: they only say whether the search works at all."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Recovery:
     """What the search found. Errors are mean squared differences in units of the data's variance.
 
     Attributes:
-        train, held_out, own: [t] the errors of training samples, held-out ones, and new samples of its own.
+        train, held_out, own: errors [t] of training samples and of held-out ones, and [o] of new samples of its own.
         neighbours: the typical error of taking a held-out sample's nearest training sample for it.
         redrawn: [t, …] what the training samples became.
         evidence: training against held-out, with both controls.
@@ -80,9 +82,10 @@ def recover(bank: SampleBank, unseen: Unseen, search: Search, training: int, pro
     held_out = unseen.features("raw", search.targets)
     count = min(search.targets, len(real), len(held_out))
     train, held_out = real[:count], held_out[:count]
-    own_latents = bank.sample_latents(count, "memorisation", "own targets")
-    labels = bank.conditions(count)
-    own_labels = None if labels is None else labels[torch.arange(count) % len(labels)]
+    own_count = min(count, OWN)
+    own_latents = bank.sample_latents(own_count, "memorisation", "own targets")
+    labels = bank.conditions(own_count)
+    own_labels = None if labels is None else labels[torch.arange(own_count) % len(labels)]
     own = bank.modality.raw_features(bank.synthesize(own_latents, own_labels))
     errors, latents, conditions = _redraw(bank, torch.cat([train, held_out, own]), search, progress)
     errors = errors / variance

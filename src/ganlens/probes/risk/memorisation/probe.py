@@ -33,9 +33,9 @@ FEWEST = FEWEST_UNSEEN
 class MemorisationSettings(AcquittalSettings):
     compared: int = Field(2000, ge=FEWEST, description="Generated samples to look at, and of each control")
     training: int = Field(10_000, ge=FEWEST, description="Most training samples to look among")
-    likelihood: int = Field(500, ge=FEWEST, description="Samples of each kind that the likelihood looks at")
+    likelihood: int = Field(400, ge=FEWEST, description="Samples of each kind that the likelihood looks at")
     exchanges: int = Field(
-        16, ge=8, le=200, description="Exchanges of training with held-out samples that set its scatter"
+        12, ge=8, le=200, description="Exchanges of training with held-out samples that set its scatter"
     )
     targets: int = Field(
         64, ge=20, le=2000, description="Training samples, and as many unseen ones, to redraw"
