@@ -15,8 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
+from ganlens.modality.edit import Aspect
 from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
+from ganlens.modality.picture_aspects import picture_aspects
 from ganlens.modality.picture_readings import picture_readings
 from ganlens.modality.places import Axis, Part
 from ganlens.modality.reading import Reading
@@ -76,6 +78,9 @@ class Images(Modality):
             for i, row in enumerate(rows)
             for j, column in enumerate(columns)
         )
+
+    def aspects(self, like: Tensor) -> tuple[Aspect, ...]:
+        return picture_aspects(like)
 
     def readings(self, like: Tensor) -> tuple[Reading, ...]:
         return picture_readings(like)
