@@ -20,6 +20,7 @@ from ganlens.subject.fitted_instruments import FittedInstruments
 
 if TYPE_CHECKING:
     from ganlens.instruments.autoencoder import FittedAutoencoder
+    from ganlens.instruments.jury import Jury
     from ganlens.instruments.labeller import Labeller
     from ganlens.subject.subject import Subject
 
@@ -37,7 +38,7 @@ class SampleBank:
         device: where networks run; everything handed out is on the CPU. Default: the subject's.
         batch: latents that go through the generator at once.
         cache: folder where trained instruments are kept between audits, or None.
-        labeller, autoencoder: instruments that exist already; otherwise trained when first asked for.
+        labeller, autoencoder, jury: instruments that exist already; otherwise trained when first asked for.
         features: feature spaces, the one to judge by first (see `open_space`). Default: the labeller's where
             there are labels, else the autoencoder's code, and the raw samples.
 
@@ -62,6 +63,7 @@ class SampleBank:
         cache: Path | None = None,
         labeller: Labeller | None = None,
         autoencoder: FittedAutoencoder | None = None,
+        jury: Jury | None = None,
         features: Sequence[str | nn.Module | FeatureSpace] | None = None,
     ) -> None:
         self.subject, self.size, self.seed, self.batch = subject, samples, seed, batch
@@ -75,6 +77,7 @@ class SampleBank:
             cache=cache,
             labeller=labeller,
             autoencoder=autoencoder,
+            jury=jury,
             progress=self.progress,
             time=self._time,
         )
@@ -161,6 +164,14 @@ class SampleBank:
     def autoencoder(self) -> FittedAutoencoder:
         """The autoencoder trained on the data (once, when first asked for)."""
         return self.instruments.autoencoder
+
+    def jury(self, of_label: Tensor) -> Jury:
+        """Independent classifiers (once, when first asked for) of a task whose classes are unions of the data's labels.
+
+        Args:
+            of_label: [labels] the task's class of each of the data's labels.
+        """
+        return self.instruments.jury(of_label)
 
     # ---- feature table
 
