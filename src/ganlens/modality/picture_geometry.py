@@ -23,7 +23,8 @@ class Extent:
 
 def extent(pictures: Tensor, ground: Tensor) -> Extent:
     """Of pictures [n, c, h, w], where they depart from the ground [c]. One that is all ground is in the middle."""
-    weight = (pictures - ground.to(pictures).view(1, -1, 1, 1)).abs().mean(dim=1)
+    # Squared, so that a faint grain all over weighs next to nothing.
+    weight = (pictures - ground.to(pictures).view(1, -1, 1, 1)).square().mean(dim=1)
     total = weight.sum(dim=(1, 2))
     empty = total <= FAINT
     weight = torch.where(empty[:, None, None], torch.ones_like(weight), weight)
