@@ -156,7 +156,7 @@ def classifier(world: Planted, seed: int) -> Iterator[Row]:
     where = named(finding, r"(lower|bottom)[ -]right")
     patch = mark_map(world.generator.world)[0, 0]
     effect = finding.arrays["patch_effect"].float()
-    beyond = effect - finding.arrays.get("patch_effect_labeller", torch.zeros_like(effect)).float()
+    beyond = effect - finding.arrays.get("patch_effect_jury", torch.zeros_like(effect)).float()
 
     def peak_inside(found: Tensor) -> bool:
         return bool(found[patch > 0].max() >= found.max() - 1e-6)

@@ -224,7 +224,7 @@ def _train(
                 position, epoch = 0, draw.permutation(rest)
             rows = epoch[position : position + settings.batch]
             position += settings.batch
-            batch = _shifted(samples[rows], settings.axes, settings.shift, shifts).to(device)
+            batch = shifted(samples[rows], settings.axes, settings.shift, shifts).to(device)
             loss = F.cross_entropy(
                 network(_laid_out(batch, network)), labels[rows].to(device), label_smoothing=0.05
             )
@@ -247,7 +247,7 @@ def _train(
     network.eval()
 
 
-def _shifted(samples: Tensor, axes: tuple[int, ...], reach: int, rng: torch.Generator) -> Tensor:
+def shifted(samples: Tensor, axes: tuple[int, ...], reach: int, rng: torch.Generator) -> Tensor:
     """Each sample moved by its own whole steps along each axis, up to `reach` both ways; edges are repeated."""
     if not axes:
         return samples

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganlens.errors import UserError
-from ganlens.modality.edit import Edit
+from ganlens.modality.edit import Aspect, Edit
 from ganlens.modality.modality import Body, Change, Modality, modalities
 from ganlens.modality.mosaic import GUTTER, Cell, in_rows, mosaic
+from ganlens.modality.picture_aspects import picture_aspects
 from ganlens.modality.picture_damages import picture_damages
 from ganlens.modality.picture_edits import picture_edits
 from ganlens.modality.picture_readings import picture_readings
@@ -83,6 +84,9 @@ class Images(Modality):
     def small_edits(self, sample_shape: tuple[int, ...]) -> tuple[Edit, ...]:
         """Flips, shifts, turns, sizes, light and contrast."""
         return picture_edits(sample_shape)
+
+    def aspects(self, like: Tensor) -> tuple[Aspect, ...]:
+        return picture_aspects(like)
 
     def readings(self, like: Tensor) -> tuple[Reading, ...]:
         return picture_readings(like)

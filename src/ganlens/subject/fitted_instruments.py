@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlens.errors import UserError
 from ganlens.modality import Modality
@@ -19,6 +19,7 @@ from ganlens.subject.programs import loading
 
 if TYPE_CHECKING:
     from ganlens.instruments.autoencoder import FittedAutoencoder
+    from ganlens.instruments.jury import Jury
     from ganlens.instruments.labeller import Labeller
 
 
@@ -29,7 +30,7 @@ class FittedInstruments:
         draws: whose data they are fitted to, with its seed.
         device: where networks run.
         cache: folder where fitted instruments are kept between audits, or None.
-        labeller, autoencoder: instruments that exist already.
+        labeller, autoencoder, jury: instruments that exist already.
         time: counts what fitting takes.
     """
 
@@ -41,12 +42,15 @@ class FittedInstruments:
         cache: Path | None,
         labeller: Labeller | None,
         autoencoder: FittedAutoencoder | None,
+        jury: Jury | None,
         progress: Progress,
         time: SharedTime,
     ) -> None:
         self.device = device
         self._draws, self._cache, self._progress, self._time = draws, cache, progress, time
         self._labeller, self._autoencoder = labeller, autoencoder
+        self._jury = jury
+        self._juries: dict[tuple[int, ...], Jury] = {}
         self._failed: dict[str, Exception] = {}
 
     @property
@@ -90,6 +94,31 @@ class FittedInstruments:
                     cache=self._cache / "autoencoder" if self._cache else None,
                 )
         return self._autoencoder
+
+    def jury(self, of_label: Tensor) -> Jury:
+        """Independent classifiers of a task whose classes are the data's labels, or unions of them.
+
+        Args:
+            of_label: [labels] the task's class of each of the data's labels.
+        """
+        if self._jury is not None:
+            return self._jury
+        task = tuple(int(number) for number in of_label)
+        if task not in self._juries:
+            from ganlens.instruments.jury import fit_jury
+
+            encode = self.autoencoder.network.encode
+            with self._fitting(f"jury of {task}"):
+                self._juries[task] = fit_jury(
+                    self._draws.data,
+                    of_label,
+                    lambda samples: encode(samples.to(self.device)),
+                    seed=self._draws.seed,
+                    device=self.device,
+                    progress=self._progress,
+                    cache=self._cache / "jury" if self._cache else None,
+                )
+        return self._juries[task]
 
     def resolve(self, spec: str) -> nn.Module:
         """The user's module behind "python:…" or a file name.

@@ -20,6 +20,7 @@ from ganlens.subject.fitted_instruments import FittedInstruments
 
 if TYPE_CHECKING:
     from ganlens.instruments.autoencoder import FittedAutoencoder
+    from ganlens.instruments.jury import Jury
     from ganlens.instruments.labeller import Labeller
     from ganlens.instruments.sight import Sight
     from ganlens.subject.subject import Subject
@@ -38,7 +39,7 @@ class SampleBank:
         device: where networks run; everything handed out is on the CPU. Default: the subject's.
         batch: latents that go through the generator at once.
         cache: folder where trained instruments are kept between audits, or None.
-        labeller, autoencoder: instruments that exist already; otherwise trained when first asked for.
+        labeller, autoencoder, jury: instruments that exist already; otherwise trained when first asked for.
         features: feature spaces, the one to judge by first (see `open_space`). Default: the labeller's where
             there are labels, else the autoencoder's code, and the raw samples.
         beside: the bank of another generator with the same data and seed, whose instruments, feature spaces and
@@ -65,6 +66,7 @@ class SampleBank:
         cache: Path | None = None,
         labeller: Labeller | None = None,
         autoencoder: FittedAutoencoder | None = None,
+        jury: Jury | None = None,
         features: Sequence[str | nn.Module | FeatureSpace] | None = None,
         beside: SampleBank | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class SampleBank:
                 cache=cache,
                 labeller=labeller,
                 autoencoder=autoencoder,
+                jury=jury,
                 progress=self.progress,
                 time=self._time,
             )
@@ -172,6 +175,14 @@ class SampleBank:
     def autoencoder(self) -> FittedAutoencoder:
         """The autoencoder trained on the data (once, when first asked for)."""
         return self.instruments.autoencoder
+
+    def jury(self, of_label: Tensor) -> Jury:
+        """Independent classifiers (once, when first asked for) of a task whose classes are unions of the data's labels.
+
+        Args:
+            of_label: [labels] the task's class of each of the data's labels.
+        """
+        return self.instruments.jury(of_label)
 
     # ---- feature table
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlens.explain.decisions.aspects import AspectEffect
 from ganlens.explain.decisions.attributes import AttributeEffects, RankedAttribute, ranked
 from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
 from ganlens.explain.decisions.patches import (
@@ -18,7 +19,9 @@ from ganlens.explain.decisions.patches import (
     patch_places,
     strongest,
 )
+from ganlens.explain.decisions.shortcuts import Dependence
 from ganlens.finding import Finding
+from ganlens.instruments.jury import Juror, Jury
 from ganlens.measures import Estimate, Interval
 from ganlens.probes import probes
 from ganlens.probes.explain.classifier.conclusion import RULES, Evidence
@@ -67,6 +70,19 @@ class Sober(Quadrants):
         return super().forward(seen)
 
 
+def jury_of(*answers: nn.Module) -> Jury:
+    """Jurors that were written down."""
+    return Jury(
+        tuple(
+            Juror(f"juror {place}", lambda x, answer=answer: answer(x).softmax(dim=1), 0.99, skilled=True)
+            for place, answer in enumerate(answers)
+        )
+    )
+
+
+SOBER = jury_of(Sober(), Sober(shift=0.05), Sober(shift=-0.05))
+
+
 class Steps:
     """Counts what a task is told."""
 
@@ -86,7 +102,7 @@ def data(spots):
 
 @pytest.fixture(scope="module")
 def examine(spots, data):
-    def run(classifier: object, labeller: object = None, **settings: object) -> Finding:
+    def run(classifier: object, labeller: object = None, jury: Jury = SOBER, **settings: object) -> Finding:
         subject = Subject.wrap(
             spots.Generator(spots.first_two), data=data, range=(-1.0, 1.0), classifier=classifier
         )
@@ -95,6 +111,7 @@ def examine(spots, data):
             samples=1000,
             autoencoder=spots.fitted(data),
             labeller=labeller,  # type: ignore[arg-type]
+            jury=jury,
             features=["raw"],
         )
         kind = probes["classifier"]
@@ -123,14 +140,16 @@ def test_the_patch_that_decides_is_found_and_the_cover_that_shows_it(data):
     pictures = data.held_out.samples[:40]
     classifier = AdaptedClassifier(corner, "corner", pictures[:4])
     watched = Steps()
-    effects = patch_effects(classifier, None, pictures, (-1.0, 1.0), watched)
+    real = torch.ones(40, dtype=torch.bool)
+    effects = patch_effects(classifier, None, pictures, real, (-1.0, 1.0), generator(), watched)
     assert watched.done == pytest.approx(1)
     (found,) = strongest(effects, generator())
     assert found.cover == "white"
     top, bottom, left, right = effects.places[found.patch].tolist()
     assert (top, bottom, left, right) == (6, 8, 6, 8)
     assert effects.where(found.patch) == "the lower right corner"
-    assert found.classifier.value == 1
+    assert found.moved.classifier.value == 1
+    assert not found.proven  # nobody judges whether it is a reason
     assert found.about == (0, 1.0) or found.about == (1, 1.0)
     assert int(effects.map_of(effects.shift).argmax()) in {54, 55, 62, 63}
 
@@ -142,7 +161,8 @@ def test_several_patches_are_told_and_none_lies_over_another(data):
 
     pictures = data.held_out.samples[:40]
     classifier = AdaptedClassifier(corners, "corners", pictures[:4])
-    effects = patch_effects(classifier, None, pictures, (-1.0, 1.0), Steps())
+    real = torch.ones(40, dtype=torch.bool)
+    effects = patch_effects(classifier, None, pictures, real, (-1.0, 1.0), generator(), Steps())
     first, second = strongest(effects, generator(), 2)
     assert {effects.where(first.patch), effects.where(second.patch)} == {
         "the lower right corner",
@@ -162,13 +182,15 @@ def test_a_patch_chosen_for_its_luck_is_not_believed():
         changed.float(),
         changed,
         none.float(),
-        none,
+        none[None],
         torch.zeros(40, dtype=torch.int64),
         changed.long(),
+        torch.arange(40) % 4 < 2,
+        torch.arange(40),
     )
     (found,) = strongest(effects, generator())
     assert float(changed[0::2, COVERS.index(found.cover), found.patch].double().mean()) >= 0.4
-    assert found.classifier.value < 0.4
+    assert found.moved.classifier.value < 0.4
     assert not found.proven
 
 
@@ -180,7 +202,7 @@ def effects_of(shift: Tensor, judge: Tensor | None) -> AttributeEffects:
     return AttributeEffects(
         tuple(f"axis {place + 1}" for place in range(width)),
         shift,
-        judge,
+        None if judge is None else judge[None],
         torch.full((width,), 0.5),
         torch.tensor([[-0.5, 0.5]]).expand(width, 2),
     )
@@ -193,7 +215,7 @@ def test_attributes_are_ranked_by_effect_and_need_to_beat_the_best_random_direct
     ranking = ranked(own, effects_of(noise + torch.tensor([0.05, 0.2, 0.1]), None), generator())
     assert [entry.place for entry in ranking] == [1, 2, 0]
     assert [entry.beats_random for entry in ranking] == [True, True, False]
-    assert [entry.shortcut for entry in ranking] == [False, True, False]  # 0.3 against the labeller's 0.03
+    assert [entry.shortcut for entry in ranking] == [False, True, False]  # 0.3 against the jury's 0.03
     assert ranking[0].effect.value == pytest.approx(0.81, abs=0.005)
 
 
@@ -208,7 +230,7 @@ def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
         "The classifier decides “lower left” by the upper right corner.",
     )
     assert finding.detail.startswith("Covering a patch there with white changes ")
-    gap = finding.measurement("decisions changed by that patch above the labeller's")
+    gap = finding.measurement("decisions changed by that patch above the jury's")
     assert gap.low > 0.1
     effect = finding.arrays["patch_effect"]
     assert effect.shape == (8, 8)
@@ -221,43 +243,51 @@ def test_a_patch_that_decides_is_named_with_its_class_and_place(examine):
 
 
 def test_a_classifier_that_looks_at_the_right_thing_is_good_and_no_shortcut_is_made_up(examine):
-    finding = examine(Quadrants(shift=0.02), Quadrants())
+    alike = jury_of(Quadrants(), Quadrants(shift=0.05), Quadrants(shift=-0.05))
+    finding = examine(Quadrants(shift=0.02), Quadrants(), alike)
     assert (finding.verdict, finding.rule) == (Verdict.GOOD, "no-shortcut"), finding.detail
     assert finding.remarks[0].startswith("What moves its decisions most is axis ")
     tour = finding.measurement("generated samples on which it contradicts a sure labeller")
     assert tour.value < 0.01
 
 
-def test_an_axis_that_the_labeller_does_not_look_at_is_a_shortcut(spots):
-    """The labeller looks across alone; the classifier looks down as well. Spots vary more across, the first axis."""
+def test_an_axis_that_no_juror_looks_at_is_a_shortcut(spots):
+    """The data's classes are left and right; the classifier of these names looks up and down, the first axis."""
 
-    class AcrossOnly(Quadrants):
+    def tall(places: Tensor) -> Tensor:
+        return torch.tensor([0.6, 1.0]) * places
+
+    data = spots.dataset(lambda n, rng: tall(spots.spread(n, rng)))
+    sides = {
+        part: replace(getattr(data, part), labels=getattr(data, part).labels % 2)
+        for part in ("train", "held_out")
+    }
+    data = replace(data, **sides, class_names=("left", "right"))
+
+    class Along(nn.Module):
+        def __init__(self, axis: int, shift: float = 0.0) -> None:
+            super().__init__()
+            self.axis, self.shift = axis, shift
+
         def forward(self, pictures: Tensor) -> Tensor:
-            both = super().forward(pictures)
-            left, right = both[:, [0, 2]].mean(dim=1), both[:, [1, 3]].mean(dim=1)
-            return torch.stack([left, right, left - 9, right - 9], dim=1)
+            light = ((pictures[:, 0] + 1) / 2).clamp(min=0) + 1e-9
+            place = light.sum(dim=self.axis) @ (torch.arange(8.0) - 3.5) / light.sum(dim=(1, 2)) + self.shift
+            return torch.stack([-8 * place, 8 * place], dim=1)
 
-    narrow = torch.tensor([1.0, 0.6])
-    data = spots.dataset(lambda n, rng: narrow * spots.spread(n, rng))
     subject = Subject.wrap(
-        spots.Generator(lambda latent: narrow * spots.first_two(latent)),
+        spots.Generator(lambda latent: tall(spots.first_two(latent))),
         data=data,
         range=(-1.0, 1.0),
-        classifier=Quadrants(),
+        classifier=Along(2),
     )
-    bank = SampleBank(
-        subject,
-        samples=1000,
-        autoencoder=spots.fitted(data),
-        labeller=AcrossOnly(),  # type: ignore[arg-type]
-        features=["raw"],
-    )
+    jury = jury_of(Along(1), Along(1, 0.05), Along(1, -0.05))
+    bank = SampleBank(subject, samples=1000, autoencoder=spots.fitted(data), jury=jury, features=["raw"])
     kind = probes["classifier"]
     finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
     assert finding.verdict is Verdict.BAD
-    assert finding.claim.startswith("The classifier uses a shortcut: ")
-    assert "of a labeller trained on the same data move by" in finding.detail
-    gap = finding.measurement("classifier moved more than the labeller by axis 2")
+    gap = next(
+        m for m in finding.measurements if m.name.startswith("classifier moved more than any juror by")
+    )
     assert gap.low > 0.5
 
 
@@ -272,9 +302,11 @@ def test_without_labels_to_judge_by_it_is_cautious_and_says_why(examine, spots, 
     kind = probes["classifier"]
     finding = kind().examine(subject, kind.Settings(), Context(0, bank.device, bank))
     assert finding.verdict is Verdict.CAUTION
-    assert finding.rule == "without-a-labeller"
-    assert "the data have no labels to train an independent judge on" in finding.detail
-    assert "patch_effect_labeller" not in finding.arrays
+    assert finding.rule == "without-a-jury"
+    assert finding.claim == "What moves the classifier is shown; reason or shortcut can't be told."
+    assert "the data have no labels that say what its classes are" in finding.detail
+    assert "patch_effect_jury" not in finding.arrays and "aspect_effects_jury" not in finding.arrays
+    assert any("whether that is a reason or a shortcut can't be told" in remark for remark in finding.remarks)
 
 
 def test_a_classifier_that_no_axis_moves_is_not_believed(examine):
@@ -319,7 +351,7 @@ def test_the_tour_counts_what_generated_samples_show_and_real_ones_do_not(spots,
     subject = Subject.wrap(FarOut(spots.first_two), data=data, range=(-1.0, 1.0), classifier=WrongFarOut())
     bank = SampleBank(subject, samples=1000, labeller=Quadrants(), features=["raw"])  # type: ignore[arg-type]
     assert subject.classifier is not None
-    tour = confusion_tour(bank, subject.classifier, 1000)
+    tour = confusion_tour(bank, subject.classifier, torch.arange(4), 1000)
     assert tour is not None
     foremost = tour.pairs[0]
     assert (foremost.labelled, foremost.called) == (3, 0)
@@ -349,9 +381,10 @@ def test_samples_that_the_labeller_takes_for_one_class_say_nothing_about_a_class
         samples=1000,
         autoencoder=spots.fitted(data),
         labeller=Quadrants(),  # type: ignore[arg-type]
+        jury=SOBER,
         features=["raw"],
     )
-    mix = class_mix(bank, 4, 400)
+    mix = class_mix(bank, torch.arange(4), 400)
     assert (mix.foremost, mix.generated) == (3, 1.0)
     assert mix.apart == pytest.approx(1 - mix.real) and mix.reference < 0.2
     kind = probes["classifier"]
@@ -369,7 +402,7 @@ def test_samples_of_the_data_s_classes_are_not_foreign(spots, data):
         spots.Generator(spots.first_two), data=data, range=(-1.0, 1.0), classifier=Quadrants(shift=0.02)
     )
     bank = SampleBank(subject, samples=1000, labeller=Quadrants(), features=["raw"])  # type: ignore[arg-type]
-    mix = class_mix(bank, 4, 400)
+    mix = class_mix(bank, torch.arange(4), 400)
     assert mix.apart < 0.1
 
 
@@ -378,6 +411,18 @@ def test_samples_of_the_data_s_classes_are_not_foreign(spots, data):
 
 def estimate(value: float, low: float | None = None) -> Estimate:
     return Estimate(value, Interval(value - 0.02 if low is None else low, value + 0.02, "95 %"))
+
+
+def moved(classifier: float, jury: float, *, shortcut: bool = False) -> Dependence:
+    gap = estimate(classifier - jury)
+    return Dependence(estimate(classifier), estimate(jury), gap, gap.low, shortcut=shortcut)
+
+
+def aspect_effect(name: str, moved: Dependence) -> AspectEffect:
+    none = torch.zeros(1, dtype=torch.int64)
+    return AspectEffect(
+        *(name, "light", moved, none, none, none, none, moved.classifier.low), shortcut=moved.shortcut
+    )
 
 
 ATTRIBUTE = RankedAttribute(
@@ -394,9 +439,8 @@ ATTRIBUTE = RankedAttribute(
 PATCH = Shortcut(
     0,
     "white",
-    estimate(0.3),
-    estimate(0.02),
-    estimate(0.28),
+    moved(0.3, 0.02, shortcut=True),
+    moved(0.25, 0.02),
     (2, 0.9),
     proven=True,
 )
@@ -407,12 +451,16 @@ COVERED = PatchEffects(
     None,
     None,
     *(torch.zeros(1, dtype=torch.int64) for _ in range(2)),
+    torch.ones(1, dtype=torch.bool),
+    torch.zeros(1, dtype=torch.int64),
 )
 TOUR = Tour([], estimate(0.05), estimate(0.01), estimate(0.04, low=-0.01), 900, 200)
 SOUND = Evidence(
     ClassifierSettings(), NAMES, [ATTRIBUTE], 0.1, COVERED, [replace(PATCH, proven=False)], 0.0, TOUR, ""
 )
-SHORTCUT = replace(ATTRIBUTE, shortcut=True, labeller=estimate(0.03))
+ASPECTS = (aspect_effect("brightness", moved(0.3, 0.25)), aspect_effect("colour", moved(0.1, 0.05)))
+BY_COLOUR = (ASPECTS[0], aspect_effect("colour", moved(0.9, 0.02, shortcut=True)))
+SHORTCUT = replace(ATTRIBUTE, shortcut=True, jury=estimate(0.03))
 OTHER = ClassMix(apart=0.7, reference=0.05, foremost=3, generated=0.95, real=0.25)
 CHANCE = replace(ATTRIBUTE, beats_random=False)
 
@@ -423,10 +471,11 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
     for added in (
         {},
         {"tour": replace(TOUR, more=estimate(0.04, low=0.01))},
-        {"no_judge": "the data have no labels to train an independent judge on"},
+        {"no_jury": "the data have no labels that say what its classes are"},
         {"ranking": [SHORTCUT]},
         {"foremost": [PATCH]},
-        {"foremost": [], "ranking": [CHANCE]},
+        {"aspects": BY_COLOUR, "jurors": 3},
+        {"foremost": [], "aspects": (), "ranking": [CHANCE]},
         {"mix": OTHER},
     ):
         evidence = replace(evidence, **added)
@@ -438,11 +487,12 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
         Verdict.BAD,
         "The classifier decides “lower left” by the upper right corner.",
     )
+    assert said["decided-by-an-aspect"] == (Verdict.BAD, "The classifier decides by colour, a shortcut.")
     assert said["hangs-on-an-attribute"] == (Verdict.BAD, "The classifier uses a shortcut: moves right.")
     assert [verdict for verdict, _ in said.values()] == [
         Verdict.GOOD,
         *[Verdict.CAUTION] * 2,
-        *[Verdict.BAD] * 2,
+        *[Verdict.BAD] * 3,
         *[Verdict.NOT_BELIEVABLE] * 2,
     ]
 
@@ -450,7 +500,7 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
 def test_what_counts_as_a_shortcut_is_the_user_s_to_say():
     noise = 0.02 * torch.rand(60, 1, generator=generator())
     own = effects_of(noise + 0.3, noise + 0.02)
-    strict = ClassifierSettings(beyond_labeller=0.5).shortcut
+    strict = ClassifierSettings(beyond_jury=0.5).shortcut
     (usual,) = ranked(own, effects_of(noise, None), generator())
     (spared,) = ranked(own, effects_of(noise, None), generator(), strict)
     assert usual.shortcut and not spared.shortcut

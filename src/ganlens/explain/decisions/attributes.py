@@ -1,8 +1,8 @@
-"""Which attributes move a classifier's decisions most over the data, and which move it more than a labeller?
+"""Which attributes move a classifier's decisions most over the data, and which move it more than any juror?
 
 Each attribute (the latent direction of a code axis) is set to the lower and to the upper end of its population in the
 same generated samples. Its effect is how far the class probabilities are apart then. Source: Lang et al. 2021
-(arXiv 2104.13369), section 3.3; here with intervals, random directions and a labeller beside it.
+(arXiv 2104.13369), section 3.3; here with intervals, random directions and a jury beside it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.counterfactuals.attributes import Attributes
-from ganlens.explain.counterfactuals.judge import Judge
 from ganlens.explain.counterfactuals.naming import named
 from ganlens.explain.counterfactuals.search_space import SearchSpace
-from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
+from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria, alarm_level, dependence
 from ganlens.explain.readings.panel import Panel
-from ganlens.measures import Estimate, bootstrap_estimates
+from ganlens.instruments.jury import Jury
+from ganlens.measures import Estimate
 from ganlens.progress import Task
 
 
@@ -28,14 +28,15 @@ class AttributeEffects:
 
     Attributes:
         names: what each is, and what it does where that can be said.
-        shift, judge_shift: [n, m] change of the class probabilities (total variation), 0…1.
+        shift: [n, m] change of the class probabilities (total variation), 0…1.
+        jury_shift: [j, n, m] the same of each juror; None without a jury.
         changed: [m] share of decisions that differ between the ends.
         leans: [m, k] mean change of each class's probability, upper end less lower.
     """
 
     names: tuple[str, ...]
     shift: Tensor
-    judge_shift: Tensor | None
+    jury_shift: Tensor | None
     changed: Tensor
     leans: Tensor
 
@@ -48,17 +49,17 @@ class RankedAttribute:
         place: among those tried.
         name: what it does.
         effect: mean change of the class probabilities.
-        labeller, gap: the same for the labeller, and the difference, paired; None without one.
+        jury, gap: the same for the most affected juror, and the difference, paired; None without a jury.
         changed: share of decisions that differ between its ends.
         towards: the class whose probability its upper end raises most, and by how much.
         beats_random: whether the whole interval lies above the most effective random direction.
-        shortcut: whether the labeller is all but unmoved by it.
+        shortcut: whether all jurors are all but unmoved by it.
     """
 
     place: int
     name: str
     effect: Estimate
-    labeller: Estimate | None
+    jury: Estimate | None
     gap: Estimate | None
     changed: float
     towards: tuple[int, float]
@@ -68,7 +69,7 @@ class RankedAttribute:
 
 def attribute_effects(
     space: SearchSpace,
-    judge: Judge | None,
+    jury: Jury | None,
     attributes: Attributes,
     rows: Tensor,
     labels: Tensor | None,
@@ -77,7 +78,7 @@ def attribute_effects(
 ) -> AttributeEffects:
     """Set each attribute of rows [n, d] to both ends and ask both."""
     shift = torch.zeros(len(rows), len(attributes))
-    second = torch.zeros(len(rows), len(attributes))
+    jurors = None if jury is None else torch.zeros(len(jury), len(rows), len(attributes))
     changed, leans, names = torch.zeros(len(attributes)), [], []
     for place, name in enumerate(attributes.names):
         ends = [space.samples(attributes.set_to(rows, place, end), labels) for end in (0, 1)]
@@ -89,14 +90,12 @@ def attribute_effects(
         shift[:, place] = (high - low).abs().sum(dim=1) / 2
         changed[place] = (high.argmax(dim=1) != low.argmax(dim=1)).float().mean()
         leans.append((high - low).mean(dim=0))
-        if judge is not None:
-            other, another = (judge.probabilities(samples) for samples in ends)
-            second[:, place] = (another - other).abs().sum(dim=1) / 2
+        if jury is not None and jurors is not None:
+            other, another = (jury.probabilities(samples) for samples in ends)
+            jurors[:, :, place] = (another - other).abs().sum(dim=2) / 2
         names.append(name if panel is None else named(name, panel, ends[0], ends[1]))
         task.advance()
-    return AttributeEffects(
-        tuple(names), shift, second if judge is not None else None, changed, torch.stack(leans)
-    )
+    return AttributeEffects(tuple(names), shift, jurors, changed, torch.stack(leans))
 
 
 def ranked(
@@ -104,36 +103,37 @@ def ranked(
     random: AttributeEffects,
     rng: torch.Generator,
     criteria: ShortcutCriteria = USUAL,
+    level: float | None = None,
 ) -> list[RankedAttribute]:
-    """All attributes with intervals over the samples, the most effective first."""
-    count, width = own.shift.shape
-    columns = [own.shift.double()]
-    if own.judge_shift is not None:
-        columns += [own.judge_shift.double(), (own.shift - own.judge_shift).double()]
-    values = torch.cat(columns, dim=1)
+    """All attributes with intervals over the samples, the most effective first.
 
-    def statistic(weights: Tensor) -> Tensor:
-        return weights @ values / weights.sum(dim=1, keepdim=True)
-
-    estimates = bootstrap_estimates(statistic, count, rng=rng, of="generated samples")
+    Args:
+        level: of the lower end that may raise an alarm; as many tests as there are attributes by default.
+    """
+    judged_at = alarm_level(own.shift.shape[1]) if level is None else level
     chance = best_random(random)
     ranking = []
     for place, name in enumerate(own.names):
-        effect = estimates[place]
-        labeller = estimates[width + place] if own.judge_shift is not None else None
-        gap = estimates[2 * width + place] if own.judge_shift is not None else None
+        moved = dependence(
+            own.shift[:, place].double(),
+            None if own.jury_shift is None else own.jury_shift[:, :, place].double(),
+            rng,
+            level=judged_at,
+            criteria=criteria,
+            of="generated samples",
+        )
         towards = int(own.leans[place].abs().argmax())
         ranking.append(
             RankedAttribute(
                 place,
                 name,
-                effect,
-                labeller,
-                gap,
+                moved.classifier,
+                moved.jury,
+                moved.gap,
                 float(own.changed[place]),
                 (towards, float(own.leans[place, towards])),
-                effect.low > chance,
-                criteria.met_by(effect, labeller, gap),
+                moved.classifier.low > chance,
+                moved.shortcut,
             )
         )
     return sorted(ranking, key=lambda entry: -entry.effect.value)

@@ -78,11 +78,16 @@ class ClassMix:
     real: float
 
 
-def class_mix(bank: SampleBank, classes: int, count: int) -> ClassMix:
-    """The labeller's classes of the first `count` generated and of as many held-out real samples."""
+def class_mix(bank: SampleBank, of_label: Tensor, count: int) -> ClassMix:
+    """The labeller's classes of the first `count` generated and of as many held-out real samples.
+
+    Args:
+        of_label: [labels] the classifier's class of each of the data's labels.
+    """
+    classes = int(of_label.max()) + 1
 
     def shares(labels: Tensor) -> Tensor:
-        return torch.bincount(labels, minlength=classes).double() / max(1, len(labels))
+        return torch.bincount(of_label[labels], minlength=classes).double() / max(1, len(labels))
 
     real_labels = bank.predictions("held_out", count)[0]
     generated, real = shares(bank.predictions("fake", count)[0]), shares(real_labels)
@@ -98,11 +103,19 @@ def class_mix(bank: SampleBank, classes: int, count: int) -> ClassMix:
 
 
 def confusion_tour(
-    bank: SampleBank, classifier: AdaptedClassifier, count: int, sure: float = SURE
+    bank: SampleBank,
+    classifier: AdaptedClassifier,
+    of_label: Tensor,
+    count: int,
+    sure: float = SURE,
 ) -> Tour | None:
-    """Disagreements over the first `count` generated samples, or None where the labeller is sure of none."""
-    generated = _classes_of(bank, classifier, "fake", count, sure)
-    real = _classes_of(bank, classifier, "held_out", count, sure)
+    """Disagreements over the first `count` generated samples, or None where the labeller is sure of none.
+
+    Args:
+        of_label: [labels] the classifier's class of each of the data's labels.
+    """
+    generated = _classes_of(bank, classifier, of_label, "fake", count, sure)
+    real = _classes_of(bank, classifier, of_label, "held_out", count, sure)
     total, real_total = int(generated.sure.sum()), int(real.sure.sum())
     if not total or not real_total:
         return None
@@ -159,6 +172,7 @@ class _Classes:
 def _classes_of(
     bank: SampleBank,
     classifier: AdaptedClassifier,
+    of_label: Tensor,
     of: Literal["fake", "held_out"],
     count: int,
     sure: float,
@@ -166,4 +180,4 @@ def _classes_of(
     labelled, confidence = bank.predictions(of, count)
     chunks = bank.samples(of, count).chunks(CHUNK)
     called = torch.cat([logits_of(classifier, chunk).argmax(dim=1) for chunk in chunks])
-    return _Classes(labelled, called, confidence >= sure)
+    return _Classes(of_label[labelled], called, confidence >= sure)

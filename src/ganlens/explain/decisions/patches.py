@@ -1,13 +1,12 @@
-"""Does a classifier hang on one patch of the picture? Every patch covered in turn, and a second opinion on each.
+"""Does a classifier hang on one patch of the picture? Every patch covered in turn, before a jury.
 
 A patch is covered with black, with white, and with what another sample has in that place: a shortcut that is in no
-sample shows only when it is put in, and one that is in many only when it is taken out. Source: Zeiler & Fergus 2014
-(arXiv 1311.2901) for covering; ours for the comparison with a labeller.
+sample shows only when it is put in, and one that is in many only when it is taken out. A jury of the same task says
+which patches hold what defines the class. Source: Zeiler & Fergus 2014 (arXiv 1311.2901) for covering; else ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +15,9 @@ from torch.nn import functional
 
 from ganlens.explain.attribution.places import place_of
 from ganlens.explain.counterfactuals.baselines import logits_of
-from ganlens.explain.counterfactuals.judge import Judge
-from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
-from ganlens.measures import Estimate, bootstrap_estimates, share_estimate
+from ganlens.explain.decisions.donors import donors
+from ganlens.explain.decisions.shortcuts import USUAL, Dependence, ShortcutCriteria, alarm_level, dependence
+from ganlens.instruments.jury import Jury
 from ganlens.progress import Task
 from ganlens.subject.adapted_classifier import AdaptedClassifier
 
@@ -39,20 +38,26 @@ class PatchEffects:
     Attributes:
         places: [p, 4] top, bottom, left, right of each patch.
         size: height and width of the picture.
-        shift, judge_shift: [n, c, p] change of the class probabilities (total variation), 0…1, for c covers; the
-            judge's is None without one.
-        changed, judge_changed: [n, c, p] whether the decision changed.
+        shift: [n, c, p] change of the class probabilities (total variation), 0…1, for c covers.
+        changed: [n, c, p] whether the decision changed.
+        jury_shift: [n, c, p] the jurors' mean change, and the classifier's own where they were not asked; None without
+            a jury.
+        jury_changed: [j, n, c, p] whether each juror's decision changed, likewise; None without a jury.
         before, after: [n] and [n, c, p] the classifier's decisions.
+        real: [n] which samples are real; the rest are generated.
+        giver: [n] which of the samples "another sample's" patch is taken from.
     """
 
     places: Tensor
     size: tuple[int, int]
     shift: Tensor
     changed: Tensor
-    judge_shift: Tensor | None
-    judge_changed: Tensor | None
+    jury_shift: Tensor | None
+    jury_changed: Tensor | None
     before: Tensor
     after: Tensor
+    real: Tensor
+    giver: Tensor
 
     def map_of(self, shift: Tensor) -> Tensor:
         """A [h, w] map: the mean effect of the patches over each pixel, the strongest cover of each."""
@@ -81,21 +86,21 @@ class PatchEffects:
 
 @dataclass(frozen=True)
 class Shortcut:
-    """The patch on which the classifier depends most beyond the labeller.
+    """The patch on which the classifier depends most beyond the jury.
 
     Attributes:
         patch, cover: which, and what covers it.
-        classifier, labeller: share of decisions that change; the labeller's is None without one.
-        gap: their difference, paired by sample; or the classifier's share without a labeller.
+        moved: share of decisions that change, the classifier's and the jury's.
+        exchanged: the same where the patch is what a sample of another class has there, whatever covers it.
         about: the class that decisions go to or come from most often, and for what share of those changed.
-        proven: whether it is a shortcut by the criteria, and surely changes more decisions than the median patch.
+        proven: whether it is a shortcut by the criteria, on real and on generated samples alike, and surely changes
+            more decisions than the median patch.
     """
 
     patch: int
     cover: str
-    classifier: Estimate
-    labeller: Estimate | None
-    gap: Estimate
+    moved: Dependence
+    exchanged: Dependence
     about: tuple[int, float]
     proven: bool
 
@@ -115,47 +120,68 @@ def patch_places(height: int, width: int) -> Tensor:
 
 def patch_effects(
     classifier: AdaptedClassifier,
-    judge: Judge | None,
+    jury: Jury | None,
     samples: Tensor,
+    real: Tensor,
     limits: tuple[float, float],
+    rng: torch.Generator,
     task: Task,
+    least: float = USUAL.beyond,
 ) -> PatchEffects:
-    """Cover every patch of samples [n, c, h, w] and ask again; `task` advances to 1."""
+    """Cover every patch of samples [n, c, h, w], which may be `real` [n], and ask again; `task` advances to 1.
+
+    Args:
+        least: where no larger share of its decisions changes, the jury is not asked: that can be no shortcut.
+    """
     count, height, width = len(samples), *samples.shape[2:]
     places = patch_places(int(height), int(width))
-    ask: list[Callable[[Tensor], Tensor]] = [lambda x: logits_of(classifier, x).softmax(dim=1)]
-    if judge is not None:
-        ask.append(judge.probabilities)
-    before = [probabilities(samples) for probabilities in ask]
+    before = logits_of(classifier, samples).softmax(dim=1)
+    jury_before = None if jury is None else jury.probabilities(samples)
     shape = (count, len(COVERS), len(places))
-    shifts = [torch.zeros(shape) for _ in ask]
-    changed = [torch.zeros(shape, dtype=torch.bool) for _ in ask]
-    after = torch.zeros(shape, dtype=torch.int64)
-    others = samples.roll(1, dims=0)
-    for place, (top, bottom, left, right) in enumerate(places.tolist()):
-        window = (slice(None), slice(None), slice(top, bottom), slice(left, right))
+    shift, after = torch.zeros(shape), torch.zeros(shape, dtype=torch.int64)
+    jury_shift = jury_changed = None
+    if jury is not None:
+        jury_shift, jury_changed = torch.zeros(shape), torch.zeros((len(jury), *shape), dtype=torch.bool)
+    decided = before.argmax(dim=1)
+    giver = donors(decided, real, rng)
+    for place in range(len(places)):
         for cover in range(len(COVERS)):
-            covered = samples.clone()
-            covered[window] = others[window] if cover == 2 else limits[cover]
-            for number, probabilities in enumerate(ask):
-                chances = probabilities(covered)
-                decision = chances.argmax(dim=1)
-                shifts[number][:, cover, place] = (chances - before[number]).abs().sum(dim=1) / 2
-                changed[number][:, cover, place] = decision != before[number].argmax(dim=1)
-                if number == 0:
-                    after[:, cover, place] = decision
+            mixed = covered(samples, samples[giver], places[place], cover, limits)
+            chances = logits_of(classifier, mixed).softmax(dim=1)
+            shift[:, cover, place] = (chances - before).abs().sum(dim=1) / 2
+            after[:, cover, place] = chances.argmax(dim=1)
+            if jury is None or jury_before is None or jury_shift is None or jury_changed is None:
+                continue
+            jury_shift[:, cover, place] = shift[:, cover, place]
+            jury_changed[:, :, cover, place] = changed = after[:, cover, place] != decided
+            if float(changed.double().mean()) > least:
+                opinions = jury.probabilities(mixed)
+                jury_shift[:, cover, place] = ((opinions - jury_before).abs().sum(dim=2) / 2).mean(dim=0)
+                jury_changed[:, :, cover, place] = opinions.argmax(dim=2) != jury_before.argmax(dim=2)
         task.advance(1 / len(places))
-    second = judge is not None
     return PatchEffects(
         places,
         (int(height), int(width)),
-        shifts[0],
-        changed[0],
-        shifts[1] if second else None,
-        changed[1] if second else None,
-        before[0].argmax(dim=1),
+        shift,
+        after != decided[:, None, None],
+        jury_shift,
+        jury_changed,
+        decided,
         after,
+        real,
+        giver,
     )
+
+
+def covered(
+    samples: Tensor, others: Tensor, place: Tensor, cover: int, limits: tuple[float, float]
+) -> Tensor:
+    """Samples [n, c, h, w] with one patch black, white, or what others [n, c, h, w] have there."""
+    top, bottom, left, right = place.tolist()
+    window = (slice(None), slice(None), slice(top, bottom), slice(left, right))
+    mixed = samples.clone()
+    mixed[window] = others[window] if cover == 2 else limits[cover]
+    return mixed
 
 
 def strongest(
@@ -163,40 +189,57 @@ def strongest(
     rng: torch.Generator,
     count: int = 1,
     criteria: ShortcutCriteria = USUAL,
+    level: float | None = None,
 ) -> list[Shortcut]:
-    """The patches, none over another, that decide for or against one class most beyond the labeller.
+    """The patches, none over another, that decide for or against one class most beyond the jury.
 
     Chosen on every other sample and measured on the rest: what was chosen for its size is not believed for it.
+
+    Args:
+        level: of the lower end that may raise an alarm; as many tests as there are patches to measure by default.
     """
     ahead = _of_one_class(effects, slice(0, None, 2))
-    if effects.judge_changed is not None:
-        ahead = ahead - effects.judge_changed[0::2].double().mean(dim=0)
+    if effects.jury_changed is not None:
+        ahead = ahead - effects.jury_changed[:, 0::2].double().mean(dim=1).amax(dim=0)
     # Among patches that change as many decisions, the one that moves the probabilities farthest.
     ahead = ahead + TIE * effects.shift[0::2].double().mean(dim=0)
+    judged_at = alarm_level(count) if level is None else level
     foremost: list[Shortcut] = []
     while len(foremost) < count and bool(ahead.isfinite().any()):
         cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
-        foremost.append(_measured(effects, cover, patch, rng, criteria))
+        foremost.append(_measured(effects, cover, patch, rng, criteria, judged_at))
         ahead[:, _over(effects.places, patch)] = -torch.inf
     return foremost
 
 
 def _measured(
-    effects: PatchEffects, cover: int, patch: int, rng: torch.Generator, criteria: ShortcutCriteria
+    effects: PatchEffects,
+    cover: int,
+    patch: int,
+    rng: torch.Generator,
+    criteria: ShortcutCriteria,
+    level: float,
 ) -> Shortcut:
     """What covering one patch does to the samples that did not choose it."""
-    rest = slice(1, None, 2)
-    of_all_patches = effects.changed[rest, cover].double()
-    own, theirs = of_all_patches[:, patch], None
-    if effects.judge_changed is not None:
-        theirs = effects.judge_changed[rest, cover, patch].double()
-    gap = _mean(own if theirs is None else own - theirs, rng)
-    classifier = share_estimate(int(own.sum()), len(own))
-    labeller = None if theirs is None else share_estimate(int(theirs.sum()), len(theirs))
+    rest = torch.zeros(len(effects.before), dtype=torch.bool)
+    rest[1::2] = True
+
+    def over(rows: Tensor, by: int = cover) -> Dependence:
+        jurors = None if effects.jury_changed is None else effects.jury_changed[:, rows, by, patch]
+        return dependence(effects.changed[rows, by, patch], jurors, rng, level=level, criteria=criteria)
+
+    moved = over(rest)
     # A classifier that anything upsets hangs on no patch.
-    above_the_median = classifier.low > float(of_all_patches.mean(dim=0).median())
-    proven = above_the_median and criteria.met_by(classifier, labeller, gap)
-    return Shortcut(patch, COVERS[cover], classifier, labeller, gap, _about(effects, cover, patch), proven)
+    above_the_median = moved.classifier.low > float(
+        effects.changed[rest, cover].double().mean(dim=0).median()
+    )
+    proven = moved.shortcut and above_the_median
+    for kind in (effects.real, ~effects.real):
+        if proven and bool((rest & kind).any()):
+            alike = over(rest & kind).gap
+            proven = alike is not None and alike.value > criteria.beyond and alike.low > 0
+    exchanged = over(rest, len(COVERS) - 1)
+    return Shortcut(patch, COVERS[cover], moved, exchanged, _about(effects, cover, patch), proven)
 
 
 def _over(places: Tensor, patch: int) -> Tensor:
@@ -227,10 +270,3 @@ def _about(effects: PatchEffects, cover: int, patch: int) -> tuple[int, float]:
     for decisions in (effects.before[changed], effects.after[changed, cover, patch]):
         involved += torch.bincount(decisions, minlength=classes)
     return int(involved.argmax()), float(involved.max() / changed.sum())
-
-
-def _mean(values: Tensor, rng: torch.Generator) -> Estimate:
-    def statistic(weights: Tensor) -> Tensor:
-        return (weights @ values.double() / weights.sum(dim=1))[:, None]
-
-    return bootstrap_estimates(statistic, len(values), rng=rng, of="samples")[0]

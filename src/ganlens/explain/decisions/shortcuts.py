@@ -1,32 +1,108 @@
-"""When is what moves a classifier a shortcut? Where it hardly moves an independent labeller of the same classes."""
+"""When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganlens.measures import Estimate
+import torch
+from torch import Tensor
+
+from ganlens.measures import (
+    ALARM_LEVEL,
+    Estimate,
+    binomial_interval,
+    bootstrap_estimates,
+    mean_interval,
+    share_estimate,
+)
 
 
 @dataclass(frozen=True)
 class ShortcutCriteria:
-    """What makes a patch or an attribute a shortcut.
+    """What makes a patch, an aspect or an attribute a shortcut.
 
     Attributes:
-        beyond: by more than this the classifier must depend on it beyond the labeller, with the whole interval; 0…1.
-        labeller_at_most: the labeller's dependence, as a share of the classifier's.
+        beyond: by more than this the classifier must depend on it beyond every juror, with the whole interval; 0…1.
+        jury_at_most: the most affected juror's dependence, as a share of the classifier's.
     """
 
     beyond: float = 0.1
-    labeller_at_most: float = 1 / 3
-
-    def met_by(self, classifier: Estimate, labeller: Estimate | None, gap: Estimate | None) -> bool:
-        """Whether it is one, by both dependences 0…1 and their paired difference; never without a labeller."""
-        return (
-            labeller is not None
-            and gap is not None
-            and gap.low > self.beyond
-            and labeller.value <= self.labeller_at_most * max(classifier.value, 1e-12)
-        )
+    jury_at_most: float = 1 / 3
 
 
 USUAL = ShortcutCriteria()
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How far a classifier depends on something, and how far the juror does that depends on it most.
+
+    Attributes:
+        classifier: share of its decisions, or mean change of its probabilities, 0…1.
+        jury: the same of the most affected juror; None without a jury.
+        gap: the difference, paired by sample; None without a jury.
+        surely_beyond: the lower end of the gap over every juror, at the level of an alarm; −1 without a jury.
+        shortcut: whether it is one by the criteria.
+    """
+
+    classifier: Estimate
+    jury: Estimate | None
+    gap: Estimate | None
+    surely_beyond: float
+    shortcut: bool
+
+
+def alarm_level(tests: int) -> float:
+    """The level at which each of so many tests is judged, so that all of them raise a false alarm as rarely as one."""
+    return 1 - (1 - ALARM_LEVEL) / max(1, tests)
+
+
+def dependence(
+    own: Tensor,
+    jurors: Tensor | None,
+    rng: torch.Generator,
+    *,
+    level: float,
+    criteria: ShortcutCriteria = USUAL,
+    of: str = "samples",
+) -> Dependence:
+    """What changes of n samples did to a classifier, beside what they did to each juror.
+
+    Args:
+        own: [n] whether its decision changed, or by how much its probabilities did, 0…1.
+        jurors: [j, n] the same of each juror, or None.
+        level: of the lower end that may raise an alarm.
+    """
+    classifier = _mean(own, rng, of)
+    if jurors is None or not len(jurors):
+        return Dependence(classifier, None, None, -1.0, shortcut=False)
+    most = int(jurors.double().mean(dim=1).argmax())
+    jury = _mean(jurors[most], rng, of)
+    gap = _mean(own.double() - jurors[most].double(), rng, of)
+    surely = min(lower_end_of_gap(own, juror, level) for juror in jurors)
+    least_affected = jury.value <= criteria.jury_at_most * max(classifier.value, 1e-12)
+    return Dependence(classifier, jury, gap, surely, shortcut=surely > criteria.beyond and least_affected)
+
+
+def lower_end_of_gap(own: Tensor, other: Tensor, level: float) -> float:
+    """The lower end of the mean difference of two values [n] of the same samples.
+
+    Exact (if wide) where both say yes or no: samples of which only the first does and only the second, each with its
+    binomial end at half of the error. Else Student's.
+    """
+    if own.dtype == torch.bool:
+        count, half = len(own), 1 - (1 - level) / 2
+        only_own = binomial_interval(int((own & ~other).sum()), count, half)
+        only_other = binomial_interval(int((other & ~own).sum()), count, half)
+        return only_own.low - only_other.high
+    return mean_interval(own.double() - other.double(), level).low
+
+
+def _mean(values: Tensor, rng: torch.Generator, of: str) -> Estimate:
+    if values.dtype == torch.bool:
+        return share_estimate(int(values.sum()), len(values))
+
+    def statistic(weights: Tensor) -> Tensor:
+        return (weights @ values.double() / weights.sum(dim=1))[:, None]
+
+    return bootstrap_estimates(statistic, len(values), rng=rng, of=of)[0]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from ganlens.explain.counterfactuals.naming import in_words
+from ganlens.explain.decisions.aspects import AspectEffect, foremost_aspect, median_followed
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
-from ganlens.measurement import Measurement
-from ganlens.measures import Estimate
+from ganlens.explain.decisions.shortcuts import Dependence
 from ganlens.probes.class_names import quoted
 from ganlens.probes.explain.classifier.settings import ClassifierSettings
 from ganlens.rules import Rule, Rules, Verdict, always
 
-RANKED = 5
-"""Attributes that have a measurement."""
-
 MOST_MOVING = 2
 """Attributes that a remark names."""
+
+AS_MUCH = 0.05
+"""Aspects that decide within this share of each other decide as much: the first, which is the simplest, is named."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,10 @@ class Evidence:
         foremost: the patches that decide most, none over another.
         typical: share of the classifier's decisions that the median patch changes.
         tour: where it disagrees with the labeller; None where that can't be said.
-        no_judge: why there is no labeller to compare with; empty where there is one.
+        no_jury: why there is no jury of its task; empty where there is one.
         mix: what the labeller takes generated samples for; None without one.
+        aspects: what swapping each aspect that is no place does; empty where samples have none.
+        jurors: how many sit on the jury.
     """
 
     settings: ClassifierSettings
@@ -48,8 +48,10 @@ class Evidence:
     foremost: list[Shortcut]
     typical: float
     tour: Tour | None
-    no_judge: str
+    no_jury: str
     mix: ClassMix | None = None
+    aspects: tuple[AspectEffect, ...] = ()
+    jurors: int = 0
 
     @property
     def of_other_classes(self) -> bool:
@@ -63,7 +65,7 @@ class Evidence:
 
     @property
     def shortcuts(self) -> list[RankedAttribute]:
-        """Attributes that move the classifier and hardly the labeller."""
+        """Attributes that move the classifier and hardly any juror."""
         return [attribute for attribute in self.ranking if attribute.shortcut]
 
     @property
@@ -82,6 +84,26 @@ class Evidence:
         return self.patch is not None and self.patch.proven
 
     @property
+    def aspect(self) -> AspectEffect | None:
+        """The foremost aspect among those that are shortcuts; None where none is."""
+        return foremost_aspect(self.aspects, AS_MUCH)
+
+    @property
+    def aspect_decides(self) -> bool:
+        """Whether an aspect is a shortcut, and no patch of real samples decides about as much and touches less.
+
+        Black and white patches don't count for that: what no sample has moves many a number that is no place.
+        """
+        if self.aspect is None or self.patch is None or not self.patch_is_shortcut:
+            return self.aspect is not None
+        return _beyond(self.aspect.moved) > _beyond(self.patch.exchanged) + self.settings.beyond_jury
+
+    @property
+    def most_followed(self) -> AspectEffect | None:
+        """The aspect that its decisions follow most, for whatever reason."""
+        return max(self.aspects, key=lambda effect: effect.moved.classifier.value, default=None)
+
+    @property
     def patch_decides(self) -> str:
         """What the foremost patch decides: "decides triangle", or "often decides" where it is no one class."""
         if self.patch is None:
@@ -97,7 +119,36 @@ class Evidence:
     @property
     def explained(self) -> bool:
         """Whether anything is said that beats chance."""
-        return self.patch_is_shortcut or any(attribute.beats_random for attribute in self.ranking)
+        if self.patch_is_shortcut or self.aspect is not None or self.follows_one_aspect:
+            return True
+        return any(attribute.beats_random for attribute in self.ranking)
+
+    @property
+    def median_followed(self) -> float:
+        """Share of its decisions that follow the median aspect."""
+        return median_followed(self.aspects)
+
+    @property
+    def follows_one_aspect(self) -> bool:
+        """Whether its decisions surely follow an aspect more than the median one."""
+        most = self.most_followed
+        if most is None:
+            return False
+        return most.surely_followed > self.median_followed + self.settings.beyond_jury
+
+    @property
+    def what_moves_it(self) -> str:
+        """The foremost of what beats chance, and the chance that it beats."""
+        most = self.most_followed
+        if self.strongest.beats_random or most is None:
+            return (
+                f"“{self.strongest_in_words}”, which changes its probabilities by {self.strongest.effect.value:.0%} "
+                f"(the best random direction by {self.chance:.0%})"
+            )
+        return (
+            f"{most.name}: taken from a sample of another class, it brings {most.moved.classifier.value:.0%} of "
+            f"decisions to that class (the median aspect {self.median_followed:.0%})"
+        )
 
     @property
     def strongest(self) -> RankedAttribute:
@@ -151,12 +202,24 @@ RULES = Rules(
         "`ganlens probe classifier SUBJECT --count {more_samples}`",
     ),
     Rule(
+        "decided-by-an-aspect",
+        lambda e: e.aspect_decides,
+        Verdict.BAD,
+        claim="The classifier decides by {aspect.name}, a shortcut.",
+        detail="Given that of a sample of another class, it decides as for that sample in "
+        "{aspect.moved.classifier.value:.0%} of cases; of {jurors} independent classifiers of the same classes the "
+        "most affected changes {aspect.moved.jury.value:.0%} of its decisions.",
+        advice="Look at the pairs of samples; then train the classifier on samples in which this varies within each "
+        "class, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
         "decided-by-a-patch",
         lambda e: e.patch_is_shortcut,
         Verdict.BAD,
         claim="The classifier {patch_decides} by {patch_place}.",
-        detail="Covering a patch there with {patch.cover} changes {patch.classifier.value:.0%} of its decisions, and "
-        "{patch.labeller.value:.0%} of those of a labeller trained on the same data.",
+        detail="Covering a patch there with {patch.cover} changes {patch.moved.classifier.value:.0%} of its "
+        "decisions, and {patch.moved.jury.value:.0%} of those of the most affected of {jurors} independent "
+        "classifiers of the same classes.",
         advice="Look at the pairs of samples; then train the classifier on pictures in which that patch is covered "
         "or varies, and ask again: `ganlens probe classifier SUBJECT`",
     ),
@@ -166,20 +229,18 @@ RULES = Rules(
         Verdict.BAD,
         claim="The classifier uses a shortcut: {shortcut_in_words}.",
         detail="That changes {shortcut.changed:.0%} of its decisions, and moves its probabilities by "
-        "{shortcut.effect.value:.0%} where those of a labeller trained on the same data move by "
-        "{shortcut.labeller.value:.0%}.",
+        "{shortcut.effect.value:.0%} where those of the most affected independent classifier of the same classes move "
+        "by {shortcut.jury.value:.0%}.",
         advice="Look at the strips of samples; then train the classifier on samples in which this varies within each "
         "class, and ask again: `ganlens probe classifier SUBJECT`",
     ),
     Rule(
-        "without-a-labeller",
-        lambda e: bool(e.no_judge),
+        "without-a-jury",
+        lambda e: bool(e.no_jury),
         Verdict.CAUTION,
-        claim="What moves the classifier is shown; whether rightly, nobody could check.",
-        detail="Foremost is “{strongest_in_words}”, which changes its probabilities by "
-        "{strongest.effect.value:.0%} (the best random direction by {chance:.0%}); there is no independent labeller, "
-        "because {no_judge}.",
-        advice="Give data with labels of the classifier's own classes, on which an independent labeller can be "
+        claim="What moves the classifier is shown; reason or shortcut can't be told.",
+        detail="Foremost is {what_moves_it}; no independent classifiers can judge it, because {no_jury}.",
+        advice="Give data with labels of the classifier's own classes, on which independent classifiers can be "
         "trained: `ganlens probe classifier SUBJECT --data DATA`",
     ),
     Rule(
@@ -196,9 +257,8 @@ RULES = Rules(
         "no-shortcut",
         always,
         Verdict.GOOD,
-        claim="What moves the classifier moves a labeller too: no shortcut found.",
-        detail="Foremost is “{strongest_in_words}”, which changes its probabilities by "
-        "{strongest.effect.value:.0%}; the best random direction does by {chance:.0%}.",
+        claim="What moves the classifier moves independent ones too: no shortcut found.",
+        detail="Foremost is {what_moves_it}.",
     ),
 )
 
@@ -209,36 +269,70 @@ def remarks(evidence: Evidence) -> list[str]:
         return []
     return [
         _further_patches(evidence),
+        _further_aspect(evidence),
         _further_shortcut(evidence),
         _most_moving(evidence),
+        _followed(evidence),
         _contradictions(evidence),
     ]
 
 
 def _further_patches(evidence: Evidence) -> str:
-    """The other patches that are shortcuts."""
+    """The patches that are shortcuts and are not in the claim."""
     effects = evidence.patches
     if effects is None or not evidence.patch_is_shortcut:
         return ""
     named = [
         f"{evidence.class_names[patch.about[0]]} by one in {effects.where(patch.patch)} "
-        f"({patch.classifier.value:.0%} of decisions changed, {patch.labeller.value:.0%} of the labeller's)"
+        f"({patch.moved.classifier.value:.0%} of decisions changed, {patch.moved.jury.value:.0%} of the most affected "
+        "juror's)"
         for patch in evidence.foremost
-        if patch.proven and patch is not evidence.patch and patch.labeller is not None
+        if patch.proven
+        and patch.moved.jury is not None
+        and (evidence.aspect_decides or patch is not evidence.patch)
     ]
-    return f"Other patches decide likewise: {', '.join(named)}." if named else ""
+    if not named:
+        return ""
+    subject = "Patches decide as well" if evidence.aspect_decides else "Other patches decide likewise"
+    return f"{subject}: {', '.join(named)}."
+
+
+def _further_aspect(evidence: Evidence) -> str:
+    """The aspects that are shortcuts and are not in the claim."""
+    in_claim = evidence.aspect if evidence.aspect_decides else None
+    named = [
+        f"{effect.name} ({effect.moved.classifier.value:.0%} of decisions, {effect.moved.jury.value:.0%} of the most "
+        "affected juror's)"
+        for effect in evidence.aspects
+        if effect.shortcut and effect is not in_claim and effect.moved.jury is not None
+    ]
+    return f"It follows these more than any juror as well: {', '.join(named)}." if named else ""
+
+
+def _followed(evidence: Evidence) -> str:
+    """The aspect that its decisions follow most, where no aspect is a shortcut."""
+    effect = evidence.most_followed
+    if effect is None or evidence.aspect is not None or effect.moved.classifier.low <= 0:
+        return ""
+    follows = (
+        f"Of what is no place its decisions follow {effect.name} most: taken from a sample of another class, it brings "
+        f"{effect.moved.classifier.value:.0%} of decisions to that class"
+    )
+    if effect.moved.jury is None:
+        return f"{follows}; whether that is a reason or a shortcut can't be told."
+    return f"{follows}, and changes {effect.moved.jury.value:.0%} of the most affected juror's."
 
 
 def _further_shortcut(evidence: Evidence) -> str:
-    """The attribute that is a shortcut, where the claim is about a patch."""
-    if not (evidence.patch_is_shortcut and evidence.shortcuts):
+    """The attribute that is a shortcut, where the claim is about something else."""
+    if not ((evidence.patch_is_shortcut or evidence.aspect_decides) and evidence.shortcuts):
         return ""
     attribute = evidence.shortcut
-    assert attribute.labeller is not None
+    assert attribute.jury is not None
     return (
         f"It hangs on {attribute.name} as well, which changes {attribute.changed:.0%} of its decisions and hardly "
-        f"moves the labeller (mean change of the probabilities {attribute.effect.value:.0%} against "
-        f"{attribute.labeller.value:.0%})."
+        f"moves any juror (mean change of the probabilities {attribute.effect.value:.0%} against at most "
+        f"{attribute.jury.value:.0%})."
     )
 
 
@@ -270,101 +364,6 @@ def _contradictions(evidence: Evidence) -> str:
     )
 
 
-def measurements(evidence: Evidence) -> list[Measurement]:
-    """Every number beside its baseline."""
-    lines = [
-        entry.effect.measurement(
-            f"change of the class probabilities by {entry.name}",
-            better="neither",
-            baseline=evidence.chance,
-            what="the most effective of as many random directions",
-            unit="total variation",
-        )
-        for entry in evidence.ranking[:RANKED]
-    ]
-    lines += [
-        entry.gap.measurement(
-            f"classifier moved more than the labeller by {entry.name}",
-            better="lower",
-            baseline=0.0,
-            what="a classifier that looks at what the labeller looks at",
-            unit="total variation",
-        )
-        for entry in evidence.shortcuts
-        if entry.gap is not None
-    ]
-    patch, effects = evidence.patch, evidence.patches
-    if patch is not None and effects is not None:
-        where = effects.where(patch.patch)
-        labeller = patch.labeller
-        lines.append(
-            patch.classifier.measurement(
-                f"decisions changed by covering the foremost patch ({where}, with {patch.cover})",
-                better="lower" if labeller is not None else "neither",
-                baseline=labeller.value if labeller is not None else evidence.typical,
-                what="the labeller's decisions" if labeller is not None else "the median patch, same cover",
-                unit="share of samples",
-            )
-        )
-        if labeller is not None:
-            lines.append(
-                patch.gap.measurement(
-                    "decisions changed by that patch above the labeller's",
-                    better="lower",
-                    baseline=0.0,
-                    what="a classifier that looks at what the labeller looks at",
-                    unit="share of samples",
-                )
-            )
-    if evidence.mix is not None:
-        lines.append(
-            Estimate(
-                evidence.mix.apart,
-                "none: shares of all classes at once; the baseline says how far chance parts them",
-            ).measurement(
-                "labeller's class shares, generated against held-out real",
-                better="lower",
-                baseline=evidence.mix.reference,
-                what="two halves of the held-out real samples",
-                unit="total variation",
-            )
-        )
-    return [*lines, *_of_tour(evidence)]
-
-
-def _of_tour(evidence: Evidence) -> list[Measurement]:
-    tour = evidence.tour
-    if tour is None:
-        return []
-    lines = [
-        tour.disagree.measurement(
-            "generated samples on which it contradicts a sure labeller",
-            better="lower",
-            baseline=tour.real.value,
-            what="held-out real samples",
-            unit="share",
-        )
-    ]
-    lines += [
-        pair.generated.measurement(
-            f"{evidence.class_names[pair.labelled]} called {evidence.class_names[pair.called]}",
-            better="lower",
-            baseline=pair.real,
-            what="held-out real samples",
-            unit="share",
-        )
-        for pair in tour.pairs
-    ]
-    return lines
-
-
-def patch_arrays(effects: PatchEffects | None) -> dict[str, Tensor]:
-    """The maps [h, w] of the patches' effects: beyond the labeller's where there is one, and each alone."""
-    if effects is None:
-        return {}
-    own = effects.map_of(effects.shift)
-    if effects.judge_shift is None:
-        return {"patch_effect": own}
-    second = effects.map_of(effects.judge_shift)
-    beyond = effects.map_of((effects.shift - effects.judge_shift).clamp(min=0))
-    return {"patch_effect": beyond, "patch_effect_classifier": own, "patch_effect_labeller": second}
+def _beyond(moved: Dependence) -> float:
+    """By how much the classifier depends on something more than the most affected juror."""
+    return moved.classifier.value if moved.gap is None else moved.gap.value

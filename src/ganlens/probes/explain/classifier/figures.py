@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ganlens.explain.counterfactuals.attributes import Attributes
 from ganlens.explain.counterfactuals.search_space import SearchSpace
+from ganlens.explain.decisions.aspects import AspectEffect
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import SHOWN, Tour
-from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut
+from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut, covered
 from ganlens.figures.charts import bar_chart, heat_map
 from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
-from ganlens.modality import Modality
+from ganlens.measures import Estimate
+from ganlens.modality import Aspect, Modality
 from ganlens.probes.explain.classifier.conclusion import Evidence
 
 STEPS = 7
@@ -21,7 +25,7 @@ TRAVERSED = 3
 EXAMPLES = 8
 
 
-def covered(
+def covered_pairs(
     modality: Modality, samples: Tensor, effects: PatchEffects, patch: Shortcut, names: tuple[str, ...]
 ) -> Figure | None:
     """Samples whose decision the foremost patch changes, before and after; None where it changes none."""
@@ -30,11 +34,7 @@ def covered(
     if not len(rows):
         return None
     limits = modality.range or (-1.0, 1.0)
-    top, bottom, left, right = effects.places[patch.patch].tolist()
-    window = (slice(None), slice(None), slice(top, bottom), slice(left, right))
-    after = samples[rows].clone()
-    others = samples.roll(1, dims=0)[rows]
-    after[window] = others[window] if cover == 2 else limits[cover]
+    after = covered(samples[rows], samples[effects.giver[rows]], effects.places[patch.patch], cover, limits)
     decisions = "; ".join(
         f"{names[int(effects.before[row])]} → {names[int(effects.after[row, cover, patch.patch])]}"
         for row in rows
@@ -47,8 +47,67 @@ def covered(
     )
 
 
+def swapped_pairs(
+    modality: Modality,
+    samples: Tensor,
+    aspects: Sequence[Aspect],
+    effect: AspectEffect,
+    names: tuple[str, ...],
+) -> Figure | None:
+    """Samples that an aspect brings to another class, before and after; None where it brings none."""
+    rows = ((effect.after != effect.before) & (effect.after == effect.given)).nonzero().flatten()[:EXAMPLES]
+    if not len(rows):
+        return None
+    aspect = next(each for each in aspects if each.name == effect.name)
+    decisions = "; ".join(
+        f"{names[int(effect.before[row])]} → {names[int(effect.after[row])]}" for row in rows
+    )
+    return modality.shown_pairs(
+        samples[rows],
+        aspect.swapped(samples[rows], samples[effect.giver[rows]]),
+        f"Real samples above, and below with {effect.name} of a sample of another class. What the classifier makes of "
+        f"each: {decisions}.",
+    )
+
+
+def aspect_figures(effects: Sequence[AspectEffect]) -> list[Figure]:
+    """How many decisions follow each aspect, beside how many of the jury's change; none without aspects."""
+    if not effects:
+        return []
+    dependences = [effect.moved for effect in effects]
+    series = [
+        Series("decisions that follow", *_ends([each.classifier for each in dependences])),
+    ]
+    judged = [each.jury for each in dependences if each.jury is not None]
+    if judged:
+        series.append(Series("most affected juror's that change", *_ends(judged)))
+    plot = bar_chart(
+        [effect.name for effect in effects],
+        series,
+        x="what is taken from a sample of another class",
+        y="share of decisions",
+        percent=True,
+    )
+    return [
+        Plot(
+            plot,
+            "Each aspect taken from a real sample of another class: how many of the classifier's decisions become "
+            "that sample's, and how many of those of the juror that is most affected change at all. A shortcut is "
+            "what moves the classifier alone.",
+        )
+    ]
+
+
+def _of(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _ends(estimates: list[Estimate]) -> tuple[list[float], list[float], list[float]]:
+    return [e.value for e in estimates], [e.low for e in estimates], [e.high for e in estimates]
+
+
 def patch_maps(effects: PatchEffects) -> list[Figure]:
-    """Where covering a patch changes the probabilities: the classifier's map, and the labeller's beside it."""
+    """Where covering a patch changes the probabilities: the classifier's map, and the jury's beside it."""
 
     def plot(values: Tensor, asked: str, caption: str) -> Plot:
         rows, columns = (list(map(str, range(size))) for size in effects.size)
@@ -67,11 +126,11 @@ def patch_maps(effects: PatchEffects) -> list[Figure]:
         "cover with the largest effect."
     )
     maps: list[Figure] = [plot(effects.map_of(effects.shift), "The classifier", caption)]
-    if effects.judge_shift is not None:
+    if effects.jury_shift is not None:
         maps.append(
             plot(
-                effects.map_of(effects.judge_shift),
-                "The labeller",
+                effects.map_of(effects.jury_shift),
+                "The jury, on average",
                 f"{caption} Where the first map is dark and this one pale, the classifier looks at what does not "
                 "matter.",
             )
@@ -88,23 +147,23 @@ def patch_table(evidence: Evidence) -> Table:
             effects.where(patch.patch),
             "rows {}–{}, columns {}–{}".format(*(int(end) for end in effects.places[patch.patch])),
             patch.cover,
-            f"{patch.classifier.value:.0%} ({patch.classifier.low:.0%} to {patch.classifier.high:.0%})",
-            "" if patch.labeller is None else f"{patch.labeller.value:.0%}",
+            "{:.0%} ({:.0%} to {:.0%})".format(*_of(patch.moved.classifier)),
+            "" if patch.moved.jury is None else f"{patch.moved.jury.value:.0%}",
             f"{evidence.class_names[patch.about[0]]} in {patch.about[1]:.0%}",
             "shortcut" if patch.proven else "",
         )
         for patch in evidence.foremost
     )
     return Table(
-        ("patch", "pixels", "covered with", "classifier changed", "labeller changed", "to or from", ""),
+        ("patch", "pixels", "covered with", "classifier changed", "most affected juror", "to or from", ""),
         rows,
-        "The patches that decide most for or against one class beyond the labeller, none over another; chosen on every "
+        "The patches that decide most for or against one class beyond the jury, none over another; chosen on every "
         "other sample, measured on the rest. To or from: the class that most of the changed decisions have to do with.",
     )
 
 
 def ranking_figures(evidence: Evidence) -> list[Figure]:
-    """Effects of the attributes beside the labeller's and the best random direction's."""
+    """Effects of the attributes beside the jury's and the best random direction's."""
     entries = evidence.ranking
     series = [
         Series(
@@ -114,11 +173,9 @@ def ranking_figures(evidence: Evidence) -> list[Figure]:
             [e.effect.high for e in entries],
         )
     ]
-    known = [e.labeller for e in entries if e.labeller is not None]
+    known = [e.jury for e in entries if e.jury is not None]
     if known:
-        series.append(
-            Series("labeller", [e.value for e in known], [e.low for e in known], [e.high for e in known])
-        )
+        series.append(Series("most affected juror", *_ends(known)))
     plot = bar_chart(
         [f"axis {entry.place + 1}" for entry in entries],
         series,
@@ -131,7 +188,7 @@ def ranking_figures(evidence: Evidence) -> list[Figure]:
         (
             entry.name,
             f"{entry.effect.value:.0%} ({entry.effect.low:.0%} to {entry.effect.high:.0%})",
-            "" if entry.labeller is None else f"{entry.labeller.value:.0%}",
+            "" if entry.jury is None else f"{entry.jury.value:.0%}",
             f"{entry.changed:.0%}",
             f"{'+' if entry.towards[1] > 0 else '−'}{evidence.class_names[entry.towards[0]]}",
             "shortcut" if entry.shortcut else "" if entry.beats_random else "not above random",
@@ -139,7 +196,7 @@ def ranking_figures(evidence: Evidence) -> list[Figure]:
         for entry in entries
     )
     table = Table(
-        ("attribute", "classifier moved", "labeller moved", "decisions changed", "upper end", ""),
+        ("attribute", "classifier moved", "most affected juror", "decisions changed", "upper end", ""),
         rows,
         "Each attribute set from the lower to the upper end of its population in the same samples: mean change of the "
         "class probabilities (total variation), share of decisions that differ, and the class whose probability the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ganlens.explain.decisions.class_map import AGREES
 from ganlens.explain.decisions.confusions import SURE
 from ganlens.explain.decisions.shortcuts import USUAL, ShortcutCriteria
 from ganlens.probes.probe import ProbeSettings, threshold
@@ -15,20 +16,33 @@ class ClassifierSettings(ProbeSettings):
     covered: int = Field(
         160, ge=20, description="Samples whose patches are covered, half real, half generated"
     )
+    swapped: int = Field(
+        240,
+        ge=20,
+        description="Held-out real samples whose aspects are swapped with those of other classes, at most",
+    )
     tour: int = Field(
         4000, ge=20, description="Generated samples among which its errors are looked for, at most"
     )
-    beyond_labeller: float = threshold(
+    beyond_jury: float = threshold(
         USUAL.beyond,
-        "A shortcut: by more than this the classifier depends on it beyond the labeller, with the whole interval "
-        "(share of decisions for a patch, of probability for an attribute); smaller differences any two classifiers "
-        "show",
+        "A shortcut: by more than this the classifier depends on it beyond every juror, with the whole interval (share "
+        "of decisions for a patch or an aspect, of probability for an attribute); smaller differences any two "
+        "classifiers show",
         ge=0,
         le=1,
     )
-    labeller_at_most: float = threshold(
-        USUAL.labeller_at_most,
-        "A shortcut: the labeller depends on it at most this much of what the classifier does; more is partly right",
+    jury_at_most: float = threshold(
+        USUAL.jury_at_most,
+        "A shortcut: the most affected juror depends on it at most this much of what the classifier does; more is "
+        "partly right",
+        ge=0,
+        le=1,
+    )
+    agrees: float = threshold(
+        AGREES,
+        "Classes that are not the data's by name are taken for unions of its labels where these surely foretell this "
+        "share of the decisions; below it the classifier may be made for another task",
         ge=0,
         le=1,
     )
@@ -50,5 +64,5 @@ class ClassifierSettings(ProbeSettings):
 
     @property
     def shortcut(self) -> ShortcutCriteria:
-        """What makes a patch or an attribute a shortcut."""
-        return ShortcutCriteria(self.beyond_labeller, self.labeller_at_most)
+        """What makes a patch, an aspect or an attribute a shortcut."""
+        return ShortcutCriteria(self.beyond_jury, self.jury_at_most)
