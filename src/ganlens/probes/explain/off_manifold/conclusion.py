@@ -53,7 +53,9 @@ CLOSER = (
     "`ganlens train DATA --out RUN --resume`."
 )
 BY_ARTEFACT = "It leaves the manifold by {artefact.called}."
-SEE_ARTEFACT = "Begin with that one fault, without which its samples are not surely off: `ganlens probe artefacts SUBJECT`."
+SEE_ARTEFACT = (
+    "Begin with that one fault; without it samples are not surely off: `ganlens probe artefacts SUBJECT`."
+)
 
 RULES = Rules(
     Evidence,
