@@ -9,7 +9,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.facts import Group, ValidInterval, measure
-from ganlens.measures.intervals import binomial_interval, checked_values
+from ganlens.measures.intervals import binomial_interval, checked_values, percent
 
 
 def median_interval(values: Tensor) -> Interval:
@@ -45,16 +45,18 @@ def median_interval(values: Tensor) -> Interval:
         ValidInterval(".interval", "the true share beyond the true quantile, more often than it says"),
     ),
 )
-def share_above_quantile(fake: Tensor, real: Tensor, share: float) -> Estimate:
+def share_above_quantile(fake: Tensor, real: Tensor, share: float, level: float = 0.95) -> Estimate:
     """What share of `fake` lies above the value that `share` of the real ones exceed?
 
-    The interval allows for both sets. It holds at 95 % at least: by Bonferroni, the quantile lies between two
-    order statistics of `real` with 97.5 %, and the shares above each have exact intervals of 97.5 %.
+    The interval allows for both sets. It holds at `level` at least: by Bonferroni, the quantile lies between two
+    order statistics of `real` with half of what may fail, and the shares above each have exact intervals with the
+    other half.
 
     Args:
         fake: [n] numbers, at least one.
         real: [m] numbers.
         share: of the real ones that lies above the quantile, between 0 and 1.
+        level: of the interval.
 
     Returns:
         0…1; about `share` where both come from one distribution.
@@ -68,7 +70,7 @@ def share_above_quantile(fake: Tensor, real: Tensor, share: float) -> Estimate:
         raise UserError(f"share must lie between 0 and 1, both excluded, found {share:g}")
     ordered = checked_values(real, fewest=1, infinite=True).sort().values
     fake = checked_values(fake, fewest=1, infinite=True)
-    n, m, tail = len(fake), len(ordered), 0.0125
+    n, m, tail = len(fake), len(ordered), (1 - level) / 4
     # P(fewer than `lowest` of m lie below the quantile) ≤ tail, and so for more than `highest`.
     lowest = int(stats.binom.ppf(tail, m, 1 - share))
     highest = int(stats.binom.ppf(1 - tail, m, 1 - share)) + 1
@@ -80,9 +82,9 @@ def share_above_quantile(fake: Tensor, real: Tensor, share: float) -> Estimate:
         return int((fake > limit).sum())
 
     interval = Interval(
-        binomial_interval(above(at_most), n, 0.975).low,
-        binomial_interval(above(at_least), n, 0.975).high,
-        f"at least 95 %: exact binomial over {n:,} generated samples at both ends of the exact interval of "
+        binomial_interval(above(at_most), n, (1 + level) / 2).low,
+        binomial_interval(above(at_least), n, (1 + level) / 2).high,
+        f"at least {percent(level)}: exact binomial over {n:,} generated samples at both ends of the exact interval of "
         f"the quantile of {m:,} real ones",
     )
     return Estimate(above(float(threshold)) / n, interval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -186,6 +187,20 @@ def test_off_the_manifold_every_rule_is_reached_in_its_order(
 def test_off_the_manifold_the_detail_says_what_is_expected() -> None:
     assert concluded(off_manifold.RULES, manifold_evidence(0.49)).detail == (
         "The share is 47.0% at least; of held-out real samples 5% lie that far from what the autoencoder redraws."
+    )
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.49, Verdict.BAD), (0.1, Verdict.CAUTION)])
+def test_an_artefact_that_explains_it_is_said_first(off: float, verdict: Verdict) -> None:
+    spot: Any = SimpleNamespace(called="a bright spot at the top right")
+    said = concluded(off_manifold.RULES, replace(manifold_evidence(off), artefact=spot))
+    assert (said.verdict, said.claim) == (
+        verdict,
+        "It leaves the manifold by a bright spot at the top right.",
+    )
+    assert "ganlens probe artefacts" in said.advice
+    assert (
+        concluded(off_manifold.RULES, replace(manifold_evidence(0.04), artefact=spot)).verdict is Verdict.GOOD
     )
 
 

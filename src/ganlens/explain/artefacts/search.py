@@ -81,6 +81,20 @@ class Artefact:
         return self.trace.kind
 
     @property
+    def called(self) -> str:
+        """What and where: "a bright spot at the top right", "noise"."""
+        trace = self.trace
+        if trace.kind == "spot":
+            return f"a {trace.tone} spot at {trace.where}"
+        if trace.kind == "border":
+            return f"a {trace.tone} line at {trace.where}"
+        if trace.kind == "stripes":
+            return f"{trace.where} stripes"
+        if trace.kind in ("missing colour", "copied colour"):
+            return f"{trace.where} {'missing' if trace.kind == 'missing colour' else 'the same'}"
+        return f"a {trace.kind}" if trace.kind in ("checkerboard", "grey wash") else trace.kind
+
+    @property
     def share(self) -> Estimate:
         """Of samples that have it."""
         return share_estimate(int(self.has.sum()), len(self.has))

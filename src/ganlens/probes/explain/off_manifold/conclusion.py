@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.code.manifold_errors import ManifoldErrors
 from ganlens.instruments.autoencoder import FittedAutoencoder
 from ganlens.measurement import Measurement
@@ -23,10 +24,13 @@ class Evidence:
 
     Attributes:
         autoencoder: whose errors they are.
-        off: share of generated samples off the manifold.
+        off: share of generated samples off the manifold, at the level of an alarm; `measurements_of` shows it at the
+            usual one.
         auc: probability that a generated sample errs more than a held-out real one.
         control: probability that a linear mixture of real samples does.
         expected, bad_times, shifted: `share` and the others of `OffManifoldSettings`.
+        artefact: what puts samples off the manifold, where those without it are not surely off; None where nothing
+            that has a name does.
     """
 
     autoencoder: FittedAutoencoder
@@ -37,6 +41,7 @@ class Evidence:
     bad_times: float
     shifted: float
     chance: float = CHANCE
+    artefact: Artefact | None = None
 
 
 OFF = (
@@ -46,6 +51,10 @@ OFF = (
 CLOSER = (
     "See in the pictures of residuals what they have that the data have not; then train longer: "
     "`ganlens train DATA --out RUN --resume`."
+)
+BY_ARTEFACT = "It leaves the manifold by {artefact.called}."
+SEE_ARTEFACT = (
+    "Begin with that one fault; without it samples are not surely off: `ganlens probe artefacts SUBJECT`."
 )
 
 RULES = Rules(
@@ -59,6 +68,22 @@ RULES = Rules(
         detail="By its error it tells mixtures of real samples from real ones in {control.value:.0%} of pairs, or only "
         "{control.low:.0%}; chance is {chance:.0%}.",
         advice="Give it more real samples, from which it learns where the data lie (`--data`).",
+    ),
+    Rule(
+        "far-off-by-an-artefact",
+        lambda e: e.artefact is not None and e.off.low > e.bad_times * e.expected,
+        Verdict.BAD,
+        claim=BY_ARTEFACT,
+        detail=OFF,
+        advice=SEE_ARTEFACT,
+    ),
+    Rule(
+        "off-by-an-artefact",
+        lambda e: e.artefact is not None and e.off.low > e.expected,
+        Verdict.CAUTION,
+        claim=BY_ARTEFACT,
+        detail=OFF,
+        advice=SEE_ARTEFACT,
     ),
     Rule(
         "far-off",
@@ -108,7 +133,7 @@ def measurements_of(evidence: Evidence, errors: ManifoldErrors, by_pca: Manifold
     """The share off the manifold, the errors beside real ones', the same by PCA, and the control."""
     expected, by_construction = evidence.expected, "held-out real samples, by construction"
     return [
-        evidence.off.measurement(
+        share_above_quantile(errors.fake, errors.held_out, expected).measurement(
             "share of generated samples off the manifold",
             better="lower",
             baseline=expected,

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ganlens.explain.artefacts.examination import artefacts_known
+from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.code.code_space import code_spaces
-from ganlens.explain.code.manifold_errors import linear_mixtures, manifold_errors
-from ganlens.explain.preconditions import unsuited
+from ganlens.explain.code.manifold_errors import ManifoldErrors, linear_mixtures, manifold_errors
+from ganlens.explain.preconditions import FEWEST, unsuited
 from ganlens.finding import Finding
-from ganlens.measures import area_under_curve, share_above_quantile
+from ganlens.measures import ALARM_LEVEL, area_under_curve, share_above_quantile
 from ganlens.probes.explain.off_manifold.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.off_manifold.figures import histogram, residuals
 from ganlens.probes.preconditions import reconstruction_measurement
@@ -59,7 +61,9 @@ class OffManifold(Probe):
         "{share:.0%} of held-out real samples exceed, so the expected share is {share:.0%}. The "
         "interval of the share allows for both the generated samples and the threshold, which comes from "
         "finitely many real ones: exact binomial intervals at both ends of the exact interval "
-        "of the percentile. The verdict is bad when the whole interval lies above {bad_times:g} times the "
+        "of the percentile; judged at the level of an alarm. Where an artefact that has a name is known "
+        "(`ganlens probe artefacts`) and samples without it are not surely off, that is what is said. "
+        "The verdict is bad when the whole interval lies above {bad_times:g} times the "
         "expected share; caution when it lies above the expected share, or when the probability that a "
         "generated sample errs more than a real one (AUC) exceeds {shifted:g} with its whole interval; else good. "
         "Self-checks, either of which makes the finding not believable: the autoencoder must explain more "
@@ -90,12 +94,13 @@ class OffManifold(Probe):
             task.advance()
         evidence = Evidence(
             bank.autoencoder,
-            share_above_quantile(errors.fake, errors.held_out, settings.share),
+            share_above_quantile(errors.fake, errors.held_out, settings.share, level=ALARM_LEVEL),
             area_under_curve(errors.fake, errors.held_out),
             area_under_curve(errors.mixtures, errors.held_out),
             settings.share,
             settings.bad_times,
             settings.shifted,
+            artefact=_behind(artefacts_known(bank), errors, settings.share),
         )
         return Finding.concluded(
             RULES.conclude(evidence),
@@ -110,3 +115,14 @@ class OffManifold(Probe):
             arrays={"error": errors.fake, "held_out_error": errors.held_out, "pca_error": by_pca.fake},
             method=f"{self.described(settings)} {bank.autoencoder.protocol}",
         )
+
+
+def _behind(artefacts: list[Artefact], errors: ManifoldErrors, share: float) -> Artefact | None:
+    """The first artefact without which samples are not surely off the manifold, if there is one."""
+    for artefact in artefacts:
+        clean = errors.fake[: len(artefact.has)][~artefact.has]
+        if len(clean) >= FEWEST:
+            rest = share_above_quantile(clean, errors.held_out, share, level=ALARM_LEVEL)
+            if rest.low <= share and rest.value <= 2 * share:  # few clean samples prove nothing
+                return artefact
+    return None

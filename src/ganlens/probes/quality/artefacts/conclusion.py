@@ -99,7 +99,7 @@ class Evidence:
         """What else was found."""
         if self.of_real or not self.artefacts:
             return []
-        others = [f"{in_words(each)} ({each.share.value:.0%})" for each in self.artefacts[1:4]]
+        others = [f"{each.called} ({each.share.value:.0%})" for each in self.artefacts[1:4]]
         drawn = self.drawn
         return [
             f"There are also: {'; '.join(others)}." if others else "",
@@ -184,16 +184,6 @@ RULES = Rules(
 )
 
 
-def in_words(artefact: Artefact) -> str:
-    """What and where, without an article: "bright spot at the top right"."""
-    trace = artefact.trace
-    if trace.kind in ("spot", "border"):
-        return f"{trace.tone} {'spot' if trace.kind == 'spot' else 'edge'} at {trace.where}"
-    if trace.kind == "copied colour":
-        return f"{trace.where} the same"
-    return f"{trace.where} {trace.kind}".replace("missing colour", "missing").strip()
-
-
 def measurements_of(evidence: Evidence, listed: int) -> list[Measurement]:
     """The share of samples with each artefact, beside real ones', and how many there are."""
     lines = [
@@ -208,7 +198,7 @@ def measurements_of(evidence: Evidence, listed: int) -> list[Measurement]:
     ]
     lines += [
         artefact.share.measurement(
-            f"share of generated samples with {in_words(artefact)}",
+            f"share of generated samples with {artefact.called}",
             better="lower",
             baseline=artefact.real_share,
             what="held-out real samples",

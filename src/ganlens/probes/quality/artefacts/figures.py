@@ -11,7 +11,7 @@ from ganlens.explain.artefacts.resemblance import coarse, nearest_rows
 from ganlens.explain.artefacts.search import Artefact
 from ganlens.figures.charts import heat_map
 from ganlens.figures.figure import Figure, Plot, Table
-from ganlens.probes.quality.artefacts.conclusion import Evidence, in_words
+from ganlens.probes.quality.artefacts.conclusion import Evidence
 from ganlens.subject import SampleBank
 
 AVERAGED, AMONG, WIDEST = 500, 2000, 32
@@ -30,7 +30,7 @@ def _pictures(examination: Examination, bank: SampleBank, artefact: Artefact, co
     real = examination.reference.training.samples[:AMONG]
     nearest = nearest_rows(coarse(with_it, artefact.trace), coarse(real, artefact.trace))[:, 0]
     like_it = real[nearest]
-    called = in_words(artefact)
+    called = artefact.called
     pairs = bank.modality.shown_pairs(
         like_it[:count],
         with_it[:count],
@@ -91,7 +91,7 @@ def _spectrum(with_it: Tensor, like_it: Tensor, called: str) -> Plot:
 def _table(evidence: Evidence) -> Table:
     rows = tuple(
         (
-            in_words(each),
+            each.called,
             f"{each.share.value:.1%}",
             f"{each.real_share:.1%}",
             f"{each.excess.low:.1%}",
