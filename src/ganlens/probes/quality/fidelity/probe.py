@@ -28,7 +28,7 @@ from ganlens.probes.quality.replicated import Replicated, replicate
 from ganlens.randomness import torch_generator
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
-from ganlens.subject.sample_counts import too_few
+from ganlens.subject.sample_counts import too_alike, too_few
 
 SHARES = ("Precision", "Recall", "Density", "Coverage")
 BETTER: dict[str, Literal["higher", "lower"]] = {
@@ -77,7 +77,8 @@ class Fidelity(Probe):
     def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:
         bank = context.bank
         held_out, train = len(bank.reals("held_out")), len(bank.reals("train"))
-        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
+        because = too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST) or too_alike(bank)
+        if because:
             return Finding.not_applicable(because)
         n = min(
             settings.block, held_out, train, max(bank.size // settings.replicates, min(FEWEST, bank.size))
