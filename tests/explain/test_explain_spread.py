@@ -98,6 +98,14 @@ def test_samples_of_one_distribution_come_out_with_nothing_however_few(n: int) -
         )
 
 
+def test_a_value_that_is_rare_on_both_sides_is_known_badly() -> None:
+    """None of 600 on one side and three on the other are no sign of anything."""
+    rare, never = torch.zeros(600, 1, dtype=torch.float64), torch.zeros(600, 1, dtype=torch.float64)
+    rare[:3] = 1
+    for pair in ((rare, never), (never, rare)):
+        assert faults([compare(*pair, least())], axes("holes"), LIMITS) == ((),)
+
+
 def test_weights_make_real_samples_fall_otherwise() -> None:
     labels = torch.arange(1000) % 4
     real = labels.double()[:, None]

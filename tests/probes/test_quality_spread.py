@@ -15,7 +15,7 @@ from ganlens.explain.spread.explanation import Explained, Told
 from ganlens.explain.spread.faults import Fault
 from ganlens.explain.spread.search import ClassFault, Search
 from ganlens.figures.figure import Picture, Plot, Table
-from ganlens.modality import Images
+from ganlens.modality import Images, Points
 from ganlens.probes.audit import examine
 from ganlens.probes.quality.spread.conclusion import RULES, Evidence
 from ganlens.probes.quality.spread.settings import SpreadSettings
@@ -328,3 +328,23 @@ def test_what_has_no_name_is_said_by_what_it_goes_with() -> None:
     assert remarks == [
         "What no reading names goes most with size (rank correlation 0.40); look at its strip."
     ]
+
+
+def test_rounding_about_a_constant_is_no_spread() -> None:
+    def points(n: int, seed: int, rounding: float = 0.0) -> Tensor:
+        rng = torch.Generator().manual_seed(seed)
+        drawn = torch.randn(n, 4, generator=rng)
+        drawn[:, 2], drawn[:, 3] = 0.0, 1.5
+        drawn[:, 2:] += rounding * torch.randn(n, 2, generator=rng)
+        return drawn
+
+    splits = [Split(SampleArray(points(n, seed).numpy())) for n, seed in ((600, 1), (300, 2))]
+    fakes = points(2000, 3, 1e-6)
+
+    def generator(latents: Tensor) -> Tensor:
+        share = (1 + torch.erf(latents[:, 0].double() / 2**0.5)) / 2
+        return fakes[(share * len(fakes)).long().clamp(max=len(fakes) - 1)]
+
+    subject = Subject.wrap(generator, latent=2, data=Dataset("still", Points(), *splits))
+    bank = SampleBank(subject, samples=600, features=["raw"])
+    assert examine(subject, "spread", bank=bank, settings=POINTS).verdict is Verdict.GOOD

@@ -157,6 +157,10 @@ def _reading_axes(train: Tensor, named: Sequence[Reading], parts: Sequence[Readi
     """The readings as axes; those that say nothing of what can be noticed get a floor from the data."""
     usual = train.nan_to_num(0.0, 0.0, 0.0).abs().median(dim=0).values
     deviation = (train - train.median(dim=0).values).abs().mean(dim=0).nan_to_num(0.0, 0.0, 0.0)
+    moving = deviation[: len(named)][deviation[: len(named)] > 0]
+    if len(moving):  # what is always 0 has no size of its own: the others' spread says what is little
+        still = (deviation == 0) & (usual == 0)
+        usual = torch.where(still, moving.median(), usual)
     axes = []
     for column, reading in enumerate(named):
         own = FAINTEST_PART if reading.counts else FAINTEST * float(usual[column])

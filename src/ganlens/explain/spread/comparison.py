@@ -130,15 +130,27 @@ def _spreads(
     middles = first.median(dim=0).values, _quantiles(second, share, (0.5,))[0]
     own, real = (first - middles[0]).abs(), (second - middles[1]).abs()
     mean_own, mean_real = own.mean(dim=0), share @ real
-    variance_own = own.var(dim=0, correction=0)
-    variance_real = share @ (real - mean_real).square()
+    # One more sample a side, as far off as those usually are that are off at all: so that none of few, and one of few,
+    # are known as badly as they are.
+    away = _away(own, torch.full((len(own),), 1 / len(own), dtype=torch.float64), least)
+    away = away.maximum(_away(real, share, least))
+    n, m = counts
+    mean_own, mean_real = (n * mean_own + away) / (n + 1), (m * mean_real + away) / (m + 1)
+    variance_own = (n * own.square().mean(dim=0) + away.square()) / (n + 1) - mean_own.square()
+    variance_real = (m * (share @ real.square()) + away.square()) / (m + 1) - mean_real.square()
     floored = mean_own.maximum(least), mean_real.maximum(least)
     squares = [
-        variance / (count * mean.square())
+        variance.clamp(min=0) / (count * mean.square())
         for variance, count, mean in zip((variance_own, variance_real), counts, floored, strict=True)
     ]
     seen = (mean_own.maximum(mean_real) > least) | ((middles[0] - middles[1]).abs() > least)
     return (floored[0] / floored[1]).log(), sum(squares).sqrt().clamp(min=1e-9), seen  # type: ignore[union-attr]
+
+
+def _away(deviations: Tensor, share: Tensor, least: Tensor) -> Tensor:
+    """The mean deviation [c] of the samples [n, c] that are off the median at all; 0 where none is."""
+    off = (deviations > least).double()
+    return (share @ (off * deviations)) / (share @ off).clamp(min=1e-12)
 
 
 def _quantiles(values: Tensor, share: Tensor, at: tuple[float, ...]) -> list[Tensor]:

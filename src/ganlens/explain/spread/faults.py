@@ -154,9 +154,9 @@ def _fault(
 
 def _kind(comparison: Comparison, number: int, sure: Tensor, limits: Limits) -> Kind:
     """In what way an axis is off, by the tests [TESTS] that are sure; the plainest first."""
-    narrow, wide, above, below, _ = sure.tolist()
+    narrow, wide, above, below, elsewhere = sure.tolist()
     ratio = float(comparison.ratio[number])
-    if narrow and ratio <= limits.hardly:
+    if (narrow or elsewhere) and ratio <= limits.hardly:
         return "hardly varies"
     if above != below and _is_a_cut(comparison, number, above=above):
         return "is cut off above" if above else "is cut off below"

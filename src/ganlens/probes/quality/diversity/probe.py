@@ -34,7 +34,7 @@ from ganlens.probes.quality.replicated import Replicated, replicate, samples_in_
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.controls import CONTROLS
 from ganlens.subject.draws import Of
-from ganlens.subject.sample_counts import too_few
+from ganlens.subject.sample_counts import too_alike, too_few
 
 LIMITS = {VENDI: (1.0, math.inf), DISTANCE: (0.0, math.inf), NEAREST: (0.0, math.inf)}
 UNIT = {VENDI: "different samples"}
@@ -77,7 +77,8 @@ class Diversity(Probe):
     def examine(self, subject: Subject, settings: DiversitySettings, context: Context) -> Finding:
         bank = context.bank
         held_out = FEWEST if _has_held_out(bank) else 0
-        if because := too_few(bank, generated=FEWEST, training=2 * FEWEST, held_out=held_out):
+        because = too_few(bank, generated=FEWEST, training=2 * FEWEST, held_out=held_out) or too_alike(bank)
+        if because:
             return Finding.not_applicable(because)
         n = _block_size(bank, settings)
         others = _others(bank)

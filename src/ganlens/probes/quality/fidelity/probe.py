@@ -19,7 +19,7 @@ from ganlens.probes.quality.fidelity.compared import BETTER, KEPT_UP, SHARES, Sp
 from ganlens.probes.quality.fidelity.conclusion import FEWEST, RULES, Evidence, FidelitySettings
 from ganlens.probes.quality.replicated import Replicated
 from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.sample_counts import too_few
+from ganlens.subject.sample_counts import too_alike, too_few
 
 
 @probes.register("fidelity", summary="How close do its samples come to the real ones?")
@@ -62,7 +62,8 @@ class Fidelity(Probe):
 
     def examine(self, subject: Subject, settings: FidelitySettings, context: Context) -> Finding:
         bank = context.bank
-        if because := too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST):
+        because = too_few(bank, generated=FEWEST, training=FEWEST, held_out=FEWEST) or too_alike(bank)
+        if because:
             return Finding.not_applicable(because)
         n = _block(bank, settings)
         names = dict.fromkeys((*bank.spaces, *bank.judging))
