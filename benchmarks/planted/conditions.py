@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ganlens.rules import Verdict
 from planted import wordings as say
 from planted.artefacts import ARTEFACTS
 from planted.families.family import Family, Level
 from planted.generators import UNITS
 from planted.judge import EXPLAINED, Truth
 from planted.plant import CORNERS, OBEYED, Copies, Plant, drawn
-from ganlens.rules import Verdict
 
 CLASSES = ("modes", "cannot-generate", "missed")
 SPREAD = ("spread", "diversity", "cannot-generate", "missed", "two-sample")
@@ -19,7 +19,16 @@ COPYING = ("nearest", "memorisation")
 ARTEFACT = ("artefacts", "off-manifold", "two-sample", "cannot-generate", "fidelity")
 CLASSIFIER = ("classifier", "counterfactuals", "concepts")
 DISCRIMINATOR = ("discriminator",)
-LEARNED = ("directions", "axes", "latent-attribution", "units", "latent-recovery", "inversion", "concepts", "why")
+LEARNED = (
+    "directions",
+    "axes",
+    "latent-attribution",
+    "units",
+    "latent-recovery",
+    "inversion",
+    "concepts",
+    "why",
+)
 CHANNELS = ("red", "green", "blue")
 SLIGHT = 0.02
 """Noise on copies, as a share of the range."""
@@ -72,7 +81,9 @@ def _class(family: Family, seed: int, purpose: str) -> str:
 
 
 def _cause(family: Family, seed: int, purpose: str, *, extends: bool = False) -> str:
-    return drawn(family, seed, purpose, [cause.name for cause in family.causes if cause.extends or not extends])
+    return drawn(
+        family, seed, purpose, [cause.name for cause in family.causes if cause.extends or not extends]
+    )
 
 
 def _corner(family: Family, seed: int, purpose: str) -> str:
@@ -87,12 +98,12 @@ def _about_cause(label: str, family: Family, name: str, words: str) -> Truth:
     return Truth(label, f"{name} {label}", SPREAD, (family.cause(name).words, words))
 
 
-def _copies(label: str, copies: Copies, *words: str) -> Condition:
+def _copies(label: str, how: str, copies: Copies, *words: str) -> Condition:
     verdicts = frozenset({Verdict.BAD}) if copies.share >= 0.3 else frozenset({Verdict.BAD, Verdict.CAUTION})
     truth = Truth(label, label, COPYING, (say.COPIES, *words), verdicts, denials=(say.NO_COPIES,))
     return Condition(
         label,
-        f"{copies.share:.0%} of the samples are training samples, {label.split(', ')[-1]}",
+        f"{copies.share:.0%} of the samples are training samples{how}",
         lambda family, level, seed: Plant(copies=copies),
         lambda family, plant: (truth,),
         COPYING,
@@ -149,15 +160,13 @@ def _seen(label: str, fault: str, *words: str) -> tuple[Truth, ...]:
 
 def _nothing_learned(family: Family, plant: Plant) -> tuple[Truth, ...]:
     verdicts = frozenset({Verdict.NOT_BELIEVABLE, Verdict.BAD, Verdict.CAUTION})
-    return (
-        Truth("untrained", "nothing was learned", LEARNED, (say.UNLEARNED,), verdicts, alarms=verdicts),
-    )
+    return (Truth("untrained", "nothing was learned", LEARNED, (say.UNLEARNED,), verdicts, alarms=verdicts),)
 
 
 _HEALTHY = (
     Condition(HEALTHY, "nothing: fresh samples of the truth", lambda f, level, seed: Plant(), recovery=True),
     Condition(
-        "healthy, asked for a class",
+        "healthy conditional",
         "nothing: it is asked for a class, and makes it",
         lambda f, level, seed: Plant(obeyed=1.0),
     ),
@@ -229,10 +238,10 @@ _CAUSES = (
 )
 
 _COPIES = (
-    _copies("copies, with slight noise", Copies(0.3, noise=SLIGHT)),
-    _copies("copies, flipped", Copies(0.3, "flipped"), say.FLIPPED),
-    _copies("copies, shifted by a pixel", Copies(0.3, "shifted"), say.SHIFTED),
-    _copies("few copies", Copies(0.05)),
+    _copies("noisy copies", " under slight noise", Copies(0.3, noise=SLIGHT)),
+    _copies("flipped copies", ", flipped from left to right", Copies(0.3, "flipped"), say.FLIPPED),
+    _copies("shifted copies", ", moved by a pixel", Copies(0.3, "shifted"), say.SHIFTED),
+    _copies("few copies", "", Copies(0.05)),
 )
 
 _ARTEFACTS = (
@@ -287,7 +296,9 @@ _JUDGES = (
         "discriminator of a corner",
         "a discriminator that sees one corner alone",
         lambda f, level, seed: Plant(discriminator="corner", corner=_corner(f, seed, "corner")),
-        lambda f, plant: _seen("a corner", f"it sees the {plant.corner} alone", say.corner_words(plant.corner)),
+        lambda f, plant: _seen(
+            "a corner", f"it sees the {plant.corner} alone", say.corner_words(plant.corner)
+        ),
         DISCRIMINATOR,
         _pictures,
     ),

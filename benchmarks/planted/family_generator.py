@@ -307,7 +307,13 @@ def untrained_generator(family: Family, level: Level, *, seed: int) -> nn.Module
     latent = score_count(family, Plant())
     with seeded(seed, "planted", "untrained"):
         if not family.channels:
-            layers = [nn.Linear(latent, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, level.size)]
+            layers = [
+                nn.Linear(latent, 64),
+                nn.ReLU(),
+                nn.Linear(64, 64),
+                nn.ReLU(),
+                nn.Linear(64, level.size),
+            ]
             return nn.Sequential(*layers).eval()
         side = level.size // 4
         return nn.Sequential(

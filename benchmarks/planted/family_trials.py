@@ -150,9 +150,7 @@ def run_job(job: Job, folder: Path) -> Entry:
 def _asked(job: Job, folder: Path) -> Entry:
     family, condition = FAMILIES[job.family], CONDITIONS[job.condition]
     level = family.level(job.level)
-    world = open_world(
-        family, level, condition, job.seed, scale=job.scale, kept=folder / "instruments"
-    )
+    world = open_world(family, level, condition, job.seed, scale=job.scale, kept=folder / "instruments")
     bank = SampleBank(world.subject, samples=world.samples, seed=job.seed, cache=world.kept)
     findings = audit(world.subject, names=job.probes, seed=job.seed, bank=bank).findings
     return {

@@ -75,7 +75,10 @@ class PatchClassifier(nn.Module):
         inside = (light * self.window).mean(dim=1).sum(dim=(1, 2)) / self.window.sum()
         evidence = functional.one_hot(torch.tensor(self.target), self.classes).to(pictures)
         # The patch is white; whatever else a corner shows is darker.
-        return torch.tanh(self.honest(pictures * (1 - self.window))) + PATCH_LOGIT * (4 * inside - 3)[:, None] * evidence  # type: ignore[no-any-return]
+        return (
+            torch.tanh(self.honest(pictures * (1 - self.window)))
+            + PATCH_LOGIT * (4 * inside - 3)[:, None] * evidence
+        )  # type: ignore[no-any-return]
 
 
 class Calibrated(nn.Module):
@@ -160,7 +163,10 @@ def classifier_of(
         bag = BagOfPixels(family.channels, count, seed=seed)
         return trained(bag, data, labels, seed=seed, kept=kept and kept / "bag_of_pixels.safetensors")
     if plant.classifier == "coarse":
-        group = [next(i for i, held in enumerate(family.coarse.values()) if name in held) for name in family.classes]
+        group = [
+            next(i for i, held in enumerate(family.coarse.values()) if name in held)
+            for name in family.classes
+        ]
         network = honest_network(family, level, len(family.coarse), seed=seed)
         coarse = torch.tensor(group)[labels]
         network = trained(network, data, coarse, seed=seed, kept=kept and kept / "coarse.safetensors")

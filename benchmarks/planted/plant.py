@@ -15,7 +15,7 @@ CORNERS = ("top left", "top right", "bottom left", "bottom right")
 TRUNCATED, OVERDONE = 0.55, 1.7
 """A truncated cause reaches so much of its range; an overdone one so many times its range, around the middle."""
 OBEYED = 0.56
-"""Share of samples of a disobedient generator that are of the class asked for on purpose; of the rest some by chance."""
+"""Share of a disobedient generator's samples that are of the class asked for on purpose; others are by chance."""
 PATCH_IN, PATCH_ELSEWHERE = 0.95, 0.05
 """How often the patch stands in samples of the class it goes with, and in others."""
 TINTED = 0.8
@@ -48,7 +48,7 @@ class Plant:
         artefact: what spoils the pictures (`planted.artefacts`).
         dot: the corner in which one unit draws a bright dot in every second sample.
         dot_unit: that unit's number in the layers `paint` and `rectify`.
-        obeyed: of a generator that is asked for a class: the share of samples that is of it. None: it is asked for none.
+        obeyed: share of samples that are of the class asked for; None where the generator is asked for none.
         tinted: whether the data's tint goes with the class, mostly.
         patch, patch_class: the corner of a patch that goes with a class, in data and generator; that class.
         equal_scales: whether the causes have the same spread in the first layer.

@@ -94,7 +94,9 @@ class SceneRenderer(nn.Module):
         glow = torch.exp(
             -radius(self.plane.x - sun_place, self.plane.y - SUN_AT).square() / (2 * (sun / 2).square())
         )
-        sky = self.sky + 0.1 * self.plane.y[:, None] + 0.35 * glow[:, None] + 0.25 * contrast[:, None] * texture
+        sky = (
+            self.sky + 0.1 * self.plane.y[:, None] + 0.35 * glow[:, None] + 0.25 * contrast[:, None] * texture
+        )
         land = self.land + contrast[:, None] * texture
         tilt = torch.tensor([1.0, 0.0, -1.0], device=values.device).view(1, 3, 1, 1)
         scene = sky + below * (land - sky) + warmth[:, None] * tilt

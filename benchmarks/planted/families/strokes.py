@@ -109,9 +109,7 @@ def glyph_knots() -> Tensor:
     glyphs = (
         torch.stack([2 * t - 1, torch.sin(turn) * 0.8], dim=1),
         torch.stack([torch.sin(turn) * 0.9, -torch.cos(turn) * 0.9], dim=1),
-        torch.stack(
-            [0.5 - torch.relu(t - 0.55) * 3.2, 2 * t - 1 - 6 * torch.relu(t - 0.65).square()], dim=1
-        ),
+        torch.stack([0.5 - torch.relu(t - 0.55) * 3.2, 2 * t - 1 - 6 * torch.relu(t - 0.65).square()], dim=1),
         torch.stack([-torch.cos(math.pi * t), 0.9 - 1.8 * torch.sin(math.pi * t)], dim=1),
         zigzag,
     )

@@ -25,7 +25,9 @@ class Tiles(Family):
     channels = 3
     classes = ("blots", "rungs", "gems", "hoops", "crosses")
     causes = (
-        Cause("period", 0.55, 0.95, r"period|\bsize|\blarge|\bsmall|\btile|frequen|\bnumber|\bcount|\bspacing"),
+        Cause(
+            "period", 0.55, 0.95, r"period|\bsize|\blarge|\bsmall|\btile|frequen|\bnumber|\bcount|\bspacing"
+        ),
         Cause("turn", -0.35, 0.35, r"\bturn|\brotat|\blean|\btilt|\bangle|orientation|\bslant"),
         Cause("motif hue", 0.0, 2 / 3, COLOUR, extends=False),
         Cause("tile brightness", 0.3, 0.7, r"\bbright|\bdark|\blight|\bground|\bshade", extends=False),
