@@ -281,4 +281,4 @@ def test_pictures_stay_between_black_and_white_also_where_causes_are_overdone(fa
         if cause.extends:
             picture = torch.cat([drawn(family, cause.name, share, 0) for share in (-0.35, 1.35)])
             assert torch.isfinite(picture).all()
-            assert 0 <= picture.min() and picture.max() <= 1
+            assert picture.min() >= 0 and picture.max() <= 1
