@@ -5,11 +5,15 @@
     python benchmarks/explain.py --seeds 3 --runs runs/sprites runs/mnist --page
     python benchmarks/explain.py --only units --merge --page      one family anew, the rest as recorded
     python benchmarks/explain.py --only runs --runs runs/mnist    keeps the recorded trials, adds the runs
+    python benchmarks/explain.py --list                           families of further worlds, and their conditions
+    python benchmarks/explain.py --families figures,ring --conditions healthy,"bright dot" --seeds 3 --jobs 2
+    python benchmarks/explain.py --record --page                  puts what families' runs kept into the record
 
 The generators are written down (`benchmarks/planted`): their factors are known, hidden behind random rotations, and
 their faults were put in. For every method the table says how much of the truth it recovered, how it scored itself,
 and its seconds. Below it stand the required lines, passed or failed. The explain section asked about trained
-generators is recorded beside it; there the truth is not known.
+generators is recorded beside it; there the truth is not known. Families of other worlds (`benchmarks/planted/families`)
+are asked one subject at a time, and can be stopped and taken up again.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from typing import Any
 
 import torch
 from machine import write_record
+from planted.family_runs import add_options, concerns_families, run_families
 from planted.lines import Line, required_lines
 from planted.page import write_page
 from planted.rows import Row
@@ -38,12 +43,19 @@ RECORD = "explain"
 
 def main() -> None:
     args = _arguments()
+    if concerns_families(args):
+        try:
+            families_of_worlds(args)
+        except UserError as error:
+            raise SystemExit(str(error)) from None
+        return
     torch.set_num_threads(args.threads)
     began = time.perf_counter()
     record: dict[str, Any] = {
         "scale": args.scale,
         "size": args.size,
         "threads": args.threads,
+        "families": kept_record().get("families", []),
     }
     families = {trial.family for trial in TRIALS}
     if args.only == ["runs"]:
@@ -75,6 +87,20 @@ def main() -> None:
         record = saved(record, args)
     if args.page:
         print(write_page(record))
+
+
+def families_of_worlds(args: argparse.Namespace) -> None:
+    """Ask about families, and write into the record and the page what is asked for; all else there stays."""
+    record = run_families(args, kept_record())
+    if record is not None:
+        sprites_machine = record.pop("machine", None)
+        path = write_record(RECORD, record)
+        written = json.loads(path.read_text())
+        written |= {"families_machine": written["machine"], "machine": sprites_machine or written["machine"]}
+        path.write_text(json.dumps(written, indent=2) + "\n")
+        print(f"recorded in {path}")
+    if args.page:
+        print(write_page(kept_record()))
 
 
 def saved(record: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
@@ -189,6 +215,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="keep what is trained on the data here between runs")
     parser.add_argument("--out", type=Path, help="write the record here; default: benchmarks/records")
     parser.add_argument("--page", action="store_true", help="write docs/planted_truth.md from the record")
+    add_options(parser)
     return parser.parse_args()
 
 

@@ -147,7 +147,7 @@ class PlantedGenerator(nn.Module):
     def _shape_weights(self, score: Tensor) -> Tensor:
         """[n, 3]: 0 and 1 forwards; backwards the gradient of soft steps at the thresholds (straight-through)."""
         beyond = score[:, None] - self.thresholds
-        passed = _switch(beyond)  # how likely that shape number 1, and 2, or a later one is drawn
+        passed = hard_switch(beyond)  # how likely that shape number 1, and 2, or a later one is drawn
         start, end = torch.ones_like(passed[:, :1]), torch.zeros_like(passed[:, :1])
         return torch.cat([start, passed], dim=1) - torch.cat([passed, end], dim=1)
 
@@ -157,7 +157,7 @@ class PlantedGenerator(nn.Module):
             return torch.zeros_like(self.mark_map).expand(len(causes), -1, -1, -1)
         share = torch.tensor(self.world.mark, device=causes.device)
         threshold = torch.special.ndtri(1 - share).clamp(-30, 30)
-        on = _switch(causes[:, -1] - shape @ threshold)
+        on = hard_switch(causes[:, -1] - shape @ threshold)
         return on[:, None, None, None] * self.mark_map
 
     def _wire_units(self) -> None:
@@ -197,7 +197,7 @@ def _thresholds(shares: tuple[float, float, float]) -> Tensor:
     return torch.special.ndtri(cumulated.clamp(0, 1)).clamp(-30, 30).float()
 
 
-def _switch(beyond: Tensor) -> Tensor:
+def hard_switch(beyond: Tensor) -> Tensor:
     """1 where positive, else 0; the gradient is that of a soft step."""
     soft = torch.sigmoid(beyond / SOFTNESS)
     return (beyond > 0).float() + soft - soft.detach()

@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 
 from ganlens.modality import Images
+from planted.family_page import family_picture, family_sections, pictured
 from planted.faults import CORNER, marked
 from planted.generators import MARK_UNIT, PlantedGenerator, World
 from planted.pictures import scatter
+from planted.tables import table
 from planted.worlds import WORLDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -85,7 +87,7 @@ def write_page(record: Entry) -> Path:
         INTRODUCTION,
         _setting(record),
         "## What is required",
-        _table(("", "line", "figures"), ([x["state"], x["what"], x["figures"]] for x in record["lines"])),
+        table(("", "line", "figures"), ([x["state"], x["what"], x["figures"]] for x in record["lines"])),
         "## Directions",
         LEGEND,
         _directions(rows),
@@ -98,12 +100,27 @@ def write_page(record: Entry) -> Path:
         "*One dot a map and world, those made worse on purpose among them.*",
         "## Faults",
         faults_table(answers),
+        *family_sections(record),
+        *_family_pictures(record, images),
         *_runs(record),
         "The page is written by `python benchmarks/explain.py --page` from `benchmarks/records/explain.json`.",
     ]
     path = DOCS / "planted_truth.md"
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return path
+
+
+def _family_pictures(record: Entry, images: Path) -> list[str]:
+    """Each family of pictures, drawn beside the page: every condition that changes its samples is a row."""
+    parts = []
+    for family in pictured(record.get("families", [])):
+        name = f"planted_{family.name}.png"
+        family_picture(family).save(images / name, optimize=True)
+        parts += [
+            f"![{family.summary}](images/{name})",
+            f"*{family.name.capitalize()}: a row for every condition that changes its samples, none picked.*",
+        ]
+    return parts
 
 
 def _setting(record: Entry) -> str:
@@ -143,7 +160,7 @@ def _directions(rows: list[Entry]) -> str:
         "itself",
         "s, all methods together",
     )
-    return _table(columns, body)
+    return table(columns, body)
 
 
 def _attributions(rows: list[Entry]) -> str:
@@ -155,7 +172,7 @@ def _attributions(rows: list[Entry]) -> str:
         return [world, method, found[0].get("kind", "method"), truth, own, inside]
 
     body = [line(world, method, found) for (world, method), found in _grouped(rows).items()]
-    return _table(("world", "map", "what it is", "truth", "itself", "share in the corner"), body)
+    return table(("world", "map", "what it is", "truth", "itself", "share in the corner"), body)
 
 
 def faults_table(rows: list[Entry]) -> str:
@@ -193,7 +210,7 @@ def faults_table(rows: list[Entry]) -> str:
         "verdict",
         "headline (first seed)",
     )
-    return _table(columns, body)
+    return table(columns, body)
 
 
 def _is_reference(row: Entry) -> bool:
@@ -209,7 +226,7 @@ def _runs(record: Entry) -> list[str]:
         parts += [
             f"### {run['run']}",
             f"{run['samples']:,} samples, {run['seconds']:.0f} s in all.",
-            _table(("probe", "verdict", "s", "headline"), body),
+            table(("probe", "verdict", "s", "headline"), body),
         ]
     if not parts:
         return []
@@ -247,12 +264,6 @@ def _grouped(rows: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
     for row in rows:
         groups[row["world"], row["method"]].append(row)
     return groups
-
-
-def _table(columns: tuple[str, ...], rows: Iterable[list[str]]) -> str:
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
 
 
 def _spread(values: Iterable[float | None]) -> str:
