@@ -9,8 +9,10 @@ from ganlens.subject.hooks import capture, edit
 from ganlens.subject.latent_spaces import LatentSpace
 from ganlens.subject.layers import layers_of
 from ganlens.subject.randomised import randomised, randomised_module
+from ganlens.subject.reinitialised import reinitialised
 from ganlens.subject.sample_bank import SampleBank
 from ganlens.subject.subject import Subject
+from ganlens.subject.twins import Twin, Twins, twins
 
 __all__ = [
     "AdaptedClassifier",
@@ -20,10 +22,14 @@ __all__ = [
     "LatentSpace",
     "SampleBank",
     "Subject",
+    "Twin",
+    "Twins",
     "capture",
     "edit",
     "evaluating",
     "layers_of",
     "randomised",
     "randomised_module",
+    "reinitialised",
+    "twins",
 ]

@@ -29,6 +29,7 @@ class FeatureTable:
         spaces: the feature spaces, the one to judge by first (see `open_space`). Default: the labeller's where
             there are labels, else the autoencoder's code, and the raw samples.
         time: counts what computing takes.
+        beside: the table of another generator with the same data, whose spaces and features of real samples are used.
 
     Raises:
         UserError: there is no such feature space, or two have one name.
@@ -41,11 +42,16 @@ class FeatureTable:
         spaces: Sequence[str | nn.Module | FeatureSpace] | None,
         *,
         time: SharedTime,
+        beside: FeatureTable | None = None,
     ) -> None:
         self._draws, self._instruments, self._time = draws, instruments, time
+        self._beside = beside
         self._computed: dict[tuple[str, str], FirstRows] = {}
         self._spaces: dict[str, FeatureSpace] = {}
         self._further_spaces: dict[str, FeatureSpace] = {}
+        if beside is not None:
+            self._spaces, self._further_spaces = beside._spaces, beside._further_spaces
+            return
         for spec in spaces if spaces is not None else self._default_spaces():
             space = open_space(spec, instruments)
             if space.name in self._spaces:
@@ -94,6 +100,8 @@ class FeatureTable:
 
     def _rows(self, column: str, of: Of, n: int | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
         """The first n rows of a column, which is computed chunk by chunk as far as it is asked for."""
+        if self._beside is not None and of in ("train", "held_out"):
+            return self._beside._rows(column, of, n, compute)
 
         def chunk(start: int, stop: int) -> Tensor:
             samples = self._draws.samples(of, stop)[start:stop].to(self._instruments.device)

@@ -40,6 +40,8 @@ class SampleBank:
         labeller, autoencoder: instruments that exist already; otherwise trained when first asked for.
         features: feature spaces, the one to judge by first (see `open_space`). Default: the labeller's where
             there are labels, else the autoencoder's code, and the raw samples.
+        beside: the bank of another generator with the same data and seed, whose instruments, feature spaces and
+            features of real samples are used in place of new ones.
 
     Attributes:
         draws: samples of every kind, with their latents and conditions.
@@ -63,22 +65,30 @@ class SampleBank:
         labeller: Labeller | None = None,
         autoencoder: FittedAutoencoder | None = None,
         features: Sequence[str | nn.Module | FeatureSpace] | None = None,
+        beside: SampleBank | None = None,
     ) -> None:
         self.subject, self.size, self.seed, self.batch = subject, samples, seed, batch
         self.device = torch.device(device if device is not None else subject.device)
         self.progress = progress or Silent()
         self._time = SharedTime()
         self.draws = Draws(subject, samples, seed=seed, batch=batch, progress=self.progress, time=self._time)
-        self.instruments = FittedInstruments(
-            self.draws,
-            device=self.device,
-            cache=cache,
-            labeller=labeller,
-            autoencoder=autoencoder,
-            progress=self.progress,
-            time=self._time,
+        self.instruments: FittedInstruments = (
+            beside.instruments
+            if beside is not None
+            else FittedInstruments(
+                self.draws,
+                device=self.device,
+                cache=cache,
+                labeller=labeller,
+                autoencoder=autoencoder,
+                progress=self.progress,
+                time=self._time,
+            )
         )
-        self.table = FeatureTable(self.draws, self.instruments, features, time=self._time)
+        known = beside.table if beside is not None else None
+        self.table: FeatureTable = FeatureTable(
+            self.draws, self.instruments, features, time=self._time, beside=known
+        )
 
     @property
     def modality(self) -> Modality:
