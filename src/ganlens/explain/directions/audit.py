@@ -40,11 +40,15 @@ class Standard:
         least_shift: a main reading that moves by less than this many standard deviations of samples for one of
             latents is none.
         same: correlation of the changes that two directions cause on the same starts, above which they are one.
+        told: share of starts whose two ends the reading that names a direction must tell apart.
+        accounted: steepness that the reading must have, for the direction to be most of what moves it.
     """
 
     beaten: float = 0.95
     least_shift: float = 0.05
     same: float = 0.9
+    told: float = 0.9
+    accounted: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,6 @@ class Slopes:
     def of(self, rows: Tensor) -> Slopes:
         """Of some of the starts."""
         return Slopes(self.shift[rows], self.gain[rows], self.way[rows])
-
-    def turned(self, side: float) -> Slopes:
-        """Of the same direction, or for a side of −1 of its opposite."""
-        return Slopes(side * self.shift, side * self.gain, self.way)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,13 @@ single starts.
 The root, not JᵀJ itself: strong causes would drown weak ones, since a direction that is three degrees off a weak cause
 has more of a cause that is a hundred times as strong.
 
-Samples are seen in two ways, and the scores' mean is taken: as their raw features, in which some methods look for
-directions, and as the sizes of the steps between neighbours (edges), in which none does. Starts are fresh: no method
-has seen them.
+Samples are seen in several ways at once: as their raw features, and where samples have places as the sizes of the
+steps between neighbours (edges), as profiles along each axis, and as how many values lie above each level. In each way
+causes have other strengths, so that a mixture is found out by one where it is not by another, and a method that looks for
+directions in raw features is not judged by those alone. What a direction does not move in one way of seeing does not
+count there. Starts are fresh: no method has seen them.
+
+What no way of seeing tells: two causes whose strengths keep one ratio at every start are as good as any two mixtures.
 
 Source: the metric is that of Wang & Ponce 2021 (arXiv 2101.06006); that effects of causes do not mix is the premise of
 the Hessian penalty (Peebles et al. 2020, arXiv 2008.10599) and of orthogonal Jacobians (Wei et al. 2021, arXiv
@@ -48,6 +52,15 @@ SURVEYED = 4
 WIDEST = 1024
 """Numbers in a point beyond which nobody surveys: what the directions that were found span is looked at."""
 
+NOTHING = 1e-6
+"""Strength of all directions together that is rounding and no change."""
+
+REPEATED = 0.5
+"""Squared length of what a direction has of its own, below which it repeats better ones."""
+
+LEVELS = 9
+"""Levels above which values are counted, softly, so that a small change is seen."""
+
 IDLE = 0.05
 """Share of the mean strength of directions below which a direction's own counts as none."""
 
@@ -70,14 +83,15 @@ class Strengths:
         return torch.stack([root.mean(dim=0) for root in self.roots]).mean(dim=0)
 
     def parts(self, units: Tensor) -> tuple[Tensor, Tensor]:
-        """(uᵀS u)² and |S u|² of unit directions [k, z]: [views, starts, k] each."""
+        """(uᵀS u)² and |S u|² of unit directions [k, z], summed over ways of seeing: [starts, k] each."""
         inside = units @ self.basis.T
-        own, whole = [], []
+        own = torch.zeros(len(self.roots[0]), len(units), dtype=torch.float64)
+        whole = torch.zeros_like(own)
         for root in self.roots:
             moved = torch.einsum("smn,kn->skm", root, inside)
-            own.append(torch.einsum("skm,km->sk", moved, inside).square())
-            whole.append(moved.square().sum(dim=2))
-        return torch.stack(own), torch.stack(whole)
+            own += torch.einsum("skm,km->sk", moved, inside).square()
+            whole += moved.square().sum(dim=2)
+        return own, whole
 
 
 @dataclass(frozen=True)
@@ -112,13 +126,15 @@ class Independence:
     def share_explained(self, units: Tensor, scores: Tensor) -> float:
         """How much of all change some direction [k, z] makes alone: each counts for the part of the mean strength that
         is along it and along no better one, times its score [k]. 0…1.
+
+        Those that are mostly along better ones repeat them, and are left out.
         """
         mean = self.strengths.mean
         total, left = 0.0, units @ self.strengths.basis.T
         for place in scores.argsort(descending=True).tolist():
             part = left[place]
             square = float(part @ part)
-            if square > 1e-9:
+            if square >= REPEATED:
                 total += float(scores[place]) * float(part @ mean @ part)
                 left = left - (left @ part)[:, None] * part / square
         return total / max(float(mean.trace()), 1e-30)
@@ -128,16 +144,16 @@ class Independence:
 
         def statistic(weights: Tensor) -> Tensor:
             own, by_chance = (_ratio(*parts, weights) for parts in (tried, chance))
-            expected = by_chance.mean(dim=2, keepdim=True)
-            above = (own - expected) / (1 - expected).clamp(min=1e-9)
-            return above.clamp(0, 1).mean(dim=0)
+            expected = by_chance.mean(dim=1, keepdim=True)
+            above: Tensor = (own - expected) / (1 - expected).clamp(min=1e-9)
+            return above.clamp(0, 1)
 
         return statistic
 
 
 def _ratio(own: Tensor, whole: Tensor, weights: Tensor) -> Tensor:
-    """Ratios [views, r, k] of sums over starts that count as weights [r, starts] say."""
-    count = weights.sum(dim=1)[None, :, None]
+    """Ratios [r, k] of sums [starts, k] over starts that count as weights [r, starts] say."""
+    count = weights.sum(dim=1, keepdim=True)
     ratio: Tensor = (weights @ own) / (weights @ whole + count * IDLE**2)
     return ratio
 
@@ -163,9 +179,13 @@ def _basis(walk: Walk, points: Tensor, labels: Tensor | None, candidates: Tensor
         return everything
     if walk.size > WIDEST:
         strength, rows = torch.linalg.svd(candidates.double(), full_matrices=False)[1:]
-        return rows[strength > 1e-6 * strength.max()][:MOST]
-    metric = sum(_grams_at(walk, points, labels, place, everything)[0] for place in range(len(points)))
-    return torch.linalg.eigh(torch.as_tensor(metric))[1].flip(1)[:, :MOST].T.contiguous()
+        spanning: Tensor = rows[strength > 1e-6 * strength.max()]
+        return spanning[:MOST]
+    metric = torch.zeros_like(everything)
+    for place in range(len(points)):
+        metric += _grams_at(walk, points, labels, place, everything)[0]
+    vectors: Tensor = torch.linalg.eigh(metric)[1]
+    return vectors.flip(1)[:, :MOST].T.contiguous()
 
 
 def _grams_at(walk: Walk, points: Tensor, labels: Tensor | None, place: int, basis: Tensor) -> list[Tensor]:
@@ -181,10 +201,26 @@ def _grams_at(walk: Walk, points: Tensor, labels: Tensor | None, place: int, bas
 
 
 def views(modality: Modality, samples: Tensor) -> list[Tensor]:
-    """The ways in which samples [n, …] are seen, [n, f] each: raw features, and where there are places, edges."""
-    steps = [samples.float().diff(dim=axis.axis + 1).abs().flatten(1) for axis in modality.grid]
-    edges = [each for each in steps if each.shape[1]]
-    return [modality.raw_features(samples), *([torch.cat(edges, dim=1)] if edges else [])]
+    """The ways in which samples [n, …] are seen, [n, f] each: raw features, and where there are places, edges, profiles
+    and the distribution of values."""
+    values = samples.float()
+    edges, profiles = [], []
+    for axis in modality.grid:
+        edges.append(values.diff(dim=axis.axis + 1).abs().flatten(1))
+        profiles.append(values.movedim(axis.axis + 1, 1).flatten(2).mean(dim=2))
+    seen = [modality.raw_features(samples), *profiles]
+    if edges:
+        seen.append(torch.cat(edges, dim=1))
+    if edges and modality.range is not None:
+        low, high = modality.range
+        shares = (values - low) / (high - low)
+        levels = torch.linspace(0, 1, LEVELS, device=values.device)
+        seen.append(
+            torch.stack(
+                [torch.sigmoid((shares - level) * 2 * LEVELS).flatten(1).mean(dim=1) for level in levels], 1
+            )
+        )
+    return [each for each in seen if each.shape[1]]
 
 
 def _roots(grams: Tensor) -> Tensor:
@@ -192,5 +228,6 @@ def _roots(grams: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(grams)
     sizes = values.clamp(min=0).sqrt()
     total = sizes.sum(dim=1, keepdim=True)
-    sizes = torch.where(total > 1e-12, sizes * grams.shape[1] / total.clamp(min=1e-12), 0.0)
-    return (vectors * sizes[:, None, :]) @ vectors.transpose(1, 2)
+    sizes = torch.where(total > NOTHING, sizes * grams.shape[1] / total.clamp(min=NOTHING), 0.0)
+    roots: Tensor = (vectors * sizes[:, None, :]) @ vectors.transpose(1, 2)
+    return roots
