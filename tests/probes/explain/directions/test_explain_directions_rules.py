@@ -57,13 +57,13 @@ MIXED = [
             "No direction does one thing more clearly",
         ),
         (
-            evidence(*PURE, refitted=Refitted(0.29, LEARNED.twins)),
+            evidence(*PURE, refitted=Refitted(0.27, LEARNED.twins)),
             "nothing-learned",
             Verdict.NOT_BELIEVABLE,
             "Networks that learned nothing have directions that are as good.",
         ),
         (
-            evidence(*PURE, refitted=Refitted(0.31, LEARNED.twins)),
+            evidence(*PURE, refitted=Refitted(0.28, LEARNED.twins)),
             "each-alone",
             Verdict.GOOD,
             "4 things can be changed with little else changing.",

@@ -99,8 +99,9 @@ class DirectionsSettings(ProbeSettings):
     )
     surpassed: float = threshold(
         1.5,
-        "As many times the figure of the better network that learned nothing the generator's own has to be: among "
-        "such networks it differs by up to a third from one draw of the weights to another",
+        "As many times the odds of the better network that learned nothing, of a change being made alone, the "
+        "generator's own have to be: among such networks they differ by up to a half from one draw of the weights "
+        "to another",
         ge=1,
     )
 
@@ -161,12 +162,12 @@ class Directions(Probe):
         "cause on the same starts correlate by more than {same:g}. The control: GANSpace, SeFa and the "
         "Jacobian are fitted anew to the same network with its weights shuffled and to it freshly initialised, "
         "and the share of all change that directions make alone (weighed, where there are data, by how much "
-        "samples vary as real ones do) is compared. Verdict: not believable where no direction is, or the "
-        "figure is below {surpassed:g} times that of the better such network; good where different directions "
-        "of an independence of {clean:.0%} or more do {several} things or more; else caution. Reconstructors "
-        "and LatentCLR are asked on request only (`methods`): what they are trained for is that directions can "
-        "be told apart, which mixtures can be as well, and where causes are known they recover no more than "
-        "random directions."
+        "samples vary as real ones do) is compared. Verdict: not believable where no direction is, or the odds "
+        "of that share are below {surpassed:g} times those of the better such network; good where different "
+        "directions of an independence of {clean:.0%} or more do {several} things or more; else caution. "
+        "Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is that "
+        "directions can be told apart, which mixtures can be as well, and where causes are known they recover "
+        "no more than random directions."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
