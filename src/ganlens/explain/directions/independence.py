@@ -16,8 +16,8 @@ has more of a cause that is a hundred times as strong.
 Samples are seen in several ways at once: as their raw features, and where samples have places as the sizes of the
 steps between neighbours (edges), as profiles along each axis, and as how many values lie above each level. In each way
 causes have other strengths, so that a mixture is found out by one where it is not by another, and a method that looks
-for directions in raw features is not judged by those alone. What a direction does not move in one way of seeing does not
-count there. Starts are fresh: no method has seen them.
+for directions in raw features is not judged by those alone. What a direction does not move in one way of seeing does
+not count there. Starts are fresh: no method has seen them.
 
 What no way of seeing tells: two causes whose strengths keep one ratio at every start are as good as any two mixtures.
 
@@ -207,7 +207,8 @@ def views(modality: Modality, samples: Tensor) -> list[Tensor]:
     edges, profiles = [], []
     for axis in modality.grid:
         edges.append(values.diff(dim=axis.axis + 1).abs().flatten(1))
-        profiles.append(values.movedim(axis.axis + 1, 1).flatten(2).mean(dim=2))
+        along = values.movedim(axis.axis + 1, 1)
+        profiles.append(along.reshape(*along.shape[:2], -1).mean(dim=2))
     seen = [modality.raw_features(samples), *profiles]
     if edges:
         seen.append(torch.cat(edges, dim=1))
