@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlens.data.sprites import FACTORS, SHAPES
 from ganlens.explain.code.interventions import LatentScale
+from ganlens.explain.directions.methods import TITLES
 from ganlens.explain.dissection.concepts import concepts_for
 from planted.attributions import attributions
 from planted.faults import NEVER_MADE, OVER_MADE, SHORTCUT_CLASS
@@ -32,7 +33,7 @@ Trial = Callable[[Planted, int], Iterator[Row]]
 
 def directions(world: Planted, seed: int) -> Iterator[Row]:
     """Every method of the probe `directions`: how near are its directions to the factors' own?"""
-    finding = world.ask("directions")
+    finding = world.ask("directions", methods=list(TITLES))
     generator = world.generator
     linear = generator.bent_by is None
     for name, found in finding.arrays.items():

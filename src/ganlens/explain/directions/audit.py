@@ -1,6 +1,6 @@
-"""How good is a direction? One score for all methods, from what following it changes and nothing else.
+"""What does a direction change that has a name? Of all readings the one that it moves most nearly alone.
 
-    score = purity · evenness · steepness, each in 0…1
+    fit = purity · evenness · steepness, each in 0…1
 
 * **Purity**: the mean square of the main reading's slope along the direction, over that of all readings, in
   standard deviations of samples. 1 where it changes one thing. Slopes, and not differences: a reading that only
@@ -10,17 +10,16 @@
   1 where it never turns back, whether it rises in a line or, as a class does, in a step.
 * **Steepness**: where the main reading's mean squared shift lies between that of random directions (0) and that
   along the direction in which the reading rises fastest (1). In a linear generator it is the squared cosine with
-  that direction, less what chance gives. So a direction that spends itself on what is not read, or on what does
-  nothing, has little of it, however pure the rest looks.
+  that direction, less what chance gives.
 
-The main reading and the side to which the direction points are chosen on one half of the starts; the score is
-measured on the other, so that choosing among many readings costs nothing. No truth goes into it, and no method was
-trained for it but the regression of readings, whose directions are the steepest ones by construction.
+The main reading and the side to which the direction points are chosen on one half of the starts; the fit is
+measured on the other, so that choosing among many readings costs nothing. It says which word fits, and how well; what
+no word fits may be one cause as well, so that it is no judgement of the direction: `independence` is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -36,16 +35,20 @@ class Standard:
     """What every direction is held to.
 
     Attributes:
-        beaten: a direction is believable where the interval of its score lies above this quantile of random
+        beaten: a direction is believable where the interval of its independence lies above this quantile of random
             directions'.
         least_shift: a main reading that moves by less than this many standard deviations of samples for one of
             latents is none.
         same: correlation of the changes that two directions cause on the same starts, above which they are one.
+        told: share of starts whose two ends the reading that names a direction must tell apart.
+        accounted: steepness that the reading must have, for the direction to be most of what moves it.
     """
 
     beaten: float = 0.95
     least_shift: float = 0.05
     same: float = 0.9
+    told: float = 0.9
+    accounted: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,6 @@ class Slopes:
         """Of some of the starts."""
         return Slopes(self.shift[rows], self.gain[rows], self.way[rows])
 
-    def turned(self, side: float) -> Slopes:
-        """Of the same direction, or for a side of −1 of its opposite."""
-        return Slopes(side * self.shift, side * self.gain, self.way)
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -78,18 +77,20 @@ class Claim:
     Attributes:
         reading: index of its main reading.
         side: 1 where the reading rises along it, else −1.
-        score: on starts that had no part in choosing the reading.
+        fit: of the reading, on starts that had no part in choosing it.
         shift: of the main reading towards `side`, standard deviations per standard deviation.
-        purity, evenness, steepness: the factors of the score.
+        purity, evenness, steepness: the factors of the fit.
+        rival: the largest mean squared shift of a reading of another kind, over that of the main one.
     """
 
     reading: int
     side: float
-    score: Estimate
+    fit: Estimate
     shift: Estimate
     purity: float
     evenness: float
     steepness: float
+    rival: float
 
     @property
     def leakage(self) -> float:
@@ -106,7 +107,6 @@ class Baseline:
         best: [r] the squared shift of each reading along the direction in which it rises fastest (at least that of
             the best random one), or None where nobody knows that direction.
         kinds: [r] int64: readings of one kind move together or not at all.
-        scores: [d] their scores by the same procedure.
         effect: their mean effect on samples.
         standard: what directions are held to.
     """
@@ -114,14 +114,8 @@ class Baseline:
     square: Tensor
     best: Tensor | None
     kinds: Tensor
-    scores: Tensor
     effect: float
     standard: Standard = Standard()
-
-    @property
-    def bar(self) -> float:
-        """The score that an interval has to clear."""
-        return float(self.scores.quantile(self.standard.beaten))
 
 
 def slopes_of(followed: Followed, along: Tensor) -> Slopes:
@@ -156,10 +150,7 @@ def baseline_of(
     squares = torch.stack([each.shift[measuring].mean(dim=0).square() for each in slopes])
     if best is not None:  # a reading that rises on no line has no steepest one; chance's best stands for it
         best = torch.maximum(best, squares.max(dim=0).values)
-    nothing = torch.zeros(1, dtype=torch.float64)
-    unscored = Baseline(squares.mean(dim=0), best, kinds, nothing, effect, standard)
-    scores = [claim_of(each, unscored, None).score.value for each in slopes]
-    return replace(unscored, scores=torch.tensor(scores, dtype=torch.float64))
+    return Baseline(squares.mean(dim=0), best, kinds, effect, standard)
 
 
 def claim_of(slopes: Slopes, baseline: Baseline, rng: torch.Generator | None) -> Claim:
@@ -181,27 +172,27 @@ def claim_of(slopes: Slopes, baseline: Baseline, rng: torch.Generator | None) ->
 
     if rng is None:
         parts = statistic(torch.ones(1, len(measuring), dtype=torch.float64))[0].tolist()
-        score, shift = (Estimate(parts[i], "none: not asked for") for i in (0, 1))
-        return Claim(reading, side, score, shift, parts[2], parts[3], parts[4])
-    score, shift, purity, evenness, steepness = bootstrap_estimates(
-        statistic, len(measuring), rng=rng, of="starts"
-    )
-    return Claim(reading, side, score, shift, purity.value, evenness.value, steepness.value)
+        fit, shift = (Estimate(parts[i], "none: not asked for") for i in (0, 1))
+        return Claim(reading, side, fit, shift, *parts[2:])
+    fit, shift, *parts = bootstrap_estimates(statistic, len(measuring), rng=rng, of="starts")
+    return Claim(reading, side, fit, shift, *(part.value for part in parts))
 
 
 def _parts(slopes: Slopes, reading: int, side: float, baseline: Baseline, weights: Tensor) -> Tensor:
-    """Score, shift, purity, evenness and steepness [w, 5], starts counted as often as weights [w, n] say."""
+    """Fit, shift, purity, evenness, steepness and rival [w, 6], starts counted as often as weights [w, n] say."""
     total = weights.sum(dim=1)
     shift = (weights @ slopes.shift[:, reading] / total) * side
     squares = weights @ slopes.shift.square() / total[:, None]
     kinds = baseline.kinds.expand(len(squares), -1)
-    everything = torch.zeros_like(squares).scatter_reduce(1, kinds, squares, "amax").sum(dim=1)
-    purity = squares[:, reading] / everything.clamp(min=NOTHING)
+    of_kinds = torch.zeros_like(squares).scatter_reduce(1, kinds, squares, "amax")
+    purity = squares[:, reading] / of_kinds.sum(dim=1).clamp(min=NOTHING)
+    others = of_kinds.index_fill(1, baseline.kinds[reading : reading + 1], 0.0).amax(dim=1)
+    rival = others / squares[:, reading].clamp(min=NOTHING)
     gained = (weights @ slopes.gain[:, reading]) * side
     evenness = (gained / (weights @ slopes.way[:, reading]).clamp(min=NOTHING)).clamp(min=0)
     steepness = _steepness(shift.clamp(min=0).square(), reading, baseline)
-    score = purity * evenness * steepness * (shift >= baseline.standard.least_shift)
-    return torch.stack([score, shift, purity, evenness, steepness], dim=1)
+    fit = purity * evenness * steepness * (shift >= baseline.standard.least_shift)
+    return torch.stack([fit, shift, purity, evenness, steepness, rival], dim=1)
 
 
 def _steepness(squares: Tensor, reading: int, baseline: Baseline) -> Tensor:

@@ -12,7 +12,6 @@ from ganlens.explain.code.interventions import random_directions
 from ganlens.explain.directions.audit import (
     Baseline,
     Claim,
-    Slopes,
     Standard,
     baseline_of,
     claim_of,
@@ -20,6 +19,7 @@ from ganlens.explain.directions.audit import (
 )
 from ganlens.explain.directions.direction_set import DirectionSet, LeftOut
 from ganlens.explain.directions.follow import Course, Followed
+from ganlens.explain.directions.independence import Independence, strengths_of
 from ganlens.explain.directions.likeness import duplicates, likeness, told_apart
 from ganlens.explain.directions.methods import Request, Table, find_directions, is_trained, too_wide
 from ganlens.explain.directions.naming import Name, name_of
@@ -27,12 +27,16 @@ from ganlens.explain.directions.steepest import Steepest, steepest, unknown_stee
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.panel import panel_of
+from ganlens.measures import Estimate
 from ganlens.progress import Task
 from ganlens.randomness import derive_seed, torch_generator
 from ganlens.subject import Context
 
 MEASURED_ON = 2000
 """Generated samples that give the readings' units."""
+
+OVERLAP = 0.5
+"""Squared cosine above which two directions of which one has no name count as one thing: most of each is the other."""
 
 CODED_STARTS = 24
 """Starts on which a second fit's directions are compared with the first's."""
@@ -45,10 +49,10 @@ class Judged:
     Attributes:
         of: the method's set, with unit directions that point where their main reading rises.
         number: which of the set.
-        claim, name: what it does, and how well.
+        score: its independence, 0…1: whether it is one cause, whatever that is called.
+        claim, name: what it does that can be read, and how well the word fits.
         effect: mean squared change of samples per squared standard deviation, in units of their variance.
         straightness, length, code_leak: see `Followed`.
-        slopes: of all readings, from the starts.
         believable: whether the interval of its score lies above the bar of random directions.
         recognised: how often a classifier names it among its method's, by what it changed at unseen starts, or None.
         stability: |correlation| of its changes with those of the nearest direction of a second fit, or None.
@@ -57,13 +61,13 @@ class Judged:
 
     of: DirectionSet
     number: int
+    score: Estimate
     claim: Claim
     name: Name
     effect: float
     straightness: float
     length: float
     code_leak: float | None
-    slopes: Slopes
     believable: bool
     recognised: float | None = None
     stability: float | None = None
@@ -87,14 +91,13 @@ class Outcome:
         course: the starts and distances that all directions were followed from and by.
         judged: one a direction, method by method.
         sets: what each method gave; `left_out` those that could not be asked.
-        baseline: what random directions do.
-        randoms: those directions [d, z]; `random_slopes` what each of them moves.
+        independence: what directions are scored by.
+        baseline: what random directions do to readings.
     """
 
     course: Course
+    independence: Independence
     baseline: Baseline
-    randoms: Tensor
-    random_slopes: list[Slopes]
     judged: list[Judged] = field(default_factory=list)
     sets: list[DirectionSet] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -103,25 +106,34 @@ class Outcome:
     def believable(self) -> list[Judged]:
         """Directions that do one thing, without those that repeat a better one and the random ones; best first."""
         kept = [each for each in self.judged if each.believable and each.twin is None and not is_random(each)]
-        return sorted(kept, key=lambda each: -each.claim.score.value)
+        return sorted(kept, key=lambda each: -each.score.value)
 
     @property
     def different(self) -> list[Judged]:
-        """Of the believable ones the best of each name."""
-        best: dict[str, Judged] = {}
+        """Of the believable ones the best of each name, and of those without a name each that does something else
+        than the better ones."""
+        kept: list[Judged] = []
         for each in self.believable:
-            best.setdefault(each.name.text, each)
-        return list(best.values())
+            if not any(self._same_thing(each, other) for other in kept):
+                kept.append(each)
+        return kept
+
+    @property
+    def bar(self) -> float:
+        """The score that an interval has to clear."""
+        return self.independence.bar(self.baseline.standard.beaten)
 
     def recall(self, method: str) -> float:
-        """How much of what can be read some direction of the method moves alone: the mean over kinds of readings
-        of the best score of a direction whose main reading is of that kind. 0…1."""
-        kinds = self.baseline.kinds
-        best = dict.fromkeys(kinds.tolist(), 0.0)
-        for judged in self.by(method):
-            kind = int(kinds[judged.claim.reading])
-            best[kind] = max(best[kind], judged.claim.score.value)
-        return sum(best.values()) / max(len(best), 1)
+        """How much of all change that the space makes the method's directions make alone. 0…1."""
+        judged = self.by(method)
+        scores = torch.tensor([each.score.value for each in judged], dtype=torch.float64)
+        return self.independence.share_explained(torch.stack([each.unit for each in judged]), scores)
+
+    def _same_thing(self, one: Judged, other: Judged) -> bool:
+        if one.name.fits and other.name.fits:
+            return one.name.text == other.name.text
+        alike = float(one.unit @ other.unit)
+        return alike * alike > OVERLAP
 
     def by(self, method: str) -> list[Judged]:
         """The judged directions of one method."""
@@ -138,7 +150,7 @@ class Plan:
         randoms: random directions in the baseline.
         reach: farthest distance, in standard deviations.
         stability: whether every method is fitted a second time.
-        beaten, least_shift, same: see `Standard`.
+        beaten, least_shift, same, told, accounted: see `Standard`.
     """
 
     space: str
@@ -155,11 +167,13 @@ class Plan:
     beaten: float = Standard.beaten
     least_shift: float = Standard.least_shift
     same: float = Standard.same
+    told: float = Standard.told
+    accounted: float = Standard.accounted
 
     @property
     def standard(self) -> Standard:
         """What directions are held to."""
-        return Standard(self.beaten, self.least_shift, self.same)
+        return Standard(self.beaten, self.least_shift, self.same, self.told, self.accounted)
 
     def request(self, seed: int, *, half: bool = False) -> Request:
         return Request(self.k, self.steps, self.batch, self.layer, self.conditional, seed, half)
@@ -198,23 +212,23 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
         slopes = [slopes_of(way, course.along) for way in randoms]
         effect = sum(float(way.effect.mean()) for way in randoms) / len(randoms)
         baseline = baseline_of(slopes, effect, limit.square, limit.kinds, plan.standard)
-        outcome = Outcome(course, baseline, units, slopes)
+        given = [find_directions(method, table, plan.request(context.seed), task) for method in plan.methods]
+        sets = [each for each in given if isinstance(each, DirectionSet) and len(each.unit)]
+        candidates = torch.cat([units, *(each.unit for each in sets)])
+        strengths = strengths_of(course.walk, candidates, context.seed)
+        outcome = Outcome(course, Independence.of(strengths, units), baseline)
+        outcome.left_out = [each for each in given if isinstance(each, LeftOut)]
         followed: list[Followed] = []
-        for method in plan.methods:
-            task.note(method)
-            directions = find_directions(method, table, plan.request(context.seed), task)
-            if isinstance(directions, LeftOut):
-                outcome.left_out.append(directions)
-                task.advance()
-                continue
+        for directions in sets:
+            task.note(directions.method)
             ways = course.follow(directions.unit)
             outcome.judged += judge(directions, ways, outcome, randoms, context.seed)
             outcome.sets.append(outcome.judged[-1].of)
-            rates = told_apart(ways, torch_generator(context.seed, "directions", "told apart", method))
-            for judged, rate in zip(outcome.by(method), rates, strict=True):
+            rng = torch_generator(context.seed, "directions", "told apart", directions.method)
+            for judged, rate in zip(outcome.by(directions.method), told_apart(ways, rng), strict=True):
                 judged.recognised = rate
             if plan.stability:
-                _compare_with_second_fit(table, plan, context.seed, outcome, ways, method, task)
+                _compare_with_second_fit(table, plan, context.seed, outcome, ways, directions.method, task)
             followed += [replace(way, readings=way.readings[:0], ahead=way.ahead[:0]) for way in ways]
             task.advance()
         _mark_twins(outcome.judged, followed, plan.same)
@@ -233,6 +247,8 @@ def judge(
     """What each direction of a set does; the set is turned so that all main readings rise."""
     panel = outcome.course.panel
     slopes = [slopes_of(way, outcome.course.along) for way in ways]
+    rng = torch_generator(seed, "directions", "independence", directions.method)
+    scores = outcome.independence.score(directions.unit, rng)
     claims = []
     for number, each in enumerate(slopes):
         rng = torch_generator(seed, "directions", "bootstrap", directions.method, number)
@@ -243,14 +259,14 @@ def judge(
         Judged(
             turned,
             number,
+            scores[number],
             claim,
-            name_of(claim, way, randoms, panel),
+            name_of(claim, way, randoms, panel, slopes[number], outcome.baseline),
             float(way.effect.mean()),
             way.straightness,
             way.length,
             way.code_leak,
-            slopes[number].turned(claim.side),
-            claim.score.low > outcome.baseline.bar,
+            scores[number].low > outcome.bar,
         )
         for number, (claim, way) in enumerate(zip(claims, ways, strict=True))
     ]
@@ -277,7 +293,7 @@ def _compare_with_second_fit(
 
 def _mark_twins(judged: list[Judged], followed: list[Followed], same: float) -> None:
     changes = [way.changes for way in followed]
-    scores = [each.claim.score.value - 2 * is_random(each) for each in judged]
+    scores = [each.score.value - 2 * is_random(each) for each in judged]
     for each, twin in zip(judged, duplicates(likeness(changes, changes), scores, same), strict=True):
         each.twin = None if twin is None else judged[twin]
 

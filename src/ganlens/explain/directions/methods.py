@@ -36,6 +36,10 @@ TITLES = {
 }
 """Every method, in the order of the tables."""
 
+ASKED = tuple(method for method in TITLES if method not in ("learned", "latentclr"))
+"""Those that are asked where nobody says which. What the other two are trained for is that directions can be told
+apart, which mixtures can be as well: where causes are known, they recover no more than random directions do."""
+
 CHUNK = 512
 WIDEST_REGRESSION = 2048
 """Numbers in a point beyond which nothing is regressed on them."""

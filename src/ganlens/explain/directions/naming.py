@@ -1,4 +1,9 @@
-"""The name a direction deserves: "moves right", "makes a 4 a 9", with the evidence for it."""
+"""The name a direction deserves: "moves right", "makes a 4 a 9", with the evidence for it; or none.
+
+A word is tested before it is said, on starts that had no part in choosing it: its reading must tell the two ends
+apart, no other reading may move more, and the direction must be most of what moves it. What fails is called by what its
+ends have in common ("brightens the picture, among other things"), or has no name at all. The strip shows it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.directions.audit import Claim, halves
+from ganlens.explain.directions.audit import Baseline, Claim, Slopes, halves
 from ganlens.explain.directions.follow import Followed
 from ganlens.explain.readings.panel import Panel, with_article
 from ganlens.measures import Estimate, share_estimate
 
 MOSTLY = 0.5
 """Share of a class's newcomers that must come from one other class for the name to say so."""
+
+UNNAMED = "an unnamed change"
+IN_COMMON = 2
+"""What the ends of an unnamed direction have in common is said in so many words at most."""
 
 FEWEST_STARTS = 5
 """Starts of a class below which a name does not mention it."""
@@ -42,24 +51,39 @@ class Flips:
 
 @dataclass(frozen=True)
 class Name:
-    """What a direction does in a few words, what it does backwards, and the evidence."""
+    """What a direction does in a few words, what it does backwards, and the evidence.
+
+    Attributes:
+        fits: whether the words are the name of what it does, and not only something that its ends have in common.
+    """
 
     text: str
     backwards: str
     evidence: str
     flips: Flips | None = None
+    fits: bool = True
 
 
-def name_of(claim: Claim, followed: Followed, randoms: list[Followed], panel: Panel) -> Name:
+def name_of(
+    claim: Claim,
+    followed: Followed,
+    randoms: list[Followed],
+    panel: Panel,
+    slopes: Slopes,
+    baseline: Baseline,
+) -> Name:
     """The name of a direction that points to the side of its claim, where its main reading rises."""
-    reading = panel.readings[claim.reading]
-    up, down = reading.rises, reading.falls
+    told = told_apart_by(slopes)
+    reading, standard = panel.readings[claim.reading], baseline.standard
     evidence = f"{reading.name} {claim.shift.value:+.2f} sd per sd ({claim.shift.low:+.2f} to {claim.shift.high:+.2f})"
+    surely = claim.side * float(told[claim.reading]) >= 2 * standard.told - 1
+    if not (surely and claim.rival <= 1 and claim.steepness >= standard.accounted and claim.fit.value > 0):
+        return _in_common(panel, slopes, told, claim.side, standard.told)
     if reading.of_class is None:
-        return Name(up, down, evidence)
+        return Name(reading.rises, reading.falls, evidence)
     flips = flips_of(reading.of_class, claim, followed, randoms, panel)
     if flips is None or not flips.beats_random:
-        return Name(up, down, evidence, flips)
+        return Name(reading.rises, reading.falls, evidence, flips)
     into = panel.classes[flips.into]
     origin = "others" if flips.out_of is None else panel.classes[flips.out_of]
     text = f"makes {origin if flips.out_of is None else with_article(origin)} {with_article(into)}"
@@ -67,7 +91,34 @@ def name_of(claim: Claim, followed: Followed, randoms: list[Followed], panel: Pa
         f"{flips.share.value:.0%} of {'the ' if flips.out_of is None else ''}{origin} became {into} "
         f"({flips.share.low:.0%} to {flips.share.high:.0%}; random {flips.by_random:.0%}); {evidence}"
     )
-    return Name(text, down, evidence, flips)
+    return Name(text, reading.falls, evidence, flips)
+
+
+def told_apart_by(slopes: Slopes) -> Tensor:
+    """How well each reading [r] tells the far end ahead from the far end behind, start by start, on the measuring
+    starts: 1 always, 0 as often right as wrong, −1 always with the ends exchanged."""
+    _, measuring = halves(len(slopes.gain))
+    return slopes.gain[measuring].sign().mean(dim=0)
+
+
+def _in_common(panel: Panel, slopes: Slopes, told: Tensor, side: float, share: float) -> Name:
+    """What the ends have in common, each word tested; or that there is none."""
+    _, measuring = halves(len(slopes.shift))
+    moved = slopes.shift[measuring].square().mean(dim=0)
+    sure = [int(r) for r in moved.argsort(descending=True) if abs(float(told[r])) >= 2 * share - 1]
+    if not sure:
+        return Name(UNNAMED, "undoes it", "no reading tells its ends apart", fits=False)
+    ahead, behind, evidence = [], [], []
+    for place in sure[:IN_COMMON]:
+        reading, rises = panel.readings[place], side * float(told[place]) > 0
+        ahead.append(reading.rises if rises else reading.falls)
+        behind.append(reading.falls if rises else reading.rises)
+        evidence.append(
+            f"{reading.name} tells its ends apart at {(1 + abs(float(told[place]))) / 2:.0%} of starts"
+        )
+    return Name(
+        f"{' and '.join(ahead)}, among other things", " and ".join(behind), "; ".join(evidence), fits=False
+    )
 
 
 def flips_of(

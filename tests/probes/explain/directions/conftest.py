@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganlens.data import Dataset
+from ganlens.data.dataset import SampleArray, Split
 from ganlens.finding import Finding
+from ganlens.modality import Images
 from ganlens.probes import probes
 from ganlens.subject import Context, SampleBank, Subject
 
@@ -53,6 +56,15 @@ class Lamp(nn.Module):
         return draw(0.9 * causes[:, 0], 0.8 * causes[:, 1], 0.15 + 0.7 * torch.sigmoid(causes[:, 2]))
 
 
+def pictures(generator: Lamp, count: int = 600) -> Dataset:
+    """Training samples by the same causes, and nothing held out: no instrument can be fitted."""
+    causes = torch.randn(count, 6, generator=torch.Generator().manual_seed(99))
+    samples = generator.light(causes)
+    return Dataset(
+        "lamps", Images(), Split(SampleArray(samples.numpy())), Split(SampleArray(samples[:0].numpy()))
+    )
+
+
 def ask(
     generator: object,
     *,
@@ -72,4 +84,6 @@ def ask(
 @pytest.fixture(scope="session")
 def lamps() -> SimpleNamespace:
     """The world's parts, by name."""
-    return SimpleNamespace(Lamp=Lamp, draw=draw, rotation=rotation, ask=ask, SCALES=SCALES, SIDE=SIDE)
+    return SimpleNamespace(
+        Lamp=Lamp, draw=draw, pictures=pictures, rotation=rotation, ask=ask, SCALES=SCALES, SIDE=SIDE
+    )

@@ -7,37 +7,39 @@ from typing import Any
 
 import pytest
 
+from ganlens.explain.directions.refit import Refitted
 from ganlens.probes.explain.directions.conclusion import RULES, Evidence
-from ganlens.probes.shared_rules import ShuffledWeights
 from ganlens.rules import Verdict, claim_faults, detail_faults
 
-LEARNED = ShuffledWeights(12, 12, 0, 0.5)
+LEARNED = Refitted(0.4, (("with its weights shuffled", 0.2), ("freshly initialised", 0.1)))
 
 
-def direction(name: str, purity: float, score: float = 0.6) -> SimpleNamespace:
-    claim = SimpleNamespace(purity=purity, score=SimpleNamespace(value=score))
-    return SimpleNamespace(name=SimpleNamespace(text=name), claim=claim, believable=True)
+def direction(name: str, score: float, fits: bool = True) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=SimpleNamespace(text=name, fits=fits), score=SimpleNamespace(value=score), believable=True
+    )
 
 
 def evidence(
     *directions: SimpleNamespace,
     effect: float = 0.1,
-    shuffled: ShuffledWeights = LEARNED,
+    refitted: Refitted = LEARNED,
     methods: tuple[str, ...] = ("sefa", "ganspace"),
 ) -> Evidence:
-    """The directions are all SeFa's; GANSpace found nothing."""
-    baseline = SimpleNamespace(effect=effect, bar=0.21, standard=SimpleNamespace(beaten=0.95))
+    """The directions are all SeFa's, each a different thing; GANSpace found nothing."""
+    baseline = SimpleNamespace(effect=effect, standard=SimpleNamespace(beaten=0.95))
     outcome: Any = SimpleNamespace(
         believable=[*directions],
-        different=[*{each.name.text: each for each in reversed(directions)}.values()][::-1],
+        different=[*directions],
         baseline=baseline,
+        bar=0.21,
         sets=[SimpleNamespace(method=method) for method in ("random", *methods)],
         by=lambda method: [*directions] if method == "sefa" else [],
     )
-    return Evidence(outcome, shuffled, several=3, clean=0.5, k=8)
+    return Evidence(outcome, refitted, several=3, clean=0.6, surpassed=1.5, k=8)
 
 
-PURE = [direction(name, 0.7) for name in ("moves right", "brightens", "leans right", "widens")]
+PURE = [direction(name, 0.8) for name in ("moves right", "brightens", "leans right", "widens")]
 MIXED = [
     direction(name, 0.51 - number / 100) for number, name in enumerate(("moves right", "brightens"), start=2)
 ]
@@ -55,13 +57,13 @@ MIXED = [
             "No direction does one thing more clearly",
         ),
         (
-            evidence(*PURE, shuffled=ShuffledWeights(12, 8, 4, 0.5)),
-            "shuffled-weights-repeat-it",
+            evidence(*PURE, refitted=Refitted(0.27, LEARNED.twins)),
+            "nothing-learned",
             Verdict.NOT_BELIEVABLE,
-            "Its directions do the same with shuffled weights: nothing was learned.",
+            "Networks that learned nothing have directions that are as good.",
         ),
         (
-            evidence(*PURE, shuffled=ShuffledWeights(12, 9, 4, 0.5)),
+            evidence(*PURE, refitted=Refitted(0.28, LEARNED.twins)),
             "each-alone",
             Verdict.GOOD,
             "4 things can be changed with little else changing.",
@@ -70,13 +72,13 @@ MIXED = [
             evidence(*MIXED),
             "none-alone",
             Verdict.CAUTION,
-            "2 directions do what their names say; none does it alone.",
+            "2 directions beat random ones; all share what they change.",
         ),
         (
             evidence(MIXED[0]),
             "none-alone",
             Verdict.CAUTION,
-            "1 direction does what its name says, but not alone.",
+            "1 direction beats random ones, but shares what it changes.",
         ),
         (
             evidence(*MIXED, PURE[3]),
@@ -95,24 +97,27 @@ def test_every_rule_is_reached_in_its_order(found: Evidence, rule: str, verdict:
 
 def test_the_detail_names_the_foremost_and_the_reference() -> None:
     assert RULES.conclude(evidence(*MIXED)).detail == (
-        "At best 49% of the change is the named one; foremost: moves right, brightens."
+        "The best has an independence of 49%, where 60% would be one thing; foremost: moves right, brightens."
     )
     assert RULES.conclude(evidence(*PURE)).detail == (
-        "4 directions beat 95% of random ones, foremost: moves right, brightens, leans right; little else changes "
-        "where 50% or more of the change is the named one."
+        "Of 4 believable directions 4 have an independence of 60% or more, foremost: moves right, brightens, "
+        "leans right."
     )
 
 
-def test_two_directions_of_one_name_are_one_thing() -> None:
-    said = RULES.conclude(evidence(PURE[0], direction("moves right", 0.9), PURE[1]))
-    assert said.claim == "Only 2 things can be changed with little else changing."
+def test_what_a_word_fits_is_named_before_what_has_none() -> None:
+    found = evidence(direction("an unnamed change", 0.9, fits=False), *PURE[:2])
+    assert found.foremost == "moves right, brightens, an unnamed change"
+    assert RULES.conclude(found).claim == "3 things can be changed with little else changing."
 
 
-def test_methods_that_found_nothing_are_named_beside_a_result_alone() -> None:
-    unchecked = ShuffledWeights(0, 0, 0, 0.5, "it has no weights")
-    assert evidence(*PURE, shuffled=unchecked).remarks == [
+def test_without_a_twin_nothing_is_said_to_be_unlearned_and_the_reader_is_told() -> None:
+    unchecked = Refitted(0.0, (), because="it has no weights that can be reached")
+    assert RULES.conclude(evidence(*PURE, refitted=unchecked)).verdict is Verdict.GOOD
+    assert evidence(*PURE, refitted=unchecked).remarks == [
         "No direction by GANSpace beats random ones.",
-        "The check on shuffled weights was not run, because it has no weights.",
+        "The search was not repeated in every network that learned nothing, because it has no weights that can be "
+        "reached.",
     ]
-    assert evidence(*PURE, shuffled=ShuffledWeights(12, 8, 8, 0.5)).remarks == []
+    assert evidence(*PURE, refitted=Refitted(0.1, LEARNED.twins)).remarks == []
     assert evidence().remarks == []

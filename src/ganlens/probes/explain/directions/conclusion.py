@@ -8,10 +8,9 @@ import torch
 
 from ganlens.explain.directions.examination import Judged, Outcome
 from ganlens.explain.directions.methods import TITLES
-from ganlens.explain.directions.shuffled import Shuffled
+from ganlens.explain.directions.refit import Refitted
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, share_estimate
-from ganlens.probes.shared_rules import ShuffledWeights, shuffled_weights_repeat_it
 from ganlens.rules import Rule, Rules, Verdict, always
 
 NAMED = 4
@@ -32,15 +31,16 @@ class Evidence:
     """What the examination found, and what it is judged by.
 
     Attributes:
-        shuffled: what became of the best claims with shuffled weights.
-        several, clean: see `DirectionsSettings`.
+        refitted: what the same search comes to in networks that learned nothing.
+        several, clean, surpassed: see `DirectionsSettings`.
         k: directions of each method that were asked for, and `most` that can be.
     """
 
     outcome: Outcome
-    shuffled: ShuffledWeights
+    refitted: Refitted
     several: int
     clean: float
+    surpassed: float
     k: int
     most: int = 64
 
@@ -50,34 +50,34 @@ class Evidence:
         return len(self.outcome.believable)
 
     @property
-    def directions_beat(self) -> str:
-        return "direction beats" if self.believable == 1 else "directions beat"
+    def alone(self) -> list[Judged]:
+        """Different things that a direction does with little else changing."""
+        return [each for each in self.outcome.different if each.score.value >= self.clean]
 
     @property
     def done_alone(self) -> int:
-        """Different things that a direction does with little else changing."""
-        purities = ((each.name.text, each.claim.purity) for each in self.outcome.believable)
-        return len({name for name, purity in purities if purity >= self.clean})
+        return len(self.alone)
 
     @property
-    def things(self) -> str:
-        return "thing" if self.done_alone == 1 else "things"
+    def unnamed(self) -> int:
+        """How many of them no word fits."""
+        return sum(not each.name.fits for each in self.alone)
 
     @property
-    def purest(self) -> float:
-        """The largest share of a direction's change that is the named one."""
-        return max((each.claim.purity for each in self.outcome.believable), default=0.0)
+    def can_be_changed(self) -> str:
+        return "thing can be changed" if self.done_alone == 1 else "things can be changed"
 
     @property
-    def do_what_they_say(self) -> str:
+    def do_more_than_chance(self) -> str:
         if self.believable == 1:
-            return "direction does what its name says, but not alone"
-        return "directions do what their names say; none does it alone"
+            return "direction beats random ones, but shares what it changes"
+        return "directions beat random ones; all share what they change"
 
     @property
     def foremost(self) -> str:
-        """Names of the best."""
-        return ", ".join(each.name.text for each in self.outcome.different[:FOREMOST])
+        """Names of the best, those that a word fits first."""
+        shown = sorted(self.outcome.different, key=lambda each: not each.name.fits)
+        return ", ".join(each.name.text for each in shown[:FOREMOST])
 
     @property
     def effect(self) -> float:
@@ -98,7 +98,7 @@ class Evidence:
     @property
     def best_score(self) -> float:
         """Of all directions that a method looked for."""
-        scores = [each.claim.score.value for method in self._sought for each in self.outcome.by(method)]
+        scores = [each.score.value for method in self._sought for each in self.outcome.by(method)]
         return max(scores, default=0.0)
 
     @property
@@ -108,7 +108,27 @@ class Evidence:
 
     @property
     def bar(self) -> float:
-        return self.outcome.baseline.bar
+        return self.outcome.bar
+
+    @property
+    def nothing_learned(self) -> bool:
+        """Whether a network that learned nothing does as well but for chance."""
+        return bool(self.refitted.twins) and _odds(self.own) < self.surpassed * _odds(self.of_twin)
+
+    @property
+    def own(self) -> float:
+        """How much of the change they make its directions make alone, in the measure of the twins."""
+        return self.refitted.own
+
+    @property
+    def of_twin(self) -> float:
+        """The same of the better twin."""
+        return self.refitted.best_twin[1]
+
+    @property
+    def twin(self) -> str:
+        """Which twin that is."""
+        return self.refitted.best_twin[0]
 
     @property
     def more(self) -> int:
@@ -122,8 +142,17 @@ class Evidence:
     @property
     def remarks(self) -> list[str]:
         """What a careful reader has to know beside a result; nothing beside a refusal."""
-        refused = not self.believable or self.shuffled.repeat_it
-        return [] if refused else [self.idle, self.shuffled.remark]
+        return [] if not self.believable or self.nothing_learned else [self.idle, self.not_refitted]
+
+    @property
+    def not_refitted(self) -> str:
+        """Why the check on networks that learned nothing is missing, as a sentence; empty where it is not."""
+        because = self.refitted.because
+        return (
+            f"The search was not repeated in every network that learned nothing, because {because}."
+            if because
+            else ""
+        )
 
     @property
     def idle(self) -> str:
@@ -133,13 +162,13 @@ class Evidence:
 
 
 CLEANER = (
-    "Before you edit with one, read its leakage in the table; look for cleaner ones with "
+    "Before you edit with one, look at its strip; look for cleaner ones with "
     "`ganlens probe directions SUBJECT --k {more}`."
 )
 
 ABOVE_RANDOM = (
-    "{believable:.0f} {directions_beat} {beaten:.0%} of random ones, foremost: {foremost}; little else changes where "
-    "{clean:.0%} or more of the change is the named one."
+    "Of {believable:.0f} believable directions {done_alone:.0f} have an independence of {clean:.0%} or more, foremost: "
+    "{foremost}."
 )
 
 RULES = Rules(
@@ -169,39 +198,48 @@ RULES = Rules(
         detail="The best by {methods} scores {best_score:.2f}; a direction's whole interval has to lie above the "
         "{bar:.2f} of random ones.",
     ),
-    shuffled_weights_repeat_it("directions"),
+    Rule(
+        "nothing-learned",
+        lambda e: e.nothing_learned,
+        Verdict.NOT_BELIEVABLE,
+        claim="Networks that learned nothing have directions that are as good.",
+        detail="Its directions make {own:.1%} of all change alone; those of the same network, {twin}, make "
+        "{of_twin:.1%}.",
+        advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
+    ),
     Rule(
         "each-alone",
         lambda e: e.done_alone >= e.several,
         Verdict.GOOD,
-        claim="{done_alone:.0f} {things} can be changed with little else changing.",
+        claim="{done_alone:.0f} {can_be_changed} with little else changing.",
         detail=ABOVE_RANDOM,
     ),
     Rule(
         "none-alone",
         lambda e: not e.done_alone,
         Verdict.CAUTION,
-        claim="{believable:.0f} {do_what_they_say}.",
-        detail="At best {purest:.0%} of the change is the named one; foremost: {foremost}.",
+        claim="{believable:.0f} {do_more_than_chance}.",
+        detail="The best has an independence of {best_score:.0%}, where {clean:.0%} would be one thing; foremost: "
+        "{foremost}.",
         advice=CLEANER,
     ),
     Rule(
         "few-alone",
         always,
         Verdict.CAUTION,
-        claim="Only {done_alone:.0f} {things} can be changed with little else changing.",
+        claim="Only {done_alone:.0f} {can_be_changed} with little else changing.",
         detail=ABOVE_RANDOM,
         advice=CLEANER,
     ),
 )
 
 
-def shuffled_weights(check: Shuffled, most: float) -> ShuffledWeights:
-    """The check as the shared rule reads it."""
-    return ShuffledWeights(check.tried, check.own, len(check.kept), most, check.because)
+def _odds(share: float) -> float:
+    """What is done alone over what is not: a share near 1 can't be many times another."""
+    return share / max(1 - share, 1e-9)
 
 
-def measurements_of(outcome: Outcome, shuffled: ShuffledWeights) -> list[Measurement]:
+def measurements_of(outcome: Outcome, refitted: Refitted) -> list[Measurement]:
     """How each method scores on average, the best directions, and the two checks.
 
     Everything else about a direction stands in its row of the table.
@@ -219,41 +257,40 @@ def measurements_of(outcome: Outcome, shuffled: ShuffledWeights) -> list[Measure
                 what="what the bar lets through by chance at most",
             )
         )
-    if shuffled.asked:
+    if refitted.twins:
+        called, figure = refitted.best_twin
+        weighed = ", weighed by how much samples vary as real ones do" if refitted.measured_by_data else ""
         lines.append(
-            Estimate(
-                shuffled.repeated / shuffled.asked,
-                "none: claims about one generator depend on each other",
-            ).measurement(
-                "claims that hold in generators with shuffled weights",
-                better="lower",
-                baseline=shuffled.seen / shuffled.asked,
-                what=f"in the generator itself by the same procedure, {shuffled.asked} claims",
+            Estimate(refitted.own, "none: the directions are all there are").measurement(
+                f"share of all change that directions make alone{weighed}",
+                better="higher",
+                baseline=figure,
+                what=f"the same search in the same network, {called}",
             )
         )
     return lines
 
 
 def _mean_score(outcome: Outcome, method: str) -> Measurement:
-    scores = torch.tensor([each.claim.score.value for each in outcome.by(method)], dtype=torch.float64)
+    scores = torch.tensor([each.score.value for each in outcome.by(method)], dtype=torch.float64)
     return Estimate(
         float(scores.mean()), f"none: the {len(scores)} directions are all there are"
     ).measurement(
-        f"mean score, {TITLES[method]}",
+        f"mean independence, {TITLES[method]}",
         better="higher",
-        baseline=float(outcome.baseline.scores.mean()),
-        what=f"{len(outcome.baseline.scores)} random directions",
+        baseline=float(outcome.independence.scores.mean()),
+        what=f"{len(outcome.independence.scores)} random directions",
     )
 
 
 def _of_direction(outcome: Outcome, judged: Judged) -> list[Measurement]:
     """Its score, and where its name speaks of classes how often it turns the one into the other."""
-    count, flips = len(outcome.baseline.scores), judged.name.flips
+    count, flips = len(outcome.independence.scores), judged.name.flips
     lines = [
-        judged.claim.score.measurement(
-            f"score of {judged.title}, “{judged.name.text}”",
+        judged.score.measurement(
+            f"independence of {judged.title}, “{judged.name.text}”",
             better="higher",
-            baseline=outcome.baseline.bar,
+            baseline=outcome.bar,
             what=f"the score that {outcome.baseline.standard.beaten:.0%} of {count} random directions stay below",
         )
     ]

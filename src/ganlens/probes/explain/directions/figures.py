@@ -33,7 +33,7 @@ def strips(subject: Subject, outcome: Outcome, reach: float) -> list[Figure]:
 
 def _runners_up(outcome: Outcome) -> list[Judged]:
     others = [each for each in outcome.judged if not is_random(each)]
-    return sorted(others, key=lambda each: -each.claim.score.value)[:2]
+    return sorted(others, key=lambda each: -each.score.value)[:2]
 
 
 def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> Figure:
@@ -50,8 +50,8 @@ def _strip(subject: Subject, outcome: Outcome, judged: Judged, reach: float) -> 
     believable = "" if judged.believable else "; NOT BELIEVABLE: random directions score as much"
     return subject.modality.shown_walks(
         torch.stack([torch.stack([f[i] for f in frames]) for i in range(len(rows))]),
-        f"{judged.title}: {judged.name.text} (score {judged.claim.score.value:.2f}, "
-        f"{judged.claim.score.low:.2f} to {judged.claim.score.high:.2f}; random {outcome.baseline.bar:.2f}"
+        f"{judged.title}: {judged.name.text} (score {judged.score.value:.2f}, "
+        f"{judged.score.low:.2f} to {judged.score.high:.2f}; random {outcome.bar:.2f}"
         f"{believable}). From left to right −{reach:g} to {reach:g} standard deviations, the sample itself in "
         f"the middle; to the left it {judged.name.backwards}. {judged.name.evidence}.{same}",
     )
@@ -74,7 +74,7 @@ def score_plot(outcome: Outcome) -> Plot:
     dots = []
     for believed, name, colour in ((True, "believable", GENERATED), (False, "not believable", GREY)):
         shown = [each for each in outcome.judged if each.believable is believed]
-        scores = [each.claim.score for each in shown]
+        scores = [each.score for each in shown]
         dots.append(
             Dots(
                 name,
@@ -91,10 +91,11 @@ def score_plot(outcome: Outcome) -> Plot:
         dots,
         [each.title for each in outcome.sets],
         x="method, its directions side by side",
-        y="score (1: does one thing, evenly, far beyond random)",
+        y="independence (1: what it changes, nothing else changes)",
         line=(
-            outcome.baseline.bar,
-            f"{outcome.baseline.standard.beaten:.0%} of {len(outcome.baseline.scores)} random directions score less",
+            outcome.bar,
+            f"{outcome.baseline.standard.beaten:.0%} of {len(outcome.independence.scores)} random directions "
+            "score less",
         ),
         top=1.02,
     )
@@ -121,8 +122,9 @@ def table_of(outcome: Outcome) -> Table:
             each.number + 1,
             each.name.text,
             "same as " + each.twin.title if each.twin is not None else _mark(each),
-            round(each.claim.score.value, 2),
+            round(each.score.value, 2),
             round(each.effect / random_effect, 2),
+            "yes" if each.name.fits else "no",
             round(each.claim.steepness, 2),
             round(each.claim.evenness, 2),
             round(each.claim.leakage, 2),
@@ -135,11 +137,14 @@ def table_of(outcome: Outcome) -> Table:
         )
         for each in outcome.judged
     )
-    columns = ("method", "#", "name", "believable", "score", "effect", "steep", "even", "leakage")
+    columns = ("method", "#", "name", "believable", "score", "effect", "named", "steep", "even", "leakage")
     further = ("path length", "straightness", "told apart", "stability", "evidence")
     return Table(
         (*columns, *(("code leakage",) if coded else ()), *further),
         rows,
+        "Score: independence, 0 being what random directions have and 1 a direction that shares nothing of what it "
+        "changes with any other. Named: whether the word passed its test (its reading tells the ends apart, none "
+        "moves more, and the direction is most of what moves it); else the words are what its ends have in common. "
         "Effect: mean squared change of the sample for one standard deviation, 1 being that of random "
         "directions. Steep: where the main reading's squared shift lies between random directions' (0) and the "
         "steepest one's (1). Even: share of the main reading's way that is gained. Leakage: "

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from ganlens.explain.directions.audit import Standard
 from ganlens.explain.directions.examination import Outcome, Plan, examine_directions, lay_out
-from ganlens.explain.directions.methods import TITLES
-from ganlens.explain.directions.shuffled import TIMES, check_on_shuffled
+from ganlens.explain.directions.methods import ASKED, TITLES
+from ganlens.explain.directions.refit import Refitted, refit
+from ganlens.explain.directions.refit import figures_of as refitted_figures
 from ganlens.explain.directions.walk import Walk
 from ganlens.finding import Finding
-from ganlens.probes.explain.directions.conclusion import RULES, Evidence, measurements_of, shuffled_weights
+from ganlens.probes.explain.directions.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
-from ganlens.probes.shared_rules import ShuffledWeights
 from ganlens.registry import nearest_names
 from ganlens.subject import Context, Subject
 
@@ -30,7 +30,9 @@ MOST_DIRECTIONS = 64
 
 class DirectionsSettings(LearnedSettings):
     space: str = Field("auto", description="Latent space to look in; auto: w where there is one, else z")
-    methods: list[str] = Field(list(TITLES), min_length=1, description=f"Methods to ask: {', '.join(TITLES)}")
+    methods: list[str] = Field(
+        list(ASKED), min_length=1, description=f"Methods to ask, of {', '.join(TITLES)}"
+    )
     k: int = Field(
         8,
         ge=1,
@@ -54,8 +56,8 @@ class DirectionsSettings(LearnedSettings):
     )
     beaten: float = threshold(
         Standard.beaten,
-        "A direction is believable where the whole interval of its score lies above what this share of random "
-        "directions score: so few of those pass by chance",
+        "A direction is believable where the whole interval of its independence lies above that of this share of "
+        "random directions: so few of those pass by chance",
         gt=0,
         lt=1,
     )
@@ -72,22 +74,36 @@ class DirectionsSettings(LearnedSettings):
         gt=0,
         le=1,
     )
+    told: float = threshold(
+        Standard.told,
+        "Share of starts whose two ends a reading has to tell apart before a direction is named after it: a word that "
+        "is wrong more often misleads",
+        gt=0.5,
+        le=1,
+    )
+    accounted: float = threshold(
+        Standard.accounted,
+        "A direction is named after a reading where it has this share of the squared slope of the direction along "
+        "which that reading rises fastest: it then is most of what moves it",
+        gt=0,
+        le=1,
+    )
     clean: float = threshold(
-        0.5,
-        "Share of a direction's change that is the named one, from which it is said to do that alone: more of what "
-        "is seen is that than anything else",
+        0.6,
+        "Independence from which a direction is said to do one thing alone: in generators whose causes are known, "
+        "mixtures of two in equal parts have about half, and single causes three quarters and more",
         gt=0,
         le=1,
     )
     several: int = threshold(
         3, "Different things done alone, from which the verdict is good: a person can steer by so many", ge=1
     )
-    repeated: float = threshold(
-        0.5,
-        "Share of the claims that the check on shuffled weights sees, from which those that hold there too make "
-        "all unbelievable: as many again were not learned",
-        gt=0,
-        le=1,
+    surpassed: float = threshold(
+        1.5,
+        "As many times the odds of the better network that learned nothing, of a change being made alone, the "
+        "generator's own have to be: among such networks they differ by up to a half from one draw of the weights "
+        "to another",
+        ge=1,
     )
 
     @field_validator("methods")
@@ -104,8 +120,8 @@ class Directions(Probe):
     """Which latent directions do one thing each, and what is it?
 
     `finding.arrays` holds, for every method that was asked, `directions_<method>` [k, d] float32,
-    `self_score_<method>` [k] (see `audit`) and `self_recall_<method>` [1]: over all that can be read off
-    samples, the mean of the best score with which one of the method's directions moves it.
+    `self_score_<method>` [k] (see `independence`) and `self_recall_<method>` [1]: how much of all change that the
+    space makes the method's directions make alone.
 
     A row u is a unit vector in the coordinates of `LatentScale.of` the points of the space behind the bank's
     samples: moving by a standard deviations takes the flattened point p to p + a·u·deviation, with
@@ -127,31 +143,38 @@ class Directions(Probe):
         "samples, and random ones. All are followed from the same fresh latents by the same distances. What is "
         "read off samples: for pictures exact statistics (place, size, strength, weight, lean, stretch, tint), "
         "for points their coordinates; known factors, read by trees from the code; and log-odds of classes by "
-        "a labeller. A reading is dropped where the class, or the readings before it, explain half of it. "
-        "Score = purity · evenness · steepness, nothing for random directions and one for a direction that does one "
-        "thing and as much of it as any: the share of all readings' mean squared slopes that is the main reading's "
-        "(of "
-        "readings that no direction parts, the odds of classes and those that rise fastest along all but the same "
-        "direction, only the most moved counts); the share of the main reading's way up and down "
-        "that is gained; and where its mean squared shift lies between random directions' and that along "
-        "the direction in which it rises fastest by a regression on samples (in spaces of very many "
-        "numbers nothing is regressed, and it is the share of its mean squared shift that random directions' does "
-        "not reach). Only the regressions of readings aim at what is scored. The score is nothing where the "
-        "main reading shifts by less than {least_shift:g} standard deviations of samples for one of the "
-        "latents. The main reading is chosen on half of the starts and "
-        "measured on the others; intervals are bootstraps over those. A direction is believable where the "
-        "interval of its score lies above {beaten:.0%} of random directions' scores by the same procedure. "
-        "“Makes a cat a dog” is said where the exact interval of the share of starts that become that class lies "
-        "above random directions' mean. Directions are the same where the changes they cause on the same "
-        "starts correlate by more than {same:g}. Verdict: good where believable directions do {several} or more "
-        "different things with {clean:.0%} of their change or more on the named one, caution where any are "
-        "believable, not believable where none by any method is, or where {repeated:.0%} of the best claims that the "
-        "check can see hold in most of several generators with shuffled weights as well."
+        "a labeller. A reading is dropped where the class, or the readings before it, explain half of it. A "
+        "direction's score is its independence, which needs no reading: S, the root of JᵀJ at one start (J by "
+        "differences), says how strongly samples change along every direction; the score is how far Σ(uᵀSu)² ÷ "
+        "Σ|Su|² over fresh starts lies above random directions' mean, nothing for chance and one for a "
+        "direction that shares nothing of what it changes. Sums go over raw features and, where samples have "
+        "places, edges, profiles along each axis and the distribution of values. A direction is believable "
+        "where the interval of its score (a bootstrap over starts) lies above {beaten:.0%} of random "
+        "directions' scores. A name is a reading, chosen on half of the starts by purity · evenness · "
+        "steepness (its share of all readings' mean squared slopes, readings that no direction parts counted "
+        "once; the share of its way that is gained; where its mean squared shift lies between random "
+        "directions' and that along the direction in which it rises fastest by a regression, or in spaces too "
+        "wide for one what random directions don't reach). It is said where on the other half the reading "
+        "tells {told:.0%} of the ends apart, no reading of another kind moves more, the steepness is "
+        "{accounted:.0%} or more and the shift at least {least_shift:g} standard deviations of samples; else "
+        "the words are what most ends have in common, “among other things”, each tested in the same way, or "
+        "“an unnamed change”. “Makes a cat a dog” is said where the exact interval of the share of starts that "
+        "become that class lies above random directions' mean. Directions are the same where the changes they "
+        "cause on the same starts correlate by more than {same:g}. The control: GANSpace, SeFa and the "
+        "Jacobian are fitted anew to the same network with its weights shuffled and to it freshly initialised, "
+        "and the share of all change that directions make alone (weighed, where there are data, by how much "
+        "samples vary as real ones do) is compared. Verdict: not believable where no direction is, or the odds "
+        "of that share are below {surpassed:g} times those of the better such network; good where different "
+        "directions of an independence of {clean:.0%} or more do {several} things or more; else caution. "
+        "Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is that "
+        "directions can be told apart, which mixtures can be as well, and where causes are known they recover "
+        "no more than random directions."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
-        "Every direction has to beat random ones of the same length in the same readings, and its claim has to "
-        "vanish when the generator's weights are shuffled; where no method's does, the finding is not believable."
+        "Every direction has to beat random ones, every name is tested on other starts, and the whole search is made "
+        "anew in the same network with shuffled and with fresh weights; where those do as well, the finding is not "
+        "believable."
     )
     cost: ClassVar[str] = (
         "About 50,000 samples, two short trainings with gradients, and a labeller and an autoencoder where "
@@ -176,15 +199,23 @@ class Directions(Probe):
             because = "nothing that can be named is read off such samples, or nothing varies over them"
             return Finding.not_applicable(because)
         outcome = examine_directions(context, plan, course)
-        shuffled = shuffled_weights(check_on_shuffled(context, outcome), settings.repeated)
-        evidence = Evidence(outcome, shuffled, settings.several, settings.clean, settings.k, MOST_DIRECTIONS)
+        refitted = refit(context, settings.k, settings.layer)
+        evidence = Evidence(
+            outcome,
+            refitted,
+            settings.several,
+            settings.clean,
+            settings.surpassed,
+            settings.k,
+            MOST_DIRECTIONS,
+        )
         return Finding.concluded(
             RULES.conclude(evidence),
-            measurements=measurements_of(outcome, shuffled),
+            measurements=measurements_of(outcome, refitted),
             figures=figures_of(subject, outcome, settings.show),
             arrays=_arrays(outcome),
             remarks=evidence.remarks,
-            method=_how(self.described(settings), outcome, shuffled),
+            method=_how(self.described(settings), outcome, evidence),
         )
 
 
@@ -194,7 +225,7 @@ def plan_of(settings: DirectionsSettings) -> Plan:
     return Plan(**asked | {"methods": tuple(settings.methods)})
 
 
-def _how(method: str, outcome: Outcome, shuffled: ShuffledWeights) -> str:
+def _how(method: str, outcome: Outcome, evidence: Evidence) -> str:
     course = outcome.course
     asked = "; ".join(f"{each.title}: {each.how}" for each in outcome.sets if each.method != "random")
     left = "; ".join(f"{each.title}, because {each.because}" for each in outcome.left_out)
@@ -208,15 +239,18 @@ def _how(method: str, outcome: Outcome, shuffled: ShuffledWeights) -> str:
         f"±{reach / 2:g} and ±{reach:g} standard deviations. Read: {', '.join(names)}.",
         f"{asked}.",
         f"Left out: {left}." if left else "",
-        shuffled.remark or _shuffled_sentence(shuffled),
+        _refitted_sentence(evidence.refitted),
+        evidence.not_refitted,
     )
     return " ".join(filter(None, sentences))
 
 
-def _shuffled_sentence(shuffled: ShuffledWeights) -> str:
+def _refitted_sentence(refitted: Refitted) -> str:
+    if not refitted.twins:
+        return ""
     return (
-        f"In most of {TIMES} generators with shuffled weights {shuffled.repeated or 'none'} of {shuffled.asked} "
-        f"claims still hold; in the generator itself {shuffled.seen} do by the same procedure."
+        f"The search made anew comes to {refitted.own:.1%} in the generator, and in the same network "
+        f"{refitted_figures(refitted.twins)}."
     )
 
 
@@ -224,7 +258,7 @@ def _arrays(outcome: Outcome) -> dict[str, Tensor]:
     arrays = {"deviation": outcome.course.walk.scale.deviation.float()}
     for directions in outcome.sets:
         arrays[f"directions_{directions.method}"] = directions.unit.float().contiguous()
-        scores = [each.claim.score.value for each in outcome.by(directions.method)]
+        scores = [each.score.value for each in outcome.by(directions.method)]
         arrays[f"self_score_{directions.method}"] = torch.tensor(scores, dtype=torch.float32)
         arrays[f"self_recall_{directions.method}"] = torch.tensor([outcome.recall(directions.method)])
     return arrays
