@@ -155,6 +155,7 @@ def matched(gap):
         (evidence(space(0.0, 0.7)), "less-real", Verdict.CAUTION),
         (evidence(space(0.06), matched=matched(0.06)), "told-apart", Verdict.CAUTION),
         (evidence(replace(space(), sight=Sight(UNSEEN.damages))), "nothing-sees", Verdict.NOT_BELIEVABLE),
+        (evidence(space(0.0, scatter=0.06)), "no-gap-shows", Verdict.GOOD),
         (evidence(space(0.06, scatter=0.2)), "cannot-tell", Verdict.NOT_BELIEVABLE),
         (evidence(space(0.3), labeller=GUESSING), "labeller-too-weak", Verdict.NOT_BELIEVABLE),
     ],

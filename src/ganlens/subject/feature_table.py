@@ -85,7 +85,7 @@ class FeatureTable:
             return Sight()
         if name not in self._sights:
             train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in ("train", "held_out"))
-            for of in ("train", "held_out"):  # what is wrong with the features is said as always
+            for of in ("held_out", "train"):  # what is wrong with the features is said as always
                 self.features(name, of, min(LOOKED_AT, self._draws.count(of)))
             extract, device = self.space(name).extract, self._instruments.device
             with self._time.counted():

@@ -202,6 +202,11 @@ def _is_close(e: Evidence) -> bool:
     return e.gap_high <= e.settings.close and e.weakest.ratio >= e.settings.kept
 
 
+def _shows_no_gap(e: Evidence) -> bool:
+    """Few samples leave a wide interval: it is close as measured, and surely not bad."""
+    return e.gap <= e.settings.close and e.gap_high <= e.settings.far and e.weakest.ratio >= e.settings.kept
+
+
 def _among(shares: str, *names: str) -> Callable[[Evidence], bool]:
     """Whether any of the named shares is in the evidence's set of that name."""
     return lambda e: not getattr(e, shares).isdisjoint(names)
@@ -346,6 +351,13 @@ RULES = Rules(
         _is_close,
         Verdict.GOOD,
         "In all, its samples are close to the real ones.",
+        WITHIN,
+    ),
+    Rule(
+        "no-gap-shows",
+        _shows_no_gap,
+        Verdict.GOOD,
+        "No gap between its samples and the real ones shows.",
         WITHIN,
     ),
     Rule(
