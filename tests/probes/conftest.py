@@ -98,6 +98,18 @@ class Lab:
         """The right clouds, some times too wide."""
         return Planted(lambda uniform, noise: clouds(uniform, times * noise)[0])
 
+    def cut_off(self) -> Planted:
+        """No sample on the far side of its cloud."""
+        return Planted(lambda uniform, noise: clouds(uniform, -noise.abs())[0])
+
+    def constant(self) -> Planted:
+        """Three causes that vary in the data and never in the samples."""
+
+        def make(uniform: Tensor, noise: Tensor) -> Tensor:
+            return clouds(uniform, torch.cat([noise[:, :-3], torch.zeros_like(noise[:, -3:])], dim=1))[0]
+
+        return Planted(make)
+
     def kinds_alone(self) -> KindsAlone:
         """A labeller blind to everything but the kind."""
         return KindsAlone()

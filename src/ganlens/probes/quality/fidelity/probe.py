@@ -42,7 +42,8 @@ class Fidelity(Probe):
         "shares (Holm), at the level of alarms of a whole report. Where the gap is surely more than close, it is "
         "measured again with the kinds (classes, or groups of real samples) in equal shares on both sides: if it "
         "closes, only the shares are off. Good: a gap surely within {close:.0%}, with precision, recall and coverage "
-        "at least {kept:.0%} of the real ones' in every space that may judge. Bad: a gap surely beyond {far:.0%}, "
+        "at least {kept:.0%} of the real ones' in every space that may judge; of few samples also one that is close as "
+        "measured and surely within {far:.0%}, which is said. Bad: a gap surely beyond {far:.0%}, "
         "or one of the shares surely below {lost:.0%}. A copycat passes: questions of risk are asked elsewhere."
     )
     rules: ClassVar = RULES
