@@ -108,8 +108,8 @@ def _probes() -> Groups:
     from ganlens.probes.catalogue import by_section
 
     return {
-        title: {kind.name: probes.summary(kind.name) for kind in kinds}
-        for title, kinds in by_section(probes[name] for name in probes).items()
+        title: {probe_class.name: probes.summary(probe_class.name) for probe_class in probe_classes}
+        for title, probe_classes in by_section(probes[name] for name in probes).items()
     }
 
 

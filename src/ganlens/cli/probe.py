@@ -41,7 +41,11 @@ class ProbeCommands(TyperGroup):
         from ganlens.probes import probes
         from ganlens.probes.catalogue import by_section
 
-        return [kind.name for kinds in by_section(probes[name] for name in probes).values() for kind in kinds]
+        return [
+            probe_class.name
+            for probe_classes in by_section(probes[name] for name in probes).values()
+            for probe_class in probe_classes
+        ]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one probe.

@@ -117,7 +117,7 @@ def render_sprites(factors: NDArray[np.float64] | Tensor, size: int = SIZE) -> N
 
 def _render(factors: Tensor, size: int) -> Tensor:
     """Pictures [n, size, size] uint8 of factors [n, 6]."""
-    kind, scale, degrees, x, y, shade = (column.view(-1, 1, 1) for column in factors.unbind(1))
+    shape, scale, degrees, x, y, shade = (column.view(-1, 1, 1) for column in factors.unbind(1))
     line = (torch.arange(size) + 0.5) * (2 / size) - 1
     right, down = line.view(1, 1, -1) - x, line.view(1, -1, 1) - y
     angle = torch.deg2rad(degrees)
@@ -126,7 +126,7 @@ def _render(factors: Tensor, size: int) -> Tensor:
     v = (down * angle.cos() - right * angle.sin()) / scale
     distance = torch.empty(len(factors), size, size)
     for number, outline in enumerate((_square, _ellipse, _triangle)):
-        chosen = kind.flatten().long() == number
+        chosen = shape.flatten().long() == number
         distance[chosen] = outline(u[chosen], v[chosen])
     # From one half pixel inside the edge to one half pixel outside, coverage falls from 1 to 0.
     coverage = (0.5 - distance * scale * (size / 2)).clamp_(0, 1)

@@ -252,7 +252,9 @@ def _publish(
             f"The earlier audit there is another one ({', '.join(differs)} differ) and is replaced."
         )
     held = {finding.probe: finding for finding in [*findings, *kept]}
-    places = {kind.name: place for place, kind in enumerate(in_order(probes[name] for name in probes))}
+    places = {
+        probe_class.name: place for place, probe_class in enumerate(in_order(probes[name] for name in probes))
+    }
     whole = sorted(held.values(), key=lambda finding: places.get(finding.probe, len(places)))
     facts = _facts(subject, bank, findings, time.perf_counter() - began)
     unasked = [f.probe for f in whole if f.unanswered is Unanswered.INTERRUPTED]

@@ -56,12 +56,12 @@ How to write one: [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-probe), and step by
 """
 
 
-def by_section(kinds: Iterable[type[Probe]]) -> dict[str, list[type[Probe]]]:
+def by_section(probe_classes: Iterable[type[Probe]]) -> dict[str, list[type[Probe]]]:
     """Probes under the short titles of their sections, in the order of the report."""
     sections: dict[str, list[type[Probe]]] = {}
-    for kind in in_order(kinds):
-        title = TITLES.get(kind.section, "Further questions").partition(":")[0]
-        sections.setdefault(title, []).append(kind)
+    for probe_class in in_order(probe_classes):
+        title = TITLES.get(probe_class.section, "Further questions").partition(":")[0]
+        sections.setdefault(title, []).append(probe_class)
     return sections
 
 
@@ -72,24 +72,28 @@ def built_in() -> list[type[Probe]]:
 
 def page() -> str:
     """The catalogue as Markdown: what `docs/probes.md` holds."""
-    kinds = built_in()
+    probe_classes = built_in()
     parts = [READING]
     for section, title in TITLES.items():
-        chosen = [kind for kind in kinds if kind.section == section]
+        chosen = [probe_class for probe_class in probe_classes if probe_class.section == section]
         parts.append(f"## {title}\n")
         parts += [_reading_order(chosen)] if section == "explain" else []
         parts.append(_overview(chosen))
-        parts += [_entry(kind) for kind in chosen]
+        parts += [_entry(probe_class) for probe_class in chosen]
     parts.append("This page is written by `python -m ganlens.probes.catalogue > docs/probes.md`.\n")
     return "\n".join(parts)
 
 
-def _reading_order(kinds: list[type[Probe]]) -> str:
+def _reading_order(probe_classes: list[type[Probe]]) -> str:
     """The explanations by chapter: which to read first, and for what."""
     starts = [*CHAPTERS, math.inf]
     rows = []
     for start, end in pairwise(starts):
-        names = [f"[`{kind.name}`](#{kind.name})" for kind in kinds if start <= kind.order < end]
+        names = [
+            f"[`{probe_class.name}`](#{probe_class.name})"
+            for probe_class in probe_classes
+            if start <= probe_class.order < end
+        ]
         if names:
             title, _, about = CHAPTERS[int(start)].partition(": ")
             rows.append((title, about, ", ".join(names)))
@@ -100,27 +104,30 @@ def _reading_order(kinds: list[type[Probe]]) -> str:
     )
 
 
-def _overview(kinds: list[type[Probe]]) -> str:
-    rows = [(f"[`{kind.name}`](#{kind.name})", kind.question, needs_of(kind)) for kind in kinds]
+def _overview(probe_classes: list[type[Probe]]) -> str:
+    rows = [
+        (f"[`{probe_class.name}`](#{probe_class.name})", probe_class.question, needs_of(probe_class))
+        for probe_class in probe_classes
+    ]
     return _table(("probe", "question", "needs"), rows)
 
 
-def _entry(kind: type[Probe]) -> str:
-    lines = [f"### {kind.name}", "", f"**{kind.question}**", ""]
+def _entry(probe_class: type[Probe]) -> str:
+    lines = [f"### {probe_class.name}", "", f"**{probe_class.question}**", ""]
     descriptions = {
-        "Needs": needs_of(kind),
-        "Method": kind.described(),
-        "How it can fail": kind.self_check,
-        "Cost": kind.cost,
-        "Source": _linked(kind.source),
+        "Needs": needs_of(probe_class),
+        "Method": probe_class.described(),
+        "How it can fail": probe_class.self_check,
+        "Cost": probe_class.cost,
+        "Source": _linked(probe_class.source),
     }
     lines += [
         f"- *{title}.* {_plain_text(stopped(text[:1].upper() + text[1:]))}"
         for title, text in descriptions.items()
         if text
     ]
-    lines += ["", f"```sh\n{examples_of(kind)[-1]}\n```", ""]
-    settings = settings_of(kind)
+    lines += ["", f"```sh\n{examples_of(probe_class)[-1]}\n```", ""]
+    settings = settings_of(probe_class)
     for title, thresholds in (("setting", False), ("threshold", True)):
         rows = [
             (f"`{s.name}`", s.default, s.allowed, s.description)

@@ -43,7 +43,7 @@ class Setting:
     threshold: bool
 
 
-def settings_of(kind: type[Probe]) -> list[Setting]:
+def settings_of(probe_class: type[Probe]) -> list[Setting]:
     """The probe's settings, in the order of its own file."""
     return [
         Setting(
@@ -53,7 +53,7 @@ def settings_of(kind: type[Probe]) -> list[Setting]:
             field.description or "",
             is_threshold(field),
         )
-        for name, field in kind.Settings.model_fields.items()
+        for name, field in probe_class.Settings.model_fields.items()
     ]
 
 
@@ -62,10 +62,10 @@ def is_threshold(field: FieldInfo) -> bool:
     return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get("threshold"))
 
 
-def needs_of(kind: type[Probe]) -> str:
+def needs_of(probe_class: type[Probe]) -> str:
     """What the subject must have, as the end of "it needs …". What another need implies is left out."""
-    implied = {Need.DATA} if kind.needs & {Need.HELD_OUT, Need.LABELS, Need.FACTORS} else set()
-    return ", ".join(need.value for need in Need if need in kind.needs - implied) or NO_NEEDS
+    implied = {Need.DATA} if probe_class.needs & {Need.HELD_OUT, Need.LABELS, Need.FACTORS} else set()
+    return ", ".join(need.value for need in Need if need in probe_class.needs - implied) or NO_NEEDS
 
 
 def stopped(text: str) -> str:
@@ -74,16 +74,16 @@ def stopped(text: str) -> str:
     return text + ("." if text and text[-1] not in ".!?…" else "")
 
 
-def examples_of(kind: type[Probe]) -> list[str]:
+def examples_of(probe_class: type[Probe]) -> list[str]:
     """Commands that ask the probe, ready to be pasted: as it is, and with one of its own settings changed."""
-    plain = f"ganlens probe {kind.name} runs/first"
-    if Need.CLASSIFIER in kind.needs:
+    plain = f"ganlens probe {probe_class.name} runs/first"
+    if Need.CLASSIFIER in probe_class.needs:
         plain += " --classifier python:my.module:classifier"
-    fields = kind.Settings.model_fields
+    fields = probe_class.Settings.model_fields
     for name in sorted(fields, key=lambda name: name in SHARED_OPTIONS):  # a shorter option first
         value = another_value(fields[name])
         if value is not None:
-            flag = flag_of(kind.name, name)
+            flag = flag_of(probe_class.name, name)
             return [
                 plain,
                 f"{plain} --no-{flag}"

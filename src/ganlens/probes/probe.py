@@ -135,11 +135,11 @@ SECTIONS = ("quality", "explain", "risk")
 """In the order they are asked and read."""
 
 
-def in_order(kinds: Iterable[type[Probe]]) -> list[type[Probe]]:
+def in_order(probe_classes: Iterable[type[Probe]]) -> list[type[Probe]]:
     """Probes in the order they are asked and read: by section, then by `order`, then by name."""
 
-    def place(kind: type[Probe]) -> tuple[int, int, str]:
-        section = SECTIONS.index(kind.section) if kind.section in SECTIONS else len(SECTIONS)
-        return section, kind.order, kind.name
+    def place(probe_class: type[Probe]) -> tuple[int, int, str]:
+        section = SECTIONS.index(probe_class.section) if probe_class.section in SECTIONS else len(SECTIONS)
+        return section, probe_class.order, probe_class.name
 
-    return sorted(kinds, key=place)
+    return sorted(probe_classes, key=place)

@@ -363,7 +363,7 @@ def _fit_to_data(
     """What the generator's samples are and the real ones of their shape; sets its layout and its range.
 
     Args:
-        returned: a few samples as the generator returns them.
+        output: a few samples as the generator returns them.
     """
     named = options.get("data")
     data = open_reference_data(named, progress)

@@ -59,10 +59,10 @@ class Holder:
             holder = Holder(**json.loads(text))
         except (ValueError, TypeError, RecursionError):
             return None
-        kinds = (int, int, str, str, str)
+        field_types = (int, int, str, str, str)
         return (
             holder
-            if all(isinstance(v, k) for v, k in zip(vars(holder).values(), kinds, strict=True))
+            if all(isinstance(v, k) for v, k in zip(vars(holder).values(), field_types, strict=True))
             else None
         )
 

@@ -55,10 +55,10 @@ class ComputedBy(BaseModel):
 def computed_by(device: torch.device) -> ComputedBy:
     """This process, on that device."""
     if device.type == "cpu":
-        kind = torch.backends.cpu.get_cpu_capability()
+        processor = torch.backends.cpu.get_cpu_capability()
     else:
-        kind = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    name = f"{device.type} ({kind})" if kind else device.type
+        processor = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    name = f"{device.type} ({processor})" if processor else device.type
     return ComputedBy(threads=torch.get_num_threads(), torch=torch.__version__, device=name)
 
 

@@ -205,8 +205,8 @@ def test_where_nothing_is_missed_the_finding_says_what_it_would_have_noticed(hon
     assert 0 < finding.measurement("smallest gap noticed").value <= 0.3
 
 
-def named(counts_missed, base, *, labels_of=("a", "b", "c")):
-    """What `mostly` calls a missed region with those counts of each class, among as many more as `base` says."""
+def a_missed_region(counts_missed, base, *, labels_of=("a", "b", "c")):
+    """The classes and the comparison of one missed region of those counts, among as many more as `base` says."""
     labels = torch.cat(
         [torch.arange(len(base)).repeat_interleave(torch.tensor(n)) for n in (counts_missed, base)]
     )
@@ -220,7 +220,12 @@ def named(counts_missed, base, *, labels_of=("a", "b", "c")):
     comparison = Comparison(
         regions, torch.zeros(1, 2), rows, rows, (~inside).long(), other, inside.double(), other / 2, 2 / 3
     )
-    return Classes(labels_of, labels, None).mostly(comparison, "missed")
+    return Classes(labels_of, labels, None), comparison
+
+
+def named(counts_missed, base, **names):
+    classes, comparison = a_missed_region(counts_missed, base, **names)
+    return classes.mostly(comparison, "missed")
 
 
 def test_what_is_missed_is_called_after_classes_that_stand_out():
@@ -229,6 +234,21 @@ def test_what_is_missed_is_called_after_classes_that_stand_out():
     assert named([34, 33, 33], [100, 100, 100]) == []  # as everywhere
     assert named([90, 5, 5], [900, 50, 50]) == []  # the data are mostly that class anyhow
     assert named([30, 30, 30, 30], [20, 20, 20, 1000], labels_of=("a", "b", "c", "d")) == []  # too many
+
+
+@pytest.mark.parametrize(
+    ("counts", "traits", "name"),
+    [
+        ([95, 3, 2], {}, "region 1 (95% “a”)"),
+        ([40, 30, 30], {}, "region 1"),  # a minority tells nothing of the rest
+        ([52, 24, 24], {}, "region 1"),  # not surely more than half
+        ([40, 30, 30], {0: "very dark samples"}, "region 1 (very dark samples)"),
+        ([95, 3, 2], {0: "very dark samples"}, "region 1 (95% “a”)"),
+    ],
+)
+def test_a_region_is_called_after_most_of_its_samples_or_by_its_number_alone(counts, traits, name):
+    classes, comparison = a_missed_region(counts, [100, 200, 200])
+    assert classes.region_names(comparison, traits) == {0: name, 1: "all the rest"}
 
 
 def test_a_class_that_shrinks_is_said_to_be_made_too_rarely(spots, quarters):

@@ -95,6 +95,21 @@ FINE = {
             "much",
             "It misses some kinds: 19% of the data.",
         ),
+        (
+            {"in_code": InCode(MISSING, NOTHING), "traits": {"missed": "very dark samples"}},
+            "much-with-a-trait",
+            "It misses very dark samples.",
+        ),
+        (  # the trait is of the other fault
+            {"in_code": InCode(MISSING, NOTHING), "traits": {"invented": "very dark samples"}},
+            "much",
+            "It misses some kinds: 19% of the data.",
+        ),
+        (
+            {"in_code": InCode(FEW, NOTHING), "traits": {"missed": "samples that lean far to the right"}},
+            "some-with-a-trait",
+            "It makes too few samples that lean far to the right.",
+        ),
         (  # as much as that comes out where nothing is missing
             {"in_code": InCode(MISSING, comparison(("missed", 100, 0), p_value=1.0))},
             "some",

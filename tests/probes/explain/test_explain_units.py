@@ -260,13 +260,15 @@ class Passing(Planted):
 def test_a_generator_is_run_from_a_layer_on_only_where_nothing_passes_by_it(by):
     subject = subject_of(Passing(by))
     module, layer = subject.generator.module, Layer("units", UNITS, (4, 4))
-    onward = from_layer_on(subject.generator, "units")
-    assert (onward is not None) is (by == "nothing")
+    samples_of_layer = from_layer_on(subject.generator, "units")
+    assert (samples_of_layer is not None) is (by == "nothing")
     latents = torch.randn(6, UNITS, generator=torch.Generator().manual_seed(101))
     labels = torch.arange(6) % 3 if subject.num_classes else None
     runs = []
     module.spread.register_forward_hook(lambda part, inputs, output: runs.append(len(output)))
-    editor = LayerEditor(subject.synthesize, module, "units", latents, labels, onward=onward)
+    editor = LayerEditor(
+        subject.synthesize, module, "units", latents, labels, samples_of_layer=samples_of_layer
+    )
     units = torch.tensor([MARK, STRIPE, MARK, 0, 1, 2, 3])
     rows = torch.tensor([5, 0, 0, 1, 2, 3, 4])
     found = editor.samples(writing(layer, units, ablation(layer)), rows)
@@ -296,7 +298,7 @@ def test_a_layer_that_is_overwritten_behind_is_taken_as_it_was():
         torch.randn(5, 6, generator=torch.Generator().manual_seed(101)),
     )
     editor = LayerEditor(
-        subject.synthesize, module, "0", latents, None, onward=from_layer_on(subject.generator, "0")
+        subject.synthesize, module, "0", latents, None, samples_of_layer=from_layer_on(subject.generator, "0")
     )
     for _ in range(2):  # the kept outputs are not written into, either
         samples = editor.samples(lambda output: output + 0.5)

@@ -18,7 +18,7 @@ class LayerEditor:
     Args:
         make: samples for latents and labels; hooks on `module` see and change the way they are made.
         layer: the layer's name.
-        onward: see `from_layer_on`; None where all of the generator has to run again.
+        samples_of_layer: see `from_layer_on`; None where all of the generator has to run again.
 
     Attributes:
         before: samples [n, …] with nothing changed, on the CPU.
@@ -35,7 +35,7 @@ class LayerEditor:
         samples_of_layer: SamplesOfLayer | None = None,
     ) -> None:
         self._make, self._module, self._layer = make, module, layer
-        self._latents, self._labels, self._onward = latents, labels, samples_of_layer
+        self._latents, self._labels, self._samples_of_layer = latents, labels, samples_of_layer
         with torch.no_grad(), cloned(module, layer if samples_of_layer is not None else None) as outputs:
             self.before = make(latents, labels)
         self._outputs = torch.cat(outputs) if outputs else None
@@ -50,7 +50,7 @@ class LayerEditor:
             rows: [m] which of the latents, each as often as it stands there; default: each once.
         """
         rows = torch.arange(len(self)) if rows is None else rows
-        if self._onward is not None and self._outputs is not None:
-            return self._onward(change(self._outputs[rows]))
+        if self._samples_of_layer is not None and self._outputs is not None:
+            return self._samples_of_layer(change(self._outputs[rows]))
         with edit(self._module, self._layer, change):
             return self._make(self._latents[rows], None if self._labels is None else self._labels[rows])

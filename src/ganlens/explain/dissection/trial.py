@@ -49,13 +49,15 @@ class Workshop:
     informative: bool = False
     generator: AdaptedGenerator | None = None
     standard: Standard = field(default_factory=Standard)
-    _onward: dict[str, SamplesOfLayer | None] = field(default_factory=dict, repr=False, compare=False)
+    _samples_of_layer: dict[str, SamplesOfLayer | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def editor(self, layer: Layer, latents: Tensor, labels: Tensor | None) -> LayerEditor:
         """For samples of these latents with the layer's units changed."""
-        if self.generator is not None and layer.name not in self._onward:
-            self._onward[layer.name] = from_layer_on(self.generator, layer.name)
-        samples_of_layer = self._onward.get(layer.name)
+        if self.generator is not None and layer.name not in self._samples_of_layer:
+            self._samples_of_layer[layer.name] = from_layer_on(self.generator, layer.name)
+        samples_of_layer = self._samples_of_layer.get(layer.name)
         return LayerEditor(
             self.make, self.module, layer.name, latents, labels, samples_of_layer=samples_of_layer
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ganlens.explain.gaps.regions import Comparison, Kind
+from ganlens.explain.gaps.regions import Comparison, Kind, Region
 from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import binomial_interval
 from ganlens.subject import SampleBank
@@ -16,6 +17,7 @@ MOSTLY = 0.8
 """Classes are named that together make up this share of what was found, if they are few."""
 
 MOST_NAMED = 3
+HALF = 0.5
 FEWEST = 5
 """Members of a region below which its commonest class is not told."""
 
@@ -48,17 +50,30 @@ class Classes:
                 other = bank.predictions("fake", compared)[0][comparison.other_rows]
         return cls(names, labels[comparison.real_rows], other)
 
-    def region_names(self, comparison: Comparison) -> dict[int, str]:
-        """What to call each region: its number and its samples' commonest class, and the rest."""
+    def region_names(self, comparison: Comparison, traits: Mapping[int, str] | None = None) -> dict[int, str]:
+        """What to call each region: its number, and what most of its samples are.
+
+        Args:
+            traits: by number, what a region's samples have in common where no class is most of them.
+        """
         names = {region.number: f"region {region.number + 1}" for region in comparison.regions}
         names[comparison.regions[-1].number] = "all the rest"
         for region in comparison.regions[:-1]:
-            labels = self._of(comparison, region.proposed or "missed", [region.number])
-            if labels is not None and len(labels) >= FEWEST:
-                counts = torch.bincount(labels, minlength=len(self.names))
-                part = float(counts.max()) / len(labels)
-                names[region.number] += f" ({part:.0%} “{self.names[int(counts.argmax())]}”)"
+            most = self._most_of(comparison, region) or (traits or {}).get(region.number)
+            if most:
+                names[region.number] += f" ({most})"
         return names
+
+    def _most_of(self, comparison: Comparison, region: Region) -> str | None:
+        """The class that surely makes up more than half of a region; a minority would tell nothing of the rest."""
+        labels = self._of(comparison, region.proposed or "missed", [region.number])
+        if labels is None or len(labels) < FEWEST:
+            return None
+        counts = torch.bincount(labels, minlength=len(self.names))
+        largest = int(counts.max())
+        if binomial_interval(largest, len(labels)).low <= HALF:
+            return None
+        return f"{largest / len(labels):.0%} “{self.names[int(counts.argmax())]}”"
 
     def mostly(self, comparison: Comparison, kind: Kind) -> list[str]:
         """The classes that what is confirmed as `kind` consists of, the commonest first; empty if none stand out.

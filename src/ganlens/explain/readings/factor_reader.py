@@ -107,8 +107,8 @@ class FactorReader:
     def _fitted(self, codes: Tensor, values: Tensor) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        kind = HistGradientBoostingRegressor if self.continuous else HistGradientBoostingClassifier
-        model = kind(max_iter=ROUNDS, early_stopping=False, random_state=0)
+        model_class = HistGradientBoostingRegressor if self.continuous else HistGradientBoostingClassifier
+        model = model_class(max_iter=ROUNDS, early_stopping=False, random_state=0)
         if not self.continuous:  # by number: a value such as 1.4142 is no name of a class to the trees
             values = torch.searchsorted(self._classes, values.double().contiguous())
         return model.fit(codes.numpy(), values.numpy())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.planted_gaps import ClassGaps, PlantedGap
@@ -33,6 +33,7 @@ class Gaps:
         class_names: of the data.
         classes: of the samples in the regions.
         region_names: by number.
+        traits: what the samples that are missed, or invented, have in common, where a reading tells it.
         planted: the smallest gap that was noticed when it was cut into real samples.
         class_gaps: which classes were noticed when cut out; None without labels.
     """
@@ -46,6 +47,7 @@ class Gaps:
     class_gaps: ClassGaps | None
     coverage: NeighbourCoverage
     settings: MissedSettings
+    traits: Mapping[Kind, str] = field(default_factory=dict)
 
     @property
     def confirmed(self) -> int:
@@ -140,6 +142,11 @@ class Gaps:
         return f"class {quoted(self.classes_at_fault[0])}" if len(self.classes_at_fault) == 1 else ""
 
     @property
+    def trait_at_fault(self) -> str:
+        """What the samples of the foremost have in common; empty where no reading tells, or a class or more do."""
+        return "" if self.classes_at_fault else self.traits.get(self.foremost, "")
+
+    @property
     def gone(self) -> bool:
         """Whether the foremost is missed or invented altogether, not only too rare or too frequent."""
         return self.is_gone(self.foremost)
@@ -219,14 +226,22 @@ _LOOK = (
 )
 
 
-def _faults(name: str, holds: Callable[[Gaps], bool], verdict: Verdict) -> tuple[Rule[Gaps], Rule[Gaps]]:
-    """What is at fault, called after a class where it is one alone."""
+def _faults(name: str, holds: Callable[[Gaps], bool], verdict: Verdict) -> tuple[Rule[Gaps], ...]:
+    """What is at fault, called after a class where it is one alone, else after what its samples have in common."""
     return (
         Rule(
             f"{name}-of-a-class",
             lambda gaps: holds(gaps) and bool(gaps.class_at_fault),
             verdict,
             claim="It {makes} samples that are mostly {class_at_fault}.",
+            detail=_MASS,
+            advice=_LOOK,
+        ),
+        Rule(
+            f"{name}-with-a-trait",
+            lambda gaps: holds(gaps) and bool(gaps.trait_at_fault),
+            verdict,
+            claim="It {makes} {trait_at_fault}.",
             detail=_MASS,
             advice=_LOOK,
         ),
@@ -348,5 +363,7 @@ def _listed(gaps: Gaps, kind: Kind) -> str:
     if mostly := gaps.classes.mostly(comparison, kind):
         listed = " and ".join([", ".join(mostly[:-1]), mostly[-1]] if mostly[1:] else mostly)
         return f"{title}: samples that are mostly {listed} ({amount}; {count})."
+    if trait := gaps.traits.get(kind):
+        return f"{title}: {trait} ({amount}; {count})."
     named = ", ".join(gaps.region_names[region.number] for region in regions[:3])
     return f"{title}: {count} ({named}{', …' if len(regions) > 3 else ''}; {amount})."

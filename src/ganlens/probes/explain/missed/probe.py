@@ -7,15 +7,19 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ganlens.data import SampleArray
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, codes_of
 from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.planted_gaps import ClassGaps, classes_noticed, smallest_gap_noticed
-from ganlens.explain.gaps.regions import KINDS, Comparison, Described, compare
+from ganlens.explain.gaps.regions import KINDS, Comparison, Described, Kind, compare
+from ganlens.explain.gaps.shared_traits import shared_trait
 from ganlens.explain.preconditions import unsuited
+from ganlens.explain.readings.users import readings_with_ends
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, NeighbourCoverage, neighbour_coverage
 from ganlens.measures.principal_components import PrincipalAxes, principal_axes
+from ganlens.modality import read_all
 from ganlens.probes.explain.missed.conclusion import RULES, Gaps, InCode, remarks
 from ganlens.probes.explain.missed.figures import comparison_table, pictures, shares_plot, uncovered
 from ganlens.probes.explain.missed.settings import MissedSettings
@@ -26,6 +30,7 @@ from ganlens.rules import Rules, Verdict
 from ganlens.subject import Context, SampleBank, Subject
 from ganlens.subject.draws import Of
 
+READ_TOGETHER = 1024
 FEATURES = 24
 """Principal components of the features that the classifier is given beside the code."""
 
@@ -55,25 +60,26 @@ class Missed(Probe):
         "test is passed and its shares are a factor of {noticeable:g} apart. Mass of kinds that the classifier does "
         "not part from others is not counted: how much that is, classes cut out of the data tell, and the interval's "
         "upper end is widened by it. Regions are called after the labels of their samples (the labeller's for "
-        "generated ones) where those stand out. Coverage: a held-out real sample counts as covered if a generated "
-        "sample lies within the distance of its k-th nearest among as many training samples (setting neighbours); the"
-        " same count for other training samples is the reference, and whether coverage is lower than the reference is"
-        " judged by exchanging members of the two sets at random (level {coverage_level:.1%}). Self-checks: the "
-        "autoencoder must explain more of held-out samples than PCA of the same width; the same procedure with held-"
-        "out real samples in the generator's place must find nothing (if it finds {nothing_named:g} times as many "
-        "regions as for the generator or more, the finding is not believable); and gaps of growing size (a twentieth "
-        "of the samples and its neighbours), and each class where there are labels, are cut out of one half of the "
-        "training samples, and looked for beside the other: what is noticed says what silence is worth (if even the "
-        "largest gap is overlooked, silence is not believable; if fewer than {classes_noticed:.0%} of the classes are"
-        " noticed, the claim says so). Everything is done in PCA's code of the same width as well. Verdict: bad where"
-        " at least {bad_mass:.0%} of the mass is missed or invented at the low end of the interval and beyond what "
-        "held-out real samples come out with, or coverage is below {poor_coverage:.0%} of its reference; missed or "
-        "invented is what has up to {never:.0%} of the other side's share, else it is made too rarely or too often; "
-        "caution where a region is confirmed or coverage is lower than the reference."
+        "generated ones) where those stand out, else after the reading whose end most of their samples lie at, chosen "
+        "by half of them and judged by the other. Coverage: a held-out real sample counts as covered if a generated "
+        "sample lies within the distance of its k-th nearest among as many training samples (setting neighbours); the "
+        "same count for other training samples is the reference, and whether coverage is lower than the reference is "
+        "judged by exchanging members of the two sets at random (level {coverage_level:.1%}). Self-checks: the "
+        "autoencoder must explain more of held-out samples than PCA of the same width; the same procedure with "
+        "held-out real samples in the generator's place must find nothing (if it finds {nothing_named:g} times as "
+        "many regions as for the generator or more, the finding is not believable); and gaps of growing size (a "
+        "twentieth of the samples and its neighbours), and each class where there are labels, are cut out of one half "
+        "of the training samples, and looked for beside the other: what is noticed says what silence is worth (if "
+        "even the largest gap is overlooked, silence is not believable; if fewer than {classes_noticed:.0%} of the "
+        "classes are noticed, the claim says so). Everything is done in PCA's code of the same width as well. "
+        "Verdict: bad where at least {bad_mass:.0%} of the mass is missed or invented at the low end of the interval "
+        "and beyond what held-out real samples come out with, or coverage is below {poor_coverage:.0%} of its "
+        "reference; missed or invented is what has up to {never:.0%} of the other side's share, else it is made too "
+        "rarely or too often; caution where a region is confirmed or coverage is lower than the reference."
     )
     self_check: ClassVar[str] = (
-        "Not believable where held-out real samples, put in the generator's place, would be said to miss "
-        "half as much; planted gaps of growing size say what its silence is worth."
+        "Not believable where held-out real samples, put in the generator's place, would be said to miss half as "
+        "much; planted gaps of growing size say what its silence is worth."
     )
     cost: ClassVar[str] = (
         "Up to 20,000 samples of each kind, in the autoencoder's code and in PCA's; some ten seconds."
@@ -100,7 +106,8 @@ class Missed(Probe):
             coverage = _coverage(bank, autoencoder, settings, context.seed)
             task.advance()
         classes = Classes.of(bank, in_code.generator, settings.compared)
-        names = classes.region_names(in_code.generator)
+        traits, of_regions = _traits(bank, in_code.generator, settings)
+        names = classes.region_names(in_code.generator, of_regions)
         gaps = Gaps(
             bank.autoencoder,
             in_code,
@@ -111,6 +118,7 @@ class Missed(Probe):
             class_gaps,
             coverage,
             settings,
+            traits,
         )
         conclusion = RULES.conclude(gaps)
         return Finding.concluded(
@@ -185,6 +193,34 @@ def _class_gaps(bank: SampleBank, real: Described, settings: MissedSettings, see
     if labels is None or bank.subject.data is None or len(bank.subject.data.class_names) < 2:
         return None
     return classes_noticed(real, labels, seed=seed, **_confirmed_by(settings))
+
+
+def _traits(
+    bank: SampleBank, comparison: Comparison, settings: MissedSettings
+) -> tuple[dict[Kind, str], dict[int, str]]:
+    """What confirmed regions have in common: all that is missed, or invented, together, and each region alone.
+
+    Missed samples are set beside the other real ones, invented ones beside the other generated ones.
+    """
+    together: dict[Kind, str] = {}
+    alone: dict[int, str] = {}
+    sides: dict[Kind, tuple[SampleArray, Tensor, Tensor]] = {
+        "missed": (bank.reals("train", settings.compared), comparison.real_rows, comparison.real_regions),
+        "invented": (bank.fakes(settings.compared), comparison.other_rows, comparison.other_regions),
+    }
+    for kind, (samples, rows, places) in sides.items():
+        numbers = [region.number for region in comparison.confirmed(kind)]
+        readings = readings_with_ends(bank) if numbers else ()
+        if not readings:
+            continue
+        values = torch.cat([read_all(readings, samples[part]) for part in rows.split(READ_TOGETHER)])
+        every_region = torch.isin(places, torch.tensor(numbers).to(places))
+        if trait := shared_trait(readings, values, every_region, told=settings.trait):
+            together[kind] = trait.name
+        for number in numbers:
+            if trait := shared_trait(readings, values, places == number, told=settings.trait):
+                alone[number] = trait.name
+    return together, alone
 
 
 def _coverage(bank: SampleBank, space: CodeSpace, settings: MissedSettings, seed: int) -> NeighbourCoverage:

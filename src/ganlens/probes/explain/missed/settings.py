@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ganlens.explain.gaps.regions import LEVEL, NOTICEABLE
+from ganlens.explain.gaps.shared_traits import TOLD
 from ganlens.measures import ALARM_LEVEL
 from ganlens.probes.probe import ProbeSettings, threshold
 
@@ -64,5 +65,12 @@ class MissedSettings(ProbeSettings):
         0.5,
         "Share of the classes cut out that must be noticed for its silence to be worth something",
         ge=0,
+        le=1,
+    )
+    trait: float = threshold(
+        TOLD,
+        "What is missed is called after the end of a reading where a sample of it lies further that way than another "
+        "in this share of pairs",
+        gt=0.5,
         le=1,
     )
