@@ -38,7 +38,7 @@ TITLES = {
 
 ASKED = tuple(method for method in TITLES if method not in ("learned", "latentclr"))
 """Those that are asked where nobody says which. What the other two are trained for is that directions can be told
-apart, which mixtures can be as well: where causes are known, they recover no more than random directions do."""
+apart, which mixtures can be as well: where causes are known, they recover hardly more than random directions do."""
 
 CHUNK = 512
 WIDEST_REGRESSION = 2048

@@ -168,7 +168,7 @@ class Directions(Probe):
         "directions of an independence of {clean:.0%} or more do {several} things or more; else caution. "
         "Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is that "
         "directions can be told apart, which mixtures can be as well, and where causes are known they recover "
-        "no more than random directions."
+        "hardly more than random directions."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
