@@ -92,9 +92,9 @@ class FeatureTable:
         if self._draws.subject.data is None:
             return Sight()
         if name not in self._sights:
-            both: tuple[Literal["train"], Literal["held_out"]] = ("train", "held_out")
-            train, held_out = (self._draws.reals(of)[:LOOKED_AT] for of in both)
-            of_train, of_held_out = (self.features(name, of, LOOKED_AT) for of in both)
+            both: tuple[Literal["held_out"], Literal["train"]] = ("held_out", "train")
+            held_out, train = (self._draws.reals(of)[:LOOKED_AT] for of in both)
+            of_held_out, of_train = (self.features(name, of, LOOKED_AT) for of in both)
             extract, device = self.space(name).extract, self._instruments.device
             with self._time.counted():
                 self._sights[name] = planted_sight(
