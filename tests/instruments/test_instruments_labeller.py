@@ -159,9 +159,7 @@ def test_damaged_cache_is_fitted_again_with_a_warning(
 def test_shifts_move_whole_images_within_reach() -> None:
     image = torch.zeros(1, 1, 5, 5)
     image[0, 0, 2, 2] = 1
-    moved = labeller_training.shifted(
-        image.repeat(500, 1, 1, 1), (2, 3), 1, torch.Generator().manual_seed(0)
-    )
+    moved = labeller_training.shifted(image.repeat(500, 1, 1, 1), (2, 3), 1, torch.Generator().manual_seed(0))
     places = {tuple(place) for place in moved[:, 0].nonzero()[:, 1:].tolist()}
     assert places == {(row, column) for row in (1, 2, 3) for column in (1, 2, 3)}
     assert torch.equal(moved.sum(dim=(1, 2, 3)), torch.ones(500))

@@ -138,6 +138,20 @@ def test_artefacts_of_real_samples_make_it_not_believable() -> None:
     assert (conclusion.verdict, conclusion.rule) == (Verdict.NOT_BELIEVABLE, "real-samples-have-them")
 
 
+@pytest.mark.slow
+def test_one_dot_is_one_explanation_in_every_question() -> None:
+    """What is off, at fault and drawn is the dot: no leaning picture, no other unit."""
+    subject = Subject.wrap(Painter(dot=True), latent=LATENT, data=data_of(0), range=(-1.0, 1.0))
+    bank = SampleBank(subject, samples=600)
+    spot = "bright spot at the top right"
+    units = examine(subject, "units", bank=bank, settings={"sets": 0})
+    assert (units.rule, units.claim) == ("draws-an-artefact", f"Unit {DOT} draws a {spot}.")
+    kinds = examine(subject, "cannot-generate", bank=bank, settings={"steps": 5})
+    assert kinds.claim == f"Mostly a {spot} puts kinds at fault."
+    off = examine(subject, "off-manifold", bank=bank)
+    assert off.claim == f"It leaves the manifold by a {spot}."
+
+
 def test_what_would_have_been_named_is_said_where_there_is_none() -> None:
     smallest: dict[Kind, float | None] = {"spot": 0.03, "noise": 0.1, "blur": None, "stripes": 0.1}
     conclusion = RULES.conclude(Evidence([], [], smallest, 0.1))

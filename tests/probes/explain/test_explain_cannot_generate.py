@@ -20,7 +20,7 @@ from ganlens.finding import Finding
 from ganlens.modality import read_all
 from ganlens.modality.picture_readings import foreground_statistics, picture_readings, picture_statistics
 from ganlens.probes import probes
-from ganlens.probes.explain.cannot_generate.conclusion import RULES, Faults, remarks
+from ganlens.probes.explain.cannot_generate.conclusion import RULES, ArtefactBehind, Faults, remarks
 from ganlens.randomness import torch_generator
 from ganlens.rules import Verdict, claim_faults, detail_faults
 from ganlens.subject import Context, SampleBank, Subject
@@ -406,6 +406,15 @@ def test_the_first_rule_that_holds_gives_verdict_and_words(
     faults = Faults(kinds, control, [], probes["cannot-generate"].Settings())  # type: ignore[arg-type]
     conclusion = RULES.conclude(faults)
     assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
+
+
+def test_an_artefact_that_is_all_is_said_in_place_of_the_kinds_that_it_makes() -> None:
+    spot = ArtefactBehind(SimpleNamespace(called="a bright spot at the top right"), 11, 1)  # type: ignore[arg-type]
+    faults = Faults([THIN, ELLIPSE], [], [], probes["cannot-generate"].Settings(), spot)  # type: ignore
+    conclusion = RULES.conclude(faults)
+    assert (conclusion.rule, conclusion.verdict) == ("an-artefact-is-behind", Verdict.CAUTION)
+    assert conclusion.claim == "Mostly a bright spot at the top right puts kinds at fault."
     assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ganlens.explain.dissection.artefacts import Suspect
 from ganlens.explain.dissection.claims import Claim, Standard
+from ganlens.explain.dissection.drawn_artefacts import Drawn
 from ganlens.explain.dissection.examination import Outcome
+from ganlens.explain.dissection.harmful_units import Suspect
 from ganlens.explain.dissection.layers import Layer
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.units.conclusion import RULES, Evidence
@@ -62,11 +64,19 @@ def suspect(unit: int, change: float) -> Suspect:
 
 
 THREE = claim(0), claim(1), claim(2)
+SPOT: Any = SimpleNamespace(called="a bright spot at the top right")
+DRAWN = Drawn(LAYER, 7, 0.02, 0.97, near(0.9), 100)
 
 
 @pytest.mark.parametrize(
     ("seen", "rule", "verdict", "said"),
     [
+        (  # whatever else the units do, or with shuffled weights
+            replace(evidence(claim(5, repeated=True)), artefact=SPOT, drawn=DRAWN),
+            "draws-an-artefact",
+            Verdict.CAUTION,
+            "Unit 7 draws a bright spot at the top right.",
+        ),
         (
             evidence(claim(5, repeated=True), suspects=(suspect(3, -0.2),)),
             "shuffled-weights-repeat-it",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from ganlens.explain.artefacts.examination import artefacts_known, examine_artefacts
 from ganlens.explain.artefacts.panel import Panel
 from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.dissection.claims import matched_units
@@ -54,6 +56,19 @@ class _Tried:
     unit: int
     left: float
     change: float
+
+
+_drawn: WeakKeyDictionary[SampleBank, tuple[Artefact, Drawn] | None] = WeakKeyDictionary()
+
+
+def foremost_drawn(context: Context) -> tuple[Artefact, Drawn] | None:
+    """The foremost artefact of the audit's samples and the unit that draws it, looked for once; None without either."""
+    bank = context.bank
+    if bank not in _drawn:
+        known = artefacts_known(bank)
+        drawn = drawn_by(context, examine_artefacts(bank).panel, known[0]) if known else None
+        _drawn[bank] = (known[0], drawn) if drawn is not None else None
+    return _drawn[bank]
 
 
 def drawn_by(context: Context, panel: Panel, artefact: Artefact) -> Drawn | None:

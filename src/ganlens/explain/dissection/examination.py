@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.explain.dissection.artefacts import Suspect, distance_to_reals, suspects
 from ganlens.explain.dissection.claims import Claim, Standard
 from ganlens.explain.dissection.concepts import Concepts, concepts_for
+from ganlens.explain.dissection.harmful_units import Suspect, distance_to_reals, suspects
 from ganlens.explain.dissection.insertions import insert
 from ganlens.explain.dissection.layers import Layer, layers_to_dissect
 from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, try_units, without_repeated

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.gaps.kinds import Counted, Fault, smallest_share_missed
 from ganlens.explain.gaps.redrawn_kinds import Attempt
 from ganlens.probes.explain.cannot_generate.settings import CannotGenerateSettings
@@ -20,18 +21,34 @@ TITLES: dict[Fault, str] = {
 
 
 @dataclass(frozen=True)
+class ArtefactBehind:
+    """An artefact, and how many kinds are at fault among samples with it and among as many without it."""
+
+    artefact: Artefact
+    with_it: int
+    without: int
+
+    @property
+    def called(self) -> str:
+        """What and where."""
+        return self.artefact.called
+
+
+@dataclass(frozen=True)
 class Faults:
     """How often each kind occurs among generated samples, and among held-out real ones in their place.
 
     Attributes:
         counted, control: the same kinds in both.
         attempts: to redraw real samples of the kinds that are lacking.
+        behind: the artefact that puts most of them at fault; None where none does.
     """
 
     counted: Sequence[Counted]
     control: Sequence[Counted]
     attempts: Sequence[Attempt]
     settings: CannotGenerateSettings
+    behind: ArtefactBehind | None = None
 
     @property
     def at_fault(self) -> list[Counted]:
@@ -138,6 +155,17 @@ RULES = Rules(
             "be none, and the generator with {many}."
         ),
         advice="Name data whose training and held-out samples were drawn at random from the same: `--data`.",
+    ),
+    Rule(
+        "an-artefact-is-behind",
+        lambda faults: faults.behind is not None,
+        Verdict.CAUTION,
+        claim="Mostly {behind.called} puts kinds at fault.",
+        detail=(
+            "Among samples with it {behind.with_it} kinds are at fault, among as many without it {behind.without}; "
+            "held-out real samples, put to the same test, show {false_kinds}."
+        ),
+        advice="Begin with that one fault: `ganlens probe artefacts SUBJECT`.",
     ),
     Rule(
         "never-made",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
-from ganlens.explain.gaps.kinds import Counted, StatisticsTable, count
+from ganlens.explain.artefacts.examination import artefacts_known
+from ganlens.explain.artefacts.search import Artefact
+from ganlens.explain.gaps.kinds import Counted, Kind, StatisticsTable, count
 from ganlens.explain.gaps.redrawn_kinds import attempts, errors_of
 from ganlens.explain.gaps.statistics_distance import BLOCKS, StatisticsDistance, statistics_distance
 from ganlens.explain.preconditions import unsuited
@@ -14,7 +17,13 @@ from ganlens.explain.readings.users import readings_with_ends, users_readings
 from ganlens.finding import Finding
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, replicate_interval
-from ganlens.probes.explain.cannot_generate.conclusion import RULES, Faults, faults_of, remarks
+from ganlens.probes.explain.cannot_generate.conclusion import (
+    RULES,
+    ArtefactBehind,
+    Faults,
+    faults_of,
+    remarks,
+)
 from ganlens.probes.explain.cannot_generate.figures import bars, fault_table, pictures
 from ganlens.probes.explain.cannot_generate.settings import CannotGenerateSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
@@ -48,8 +57,8 @@ class CannotGenerate(Probe):
         "lean and stretch, axes of the autoencoder's code, and the user's own. Each becomes kinds that a sample "
         "belongs to or not (a class, a count, the outer twentieth of an amount), decided on one half of the training "
         "samples. Shares are counted on the other half and on generated samples and compared by Fisher's exact test, "
-        "two-sided, with Holm's correction over all kinds, level {level:.1%}; bars carry Newcombe's intervals. A kind"
-        " is at fault where the test is passed and the shares are a factor of {ratio:g} apart, and never made where "
+        "two-sided, with Holm's correction over all kinds, level {level:.1%}; bars carry Newcombe's intervals. A kind "
+        "is at fault where the test is passed and the shares are a factor of {ratio:g} apart, and never made where "
         "its share is at most {never:.0%} of the data's. Fréchet distance: of mean and covariance of the statistics "
         "(amounts in standard deviations, classes and clusters as one column each), on disjoint blocks of fresh "
         "samples against held-out ones, beside as many training samples. Typical real samples of the kinds that are "
@@ -57,7 +66,8 @@ class CannotGenerate(Probe):
         "real samples and beyond {worst_own:.0%} of own samples' (and nothing is said where own samples, or those of "
         "a kind that is redrawn no worse than others, lose more than {own_at_most:.0%} of the variance); else the "
         "kind is only rare. Verdict: bad where a kind of {bad_share:.0%} of the data or more is never made, caution "
-        "where any is at fault, else good; not believable where held-out real samples come out with "
+        "where any is at fault or an artefact (`ganlens probe artefacts`) puts them there, among samples without "
+        "which at most {left:.0%} as many are, else good; not believable where held-out real samples come out with "
         "{nothing_at_fault:g}× as many faults or more."
     )
     self_check: ClassVar[str] = (
@@ -65,8 +75,8 @@ class CannotGenerate(Probe):
         "believable where they show half as many faults as the generator or more."
     )
     cost: ClassVar[str] = (
-        "Up to 10,000 generated, 20,000 training and 10,000 held-out samples, a labeller and an autoencoder, and about "
-        "80 inversions where something is lacking; half a minute"
+        "Up to 10,000 generated, 20,000 training and 10,000 held-out samples, a labeller and an autoencoder, and "
+        "about 80 inversions where something is lacking; half a minute"
     )
     source: ClassVar[str] = (
         "Bau et al. 2019 (arXiv 1910.11626); Newcombe 1998 and Holm 1979 for the statistics"
@@ -105,7 +115,10 @@ class CannotGenerate(Probe):
             progress=context.progress,
             **settings.model_dump(include={"steps", "worse", "worst_own", "own_at_most"}),
         )
-        faults = Faults(counted, control, tried, settings)
+        behind = None
+        if faults_of(counted):
+            behind = _behind(artefacts_known(bank), kinds, real, generated, settings.left, judged_by)
+        faults = Faults(counted, control, tried, settings, behind)
         conclusion = RULES.conclude(faults)
         return Finding.concluded(
             conclusion,
@@ -131,6 +144,29 @@ class CannotGenerate(Probe):
                 "redrawing_errors": errors_of(tried),
             },
         )
+
+
+def _behind(
+    artefacts: list[Artefact],
+    kinds: list[Kind],
+    real: Tensor,
+    generated: Tensor,
+    left: float,
+    judged_by: dict[str, Any],
+) -> ArtefactBehind | None:
+    """The first artefact with which many kinds are at fault, and hardly any among as many samples without it."""
+    for artefact in artefacts:
+        of_these = generated[: len(artefact.has)]
+        has = artefact.has[: len(of_these)]
+        fewer = min(int(has.sum()), int((~has).sum()))
+        if fewer < FEWEST:
+            continue
+        with_it, without = (
+            len(faults_of(count(kinds, real, of_these[rows][:fewer], **judged_by))) for rows in (has, ~has)
+        )
+        if with_it and without <= left * with_it:
+            return ArtefactBehind(artefact, with_it, without)
+    return None
 
 
 def _measurements(

@@ -66,3 +66,10 @@ class CannotGenerateSettings(LearnedSettings):
         "there to be found",
         gt=0,
     )
+    left: float = threshold(
+        0.25,
+        "An artefact is what puts kinds at fault where, among samples without it, at most such a share of them is: an "
+        "artefact is overlooked in some samples that have it",
+        ge=0,
+        lt=1,
+    )

@@ -29,7 +29,7 @@ class Evidence:
         auc: probability that a generated sample errs more than a held-out real one.
         control: probability that a linear mixture of real samples does.
         expected, bad_times, shifted: `share` and the others of `OffManifoldSettings`.
-        artefact: what puts samples off the manifold, where those without it are not surely off; None where nothing
+        artefact: what puts samples off the manifold, where those without it hardly are; None where nothing
             that has a name does.
     """
 
@@ -54,7 +54,7 @@ CLOSER = (
 )
 BY_ARTEFACT = "It leaves the manifold by {artefact.called}."
 SEE_ARTEFACT = (
-    "Begin with that one fault; without it samples are not surely off: `ganlens probe artefacts SUBJECT`."
+    "Begin with that one fault; without it samples are hardly off: `ganlens probe artefacts SUBJECT`."
 )
 
 RULES = Rules(

@@ -33,6 +33,13 @@ class OffManifoldSettings(ProbeSettings):
     bad_times: float = threshold(
         4.0, "As many times the expected share are bad: a person sees it in a grid of samples", ge=1
     )
+    left: float = threshold(
+        0.25,
+        "An artefact is what puts samples off where, among samples without it, the excess over the expected share is "
+        "at most so much of that among samples with it: it is overlooked in some that have it",
+        ge=0,
+        lt=1,
+    )
     shifted: float = threshold(
         0.55,
         "Probability that a generated sample errs more than a real one, from which they lie farther off throughout: "
@@ -55,26 +62,25 @@ class OffManifold(Probe):
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     Settings: ClassVar[type[ProbeSettings]] = OffManifoldSettings
     method: ClassVar[str] = (
-        "An autoencoder trained on the training data alone redraws what lies near the data's manifold and "
-        "misses what does not. A sample's error is its squared distance from its reconstruction, in units "
-        "of the data's variance. A generated sample counts as off the manifold when its error exceeds the one that "
-        "{share:.0%} of held-out real samples exceed, so the expected share is {share:.0%}. The "
-        "interval of the share allows for both the generated samples and the threshold, which comes from "
-        "finitely many real ones: exact binomial intervals at both ends of the exact interval "
-        "of the percentile; judged at the level of an alarm. Where an artefact that has a name is known "
-        "(`ganlens probe artefacts`) and samples without it are not surely off, that is what is said. "
-        "The verdict is bad when the whole interval lies above {bad_times:g} times the "
-        "expected share; caution when it lies above the expected share, or when the probability that a "
-        "generated sample errs more than a real one (AUC) exceeds {shifted:g} with its whole interval; else good. "
-        "Self-checks, either of which makes the finding not believable: the autoencoder must explain more "
-        "of held-out real samples than PCA of the same width; and it must tell held-out real samples from "
-        "random linear mixtures of dozens of real ones (same mean and covariance as the data but on "
-        "no curved manifold, cut to the range of the modality) with an AUC above one half."
+        "An autoencoder trained on the training data alone redraws what lies near the data's manifold and misses what "
+        "does not. A sample's error is its squared distance from its reconstruction, in units of the data's variance. "
+        "A generated sample counts as off the manifold when its error exceeds the one that {share:.0%} of held-out "
+        "real samples exceed, so the expected share is {share:.0%}. The interval of the share allows for both the "
+        "generated samples and the threshold, which comes from finitely many real ones: exact binomial intervals at "
+        "both ends of the exact interval of the percentile; judged at the level of an alarm. Where an artefact that "
+        "has a name is known (`ganlens probe artefacts`) and samples without it exceed the expected share by at most "
+        "{left:.0%} of what those with it do, that is what is said. The verdict is bad when the whole interval lies "
+        "above {bad_times:g} times the expected share; caution when it lies above the expected share, or when the "
+        "probability that a generated sample errs more than a real one (AUC) exceeds {shifted:g} with its whole "
+        "interval; else good. Self-checks, either of which makes the finding not believable: the autoencoder must "
+        "explain more of held-out real samples than PCA of the same width; and it must tell held-out real samples "
+        "from random linear mixtures of dozens of real ones (same mean and covariance as the data but on no curved "
+        "manifold, cut to the range of the modality) with an AUC above one half."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
-        "Not believable where the autoencoder explains no more of held-out samples than PCA of the same "
-        "width, or can't tell them from random mixtures of real ones."
+        "Not believable where the autoencoder explains no more of held-out samples than PCA of the same width, or "
+        "can't tell them from random mixtures of real ones."
     )
     cost: ClassVar[str] = (
         "All of the audit's samples through an autoencoder, once; under a second after its training."
@@ -100,7 +106,7 @@ class OffManifold(Probe):
             settings.share,
             settings.bad_times,
             settings.shifted,
-            artefact=_behind(artefacts_known(bank), errors, settings.share),
+            artefact=_behind(artefacts_known(bank), errors, settings),
         )
         return Finding.concluded(
             RULES.conclude(evidence),
@@ -117,12 +123,18 @@ class OffManifold(Probe):
         )
 
 
-def _behind(artefacts: list[Artefact], errors: ManifoldErrors, share: float) -> Artefact | None:
-    """The first artefact without which samples are not surely off the manifold, if there is one."""
+def _behind(
+    artefacts: list[Artefact], errors: ManifoldErrors, settings: OffManifoldSettings
+) -> Artefact | None:
+    """The first artefact with which samples are off the manifold, and without which hardly more are than real ones."""
     for artefact in artefacts:
-        clean = errors.fake[: len(artefact.has)][~artefact.has]
-        if len(clean) >= FEWEST:
-            rest = share_above_quantile(clean, errors.held_out, share, level=ALARM_LEVEL)
-            if rest.low <= share and rest.value <= 2 * share:  # few clean samples prove nothing
+        of_these = errors.fake[: len(artefact.has)]
+        parts = of_these[artefact.has], of_these[~artefact.has]
+        if min(len(part) for part in parts) >= FEWEST:
+            with_it, without = (
+                share_above_quantile(part, errors.held_out, settings.share).value - settings.share
+                for part in parts
+            )
+            if with_it > 0 and without <= settings.left * with_it:
                 return artefact
     return None

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganlens.explain.dissection.artefacts import Suspect
+from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.dissection.claims import Claim
+from ganlens.explain.dissection.drawn_artefacts import Drawn
 from ganlens.explain.dissection.examination import Outcome
+from ganlens.explain.dissection.harmful_units import Suspect
 from ganlens.explain.dissection.trial import LayerTrial
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
@@ -26,6 +28,7 @@ class Evidence:
 
     Attributes:
         most_repeated, often, fewest_by_chance, least_confirmed: see `UnitsSettings`.
+        artefact, drawn: the foremost artefact of its samples and the unit that draws it; None where no single one does.
     """
 
     outcome: Outcome
@@ -33,6 +36,8 @@ class Evidence:
     often: float
     fewest_by_chance: int
     least_confirmed: float
+    artefact: Artefact | None = None
+    drawn: Drawn | None = None
 
     @property
     def shuffled(self) -> ShuffledWeights:
@@ -62,7 +67,7 @@ class Evidence:
     @property
     def refused(self) -> bool:
         """Whether that is what is said: artefact units, which are known by other means, are said first."""
-        return self.no_more_than_shuffled and not self.outcome.artefacts
+        return self.no_more_than_shuffled and not self.outcome.artefacts and self.drawn is None
 
     @property
     def confirmed(self) -> bool:
@@ -165,6 +170,17 @@ class Evidence:
 
 RULES = Rules(
     Evidence,
+    Rule(
+        "draws-an-artefact",
+        lambda e: e.drawn is not None,
+        Verdict.CAUTION,
+        claim="Unit {drawn.unit} draws {artefact.called}.",
+        detail="Without it, in {drawn.layer.called}, {drawn.left:.0%} of the samples that had that have it still; "
+        "without another unit as active {drawn.left_without_others:.0%} at the least.",
+        advice="Leave it out where that is no loss: "
+        "`generator.get_submodule('{drawn.layer.name}').register_forward_hook(lambda layer, given, output: "
+        "output.index_fill(1, torch.tensor([{drawn.unit}], device=output.device), 0))`.",
+    ),
     shuffled_weights_repeat_it("units"),
     Rule(
         "no-better-than-matched-units",

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganlens.explain.dissection.artefacts import Suspect
 from ganlens.explain.dissection.claims import Claim
+from ganlens.explain.dissection.harmful_units import Suspect
 from ganlens.explain.dissection.interventions import ablation, writing
 from ganlens.explain.dissection.layers import as_maps
 from ganlens.explain.dissection.trial import LayerTrial, Workshop

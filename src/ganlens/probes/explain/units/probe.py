@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ganlens.explain.dissection.claims import Standard
+from ganlens.explain.dissection.drawn_artefacts import foremost_drawn
 from ganlens.explain.dissection.examination import (
     Outcome,
     Plan,
@@ -187,12 +188,15 @@ class Units(Probe):
             because = "none of the concepts varies over its samples"
             return Finding.not_applicable(because)
         outcome = cross_examine(context, removals)
+        artefact, drawn = foremost_drawn(context) or (None, None)
         evidence = Evidence(
             outcome,
             settings.most_repeated,
             settings.often,
             settings.fewest_by_chance,
             settings.least_confirmed,
+            artefact,
+            drawn,
         )
         return Finding.concluded(
             RULES.conclude(evidence),
