@@ -81,7 +81,7 @@ def still_in_beta(noise: Tensor, labels: Tensor) -> Tensor:
         (still, Verdict.BAD, "It hardly varies in coordinate 7."),
         (cut, Verdict.CAUTION, "It is cut off above in coordinate 7."),
         (wide, Verdict.CAUTION, "It varies too much in coordinate 7."),
-        (moved, Verdict.CAUTION, "It is too high in coordinate 7."),
+        (moved, Verdict.CAUTION, "Its values of coordinate 7 are too high."),
         (still_in_beta, Verdict.CAUTION, "It hardly varies in coordinate 7 for “beta”."),
     ],
 )
@@ -297,11 +297,11 @@ IN_CLASS = ClassFault("a name of many words", 0, fault("is cut off below"), ())
             "too-much-by-far",
             "It varies too much in strength of what is drawn.",
         ),
-        (evidence(fault("is too low"), axes=4), "moved", "It is too low in strength of what is drawn."),
+        (evidence(fault("is too low"), axes=4), "moved", "Its values of strength of what is drawn are too low."),
         (
             evidence(fault("is too low", excess=0.5, axis=CODE), axes=4),
             "moved-by-far",
-            "It is off in what no reading names.",
+            "Its values of what no reading names are off.",
         ),
         (
             evidence(fault("is overdone"), axes=4),

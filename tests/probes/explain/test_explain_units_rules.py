@@ -105,7 +105,7 @@ DRAWN = Drawn(LAYER, 7, 0.02, 0.97, near(0.9), 100)
             evidence(*THREE, control=THREE),
             "no-more-than-with-shuffled-weights",
             Verdict.NOT_BELIEVABLE,
-            "With shuffled weights as many units have a concept: nothing was learned.",
+            "Its units tell nothing: with shuffled weights as many have a concept.",
         ),
         (
             evidence(*THREE, claim(5), control=THREE),

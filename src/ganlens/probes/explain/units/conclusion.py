@@ -206,7 +206,7 @@ RULES = Rules(
         "no-more-than-with-shuffled-weights",
         lambda e: e.no_more_than_shuffled,
         Verdict.NOT_BELIEVABLE,
-        claim="With shuffled weights as many units have a concept: nothing was learned.",
+        claim="Its units tell nothing: with shuffled weights as many have a concept.",
         detail="Of its units {outcome.share:.1%} have a concept that survives their removal, with shuffled weights "
         "{outcome.control_share:.1%}.",
         advice="Train it further, or make sure that its trained weights were loaded, and ask again.",

@@ -278,7 +278,7 @@ RULES = Rules(
     ),
     *_faults("too-little", "It varies too little in {subject}.", _SPREAD, _COLLAPSE, "varies too little"),
     *_faults("too-much", "It varies too much in {subject}.", _SPREAD, _LOOK, "varies too much"),
-    *_faults("moved", "It is {moved} in {subject}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
+    *_faults("moved", "Its values of {subject} are {moved}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
     *_faults("overdone", "It overdoes some values of {subject}.", _ELSEWHERE, _LOOK, "is overdone"),
     Rule(
         "weak",
