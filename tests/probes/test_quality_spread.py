@@ -297,7 +297,11 @@ IN_CLASS = ClassFault("a name of many words", 0, fault("is cut off below"), ())
             "too-much-by-far",
             "It varies too much in strength of what is drawn.",
         ),
-        (evidence(fault("is too low"), axes=4), "moved", "Its values of strength of what is drawn are too low."),
+        (
+            evidence(fault("is too low"), axes=4),
+            "moved",
+            "Its values of strength of what is drawn are too low.",
+        ),
         (
             evidence(fault("is too low", excess=0.5, axis=CODE), axes=4),
             "moved-by-far",

@@ -143,7 +143,7 @@ def measurements_of(ours: Recovery, theirs: Recovery, gain: Estimate) -> list[Me
             "R² of the latent from the code", better="neither", baseline=ours.chance_overall, what=shuffled
         ),
         seen.measurement(
-            "latent numbers seen in effect (sum of R²)",
+            "latent numbers seen in effect (R² times how many there are)",
             better="neither",
             baseline=size * ours.chance_overall,
             what=f"{shuffled}, of {size} numbers",
