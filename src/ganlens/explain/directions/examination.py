@@ -53,7 +53,9 @@ class Judged:
         claim, name: what it does that can be read, and how well the word fits.
         effect: mean squared change of samples per squared standard deviation, in units of their variance.
         straightness, length, code_leak: see `Followed`.
-        believable: whether the interval of its score lies above the bar of random directions.
+        believable: whether the interval of its score lies above the bar of random directions, and a step along it
+            goes on from the one before.
+        leaps: whether only that latter is missing: samples along it have nothing to do with each other.
         recognised: how often a classifier names it among its method's, by what it changed at unseen starts, or None.
         stability: |correlation| of its changes with those of the nearest direction of a second fit, or None.
         twin: a better direction that does the same, or None.
@@ -72,6 +74,7 @@ class Judged:
     recognised: float | None = None
     stability: float | None = None
     twin: Judged | None = None
+    leaps: bool = False
 
     @property
     def title(self) -> str:
@@ -266,7 +269,8 @@ def judge(
             way.straightness,
             way.length,
             way.code_leak,
-            scores[number].low > outcome.bar,
+            scores[number].low > outcome.bar and way.goes_on,
+            leaps=scores[number].low > outcome.bar and not way.goes_on,
         )
         for number, (claim, way) in enumerate(zip(claims, ways, strict=True))
     ]

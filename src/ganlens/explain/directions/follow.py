@@ -12,6 +12,9 @@ from ganlens.explain.code.code_space import CodeSpace
 from ganlens.explain.directions.walk import Walk
 from ganlens.explain.readings.panel import Panel
 
+LEAPING = -0.5
+"""Steadiness of a way along which samples have nothing to do with each other."""
+
 
 @dataclass(frozen=True)
 class Followed:
@@ -25,6 +28,7 @@ class Followed:
         straightness: mean of the straight way from end to end over the way along it: 1 where the change is even.
         length: mean way along it, per standard deviation, in roots of the samples' variance.
         code_leak: share of the code's change that is not on its main axis; None without a code.
+        goes_on: whether a step along it goes on from the one before: else samples along it are unrelated.
     """
 
     readings: Tensor
@@ -34,6 +38,7 @@ class Followed:
     straightness: float
     length: float
     code_leak: float | None
+    goes_on: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ class Course:
             float((straight / way.clamp(min=1e-12)).mean()),
             float(way.mean()) / float(self.distances[-1] - self.distances[0]) / self.variance**0.5,
             None if self.code is None or code is None else self._leak(samples, code, count),
+            _goes_on(read, torch.cat([seen[:behind], plain[None], seen[behind:]]).transpose(0, 1)),
         )
 
     def _leak(self, samples: Tensor, rest: Tensor, count: int) -> float:
@@ -121,3 +127,28 @@ class Course:
         shifts = self.code.encode(samples).unflatten(0, (count, len(rest))) - rest
         parts = (shifts * self.code.effect).double().square().flatten(0, 1).sum(dim=0)
         return 1 - float(parts.max()) / max(float(parts.sum()), 1e-30)
+
+
+def _goes_on(readings: Tensor, features: Tensor) -> bool:
+    """Whether steps [n, a, r] and [n, a, f] go on: in raw features all together, or for what is small and moves far,
+    whose pixels are others at every step, in some reading."""
+    return float(steadiness(features)) > LEAPING / 2 or bool((steadiness(readings, each=True) > 0).any())
+
+
+def steadiness(along: Tensor, *, each: bool = False) -> Tensor:
+    """Does a step along the way go on from the one before?
+
+    Args:
+        along: [n, a, r] numbers at a places along each of n ways.
+        each: of each number [r]; else of all together, a scalar.
+
+    Returns:
+        −1…1: 1 where all steps are alike, 0 where there is one leap, −½ where places have nothing to do with each
+        other, since what is far out comes back. NaN where nothing moves, or there are no two steps.
+    """
+    steps = along.double().diff(dim=1)
+    before, after = steps[:, :-1], steps[:, 1:]
+    over = (0, 1) if each else (0, 1, 2)
+    size = (before.square() + after.square()).sum(dim=over) / 2
+    related: Tensor = (before * after).sum(dim=over) / size
+    return related

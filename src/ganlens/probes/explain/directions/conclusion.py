@@ -96,6 +96,11 @@ class Evidence:
         return not self._sought
 
     @property
+    def leaps(self) -> bool:
+        """Whether a direction that was looked for would be believable if samples along it were related."""
+        return any(each.leaps for method in self._sought for each in self.outcome.by(method))
+
+    @property
     def best_score(self) -> float:
         """Of all directions that a method looked for."""
         scores = [each.score.value for method in self._sought for each in self.outcome.by(method)]
@@ -189,6 +194,15 @@ RULES = Rules(
         claim="Only random directions were tried, and they explain nothing.",
         detail="No method that looks for directions was asked, or could be.",
         advice="Ask them all: `ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "samples-leap",
+        lambda e: not e.believable and e.leaps,
+        Verdict.NOT_BELIEVABLE,
+        claim="Along its directions samples leap: no step goes on from another.",
+        detail="The best by {methods} shares so little that it scores {best_score:.2f}, random ones {bar:.2f}, but "
+        "samples along it have nothing to do with each other.",
+        advice="Look whether neighbouring latents give related samples: `ganlens probe path-length SUBJECT`.",
     ),
     Rule(
         "no-better-than-random",
