@@ -81,7 +81,7 @@ def still_in_beta(noise: Tensor, labels: Tensor) -> Tensor:
         (still, Verdict.BAD, "It hardly varies in coordinate 7."),
         (cut, Verdict.CAUTION, "It is cut off above in coordinate 7."),
         (wide, Verdict.CAUTION, "It varies too much in coordinate 7."),
-        (moved, Verdict.CAUTION, "Its values of coordinate 7 are too high."),
+        (moved, Verdict.CAUTION, "It lies too high in coordinate 7."),
         (still_in_beta, Verdict.CAUTION, "It hardly varies in coordinate 7 for “beta”."),
     ],
 )
@@ -300,12 +300,12 @@ IN_CLASS = ClassFault("a name of many words", 0, fault("is cut off below"), ())
         (
             evidence(fault("is too low"), axes=4),
             "moved",
-            "Its values of strength of what is drawn are too low.",
+            "It lies too low in strength of what is drawn.",
         ),
         (
             evidence(fault("is too low", excess=0.5, axis=CODE), axes=4),
             "moved-by-far",
-            "Its values of what no reading names are off.",
+            "It lies off in what no reading names.",
         ),
         (
             evidence(fault("is overdone"), axes=4),

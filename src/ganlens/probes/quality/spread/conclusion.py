@@ -18,8 +18,8 @@ LISTED = 3
 """Axes that are listed beside the one that explains them."""
 HALF = 0.5
 """The loss of spread by which the power is said."""
-ROOM = 6
-"""Words of the longest claim beside its subject."""
+BESIDE, BESIDE_A_CUT = 5, 6
+"""Words of the longest claim beside its subject, and of one that says where it is cut off."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,13 @@ class Evidence:
         assert self.foremost is not None
         fault, class_name = self.foremost
         name = fault.axis.name if fault.axis.nameable else UNNAMED
+        room = MOST_WORDS - (BESIDE_A_CUT if self.where else BESIDE)
         if not class_name:
-            return _short(name, MOST_WORDS - ROOM)
+            return _short(name, room)
         within = f"for {quoted(class_name)}"
-        if len(f"{name} {within}".split()) > MOST_WORDS - ROOM:
+        if len(f"{name} {within}".split()) > room:
             within = "in one class"
-        return f"{_short(name, MOST_WORDS - ROOM - len(within.split()))} {within}"
+        return f"{_short(name, room - len(within.split()))} {within}"
 
     @property
     def where(self) -> str:
@@ -278,7 +279,7 @@ RULES = Rules(
     ),
     *_faults("too-little", "It varies too little in {subject}.", _SPREAD, _COLLAPSE, "varies too little"),
     *_faults("too-much", "It varies too much in {subject}.", _SPREAD, _LOOK, "varies too much"),
-    *_faults("moved", "Its values of {subject} are {moved}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
+    *_faults("moved", "It lies {moved} in {subject}.", _ELSEWHERE, _LOOK, "is too high", "is too low"),
     *_faults("overdone", "It overdoes some values of {subject}.", _ELSEWHERE, _LOOK, "is overdone"),
     Rule(
         "weak",
