@@ -29,7 +29,7 @@ def test_the_end_at_which_all_members_lie_is_named() -> None:
     values = drawn(1)
     trait = shared_trait(READINGS, values, values[:, 0] < -1)
     assert trait is not None and trait.name == "very dark samples"
-    assert trait.told.value == 1.0
+    assert trait.separation.value == 1.0
     assert shared_trait(READINGS, values, values[:, 0] > 1).name == "very bright samples"  # type: ignore[union-attr]
 
 

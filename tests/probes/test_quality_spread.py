@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.explain.spread.axes import Axis
-from ganlens.explain.spread.explanation import Explained, Told
+from ganlens.explain.spread.explanation import Explained, FaultReport
 from ganlens.explain.spread.faults import Fault
 from ganlens.explain.spread.search import ClassFault, Search
 from ganlens.figures.figure import Picture, Plot, Table
@@ -221,8 +221,8 @@ def evidence(
 
     def search(faults, in_classes=(), unexplained=()):
         explained = tuple(Explained(f, ()) for f in faults)
-        told = Told(comparison, (*faults, *unexplained), explained, tuple(unexplained), row)
-        return Search(told, tuple(in_classes), 0, {})
+        report = FaultReport(comparison, (*faults, *unexplained), explained, tuple(unexplained), row)
+        return Search(report, tuple(in_classes), 0, {})
 
     return Evidence(
         [fault("is too low").axis] * axes,

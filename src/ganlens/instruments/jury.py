@@ -224,8 +224,8 @@ def _trees(lesson: _Lesson, encode: Encode, seed: int) -> Callable[[Tensor], Ten
 
     def answer(samples: Tensor) -> Tensor:
         chances = torch.zeros(len(samples), lesson.classes)
-        found = trees.predict_proba(encode(samples).cpu().flatten(1).double().numpy())
-        chances[:, torch.from_numpy(trees.classes_).long()] = torch.from_numpy(found).float()
+        odds = trees.predict_proba(encode(samples).cpu().flatten(1).double().numpy())
+        chances[:, torch.from_numpy(trees.classes_).long()] = torch.from_numpy(odds).float()
         return chances
 
     return answer

@@ -52,11 +52,6 @@ class PlantedDamage:
         kept = min(self.precision, self.recall, self.coverage, self.density, 1 / max(self.density, 1e-9))
         return self.gap > GAP or kept < LOST
 
-    @property
-    def shown_by_coverage(self) -> bool:
-        """Whether the coverage alone shows it."""
-        return self.coverage < LOST
-
 
 @dataclass(frozen=True)
 class Sight:

@@ -54,17 +54,17 @@ def corrected_share(seen: Count, usual: Count, planted: Count, level: float = 0.
     """
     z = float(stats.norm.isf((1 - level) / 2))
     method = f"{percent(level)}, corrected for false alarms and misses (Lang & Reiczigel)"
-    told = planted.share - usual.share
-    if told < BLIND:
+    difference = planted.share - usual.share
+    if difference < BLIND:
         return Estimate(0.0, Interval(0.0, 1.0, method))
-    value = min(max((seen.share - usual.share) / told, 0.0), 1.0)
-    found = (planted.alarms + 1) / (planted.trials + 2)
+    value = min(max((seen.share - usual.share) / difference, 0.0), 1.0)
+    sensitivity = (planted.alarms + 1) / (planted.trials + 2)
     wrong = (usual.alarms + 1) / (usual.trials + 2)
     trials = seen.trials + z**2
     share = (seen.alarms + z**2 / 2) / trials
-    power = found - wrong
+    power = sensitivity - wrong
     middle = (share - wrong) / power
-    by_misses = found * (1 - found) / (planted.trials + 2)
+    by_misses = sensitivity * (1 - sensitivity) / (planted.trials + 2)
     by_alarms = wrong * (1 - wrong) / (usual.trials + 2)
     moved = 2 * z**2 * (middle * by_misses - (1 - middle) * by_alarms)
     variance = share * (1 - share) / trials + middle**2 * by_misses + (1 - middle) ** 2 * by_alarms

@@ -89,9 +89,9 @@ def twins(bank: SampleBank) -> Twins:
 
 
 def further_twins(bank: SampleBank, kind: Kind, count: int) -> list[Twin]:
-    """More twins of a kind, by other draws; none where it can't be made. They are not kept."""
-    made = (_twin(bank, kind, number) for number in range(1, count + 1))
-    return [twin for twin in made if twin is not None]
+    """More twins of a kind, by other draws; none where it can't be more. They are not kept."""
+    more = (_twin(bank, kind, number) for number in range(1, count + 1))
+    return [twin for twin in more if twin is not None]
 
 
 def _made(bank: SampleBank) -> Twins:

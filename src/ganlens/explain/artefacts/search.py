@@ -50,7 +50,7 @@ class Standard:
 STANDARD = Standard()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Artefact:
     """One thing that samples have more often than real ones.
 
@@ -71,10 +71,6 @@ class Artefact:
     held_out: Tensor
     alike: float
     level: float = ALARM_LEVEL
-
-    def seen_in(self, numbers: Tensor) -> Tensor:
-        """Which of further samples have it: [n] of the panel's numbers [n, k]."""
-        return (numbers[:, self.columns] > self.thresholds).any(dim=1)
 
     @property
     def kind(self) -> Kind:

@@ -57,9 +57,9 @@ def described_changes(
         of_axis = torch.zeros(len(latents), 3, dtype=torch.float64)
         for distance in distances.tolist():
             moved = bank.synthesize(scale.moved(latents, directions.unit[axis], distance), labels)
-            made = (moved - at_rest).flatten(1).double()
+            changed = (moved - at_rest).flatten(1).double()
             described = (space.decode(codes + distance * step) - decoded).flatten(1).double()
-            of_axis += _products(made, described)
+            of_axis += _products(changed, described)
         sums.append(of_axis)
     shares = shares_described(torch.stack(sums), rng, "held-out latents")
     return [
@@ -77,15 +77,15 @@ def shares_described(sums: Tensor, rng: torch.Generator, of: str) -> list[Estima
     """Signed squared cosines from sums [k, n, 3] over units: of products, and of both squares."""
 
     def statistic(weights: Tensor) -> Tensor:
-        product, made, described = torch.einsum("rn,knc->crk", weights, sums)
-        squared: Tensor = product * product.abs() / (made * described).clamp(min=NOTHING)
+        product, changed, described = torch.einsum("rn,knc->crk", weights, sums)
+        squared: Tensor = product * product.abs() / (changed * described).clamp(min=NOTHING)
         return squared
 
     return bootstrap_estimates(statistic, sums.shape[1], rng=rng, of=of)
 
 
-def _products(made: Tensor, described: Tensor) -> Tensor:
+def _products(changed: Tensor, described: Tensor) -> Tensor:
     """[n, 3] for changes [n, values]: their product, and both squares."""
     return torch.stack(
-        [(made * described).sum(dim=1), made.square().sum(dim=1), described.square().sum(dim=1)], dim=1
+        [(changed * described).sum(dim=1), changed.square().sum(dim=1), described.square().sum(dim=1)], dim=1
     )

@@ -66,7 +66,7 @@ class CopiesInSpace:
     @property
     def sees_copies(self) -> bool:
         """Whether a copy is nearer to training samples than real samples are that the generator never saw."""
-        return float(self.real.apart.median()) > 0 and self.found.share - self.usual.share >= BLIND
+        return float(self.real.apart.median()) > 0 and self.noticed.share - self.usual.share >= BLIND
 
     @cached_property
     def suspicious(self) -> Count:
@@ -79,14 +79,14 @@ class CopiesInSpace:
         return _count(_judging(self.real.ratio) <= self.threshold)
 
     @cached_property
-    def found(self) -> Count:
+    def noticed(self) -> Count:
         """Planted copies up to it, without those that chose it."""
         return _count(_judging(self.planted.ratio) <= self.threshold)
 
     @cached_property
     def share(self) -> Estimate:
         """The share of generated samples that are copies."""
-        return corrected_share(self.suspicious, self.usual, self.found)
+        return corrected_share(self.suspicious, self.usual, self.noticed)
 
     @cached_property
     def rarity(self) -> float:

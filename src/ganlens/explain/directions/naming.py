@@ -73,12 +73,12 @@ def name_of(
     baseline: Baseline,
 ) -> Name:
     """The name of a direction that points to the side of its claim, where its main reading rises."""
-    told = told_apart_by(slopes)
+    tilts = told_apart_by(slopes)
     reading, standard = panel.readings[claim.reading], baseline.standard
     evidence = f"{reading.name} {claim.shift.value:+.2f} sd per sd ({claim.shift.low:+.2f} to {claim.shift.high:+.2f})"
-    surely = claim.side * float(told[claim.reading]) >= 2 * standard.told - 1
+    surely = claim.side * float(tilts[claim.reading]) >= 2 * standard.told - 1
     if not (surely and claim.rival <= 1 and claim.steepness >= standard.accounted and claim.fit.value > 0):
-        return _in_common(panel, slopes, told, claim.side, standard.told)
+        return _in_common(panel, slopes, tilts, claim.side, standard.told)
     if reading.of_class is None:
         return Name(reading.rises, reading.falls, evidence)
     flips = flips_of(reading.of_class, claim, followed, randoms, panel)
@@ -101,20 +101,20 @@ def told_apart_by(slopes: Slopes) -> Tensor:
     return slopes.gain[measuring].sign().mean(dim=0)
 
 
-def _in_common(panel: Panel, slopes: Slopes, told: Tensor, side: float, share: float) -> Name:
+def _in_common(panel: Panel, slopes: Slopes, tilts: Tensor, side: float, share: float) -> Name:
     """What the ends have in common, each word tested; or that there is none."""
     _, measuring = halves(len(slopes.shift))
     moved = slopes.shift[measuring].square().mean(dim=0)
-    sure = [int(r) for r in moved.argsort(descending=True) if abs(float(told[r])) >= 2 * share - 1]
+    sure = [int(r) for r in moved.argsort(descending=True) if abs(float(tilts[r])) >= 2 * share - 1]
     if not sure:
         return Name(UNNAMED, "undoes it", "no reading tells its ends apart", fits=False)
     ahead, behind, evidence = [], [], []
     for place in sure[:IN_COMMON]:
-        reading, rises = panel.readings[place], side * float(told[place]) > 0
+        reading, rises = panel.readings[place], side * float(tilts[place]) > 0
         ahead.append(reading.rises if rises else reading.falls)
         behind.append(reading.falls if rises else reading.rises)
         evidence.append(
-            f"{reading.name} tells its ends apart at {(1 + abs(float(told[place]))) / 2:.0%} of starts"
+            f"{reading.name} tells its ends apart at {(1 + abs(float(tilts[place]))) / 2:.0%} of starts"
         )
     return Name(
         f"{' and '.join(ahead)}, among other things", " and ".join(behind), "; ".join(evidence), fits=False

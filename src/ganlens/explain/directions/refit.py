@@ -77,12 +77,12 @@ def refit(context: Context, k: int, layer: str) -> Refitted:
 
 def _figure(subject: Subject, bank: SampleBank, k: int, layer: str, real: Tensor | None, seed: int) -> float:
     walk = Walk.through(subject, bank, "z")
-    found = [
+    direction_sets = [
         ganspace(walk, k, layer, seed),
         sefa(walk, min(k, walk.size)),
         jacobian(walk, min(k, walk.size), seed),
     ]
-    units = [each.unit for each in found if isinstance(each, DirectionSet) and len(each.unit)]
+    units = [each.unit for each in direction_sets if isinstance(each, DirectionSet) and len(each.unit)]
     if not units:
         return 0.0
     candidates = torch.cat(units)

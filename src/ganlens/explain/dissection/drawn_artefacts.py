@@ -58,21 +58,24 @@ class _Tried:
     change: float
 
 
-_drawn: WeakKeyDictionary[SampleBank, tuple[Artefact, Drawn] | None] = WeakKeyDictionary()
+_DRAWN: WeakKeyDictionary[Artefact, Drawn | None] = WeakKeyDictionary()
 
 
 def foremost_drawn(context: Context) -> tuple[Artefact, Drawn] | None:
-    """The foremost artefact of the audit's samples and the unit that draws it, looked for once; None without either."""
-    bank = context.bank
-    if bank not in _drawn:
-        known = artefacts_known(bank)
-        drawn = drawn_by(context, examine_artefacts(bank).panel, known[0]) if known else None
-        _drawn[bank] = (known[0], drawn) if drawn is not None else None
-    return _drawn[bank]
+    """The foremost artefact of the audit's samples and the unit that draws it; None without either."""
+    known = artefacts_known(context.bank)
+    drawn = drawn_by(context, examine_artefacts(context.bank).panel, known[0]) if known else None
+    return (known[0], drawn) if drawn is not None else None
 
 
 def drawn_by(context: Context, panel: Panel, artefact: Artefact) -> Drawn | None:
-    """The unit that draws the artefact: none where layers can't be reached, or no single one does."""
+    """The unit that draws the artefact, looked for once: none where layers can't be reached, or no single one does."""
+    if artefact not in _DRAWN:
+        _DRAWN[artefact] = _looked_for(context, panel, artefact)
+    return _DRAWN[artefact]
+
+
+def _looked_for(context: Context, panel: Panel, artefact: Artefact) -> Drawn | None:
     bank = context.bank
     subject = bank.subject
     rows = artefact.has.nonzero().flatten()[: CHOOSING + min(TESTING, bank.batch)]

@@ -23,12 +23,12 @@ class Trait:
 
     Attributes:
         name: what a person calls samples of that end ("very dark samples").
-        told: probability, 0…1, that a member has more of it than one of the rest, on rows that had no part in the
+        separation: probability, 0…1, that a member has more of it than one of the rest, on rows that had no part in the
             choice.
     """
 
     name: str
-    told: Estimate
+    separation: Estimate
 
 
 def shared_trait(

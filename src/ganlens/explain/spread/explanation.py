@@ -50,7 +50,7 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Told:
+class FaultReport:
     """What is wrong over all samples.
 
     Attributes:
@@ -70,7 +70,7 @@ class Told:
 
 def tell_apart(
     fake: Tensor, real: Tensor, axes: Sequence[Axis], limits: Limits, weights: Tensor | None = None
-) -> Told:
+) -> FaultReport:
     """Which faults there are, each with the axes that it explains.
 
     Args:
@@ -90,12 +90,12 @@ def tell_apart(
             break
         share = weighted_as(fake[:, foremost.number], real[:, foremost.number], share, foremost.axis.least)
         (still,) = faults([compare(fake, real, least, share)], axes, limits)
-        told = {foremost.number, *(entry.leading.number for entry in explained)}
-        remaining = {f.number for f in still if not alike[foremost.number, f.number]} - told
+        named_already = {foremost.number, *(entry.leading.number for entry in explained)}
+        remaining = {f.number for f in still if not alike[foremost.number, f.number]} - named_already
         gone = tuple(f for f in left if f.number not in remaining and f.number != foremost.number)
         explained.append(Explained(foremost, gone))
         left = tuple(fault for fault in left if fault.number in remaining)
-    return Told(comparison, first, tuple(explained), left, share)
+    return FaultReport(comparison, first, tuple(explained), left, share)
 
 
 def rank_correlations(values: Tensor) -> Tensor:
@@ -176,10 +176,10 @@ def weighted_as(fake: Tensor, real: Tensor, share: Tensor, least: float) -> Tens
     own = _bins(fake, edges)
     places = _bins(real, edges)
     count = len(edges) - 1
-    made = torch.bincount(own[own >= 0], minlength=count).double() / len(fake)
+    generated_shares = torch.bincount(own[own >= 0], minlength=count).double() / len(fake)
     there = torch.zeros(count, dtype=torch.float64)
     there.index_add_(0, places.clamp(min=0), share.where(places >= 0, torch.zeros_like(share)))
-    ratio = made / there.clamp(min=1e-12)
+    ratio = generated_shares / there.clamp(min=1e-12)
     weights = (share * ratio[places.clamp(min=0)]).where(places >= 0, torch.zeros_like(share))
     if float(weights.sum()) > 0 and effective(weights) >= FEWEST:
         return weights

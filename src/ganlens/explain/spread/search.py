@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlens.explain.spread.axes import Axis, AxisTable
 from ganlens.explain.spread.comparison import Comparison, compare
 from ganlens.explain.spread.explanation import (
-    Told,
+    FaultReport,
     class_weights,
     effective,
     leading,
@@ -51,13 +51,13 @@ class Search:
     """What the samples of one side differ in from training samples.
 
     Attributes:
-        told: over all samples.
+        report: over all samples.
         in_classes: within single classes, the furthest off first.
         classes: how many of them were looked at.
         by_class: all axes within each class that has a few samples on both sides.
     """
 
-    told: Told
+    report: FaultReport
     in_classes: tuple[ClassFault, ...]
     classes: int
     by_class: Mapping[int, Comparison]
@@ -65,7 +65,7 @@ class Search:
     @property
     def count(self) -> int:
         """How many faults there are that no other explains."""
-        return len(self.told.explained) + len(self.in_classes)
+        return len(self.report.explained) + len(self.in_classes)
 
 
 def search_spread(
@@ -86,13 +86,13 @@ def search_spread(
         return Search(tell_apart(side, real, table.axes, half), (), 0, {})
     sides = _Sides(side, real, *labelled, table.axes, half)
     weights = class_weights(sides.own, sides.train, len(sides.names))
-    told = tell_apart(side, real, table.axes, half, weights)
-    alone = sides.faults_alone(told, weights)
+    report = tell_apart(side, real, table.axes, half, weights)
+    alone = sides.faults_alone(report, weights)
     if alone:
-        told = sides.told_of_rest(told, {entry.class_number for entry in alone}, weights)
-    in_classes = [*alone, *sides.faults_of_classes(told.weights, {entry.class_number for entry in alone})]
+        report = sides.told_of_rest(report, {entry.class_number for entry in alone}, weights)
+    in_classes = [*alone, *sides.faults_of_classes(report.weights, {entry.class_number for entry in alone})]
     in_classes.sort(key=lambda entry: -entry.fault.excess)
-    return Search(told, tuple(in_classes), len(sides.large_enough(weights)), sides.by_class(weights))
+    return Search(report, tuple(in_classes), len(sides.large_enough(weights)), sides.by_class(weights))
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,13 @@ class _Sides:
                 entries.append(ClassFault(self.names[number], number, foremost, of_class))
         return entries
 
-    def faults_alone(self, told: Told, weights: Tensor) -> list[ClassFault]:
-        """The faults of classes without which all other samples are as they should be along what was told."""
-        if not told.explained:
+    def faults_alone(self, report: FaultReport, weights: Tensor) -> list[ClassFault]:
+        """The faults of classes without which all other samples are as they should be along what was report."""
+        if not report.explained:
             return []
         by_class = self.faults_of_classes(weights, set())
         alone: dict[int, ClassFault] = {}
-        for entry in told.explained:
+        for entry in report.explained:
             number = entry.leading.number
             guilty = [c for c in by_class if number in {fault.number for fault in c.all}]
             if not guilty or len(guilty) > len(self.large_enough(weights)) / 2:
@@ -161,12 +161,12 @@ class _Sides:
                 alone |= {c.class_number: c for c in guilty}
         return list(alone.values())
 
-    def told_of_rest(self, told: Told, guilty: set[int], weights: Tensor) -> Told:
+    def told_of_rest(self, report: FaultReport, guilty: set[int], weights: Tensor) -> FaultReport:
         """What is wrong over the samples of all other classes; comparisons stay those of all samples."""
         here, there = self._rest(guilty)
         rest = tell_apart(self.side[here], self.real[there], self.axes, self.limits, weights[there])
         weights = weights.index_put((there,), rest.weights)
-        return replace(rest, comparison=told.comparison, at_fault=told.at_fault, weights=weights)
+        return replace(rest, comparison=report.comparison, at_fault=report.at_fault, weights=weights)
 
     def _within(self, number: int, weights: Tensor) -> Comparison:
         here, there = self.own == number, self.train == number

@@ -98,15 +98,16 @@ class OffManifold(Probe):
             task.advance()
             by_pca = manifold_errors(bank, pca, mixtures, settings.held_out)
             task.advance()
+        off = share_above_quantile(errors.fake, errors.held_out, settings.share, level=ALARM_LEVEL)
         evidence = Evidence(
             bank.autoencoder,
-            share_above_quantile(errors.fake, errors.held_out, settings.share, level=ALARM_LEVEL),
+            off,
             area_under_curve(errors.fake, errors.held_out),
             area_under_curve(errors.mixtures, errors.held_out),
             settings.share,
             settings.bad_times,
             settings.shifted,
-            artefact=_behind(artefacts_known(bank), errors, settings),
+            artefact=_behind(artefacts_known(bank), errors, settings) if off.low > settings.share else None,
         )
         return Finding.concluded(
             RULES.conclude(evidence),

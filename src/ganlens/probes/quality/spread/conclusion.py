@@ -62,25 +62,25 @@ class Evidence:
     @property
     def share_at_fault(self) -> float:
         """Share of all axes that are at fault."""
-        return len(self.generated.told.at_fault) / max(len(self.axes), 1)
+        return len(self.generated.report.at_fault) / max(len(self.axes), 1)
 
     @property
     def still(self) -> bool:
         """Whether nearly all of them hardly vary."""
-        still = sum(fault.kind == "hardly varies" for fault in self.generated.told.at_fault)
+        still = sum(fault.kind == "hardly varies" for fault in self.generated.report.at_fault)
         return still >= self.settings.nearly_all * len(self.axes)
 
     @property
     def nearly_all(self) -> bool:
         """Whether nearly all are at fault, and no few of them explain the others."""
-        told = self.generated.told
-        return self.share_at_fault >= self.settings.nearly_all and bool(told.unexplained)
+        report = self.generated.report
+        return self.share_at_fault >= self.settings.nearly_all and bool(report.unexplained)
 
     @property
     def foremost(self) -> tuple[Fault, str] | None:
         """The fault to tell and the class that has it, which is empty where all samples have."""
-        if self.generated.told.explained:
-            return self.generated.told.explained[0].leading, ""
+        if self.generated.report.explained:
+            return self.generated.report.explained[0].leading, ""
         if self.generated.in_classes:
             entry = self.generated.in_classes[0]
             return entry.fault, entry.class_name
@@ -94,10 +94,10 @@ class Evidence:
     @property
     def control(self) -> Comparison:
         """Held-out samples beside training samples, of the same class where the fault is of one."""
-        if not self.generated.told.explained and self.generated.in_classes:
+        if not self.generated.report.explained and self.generated.in_classes:
             number = self.generated.in_classes[0].class_number
-            return self.held_out.by_class.get(number, self.held_out.told.comparison)
-        return self.held_out.told.comparison
+            return self.held_out.by_class.get(number, self.held_out.report.comparison)
+        return self.held_out.report.comparison
 
     @property
     def subject(self) -> str:
@@ -162,13 +162,13 @@ class Evidence:
     def remarks(self) -> list[str]:
         """What the foremost explains, the other faults, and what an axis without a name goes with."""
         sentences = []
-        for number, entry in enumerate(self.generated.told.explained):
+        for number, entry in enumerate(self.generated.report.explained):
             if number:
                 sentences.append(f"Besides, {in_words(entry.leading)}.")
             if entry.others:
                 sentences.append(f"The same explains what is off in {_of_others(entry.others)}.")
-        if self.generated.told.unexplained:
-            count = len(self.generated.told.unexplained)
+        if self.generated.report.unexplained:
+            count = len(self.generated.report.unexplained)
             sentences.append(f"Of all that was looked at, {count} more are off beside these.")
         sentences += [
             f"Among samples of “{entry.class_name}”, {in_words(entry.fault)}."

@@ -29,9 +29,9 @@ def spread_figures(
 ) -> list[Figure]:
     """What is off, drawn, and then everything that was looked at."""
     figures: list[Figure] = []
-    for entry in search.told.explained[:DRAWN]:
+    for entry in search.report.explained[:DRAWN]:
         figures += _drawn(bank, table, entry.leading, shown)
-    for of_class in search.in_classes[: DRAWN - len(search.told.explained)]:
+    for of_class in search.in_classes[: DRAWN - len(search.report.explained)]:
         labels = {of: bank.predictions(of, table.count(of))[0] for of in _SIDES}
         rows = {of: (labels[of] == of_class.class_number).nonzero().flatten() for of in _SIDES}
         figures += _drawn(bank, table, of_class.fault, shown, of_class.class_name, rows)
@@ -95,7 +95,7 @@ def _strip(
 
 
 def _bars(table: AxisTable, search: Search, control: Comparison) -> Figure:
-    comparison = search.told.comparison
+    comparison = search.report.comparison
     order = _order(table, search)
     ratio, error = comparison.ratio, comparison.error
     return bars_with_reference(
@@ -113,8 +113,8 @@ def _bars(table: AxisTable, search: Search, control: Comparison) -> Figure:
 
 
 def _list(table: AxisTable, search: Search, control: Comparison) -> Table:
-    comparison = search.told.comparison
-    kinds = {fault.number: fault.kind for fault in search.told.at_fault}
+    comparison = search.report.comparison
+    kinds = {fault.number: fault.kind for fault in search.report.at_fault}
     rows = tuple(
         (
             table.axes[i].name,
@@ -148,6 +148,6 @@ def _list(table: AxisTable, search: Search, control: Comparison) -> Table:
 
 def _order(table: AxisTable, search: Search) -> list[int]:
     """Axes at fault, the furthest off first, then the others in their order."""
-    at_fault = [fault.number for fault in search.told.at_fault]
+    at_fault = [fault.number for fault in search.report.at_fault]
     others = [number for number in range(len(table.axes)) if number not in at_fault]
     return [*at_fault, *others][:LISTED]

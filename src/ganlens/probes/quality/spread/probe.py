@@ -79,13 +79,13 @@ class Spread(Probe):
             task.advance()
             held_out = search_spread(bank, table, "held_out", limits, labeller_skill=skill)
             task.advance()
-        control = held_out.told.comparison
+        control = held_out.report.comparison
         evidence = _evidence(table, generated, held_out, settings)
         return Finding.concluded(
             RULES.conclude(evidence),
             measurements=_measurements(table, generated, held_out, control),
             figures=spread_figures(bank, table, generated, control, settings.shown),
-            arrays=_arrays(generated.told.comparison),
+            arrays=_arrays(generated.report.comparison),
             remarks=evidence.remarks,
             method=(
                 f"{self.described(settings)} Here {len(table.axes)} readings and axes of {len(table.columns('fake')):,}"
@@ -96,9 +96,9 @@ class Spread(Probe):
 
 
 def _evidence(table: AxisTable, generated: Search, held_out: Search, settings: SpreadSettings) -> Evidence:
-    seen = least_seen(generated.told.comparison, settings.limits)
+    seen = least_seen(generated.report.comparison, settings.limits)
     nameable = named(table.axes) or list(range(len(table.axes)))
-    unnamed = [e.leading for e in generated.told.explained if not e.leading.axis.nameable]
+    unnamed = [e.leading for e in generated.report.explained if not e.leading.axis.nameable]
     goes_with = _goes_with(table, unnamed[0].number) if unnamed else None
     return Evidence(table.axes, generated, held_out, seen[nameable].tolist(), goes_with, settings)
 
@@ -117,7 +117,7 @@ def _measurements(
     table: AxisTable, generated: Search, held_out: Search, control: Comparison
 ) -> list[Measurement]:
     """How many faults there are, and the spread along the axes at fault or else along the first ones."""
-    comparison = generated.told.comparison
+    comparison = generated.report.comparison
     lines = [
         Estimate(
             float(generated.count), "none: a count of decisions, each of which has its own test"
@@ -128,7 +128,7 @@ def _measurements(
             what="held-out real samples in the generator's place",
         )
     ]
-    at_fault = [fault.number for fault in generated.told.at_fault]
+    at_fault = [fault.number for fault in generated.report.at_fault]
     others = [number for number in range(len(table.axes)) if number not in at_fault]
     for number in [*at_fault, *others][:MEASURED]:
         ratio, error = float(comparison.ratio[number]), comparison.error[number]

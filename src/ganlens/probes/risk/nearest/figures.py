@@ -43,7 +43,7 @@ def figures_of(
             f"{space.threshold:.3f}",
             f"{space.suspicious.share:.2%}",
             f"{space.usual.share:.2%}",
-            f"{space.found.share:.1%}",
+            f"{space.noticed.share:.1%}",
         )
         for space in spaces
     )
