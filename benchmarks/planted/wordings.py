@@ -48,6 +48,7 @@ NO_COPIES = one_of(
 )
 FLIPPED = r"\bflip|mirror|\breflect|left to right|reversed"
 SHIFTED = r"\bshift|\bmov(e|ed|ing)\b|translat|displac|\bpixel to|by (a|one) pixel|1 pixel"
+TORN = r"\btorn|\btears?\b|\bjump|\bleap|\babrupt|\bat once\b|\bnot smooth|n't smooth"
 SPOT = one_of(
     r"\bspots?\b|\bdots?\b|\bblob|\bmark\b|\bspeck|\bsquare|point of light",
     r"bright (patch|pixel|place|square)",
