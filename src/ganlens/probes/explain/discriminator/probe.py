@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.explain.attribution import METHODS, Method, Score, gradient_alarms
 from ganlens.explain.attribution.checks import MethodCheck, check_method
+from ganlens.explain.attribution.damage_told import DamageTold, damage_told
 from ganlens.explain.attribution.discriminator_scores import (
     Chosen,
     Judged,
@@ -20,22 +21,32 @@ from ganlens.explain.attribution.discriminator_scores import (
     least_real,
     most_fake,
     most_frequent,
+    pairs_of,
     question_about,
 )
+from ganlens.explain.attribution.part_trials import SEARCHED, TESTED, PartEffects, part_effects
+from ganlens.explain.attribution.parts import parts_of
 from ganlens.explain.attribution.places import place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.finding import Finding
-from ganlens.measures import area_under_curve
-from ganlens.probes.explain.discriminator.conclusion import RULES, Evidence, remarks
+from ganlens.measures import ALARM_LEVEL, Estimate, area_under_curve
+from ganlens.probes.explain.discriminator.conclusion import RULES
+from ganlens.probes.explain.discriminator.evidence import Evidence
 from ganlens.probes.explain.discriminator.figures import figures
 from ganlens.probes.explain.discriminator.measurements import method_measurements, ranking_measurements
+from ganlens.probes.explain.discriminator.parts_shown import part_measurements
+from ganlens.probes.explain.discriminator.remarks import remarks
 from ganlens.probes.explain.discriminator.settings import FEWEST, DiscriminatorSettings
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes
-from ganlens.randomness import derive_seed
+from ganlens.randomness import derive_seed, torch_generator
 from ganlens.rules import Rules
 from ganlens.subject import Context, SampleBank, Subject
+from ganlens.subject.draws import Which
 from ganlens.subject.hooks import layer_named
 from ganlens.subject.randomised import not_randomised
+
+USUAL_OF = 256
+"""Samples that say what is usual, where a part is taken away."""
 
 
 @probes.register("discriminator")
@@ -140,19 +151,47 @@ class Discriminator(Probe):
         )
         checks, left_out = self._checks(question, settings, context)
         evidence = _with_rankings(_with_checks(evidence, fakes, checks, left_out), judged)
+        evidence = replace(
+            evidence,
+            parts=self._parts(bank, judged, question, context),
+            damages=self._damages(bank, judged, real, context) if not evidence.neighbours else [],
+        )
         if question.shuffled is None:
             evidence = replace(evidence, unchecked=not_randomised(discriminator))
         return Finding.concluded(
             RULES.conclude(evidence),
             remarks=remarks(evidence),
             measurements=[
-                *ranking_measurements(evidence.told_apart, evidence.learned),
+                *ranking_measurements(*_rankings(judged, evidence.neighbours), evidence.damages),
+                *(part_measurements(evidence.parts) if evidence.parts is not None else ()),
                 *(m for check in evidence.ranked for m in method_measurements(check, evidence.explained)),
             ],
             method=self.described(settings),
-            figures=figures(subject, judged, fakes, reals, evidence.ranked, left_out),
+            figures=figures(subject, judged, fakes, reals, evidence.ranked, left_out, evidence.parts),
             arrays=_arrays(checks, fakes, reals),
         )
+
+    def _parts(
+        self, bank: SampleBank, judged: Judged, question: Question, context: Context
+    ) -> PartEffects | None:
+        """What places and aspects are worth, on pairs of samples; None where there are too few."""
+        rng = torch_generator(context.seed, self.name, "parts")
+        pairs = pairs_of(bank, judged, SEARCHED + TESTED, rng)
+        data = bank.subject.data
+        like = bank.reals("train") if data is not None and len(data.train) else bank.fakes(bank.size)
+        parts = parts_of(bank.modality, like[:USUAL_OF])
+        with context.progress.task("What the discriminator goes by", 1) as task:
+            return part_effects(question.score, question.shuffled, pairs, parts, rng, task, level=ALARM_LEVEL)
+
+    def _damages(self, bank: SampleBank, judged: Judged, score: Score, context: Context) -> list[DamageTold]:
+        """How it ranks real samples beside the same kind of samples with damage."""
+        if judged.real is None:
+            return []
+        which: Which = "held_out" if judged.real is judged.held_out else "train"
+        real = bank.reals(which)[judged.rows[which]]
+        damages = bank.modality.damages(bank.sample_shape)
+        seed = derive_seed(context.seed, self.name, "damages")
+        return damage_told(score, real, bank.modality, damages, seed, level=ALARM_LEVEL)
 
     def _checks(
         self, question: Question, settings: DiscriminatorSettings, context: Context
@@ -202,17 +241,25 @@ def _with_checks(
 
 
 def _with_rankings(evidence: Evidence, judged: Judged) -> Evidence:
-    """The evidence with how often it ranks real above generated, and training above held-out samples.
+    """The evidence with how often it ranks real above generated, and training above held-out samples."""
+    told_apart, learned = _rankings(judged, evidence.neighbours, ALARM_LEVEL)
+    return replace(evidence, told_apart=told_apart, learned=learned)
+
+
+def _rankings(
+    judged: Judged, neighbours: float, level: float = 0.95
+) -> tuple[Estimate | None, Estimate | None]:
+    """How often real samples rank above generated ones, and training samples above held-out ones.
 
     Where a sample's number is its neighbours' as well, that says nothing of what it can tell.
     """
-    if evidence.neighbours:
-        return evidence
+    if neighbours:
+        return None, None
     learned = None
     if judged.train is not None and judged.held_out is not None and len(judged.held_out):
-        learned = area_under_curve(judged.train, judged.held_out)
-    told_apart = None if judged.real is None else area_under_curve(judged.real, judged.fake)
-    return replace(evidence, told_apart=told_apart, learned=learned)
+        learned = area_under_curve(judged.train, judged.held_out, level)
+    told_apart = None if judged.real is None else area_under_curve(judged.real, judged.fake, level)
+    return told_apart, learned
 
 
 def _arrays(checks: list[MethodCheck], fakes: Chosen, reals: Chosen | None) -> dict[str, Tensor]:
