@@ -115,7 +115,9 @@ def worth(name: str, *, left: float, shuffled: float | None = 0.7) -> PartEffect
         Estimate(1 - left, Interval(0, 1, "")),
     )
     part = Aspect(name, "of its own", torch.clone, lambda samples, others: samples)
-    effect = PartEffect(part, told, left, 1 - left, shuffled, 1 - left, 1 - left, 1 - left)
+    effect = PartEffect(
+        part, told, left, 1 - left, shuffled, 1 - left, 1 - left, 1 - left, torch.full((128,), left)
+    )
     return PartEffects((effect,), (effect,), 128)
 
 

@@ -16,18 +16,21 @@ from torch import Tensor
 
 from ganlens.explain.attribution.foretold import Foretold
 from ganlens.explain.attribution.score import Score
-from ganlens.measures import bootstrap_estimates
+from ganlens.measures import Estimate, bootstrap_estimates, mean_estimate
 from ganlens.modality import Aspect
 from ganlens.progress import Task
+from ganlens.randomness import torch_generator
 
 SEARCHED, TESTED = 64, 128
 """Pairs of samples on which each family's foremost part is looked for, and fresh ones on which it is tested."""
 FEWEST_PAIRS = 48
 NEAR = 0.05
-"""A part whose self-score is within this of the best is as good: of those the first speaks, the simplest."""
+"""A part whose self-score is within this of the best's, and that does not surely leave more, is as good: of those the
+first speaks, the simplest."""
 RESAMPLES = 10_000
 """Of the bootstrap whose far ends may raise an alarm."""
 ALIKE = "a discriminator to which every value counts alike"
+UNITS, SEARCH_ALONE = "pairs of samples", "none: it is of the pairs of the search"
 CHUNK = 64
 
 
@@ -53,7 +56,7 @@ class Pairs:
         return Pairs(self.first[rows], self.second[rows], self.first_real[rows], self.second_real[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PartEffect:
     """What one part is worth to the number.
 
@@ -67,6 +70,8 @@ class PartEffect:
         by_real, by_generated: the share of the change between two samples that comes about where a real sample gets
             the part from another real one, or from a generated one. NaN where there are no such pairs.
         removed: the same where the part is taken away, as a share of what it comes to where it alone counts.
+        undercut: [n] what each pair adds to the infidelity, in shares of the blind judge's; their mean is 1 less the
+            self-score.
     """
 
     part: Aspect
@@ -77,6 +82,7 @@ class PartEffect:
     by_real: float
     by_generated: float
     removed: float
+    undercut: Tensor
 
     @property
     def self_score(self) -> float:
@@ -136,22 +142,37 @@ def part_effects(
         return None
     searched = []
     for part in parts:
-        searched.append(on_search.effect(part, rng, level))
+        searched.append(on_search.effect(part))
         task.advance(0.5 / len(parts))
     found = [effect for effect in searched if effect is not None]
     families = list(dict.fromkeys(effect.part.family for effect in found))
     tested = []
     for family in families:
         foremost = _first_of_the_best([effect for effect in found if effect.part.family == family])
-        tested.append(on_fresh.effect(foremost.part, rng, 1 - (1 - level) / len(families)))
+        tested.append(on_fresh.effect(foremost.part, rng, level=1 - (1 - level) / len(families)))
         task.advance(0.5 / len(families))
     kept = tuple(effect for effect in tested if effect is not None)
     return PartEffects(tuple(found), kept, len(fresh)) if kept else None
 
 
 def _first_of_the_best(effects: Sequence[PartEffect]) -> PartEffect:
-    best = max(effect.foretold.done_away.value for effect in effects)
-    return next(effect for effect in effects if effect.foretold.done_away.value >= best - NEAR)
+    best = max(effects, key=lambda effect: effect.foretold.done_away.value)
+    least = best.foretold.done_away.value - NEAR
+    return next(
+        effect
+        for effect in effects
+        if effect is best
+        or (effect.foretold.done_away.value >= least and not _surely_leaves_more(effect, best))
+    )
+
+
+def _surely_leaves_more(effect: PartEffect, than: PartEffect) -> bool:
+    """Whether it does on these pairs, and not by the chance of which pairs they are."""
+    more = effect.undercut - than.undercut
+    if not bool(more.any()):
+        return False
+    rng = torch_generator(0, "parts that foretell alike")  # the same resamples for all: one part, one answer
+    return mean_estimate(more, rng).low > 0
 
 
 class _Trial:
@@ -171,8 +192,10 @@ class _Trial:
         """Whether any pair's numbers do, and can be held against each other."""
         return bool(self.change.isfinite().all()) and float(self.change.sum()) > 0
 
-    def effect(self, part: Aspect, rng: torch.Generator, level: float) -> PartEffect | None:
-        """None where the discriminator gives samples so mixed no numbers."""
+    def effect(
+        self, part: Aspect, rng: torch.Generator | None = None, *, level: float = 0.95
+    ) -> PartEffect | None:
+        """None where the discriminator gives samples so mixed no numbers; without a generator no intervals."""
         numbers, distances, shuffled = self._exchanged(part)
         if not bool(numbers.isfinite().all()):
             return None
@@ -193,6 +216,7 @@ class _Trial:
             by_real=self._moved(numbers, by_real=True),
             by_generated=self._moved(numbers, by_real=False),
             removed=self._removed(part),
+            undercut=left / (self.change.mean() * foretold.reference_infidelity),
         )
 
     def _exchanged(self, part: Aspect) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -217,21 +241,27 @@ class _Trial:
         return torch.stack([torch.cat(each) for each in numbers]), torch.cat(distances), of_shuffled
 
     def _judged(
-        self, left: Tensor, distances: Tensor, rng: torch.Generator, level: float
+        self, left: Tensor, distances: Tensor, rng: torch.Generator | None, level: float
     ) -> tuple[Foretold, float, float]:
         """Foretold with what is shown, and the ends at an alarm's level, from what is left [n] of each pair's change
         and how far values are [n] from where the part comes from."""
 
         def statistic(weights: Tensor) -> Tensor:
             infidelity = weights @ left / (weights @ self.change).clamp_min(1e-300)
-            blind = weights @ distances / (weights @ self.distance).clamp_min(1e-300)
-            return torch.stack([infidelity, blind, 1 - infidelity / blind.clamp(1e-9, 1)], dim=1)
+            blind = (weights @ distances / (weights @ self.distance).clamp_min(1e-300)).clamp(1e-9, 1)
+            return torch.stack([infidelity, blind, 1 - infidelity / blind], dim=1)
 
-        count, of = len(left), "pairs of samples"
-        infidelity, blind, done_away = bootstrap_estimates(statistic, count, rng=rng, of=of)
-        surely = bootstrap_estimates(statistic, count, rng=rng, of=of, resamples=RESAMPLES, level=level)
-        foretold = Foretold(infidelity, ALIKE, min(blind.value, 1.0), done_away)
-        return foretold, surely[0].high, surely[2].low
+        count = len(left)
+        if rng is None:
+            values = statistic(torch.ones(1, count, dtype=torch.float64))[0].tolist()
+            infidelity, blind, done_away = (Estimate(value, SEARCH_ALONE) for value in values)
+            surely = [infidelity, blind, done_away]
+        else:
+            infidelity, blind, done_away = bootstrap_estimates(statistic, count, rng=rng, of=UNITS)
+            surely = bootstrap_estimates(
+                statistic, count, rng=rng, of=UNITS, resamples=RESAMPLES, level=level
+            )
+        return Foretold(infidelity, ALIKE, blind.value, done_away), surely[0].high, surely[2].low
 
     def _moved(self, numbers: Tensor, *, by_real: bool) -> float:
         """Mean change of real samples' numbers with the part of others, over the mean change between two samples."""

@@ -1,4 +1,4 @@
-"""Why does the discriminator call this sample fake? Maps of its evidence, and which of them to believe."""
+"""Why does the discriminator call this sample fake? Maps of its evidence, parts it goes by, and what to believe."""
 
 from __future__ import annotations
 
@@ -88,24 +88,37 @@ class Discriminator(Probe):
         "in the batch (beyond {neighbours:.0%} of the numbers' spread nothing is explained) or from call to call "
         "(nothing is explained). Where it looks is the smallest share of the picture that holds most of the "
         "attribution (mean of |map| as shares, of the believed method with the highest self-score), beside that "
-        "of the same method on the discriminator with shuffled weights. Verdict: not believable where no method "
-        "is believed; caution where the best self-score is below {least_self_score:g}, where the discriminator "
-        "can't tell generated from real samples, tells training from held-out ones, looks at less than "
-        "{narrow:.0%} of the picture, can't be had with shuffled weights, or looks at neighbours, and where fewer "
-        "than {fewest_different} of the generated samples explained differ."
+        "of the same method on the discriminator with shuffled weights. What is no place is tried beside places, by "
+        "one measure: two samples, real or generated, exchange a part (a corner, half of the picture, a channel, "
+        "brightness, a band of frequencies, texture, position), and its infidelity is the mean square of the change "
+        "between samples that share the part and nothing else, over that between samples that share nothing: none "
+        "where the number goes with the part, all where it stays with the rest. Its self-score is a map's: the share "
+        "that it does away with of the infidelity of a judge that knows nothing, to which every value counts alike "
+        "(what a linear one with random weights has on average). The foremost part of each family is found on some "
+        "pairs and tested on fresh ones; ends that decide are at the level of an alarm, shared by the families. A "
+        "part is named instead of a map's place where surely {least_self_score:.0%} of the blind judge's infidelity "
+        "is done away with, and more than by the best map; it counts alone where surely at most {alone:.0%} of the "
+        "change is left. Verdict: not believable where neither a method is believed nor a part foretells; caution "
+        "where one part counts alone, where the discriminator tells neither generated samples from real ones nor "
+        "real ones from the same with damage (noise, blur, a mosaic), ranks generated ones higher, tells training "
+        "from held-out ones (all at the level of an alarm), looks at less than {narrow:.0%} of the picture, can't be "
+        "had with shuffled weights, or looks at neighbours, and where fewer than {fewest_different} of the generated "
+        "samples explained differ."
     )
     self_check: ClassVar[str] = (
         "Every method must beat random order, foretell more of what swaps of patches do than maps that know nothing "
         "of the discriminator, its own with shuffled weights among them, and lose its maps when the weights are "
-        "shuffled; where none does, the finding is not believable."
+        "shuffled; a part must foretell more of what fresh swaps do than a judge to which every value counts alike; "
+        "where nothing does, the finding is not believable."
     )
     cost: ClassVar[str] = (
-        "2,000 samples of each kind through the discriminator, and some 600 passes for each of 32 explained ones"
+        "2,000 samples of each kind through the discriminator, some 600 passes for each of 32 explained ones, and "
+        "some 12,000 samples with parts exchanged"
     )
     source: ClassVar[str] = (
         "Simonyan et al. 2013 (arXiv 1312.6034); Sundararajan et al. 2017 (arXiv 1703.01365); Smilkov et al. 2017 "
         "(arXiv 1706.03825); Selvaraju et al. 2016 (arXiv 1610.02391); Zeiler & Fergus 2013 (arXiv 1311.2901); "
-        "Petsiuk et al. 2018 (arXiv 1806.07421); Adebayo et al. 2018 (arXiv 1810.03292)"
+        "Petsiuk et al. 2018 (arXiv 1806.07421); Adebayo et al. 2018 (arXiv 1810.03292); Jansen 1999"
     )
 
     def examine(self, subject: Subject, settings: DiscriminatorSettings, context: Context) -> Finding:
