@@ -9,7 +9,7 @@ from torch import Tensor
 from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.facts import Group, ValidInterval, measure
-from ganlens.measures.intervals import checked_values
+from ganlens.measures.intervals import checked_values, percent
 
 NORMAL_END = 1.959964
 
@@ -25,12 +25,13 @@ NORMAL_END = 1.959964
         ValidInterval("exceedance_interval", "the same, more often than it says near 0 and 1"),
     ),
 )
-def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
+def area_under_curve(higher: Tensor, lower: Tensor, level: float = 0.95) -> Estimate:
     """How often does one of `higher` exceed one of `lower`, ties counting half?
 
     Args:
         higher: [n] numbers, at least one.
         lower: [m] numbers.
+        level: of the interval.
 
     Returns:
         0…1, ½ where neither tends to be larger. The interval is normal on the logit scale, so that it stays in
@@ -50,11 +51,11 @@ def area_under_curve(higher: Tensor, lower: Tensor) -> Estimate:
     above, below = (ranks[:n] - own) / m, 1 - (ranks[n:] - other) / n
     value = float(above.mean())
     variance = float(above.var() / n + below.var() / m) if min(n, m) > 1 else 0.25
-    method = f"95 %, DeLong, {n:,} and {m:,} samples"
+    tail, method = (1 - level) / 2, f"{percent(level)}, DeLong, {n:,} and {m:,} samples"
     if value in (0.0, 1.0):  # no overlap: the variance is 0, and the logit infinite
-        reach = 1 - 0.025 ** (1 / min(n, m))
+        reach = 1 - tail ** (1 / min(n, m))
         return Estimate(value, Interval(max(0.0, value - reach), min(1.0, value + reach), method))
-    reach = 1.96 * variance**0.5 / (value * (1 - value))
+    reach = -float(special.ndtri(tail)) * variance**0.5 / (value * (1 - value))
     low, high = (float(special.expit(special.logit(value) + side * reach)) for side in (-1, 1))
     return Estimate(value, Interval(low, high, method))
 

@@ -15,18 +15,19 @@ from ganlens.errors import UserError
 from ganlens.explain.attribution import METHODS, SIGNED, Score
 from ganlens.explain.attribution.alarms import GradientAlarm
 from ganlens.explain.attribution.checks import Fault, MethodCheck, check_method
+from ganlens.explain.attribution.foretold import Foretold
+from ganlens.explain.attribution.part_trials import PartEffect, PartEffects
 from ganlens.explain.attribution.places import Place, place_of
 from ganlens.explain.attribution.question import Question
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
 from ganlens.measures import Estimate, Interval
-from ganlens.modality import Images
+from ganlens.modality import Aspect, Images
 from ganlens.probes.audit import examine
-from ganlens.probes.explain.discriminator.conclusion import (
-    RULES,
-    Evidence,
+from ganlens.probes.explain.discriminator.conclusion import RULES
+from ganlens.probes.explain.discriminator.evidence import Evidence, fault_in_words
+from ganlens.probes.explain.discriminator.remarks import (
     alarm_in_words,
-    fault_in_words,
     remarks,
 )
 from ganlens.probes.explain.discriminator.settings import DiscriminatorSettings
@@ -104,7 +105,28 @@ SOUND = Evidence(
 )
 """What the probe finds of a discriminator with which all is well, but for the methods' checks."""
 
+
+def worth(name: str, *, left: float, shuffled: float | None = 0.7) -> PartEffects:
+    """Effects of parts of which one has that infidelity, where a judge that knows nothing has 1."""
+    told = Foretold(
+        Estimate(left, Interval(left, left, "95 %")),
+        "a blind judge",
+        1.0,
+        Estimate(1 - left, Interval(0, 1, "")),
+    )
+    part = Aspect(name, "of its own", torch.clone, lambda samples, others: samples)
+    effect = PartEffect(
+        part, told, left, 1 - left, shuffled, 1 - left, 1 - left, 1 - left, torch.full((128,), left)
+    )
+    return PartEffects((effect,), (effect,), 128)
+
+
 FOUR = [method for method in METHODS if method != "grad_cam"]
+
+
+def verdicts_of_methods(finding: Finding) -> dict[str, str]:
+    (table,) = (f for f in finding.figures if isinstance(f, Table) and f.columns[0] == "method")
+    return {str(row[0]): str(row[-1]) for row in table.rows}
 
 
 def share_in_corner(mean_map: Tensor) -> float:
@@ -121,12 +143,16 @@ def test_every_method_finds_the_corner(corner, method):
 
 
 def test_the_corner_is_named_whatever_it_can_tell(corner):
-    assert (corner.verdict, corner.rule) == (Verdict.CAUTION, "cannot-tell")  # the data are the generator's
-    assert corner.remarks[0].startswith(
-        "To call samples fake the discriminator looks mostly at the upper left corner: "
-    )
-    assert " of the picture; with shuffled weights it lies in " in corner.remarks[0]
-    assert corner.remarks[1].startswith("Believe ")
+    assert (corner.verdict, corner.rule) == (Verdict.CAUTION, "goes-by-one-part-alone")
+    assert corner.claim == "The discriminator goes by the upper left corner alone."
+    assert "It can't tell generated from real samples" in " ".join(
+        corner.remarks
+    )  # the data are the generator's
+    learned, looks, believe = [remark for remark in corner.remarks if remark][:3]
+    assert learned.startswith("With shuffled weights ") and learned.endswith("it has learned to go by that.")
+    assert looks.startswith("To call samples fake the discriminator looks mostly at the upper left corner: ")
+    assert " of the picture; with shuffled weights it lies in " in looks
+    assert believe.startswith("Believe ")
     area = corner.measurement("saliency: share of the picture that holds 70% of the attribution")
     assert area.value <= CORNER**2 / SIDE**2
     assert area.baseline.value == 0.7
@@ -154,9 +180,7 @@ def test_integrated_gradients_of_a_linear_discriminator_leave_nothing_unexplaine
 
 
 def test_a_method_without_a_map_is_in_the_table_with_its_reason(corner):
-    (table,) = (figure for figure in corner.figures if isinstance(figure, Table))
-    (row,) = (row for row in table.rows if row[0] == "Grad-CAM")
-    assert "Grad-CAM needs a convolution" in row[-1]
+    assert "Grad-CAM needs a convolution" in verdicts_of_methods(corner)["Grad-CAM"]
     assert "self_score_grad_cam" not in corner.arrays
 
 
@@ -165,8 +189,7 @@ def test_grad_cam_weighs_a_whole_map_and_so_misses_a_corner_of_it(data):
     assert share_in_corner(finding.arrays["mean_attribution_grad_cam"]) < 0.6
     assert share_in_corner(finding.arrays["mean_attribution_integrated_gradients"]) >= 0.95
     assert float(finding.arrays["self_score_grad_cam"]) < 0.1
-    (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
-    verdicts = {row[0]: row[-1] for row in table.rows}
+    verdicts = verdicts_of_methods(finding)
     assert verdicts["Grad-CAM"].startswith("no: ")
     assert verdicts["integrated gradients"] == "yes"
 
@@ -185,7 +208,7 @@ def good() -> MethodCheck:
 def test_where_even_the_best_map_foretells_little_it_says_so(good):
     faint = replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, Interval(0.1, 0.5, ""))))
     sound, doubtful = (RULES.conclude(replace(SOUND, ranked=[check])) for check in (good, faint))
-    assert (sound.verdict, doubtful.verdict) == (Verdict.GOOD, Verdict.CAUTION)
+    assert (sound.verdict, doubtful.verdict) == (Verdict.GOOD, Verdict.CAUTION)  # without parts to go by
     assert doubtful.claim == "Even the best map foretells little of what the discriminator does."
     assert doubtful.detail.startswith(
         "The best method, integrated gradients, does away with 30% of the error"
@@ -237,8 +260,7 @@ def test_a_hard_decision_raises_the_alarm_and_gradients_are_not_believed(data):
     assert "Alarm: the gradient at the picture is zero for 100% of the samples" in " ".join(finding.remarks)
     for method in ("saliency", "integrated_gradients", "smoothgrad"):
         assert float(finding.arrays[f"self_score_{method}"]) == 0
-    (table,) = (figure for figure in finding.figures if isinstance(figure, Table))
-    verdicts = {row[0]: row[-1] for row in table.rows}
+    verdicts = verdicts_of_methods(finding)
     assert "100% of its maps are zero everywhere" in verdicts["saliency"]
 
 
@@ -300,8 +322,10 @@ def test_a_little_of_the_neighbours_is_a_caution_and_what_it_can_tell_is_not_sai
     finding = ask(BesideOthers(0.05), data)
     assert finding.verdict is Verdict.CAUTION
     assert finding.claim == "The discriminator looks at the whole batch beside the sample."
-    assert "looks mostly at the upper left corner" in finding.remarks[0]
-    assert "pairs" not in " ".join((finding.detail, *finding.remarks))
+    remarks = [remark for remark in finding.remarks if remark]
+    assert remarks[0].startswith("It goes by the upper left corner: ")
+    assert "looks mostly at the upper left corner" in remarks[2]
+    assert "pairs" not in " ".join((finding.detail, *remarks))
     assert "AUC" not in " ".join(m.name for m in finding.measurements)
 
 
@@ -350,12 +374,16 @@ class Locked(Corner):
         self.open = threading.Lock()
 
 
-def test_a_check_that_is_missing_is_said_where_something_is_believed(data):
+def test_a_check_that_is_missing_is_said_where_something_is_believed(data, good):
     finding = ask(Locked(), data)
     assert finding.verdict is Verdict.CAUTION
-    assert finding.rule == "not-checked-with-shuffled-weights"
-    assert "the check is missing, because it can't be copied (TypeError" in finding.detail
-    assert finding.remarks[0].startswith("Believe ")
+    assert finding.rule == "goes-by-one-part-alone"  # which needs no shuffled weights
+    assert "The check on shuffled weights is missing, because it can't be copied (TypeError" in " ".join(
+        finding.remarks
+    )
+    unchecked = RULES.conclude(replace(SOUND, ranked=[good], unchecked="it can't be copied (TypeError)"))
+    assert unchecked.rule == "not-checked-with-shuffled-weights"
+    assert "the check is missing, because it can't be copied (TypeError" in unchecked.detail
 
 
 class Labelled(Corner):
@@ -455,11 +483,14 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first(good):
         {"shuffled_place": Place(0.7, 0.3, "the lower half")},
         {"place": Place(0.7, 0.05, "the middle of the lower edge")},
         {"ranked": [replace(good, foretold=replace(good.foretold, done_away=Estimate(0.3, "none")))]},
+        {"parts": worth("colour", left=0.6)},
+        {"parts": worth("fine detail", left=0.3)},
         {"told_apart": Estimate(0.5, Interval(0.45, 0.55, "95 %"))},
         {"told_apart": Estimate(0.4, Interval(0.35, 0.45, "95 %"))},
+        {"parts": worth("the red channel", left=0.01)},
         {"learned": Estimate(0.6, Interval(0.55, 0.65, "95 %"))},
         {"neighbours": 0.05},
-        {"unchecked": "it can't be copied (TypeError)"},
+        {"unchecked": "it can't be copied (TypeError)", "parts": None},
         {"different": 1},
         {"ranked": [replace(good, faults=(Fault.UNSTABLE,), stability=0.2)]},
         {"ranked": [], "left_out": {"grad_cam": "Grad-CAM needs a convolution"}},
@@ -474,6 +505,9 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first(good):
         said[conclusion.rule] = conclusion
     assert list(said) == [rule.name for rule in RULES][::-1]
     assert said["looks-at"].claim == "The discriminator looks mostly at the lower half."
+    assert said["no-one-part"].claim == "No one part decides for the discriminator; its maps tell little."
+    assert said["goes-mostly-by-one-part"].claim == "The discriminator goes mostly by fine detail."
+    assert said["goes-by-one-part-alone"].claim == "The discriminator goes by the red channel alone."
     assert said["looks-at-little"].claim == (
         "The discriminator looks at little: the middle of the lower edge."
     )
@@ -483,7 +517,9 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first(good):
     )
     assert [conclusion.verdict for conclusion in said.values()] == [
         *[Verdict.GOOD] * 2,
-        *[Verdict.CAUTION] * 8,
+        *[Verdict.CAUTION] * 2,
+        *[Verdict.GOOD] * 2,
+        *[Verdict.CAUTION] * 7,
         *[Verdict.NOT_BELIEVABLE] * 6,
     ]
 

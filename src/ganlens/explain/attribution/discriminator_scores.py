@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.attribution import Score
+from ganlens.explain.attribution.part_trials import Pairs
 from ganlens.explain.attribution.question import Question
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of, Which
@@ -146,6 +147,20 @@ def _with_baseline(
     pool = bank.samples("train" if trained else "fake", int(places.max()) + 1)[places]
     nearest = torch.cdist(samples.flatten(1), pool.flatten(1)).argmin(dim=1)
     return Chosen(kind, rows, samples, pool[nearest], numbers)
+
+
+def pairs_of(bank: SampleBank, judged: Judged, most: int, rng: torch.Generator) -> Pairs:
+    """At most `most` pairs of samples at random, half of the samples real where there are as many."""
+    fakes = bank.fakes(int(judged.rows["fake"].max()) + 1)[judged.rows["fake"][:most]]
+    real: Tensor = fakes[:0]
+    if judged.real is not None:
+        which: Which = "held_out" if judged.real is judged.held_out else "train"
+        real = bank.reals(which)[judged.rows[which][:most]]
+    samples = torch.cat([real, fakes])
+    is_real = torch.arange(len(samples)) < len(real)
+    order = torch.randperm(len(samples), generator=rng)[: 2 * min(most, len(samples) // 2)]
+    first, second = order[0::2], order[1::2]
+    return Pairs(samples[first], samples[second], is_real[first], is_real[second])
 
 
 def question_about(

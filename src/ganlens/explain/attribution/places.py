@@ -76,11 +76,11 @@ def _where(foremost: Tensor) -> str:
     height, width = foremost.shape
     within = {}
     for name, rows, columns in PARTS:
-        part = foremost[_cells(rows, height), _cells(columns, width)]
+        part = foremost[cells(rows, height), cells(columns, width)]
         within[name] = (part.numel(), -float(part.sum()))
     fitting = [name for name, (_, held) in within.items() if -held >= IN_ONE_PLACE]
     return min(fitting, key=within.__getitem__) if fitting else "no one part of the picture"
 
 
-def _cells(band: Band, length: int) -> slice:
+def cells(band: Band, length: int) -> slice:
     return slice(round(band[0] * length), math.ceil(round(band[1] * length, 6)))

@@ -1,140 +1,9 @@
-"""What a discriminator's explanation amounts to: the evidence, the rules that judge it, and what else to know."""
+"""What a discriminator's explanation amounts to: the ordered list of rules that judge it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from ganlens.explain.attribution import GradientAlarm, Method
-from ganlens.explain.attribution.alarms import AT_THE_PICTURE
-from ganlens.explain.attribution.checks import Fault, MethodCheck
-from ganlens.explain.attribution.places import HOLDS, Place
-from ganlens.measures import Estimate
-from ganlens.probes.explain.discriminator.settings import DiscriminatorSettings
+from ganlens.probes.explain.discriminator.evidence import Evidence
 from ganlens.rules import Rule, Rules, Verdict, always
-from ganlens.subject.evaluation_mode import in_percent
-
-ALARMS = 2
-"""Places where gradients end that a remark names."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the verdict rests on.
-
-    Attributes:
-        settings: the probe's.
-        neighbours: share of the numbers' spread by which a sample's number changes with its neighbours in the batch.
-        repeatable: whether it gives the same samples the same numbers twice.
-        scored, unusable: samples that it was shown, and those whose number is NaN, infinite or too large.
-        largest: its largest number, leaving the sign aside; NaN or infinite where one is.
-        constant: the one number that it gives to every sample; None where there are several.
-        ranked: the methods that give maps, from the most to the least believable.
-        left_out: why the others give none.
-        alarms: where gradients end.
-        place, shuffled_place: where the best believed method says that it looks, with its own and with shuffled
-            weights; None where nobody can say.
-        explained, different: generated samples that were explained, and how many of them differ.
-        unchecked: why there is no copy with shuffled weights; empty where there is one.
-        told_apart, learned: how often real samples rank above generated ones, and training samples above held-out
-            ones; None where that can't be said.
-        label: the class that all this holds of, where it judges samples together with labels.
-    """
-
-    settings: DiscriminatorSettings
-    neighbours: float = 0.0
-    repeatable: bool = True
-    scored: int = 0
-    unusable: int = 0
-    largest: float = 0.0
-    constant: float | None = None
-    ranked: list[MethodCheck] = field(default_factory=list)
-    left_out: Mapping[Method, str] = field(default_factory=dict)
-    alarms: list[GradientAlarm] = field(default_factory=list)
-    place: Place | None = None
-    shuffled_place: Place | None = None
-    explained: int = 0
-    different: int = 0
-    unchecked: str = ""
-    told_apart: Estimate | None = None
-    learned: Estimate | None = None
-    label: int | None = None
-
-    @property
-    def neighbours_in_percent(self) -> str:
-        return in_percent(self.neighbours)
-
-    @property
-    def unusable_as(self) -> str:
-        return "numbers too large to be squared" if math.isfinite(self.largest) else "NaN or infinity"
-
-    @property
-    def believed(self) -> list[MethodCheck]:
-        return [check for check in self.ranked if check.believed]
-
-    @property
-    def methods(self) -> int:
-        return len(self.ranked)
-
-    @property
-    def best(self) -> MethodCheck:
-        """The method with the highest self-score among those that are believed, or among all."""
-        return self.ranked[0]
-
-    @property
-    def best_fault(self) -> str:
-        return fault_in_words(self.best, self.best.faults[0])
-
-    @property
-    def first_left_out(self) -> str:
-        """Why one of the methods gives no map."""
-        return next(iter(self.left_out.values()), "none was tried")
-
-    @property
-    def different_samples(self) -> str:
-        return "1 sample is" if self.different == 1 else f"{self.different} different samples are"
-
-    @property
-    def where(self) -> str:
-        return "no one part of the picture" if self.place is None else self.place.where
-
-    @property
-    def looks_at(self) -> str:
-        return f"{'at' if self.where.startswith('no one') else 'mostly at'} {self.where}"
-
-    @property
-    def share(self) -> float:
-        """Of the attribution that lies in that place."""
-        return 0.0 if self.place is None else self.place.share
-
-    @property
-    def area(self) -> float:
-        """Share of the picture that holds it."""
-        return 1.0 if self.place is None else self.place.area
-
-    @property
-    def area_otherwise(self) -> str:
-        """What the area is held against."""
-        if self.shuffled_place is None:
-            return f"an even map would need {HOLDS:.0%}"
-        return f"with shuffled weights it lies in {self.shuffled_place.area:.0%}"
-
-    @property
-    def of_the_samples(self) -> bool:
-        """Whether the place is that where the samples differ, with any weights."""
-        other = self.shuffled_place
-        return (
-            self.place is not None
-            and other is not None
-            and self.where == other.where
-            and self.area > self.settings.as_wide_as_shuffled * other.area
-        )
-
-    @property
-    def foretells_enough(self) -> bool:
-        return self.best.self_score >= self.settings.least_self_score
-
 
 RULES = Rules(
     Evidence,
@@ -176,17 +45,17 @@ RULES = Rules(
     ),
     Rule(
         "no-map",
-        lambda e: not e.ranked,
+        lambda e: not e.ranked and not e.part_leads,
         Verdict.NOT_BELIEVABLE,
         claim="No method gives a map of this discriminator.",
         detail="The first reason is this: {first_left_out}.",
     ),
     Rule(
         "no-method-believed",
-        lambda e: not e.believed,
+        lambda e: not e.believed and not e.part_leads,
         Verdict.NOT_BELIEVABLE,
         claim="No map of the discriminator passes its checks: believe none.",
-        detail="The best of {methods} methods is {best.title}, but {best_fault}.",
+        detail="The best of {methods} methods is {best.title}, but {best_fault}{nor_a_part}.",
         advice="Show none of the maps as a reason; why each method fails stands in the table.",
     ),
     Rule(
@@ -200,7 +69,7 @@ RULES = Rules(
     ),
     Rule(
         "not-checked-with-shuffled-weights",
-        lambda e: bool(e.unchecked),
+        lambda e: bool(e.unchecked) and not e.part_leads,
         Verdict.CAUTION,
         claim="Where the discriminator looks is shown, but not checked with shuffled weights.",
         detail="It looks {looks_at}, where {share:.0%} of the attribution lies in {area:.0%} of the picture; the check "
@@ -229,6 +98,16 @@ RULES = Rules(
         "`ganlens probe memorisation SUBJECT`",
     ),
     Rule(
+        "goes-by-one-part-alone",
+        lambda e: e.alone,
+        Verdict.CAUTION,
+        claim="The discriminator goes by {part} alone.",
+        detail="Where two samples share that and nothing else, {left:.0%} is left of the number's change from one to "
+        "the other; one to which every value counts alike would keep {left_otherwise:.0%}.",
+        advice="What generated samples get wrong elsewhere it can't see, nor teach: give it a body that looks at the "
+        "whole sample, or train it on with its input intact.",
+    ),
+    Rule(
         "ranks-generated-higher",
         lambda e: e.told_apart is not None and e.told_apart.high < 0.5,
         Verdict.CAUTION,
@@ -240,12 +119,28 @@ RULES = Rules(
     ),
     Rule(
         "cannot-tell",
-        lambda e: e.told_apart is not None and e.told_apart.low <= 0.5,
+        lambda e: e.told_apart is not None and not e.surely_ranks_real_higher and not e.sees_damage,
         Verdict.CAUTION,
-        claim="The discriminator can't tell generated from real samples.",
-        detail="A real sample wins {told_apart.value:.0%} of pairs, with an interval from {told_apart.low:.0%} to "
-        "{told_apart.high:.0%} that holds chance, a half.",
+        claim="The discriminator can't tell generated nor damaged samples from real ones.",
+        detail="A real sample wins {told_apart.value:.0%} of pairs with generated ones, with an interval from "
+        "{told_apart.low:.0%} to {told_apart.high:.0%} that holds chance, a half.",
         advice="Its maps show what no longer tells samples apart: take the discriminator of an earlier checkpoint.",
+    ),
+    Rule(
+        "goes-mostly-by-one-part",
+        lambda e: e.part_leads,
+        Verdict.GOOD,
+        claim="The discriminator goes mostly by {part}.",
+        detail="Where two samples share that and nothing else, {left:.0%} is left of the number's change from one to "
+        "the other; one to which every value counts alike would keep {left_otherwise:.0%}.",
+    ),
+    Rule(
+        "no-one-part",
+        lambda e: not e.foretells_enough and e.no_one_part,
+        Verdict.GOOD,
+        claim="No one part decides for the discriminator; its maps tell little.",
+        detail="The foremost part, {part}, does away with {foremost.self_score:.0%} of a blind judge's error and the "
+        "best map with {best.self_score:.0%}; {settings.least_self_score:.0%} would be most of it.",
     ),
     Rule(
         "foretells-little",
@@ -282,117 +177,3 @@ RULES = Rules(
         "picture; {area_otherwise}.",
     ),
 )
-
-
-def remarks(evidence: Evidence) -> list[str]:
-    """What a careful reader should know besides the claim; nothing of the maps where none is believed."""
-    conclusion = RULES.conclude(evidence)
-    if conclusion.verdict is Verdict.NOT_BELIEVABLE:
-        # How it ranks samples is measured without any map.
-        ranks = [_tells_apart(evidence), _by_heart(evidence)]
-        return [_alarms(evidence.alarms), *ranks, _of_one_class(evidence.label)]
-    sentences_and_rules_that_say_them = [
-        (_looks(evidence), ("not-checked-with-shuffled-weights", "looks-at-little", "looks-at")),
-        (_which_to_believe(evidence), ()),
-        (_missing_check(evidence), ("not-checked-with-shuffled-weights",)),
-        (_of_neighbours(evidence), ("looks-at-the-batch",)),
-        (_tells_apart(evidence), ("ranks-generated-higher", "cannot-tell")),
-        (_by_heart(evidence), ("learned-by-heart",)),
-        (_alarms(evidence.alarms), ()),
-        (_of_one_class(evidence.label), ()),
-    ]
-    return [sentence for sentence, rules in sentences_and_rules_that_say_them if conclusion.rule not in rules]
-
-
-def fault_in_words(check: MethodCheck, fault: Fault) -> str:
-    """Why a method is not to be believed, as the end of "…, but …"."""
-    agreement = 0.0 if check.agreement_with_shuffled is None else check.agreement_with_shuffled.value
-    return {
-        Fault.EMPTY: f"{check.empty:.0%} of its maps are zero everywhere",
-        Fault.AS_RANDOM_ORDER: "pixels in its order move the score no faster than in random order",
-        Fault.AS_BLIND_MAPS: f"what swaps of patches do it foretells no better than {check.foretold.reference}",
-        Fault.AS_SHUFFLED: f"a model with shuffled weights gets about the same maps (agreement {agreement:.2f})",
-        Fault.UNSTABLE: f"noise that no one sees changes its maps (agreement {check.stability:.2f})",
-        Fault.INCOMPLETE: f"its maps leave {check.gap or 0.0:.0%} of the score unexplained",
-    }[fault]
-
-
-def alarm_in_words(alarm: GradientAlarm) -> str:
-    """Where gradients end."""
-    if alarm.where == AT_THE_PICTURE:
-        end = "is zero" if alarm.kind == "dead" else "is not finite"
-        return f"the gradient at the picture {end} for {alarm.share:.0%} of the samples"
-    end = {
-        "dead": "passes no gradient on",
-        "saturated": "is saturated (it passes less than a thousandth of the gradient on)",
-        "not finite": "turns the gradient into NaN or infinity",
-    }[alarm.kind]
-    return f"{alarm.where} ({alarm.module_type}) {end} for {alarm.share:.0%} of the samples"
-
-
-def _alarms(alarms: list[GradientAlarm]) -> str:
-    if not alarms:
-        return ""
-    ends = "; ".join(alarm_in_words(alarm) for alarm in alarms[:ALARMS])
-    return f"Alarm: {ends}, so maps made of gradients show rounding or nothing."
-
-
-def _looks(evidence: Evidence) -> str:
-    if evidence.place is None:
-        return ""
-    return (
-        f"To call samples fake the discriminator looks {evidence.looks_at}: {evidence.share:.0%} of the attribution "
-        f"lies in {evidence.area:.0%} of the picture; {evidence.area_otherwise}."
-    )
-
-
-def _which_to_believe(evidence: Evidence) -> str:
-    doubted = [check.title for check in evidence.ranked if not check.believed]
-    believed = f"Believe {_listed([check.title for check in evidence.believed])}"
-    return f"{believed}, not {_listed(doubted)}." if doubted else f"{believed}."
-
-
-def _missing_check(evidence: Evidence) -> str:
-    because = evidence.unchecked
-    return f"The check on shuffled weights is missing, because {because}." if because else ""
-
-
-def _of_neighbours(evidence: Evidence) -> str:
-    if not evidence.neighbours:
-        return ""
-    return (
-        "It looks at the whole batch: a sample's number changes with its neighbours by "
-        f"{evidence.neighbours_in_percent} of the numbers' spread, so what it can tell or has by heart is not said."
-    )
-
-
-def _tells_apart(evidence: Evidence) -> str:
-    told_apart = evidence.told_apart
-    if told_apart is None:
-        return ""
-    if told_apart.low > 0.5:
-        return f"It ranks a real sample above a generated one in {told_apart.value:.0%} of pairs."
-    if told_apart.high < 0.5:
-        return f"It ranks generated samples above real ones: real wins {told_apart.value:.0%} of pairs."
-    return f"It can't tell generated from real samples: real wins {told_apart.value:.0%} of pairs."
-
-
-def _by_heart(evidence: Evidence) -> str:
-    learned = evidence.learned
-    if learned is None or learned.low <= 0.5:
-        return ""
-    return (
-        f"It ranks training samples above held-out ones in {learned.value:.0%} of pairs: it has learned some by "
-        "heart."
-    )
-
-
-def _of_one_class(label: int | None) -> str:
-    """Of which samples all this holds, where the discriminator judges them together with labels."""
-    if label is None:
-        return ""
-    return f"It judges samples together with labels: all of this is of the class {label}, the one asked for most often."
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -9,11 +11,13 @@ from ganlens.explain.attribution.checks import MethodCheck
 from ganlens.explain.attribution.discriminator_scores import Chosen, Judged
 from ganlens.explain.attribution.methods import TITLES, Method
 from ganlens.explain.attribution.overlays import as_colours, overlay
+from ganlens.explain.attribution.part_trials import PartEffects
 from ganlens.figures.charts import histogram_lines, line_chart
 from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.palette import GENERATED, GREY, REAL, TRAINING
 from ganlens.figures.parts import Series
-from ganlens.probes.explain.discriminator.conclusion import fault_in_words
+from ganlens.probes.explain.discriminator.evidence import fault_in_words
+from ganlens.probes.explain.discriminator.parts_shown import part_figures
 from ganlens.subject import Subject
 
 SHOWN = 6
@@ -25,13 +29,16 @@ def figures(
     fakes: Chosen,
     reals: Chosen | None,
     ranked: list[MethodCheck],
-    left_out: dict[Method, str],
+    left_out: Mapping[Method, str],
+    parts: PartEffects | None,
 ) -> list[Figure]:
     """What a reader should see, in that order; `ranked` from the most to the least believable method."""
     shown: list[Figure] = []
     if ranked:
         shown.append(_examples(subject, fakes, ranked, 0))
         shown.append(_means(subject, fakes, ranked))
+    if parts is not None:
+        shown += part_figures(parts)
     if reals is not None and ranked:
         shown.append(_examples(subject, reals, ranked, len(fakes.rows)))
     if ranked:
@@ -101,7 +108,7 @@ def _deletion(ranked: list[MethodCheck]) -> Plot:
     )
 
 
-def _table(ranked: list[MethodCheck], left_out: dict[Method, str]) -> Table:
+def _table(ranked: list[MethodCheck], left_out: Mapping[Method, str]) -> Table:
     rows: list[tuple[str | float | int, ...]] = []
     for check in ranked:
         agreement, foretold = check.agreement_with_shuffled, check.foretold

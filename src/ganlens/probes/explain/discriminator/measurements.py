@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ganlens.explain.attribution.checks import MethodCheck
+from ganlens.explain.attribution.damage_told import DamageTold
 from ganlens.explain.attribution.places import HOLDS, place_of
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval
 
 
-def ranking_measurements(told_apart: Estimate | None, learned: Estimate | None) -> list[Measurement]:
+def ranking_measurements(
+    told_apart: Estimate | None, learned: Estimate | None, damages: Sequence[DamageTold]
+) -> list[Measurement]:
     """What it does, whatever explains it."""
-    lines = []
+    lines = [
+        damage.told_apart.measurement(
+            f"AUC: real samples ranked above real ones after {damage.name}",
+            better="higher",
+            baseline=0.5,
+            what="a coin",
+        )
+        for damage in damages
+    ]
     if told_apart is not None:
         lines.append(
             told_apart.measurement(
@@ -48,7 +61,7 @@ def method_measurements(check: MethodCheck, explained: int) -> list[Measurement]
             baseline=foretold.reference_infidelity,
             what=f"{foretold.reference}, the best map that knows nothing of the discriminator (exact: 0)",
         ),
-        _cut(foretold.done_away).measurement(
+        cut(foretold.done_away).measurement(
             f"{title}: self-score",
             better="higher",
             baseline=0.0,
@@ -97,7 +110,7 @@ def method_measurements(check: MethodCheck, explained: int) -> list[Measurement]
     return lines
 
 
-def _cut(estimate: Estimate) -> Estimate:
-    """With value and ends in 0…1, as a self-score is."""
+def cut(estimate: Estimate) -> Estimate:
+    """An estimate with value and ends in 0…1, as a self-score is."""
     value, low, high = (min(max(x, 0.0), 1.0) for x in (estimate.value, estimate.low, estimate.high))
     return Estimate(value, Interval(low, high, estimate.method))

@@ -64,7 +64,15 @@ class DiscriminatorSettings(ProbeSettings):
     )
     least_self_score: float = threshold(
         0.5,
-        "Caution where the best method's self-score is lower: it leaves more of the number open than it explains",
+        "A part or a map with a lower self-score leaves more of the number open than it explains: no part is named, "
+        "and where none was tried, caution",
+        ge=0,
+        le=1,
+    )
+    alone: float = threshold(
+        0.1,
+        "Caution where surely less than this share of the number's change is left when one part stays and all else is "
+        "swapped: the discriminator is blind to the rest",
         ge=0,
         le=1,
     )
