@@ -132,7 +132,12 @@ def _of_what_is_drawn(channels: int, lighter: bool) -> tuple[Reading, ...]:
 def _of_parts() -> tuple[Reading, ...]:
     """The readings of `part_statistics`, in its order."""
     return (
-        _reading("area", high="samples with very much foreground", low="samples with very little foreground"),
+        _reading(
+            "area",
+            least=0.01,
+            high="samples with very much foreground",
+            low="samples with very little foreground",
+        ),
         replace(
             _reading("stroke width", "makes its strokes thicker", "makes its strokes thinner", 0.1),
             high="very thick strokes",
