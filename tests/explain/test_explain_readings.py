@@ -9,10 +9,16 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.readings.panel import class_log_odds, panel_of, with_article
-from ganlens.modality.picture_readings import background, picture_readings, picture_statistics
+from ganlens.modality.picture_drawn import picture_statistics
+from ganlens.modality.picture_ground import background
+from ganlens.modality.picture_readings import picture_readings
 from ganlens.subject import SampleBank, Subject
 
-AT = {reading.name: reading.column for reading in picture_readings(-torch.ones(1, 1, 4, 4)) if reading.rises}
+DRAWN = (
+    *("strength of what is drawn", "place across", "place down", "size", "weight", "lean", "stretch"),
+    *("breadth", "height", "brightness"),
+)
+AT = {name: column for column, name in enumerate(DRAWN)}
 BLACK = torch.tensor([-1.0])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganlens.modality.edit import Aspect
 from ganlens.modality.frequency_aspects import FINEST_OF_COARSE, frequency_aspects
 from ganlens.modality.picture_geometry import extent, moved, resized
-from ganlens.modality.picture_readings import background
+from ganlens.modality.picture_ground import background
 
 COLOURS = ("red", "green", "blue")
 FAINT = 1e-6

@@ -1,166 +1,220 @@
-"""What is read off any picture exactly, with no model in between: place, size, weight, lean, tint, pieces, holes."""
+"""What is read off any picture exactly, with no model in between, and the words for it.
+
+A reading is offered where most of the data have what it reads: hues where there is colour, a pattern where there is an
+inside to bear it, a horizon where the rows change more than what stands in them. A sample that lacks it counts as
+usual. The plainest come first: of two that say the same of the data, the first is the name.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
+from ganlens.modality.picture_colours import colour_readings, ground_readings
+from ganlens.modality.picture_drawn import picture_statistics
+from ganlens.modality.picture_ground import background, own_grounds
+from ganlens.modality.picture_light import side_statistics, spot_statistics
+from ganlens.modality.picture_parts import part_statistics
+from ganlens.modality.picture_patterns import pattern_statistics, texture_statistics
 from ganlens.modality.reading import Reading
 
-LEAST_INK = 1e-6
-DEPARTS = 0.5
-"""A pixel belongs to the foreground where it departs this much (of 2, black to white) from the border's median."""
-PLANE = np.zeros((3, 3, 3), dtype=bool)
-PLANE[1] = True
-"""Pixels touch within their own picture, along edges and corners."""
-CROSS = np.zeros((3, 3, 3), dtype=bool)
-CROSS[1] = ndimage.generate_binary_structure(2, 1)
-"""Background touches along edges alone, so that a diagonal line encloses."""
+MOST = 0.5
+"""Share of the data that must have what a reading reads."""
+LOOKED_AT = 500
+"""Pictures by which it is seen what the data have."""
+
+TINT = " tint"
+"""What the names of readings of one channel end in."""
+
+Statistics = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Statistics [n, k] of pictures, with those that a picture lacks (NaN) as they usually are.
+
+    Attributes:
+        usual: [k] of the data.
+    """
+
+    statistics: Statistics
+    usual: Tensor
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        values = self.statistics(pictures)
+        return torch.where(values.isnan(), self.usual.to(values), values)
 
 
 def picture_readings(like: Tensor) -> tuple[Reading, ...]:
-    """The readings of pictures [n, c, h, w] on the ground that those pictures stand on."""
-    ground = background(like)
-    lighter = bool(like.mean() >= ground.mean())
-    return (*_of_foreground(), *_of_weight(like.shape[1], lighter, ground))
+    """The readings of pictures [n, c, h, w] such as these."""
+    looked_at = like[:LOOKED_AT]
+    lighter = bool(like.mean() >= background(like).mean())
+    of_drawn = _of_what_is_drawn(like.shape[1], lighter)
+    return (
+        *(reading for reading in of_drawn if not reading.name.endswith(TINT)),
+        *_offered(_of_parts(), part_statistics, looked_at),
+        *(colour_readings(looked_at) if like.shape[1] == 3 else ()),
+        *ground_readings(looked_at),
+        *(reading for reading in of_drawn if reading.name.endswith(TINT)),
+        *_offered(_of_pattern(), pattern_statistics, looked_at),
+        *_offered(_of_spot(lighter), _spots(lighter), looked_at),
+        *_offered(_of_sides(), side_statistics, looked_at),
+        *_offered(_of_texture(), texture_statistics, looked_at),
+    )
 
 
-def background(pictures: Tensor) -> Tensor:
-    """The colour [c] of the ground: the median of the border of pictures [n, c, h, w]."""
-    edges = [pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]]
-    border = torch.cat(edges, dim=2).transpose(0, 1).flatten(1)
-    values: Tensor = border[:, :: max(1, border.shape[1] // 100_000)].median(dim=1).values
-    return values
+def _offered(readings: Sequence[Reading], statistics: Statistics, like: Tensor) -> tuple[Reading, ...]:
+    """The readings, one for each column, that most of the pictures have, as usual where one lacks it."""
+    values = statistics(like)
+    source = Usual(statistics, values.nanmedian(dim=0).values)
+    missing = values.isnan().double().mean(dim=0)
+    return tuple(
+        replace(reading, source=source, column=column)
+        for column, reading in enumerate(readings)
+        if float(missing[column]) <= 1 - MOST
+    )
 
 
-def _of_weight(channels: int, lighter: bool, ground: Tensor) -> tuple[Reading, ...]:
+def _spots(lighter: bool) -> Statistics:
+    return lambda pictures: spot_statistics(pictures, darkest=not lighter)
+
+
+def _reading(
+    name: str, rises: str = "", falls: str = "", least: float = 0.0, high: str = "", low: str = ""
+) -> Reading:
+    """A reading whose source and column are still to come."""
+    return Reading(name, own_grounds, rises=rises, falls=falls, high=high, low=low, least=least)
+
+
+def _of_what_is_drawn(channels: int, lighter: bool) -> tuple[Reading, ...]:
     """The readings of `picture_statistics`, in its order; `lighter`: what is drawn is lighter than the ground."""
 
     def read(pictures: Tensor) -> Tensor:
-        return picture_statistics(pictures, ground)
+        return picture_statistics(pictures, own_grounds(pictures))
 
     stronger, weaker = ("makes it brighter", "makes it darker")[:: 1 if lighter else -1]
-    words = [
-        ("strength of what is drawn", stronger, weaker, 0.02, "", ""),
-        (
-            "place across",
-            "moves right",
-            "moves left",
-            0.005,
-            "samples far to the right",
-            "samples far to the left",
+    readings = [
+        _reading("strength of what is drawn", stronger, weaker, 0.02),
+        _reading(
+            *("place across", "moves right", "moves left", 0.005),
+            *("samples far to the right", "samples far to the left"),
         ),
-        ("place down", "moves down", "moves up", 0.005, "samples far down", "samples far up"),
-        ("size", "makes it larger", "makes it smaller", 0.02, "", ""),
-        ("weight", "makes it bolder", "makes it thinner", 0.03, "", ""),
-        (
+        _reading("place down", "moves down", "moves up", 0.005, "samples far down", "samples far up"),
+        _reading("size", "makes it larger", "makes it smaller", 0.02),
+        _reading("weight", "makes it bolder", "makes it thinner", 0.03),
+        _reading(
             *("lean", "leans it right", "leans it left", 0.02),
             *("samples that lean far to the right", "samples that lean far to the left"),
         ),
-        ("stretch", "makes it wider", "makes it taller", 0.03, "very wide samples", "very tall samples"),
+        _reading(
+            "stretch", "makes it wider", "makes it taller", 0.03, "very wide samples", "very tall samples"
+        ),
+        _reading("breadth", "makes it broader", "makes it narrower", 0.02),
+        _reading("height", "makes it higher", "makes it lower", 0.02),
     ]
     if channels == 3:
-        words += [
-            (f"{colour} tint", f"makes it more {colour}", f"makes it less {colour}", 0.02, "", "")
+        readings += [
+            _reading(f"{colour}{TINT}", f"makes it more {colour}", f"makes it less {colour}", 0.02)
             for colour in ("red", "green", "blue")
         ]
-    words.append(
-        (
+    readings.append(
+        _reading(
             *("brightness", "brightens the picture", "darkens the picture", 0.01),
             *("very bright samples", "very dark samples"),
         )
     )
-    return tuple(
-        Reading(name, read, column, rises=rises, falls=falls, high=high, low=low, least=least)
-        for column, (name, rises, falls, least, high, low) in enumerate(words)
-    )
+    return tuple(replace(reading, source=read, column=column) for column, reading in enumerate(readings))
 
 
-def _of_foreground() -> tuple[Reading, ...]:
-    """The readings of `foreground_statistics`, in its order: they make kinds of sample and name no direction."""
-    read = foreground_statistics
+def _of_parts() -> tuple[Reading, ...]:
+    """The readings of `part_statistics`, in its order."""
     return (
-        Reading(
-            *("area", read, 0),
+        _reading(
+            "area",
+            least=0.01,
             high="samples with very much foreground",
             low="samples with very little foreground",
         ),
-        Reading("stroke width", read, 1, high="very thick strokes", low="very thin strokes", unit="px"),
-        Reading("pieces", read, 2, counts=True),
-        Reading("holes", read, 3, counts=True),
+        replace(
+            _reading("stroke width", "makes its strokes thicker", "makes its strokes thinner", 0.1),
+            high="very thick strokes",
+            low="very thin strokes",
+            unit="px",
+        ),
+        replace(_reading("pieces", "gives it more parts", "gives it fewer parts", 0.1), counts=True),
+        replace(_reading("holes", "gives it more holes", "gives it fewer holes", 0.1), counts=True),
+        _reading(
+            "size of the largest part",
+            "makes its largest part larger",
+            "makes its largest part smaller",
+            0.01,
+        ),
+        _reading(
+            "size of the smaller parts",
+            "makes its smaller parts larger",
+            "makes its smaller parts smaller",
+            0.01,
+        ),
+        _reading(
+            "distance of the largest parts",
+            "moves its largest parts apart",
+            "moves its largest parts together",
+            0.01,
+        ),
+        _reading(
+            "distance of the smaller parts",
+            "moves its smaller parts apart",
+            "moves its smaller parts together",
+            0.01,
+        ),
+        _reading(
+            "tilt of the smaller parts",
+            "turns its smaller parts to the right",
+            "turns its smaller parts to the left",
+            0.03,
+        ),
+        _reading("length of the strokes", "makes its strokes longer", "makes its strokes shorter", 0.03),
+        _reading("bend", "bends its middle to the left", "bends its middle to the right", 0.05),
     )
 
 
-def picture_statistics(pictures: Tensor, ground: Tensor) -> Tensor:
-    """Statistics [n, s] float64 of pictures [n, c, h, w], c of 1 to 4.
-
-    What is drawn is where a picture departs from `ground` [c]; it weighs as much as it departs. Places and
-    sizes are in shares of the picture's side, sizes and strengths as logarithms, so that a difference of 0.02
-    is 2 %. A picture that is all ground has its places in the middle.
-    """
-    pictures = pictures.double()
-    ink = (pictures - ground.double().view(1, -1, 1, 1)).abs().mean(dim=1)
-    height, width = ink.shape[1:]
-    total = ink.sum(dim=(1, 2)).clamp(min=LEAST_INK)
-    across = (torch.arange(width, dtype=torch.float64) + 0.5) / width
-    down = (torch.arange(height, dtype=torch.float64) + 0.5) / height
-    columns, rows = ink.sum(dim=1) / total[:, None], ink.sum(dim=2) / total[:, None]
-    x, y = columns @ across, rows @ down
-    smallest = 1 / (12 * max(height, width) ** 2)  # a single pixel's own extent
-    var_x = columns @ across.square() - x.square() + smallest
-    var_y = rows @ down.square() - y.square() + smallest
-    both = torch.einsum("nhw,h,w->n", ink, down, across) / total - x * y
-    squares = ink.square().sum(dim=(1, 2)).clamp(min=LEAST_INK**2)
-    spread = var_x + var_y
-    empty = ink.flatten(1).amax(dim=1) == 0
-    x, y = x.where(~empty, 0.5), y.where(~empty, 0.5)
-    area = total.square() / squares / (height * width)
-    values = [
-        (squares / total).log(),
-        x,
-        y,
-        spread.log() / 2,
-        (area / spread).log(),
-        -both / var_y,
-        (var_x / var_y).log() / 2,
-    ]
-    if pictures.shape[1] == 3:
-        weighed = (pictures * ink[:, None]).sum(dim=(2, 3)) / total[:, None]
-        values += list((weighed - weighed.mean(dim=1, keepdim=True)).unbind(dim=1))
-    return torch.stack([*values, pictures.mean(dim=(1, 2, 3))], dim=1)
+def _of_pattern() -> tuple[Reading, ...]:
+    """The readings of `pattern_statistics`, in its order."""
+    return (
+        _reading("strength of the stripes", "makes its stripes stronger", "makes its stripes fainter", 0.02),
+        _reading("frequency of the stripes", "makes its stripes finer", "makes its stripes coarser", 0.03),
+        _reading("lean of the stripes", "leans its stripes right", "leans its stripes left", 0.03),
+    )
 
 
-def foreground_statistics(images: Tensor) -> Tensor:
-    """Area, stroke width, pieces and holes [n, 4] of images [n, c, h, w] in −1…1.
-
-    Foreground is what departs from the median of the border's pixels; area is its share of the pixels; the
-    stroke width is four times the mean distance of its pixels to the background, in pixels (exact for a long
-    straight stroke); pieces touch along edges or corners; holes are background that does not reach the border.
-    """
-    grey = images.float().mean(dim=1).cpu().numpy()
-    edge = np.concatenate([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1)
-    mask = np.abs(grey - np.median(edge, axis=1)[:, None, None]) > DEPARTS
-    count = len(grey)
-    lit = np.maximum(mask.sum(axis=(1, 2)), 1)
-    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    # Neighbours along the first axis are other pictures: so far away that no distance reaches them.
-    depth = ndimage.distance_transform_edt(padded, sampling=(1e6, 1, 1)) - 0.5 * padded
-    columns = [
-        mask.mean(axis=(1, 2)),
-        4 * depth.sum(axis=(1, 2)) / lit,
-        _regions(padded, PLANE, count),
-        _regions(~padded, CROSS, count) - 1,
-    ]
-    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
+def _of_spot(lighter: bool) -> tuple[Reading, ...]:
+    """The readings of `spot_statistics`, in its order."""
+    spot = f"{'brightest' if lighter else 'darkest'} spot"
+    return (
+        _reading(f"{spot}'s place across", f"moves its {spot} right", f"moves its {spot} left", 0.01),
+        _reading(f"{spot}'s place down", f"moves its {spot} down", f"moves its {spot} up", 0.01),
+        _reading(f"{spot}'s strength", f"makes its {spot} stand out", f"makes its {spot} fainter", 0.02),
+        _reading(f"{spot}'s size", f"makes its {spot} larger", f"makes its {spot} smaller", 0.01),
+    )
 
 
-def _regions(mask: NDArray[np.bool_], structure: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
-    """How many connected regions each picture of `mask` [n, h, w] has: [n]."""
-    labels, _ = ndimage.label(mask, structure=structure)
-    places = labels.reshape(count, -1)
-    picture, pixel = places.nonzero()
-    _, first = np.unique(places[picture, pixel], return_index=True)
-    return np.bincount(picture[first], minlength=count)
+def _of_sides() -> tuple[Reading, ...]:
+    """The readings of `side_statistics`, in its order."""
+    return (
+        _reading("asymmetry", "makes it less symmetric", "makes it more symmetric", 0.02),
+        _reading(
+            "balance of left and right", "makes its right side heavier", "makes its left side heavier", 0.02
+        ),
+        _reading("height of the horizon", "lowers its horizon", "raises its horizon", 0.01),
+    )
+
+
+def _of_texture() -> tuple[Reading, ...]:
+    """The readings of `texture_statistics`, in its order."""
+    return (
+        _reading("contrast of the texture", "makes its texture stronger", "makes its texture fainter", 0.05),
+        _reading("fineness of the texture", "makes its texture finer", "makes its texture coarser", 0.05),
+    )

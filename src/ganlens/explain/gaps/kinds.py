@@ -186,6 +186,9 @@ class StatisticsTable:
         mean, deviation = fitted[:, column:].mean(dim=0), fitted[:, column:].std(dim=0)
         deviation[deviation < 1e-6] = 1.0  # the same in all the data: as it is
         # A count that hardly ever differs has next to no deviation: one odd sample would be the whole distance.
+        # Nor is a spread that nobody notices a unit to measure in.
+        least = torch.tensor([statistic.least for statistic in self._plain()], dtype=torch.float64)
+        deviation = deviation.maximum(least)
         counts = torch.tensor([statistic.counts for statistic in self._plain()])
         deviation = torch.where(counts, deviation.clamp(min=COUNT_UNIT), deviation)
         return torch.cat([*parts, (rows[:, column:] - mean) / deviation], dim=1)

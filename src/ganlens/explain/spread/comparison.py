@@ -26,10 +26,12 @@ class Comparison:
             and its standard error.
         lost_above, lost_below: [c] share of the second set beyond what the first one surely reaches.
         far_above, far_below: [c] share of the first set beyond the outer twentieth of the second.
-        above: [c] how often one of the first exceeds one of the second, equal ones half; ½ where they fall alike.
-        excess: [c] largest surplus of the first set in one stretch of values: share of its samples that would have to
-            lie elsewhere, or more.
+        above: [c] how often one of the first exceeds one of the second, those that nobody can tell apart half; ½ where
+            they fall alike.
+        excess: [c] largest surplus of the first set within one stretch of values, or outside one: share of its samples
+            that would have to lie elsewhere, or more.
         stretch: [c, 2] that stretch.
+        outside: [c] whether the surplus lies outside it.
         within: [c, 2] share of the first and of the second set in that stretch.
         beyond: samples of the first set beyond each end that it is said to reach.
         counts: of both sets; of a weighted one, how many equally weighted samples say as much.
@@ -45,6 +47,7 @@ class Comparison:
     excess: Tensor
     stretch: Tensor
     within: Tensor
+    outside: Tensor
     beyond: int
     counts: tuple[float, float]
 
@@ -76,7 +79,7 @@ class Comparison:
         return above.clamp(min=unreached), below.clamp(min=unreached)
 
     def p_elsewhere(self, most: float) -> Tensor:
-        """[c] p-values that in every stretch the first set has a surplus of at most that share of its samples.
+        """[c] p-values that in and outside every stretch the first set has at most that share of its samples too many.
 
         Kuiper's asymptotic tail for the part of the surplus beyond `most`.
         """
@@ -105,7 +108,14 @@ def compare(first: Tensor, second: Tensor, least: Tensor, weights: Tensor | None
     place = max(0, math.floor(beyond))
     low, high = ordered[place] - least, ordered[n - 1 - place] + least
     outer = _quantiles(second, share, (OUTER, 1 - OUTER))
-    above, excess, stretch, within = _cumulated(first, second, share)
+    generated = _Side(first, torch.full((len(first),), 1 / len(first), dtype=torch.float64))
+    real = _Side(second, share)
+    inside, stretch, within = _surplus(generated, real, least)
+    outside, gap, within_gap = _surplus(real, generated, least)
+    outer_wins = outside > inside
+    edges = generated.values
+    above = (real.below(edges - least[:, None]) + real.upto(edges + least[:, None])).mean(dim=1) / 2
+    excess = inside.maximum(outside)
     return Comparison(
         log_ratio,
         error,
@@ -115,8 +125,9 @@ def compare(first: Tensor, second: Tensor, least: Tensor, weights: Tensor | None
         (first < outer[0] - least).double().mean(dim=0),
         above,
         excess.where(seen, torch.zeros_like(excess)),
-        stretch,
-        within,
+        torch.where(outer_wins[:, None], gap, stretch),
+        torch.where(outer_wins[:, None], within_gap.flip(1), within),
+        outer_wins,
         place,
         counts,
     )
@@ -161,46 +172,42 @@ def _quantiles(values: Tensor, share: Tensor, at: tuple[float, ...]) -> list[Ten
     return [ordered.gather(0, row[None])[0] for row in rows]
 
 
-def _cumulated(first: Tensor, second: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What the two distribution functions [c] say: superiority, largest surplus, its stretch and shares in it."""
-    values, order = torch.cat([first, second]).sort(dim=0)
-    n, nothing = len(first), torch.zeros
-    of_first = torch.cat([torch.full((n,), 1 / n, dtype=torch.float64), nothing(len(second)).double()])
-    of_second = torch.cat([nothing(n).double(), share])
-    up_first, up_second = of_first[order].cumsum(dim=0), of_second[order].cumsum(dim=0)
-    last = torch.ones_like(
-        values, dtype=torch.bool
-    )  # of equal values: only there a distribution function stands
-    last[:-1] = values[1:] > values[:-1]
-    after = _next_of(up_second, last)
-    before = _before(up_second, last)
-    above = (of_first[order] * (before + after) / 2).sum(dim=0)
-    gap = up_first - up_second
-    floor, start = torch.where(last, gap, 2.0).cummin(dim=0)
-    start = torch.where(floor > 0, -1, start)  # the stretch may begin before all values, where the gap is 0
-    rise = torch.where(last, gap - floor.clamp(max=0), -1.0)
-    excess, end = rise.max(dim=0)
-    begin = start.gather(0, end[None])[0]
-    inside = begin.clamp(min=0)
+class _Side:
+    """One set of samples as distribution functions, one for each of c axes.
 
-    def shares(up: Tensor) -> Tensor:
-        at_begin = up.gather(0, inside[None])[0].where(begin >= 0, torch.zeros_like(excess))
-        return up.gather(0, end[None])[0] - at_begin
+    Attributes:
+        values: [c, n] in their order.
+    """
 
-    first_inside = (begin + 1).clamp(max=len(values) - 1)
-    stretch = torch.stack([values.gather(0, row[None])[0] for row in (first_inside, end)], dim=1)
-    return above, excess, stretch, torch.stack([shares(up_first), shares(up_second)], dim=1)
+    def __init__(self, samples: Tensor, share: Tensor) -> None:
+        self.values, order = samples.T.sort(dim=1)
+        self.values = self.values.contiguous()
+        nothing = torch.zeros(len(self.values), 1, dtype=torch.float64)
+        self._cumulated = torch.cat([nothing, share[order].cumsum(dim=1)], dim=1)
+
+    def below(self, at: Tensor) -> Tensor:
+        """Share below each of the values [c, k]."""
+        return self._cumulated.gather(1, torch.searchsorted(self.values, at.contiguous()))
+
+    def upto(self, at: Tensor) -> Tensor:
+        """Share not above each of the values [c, k]."""
+        return self._cumulated.gather(1, torch.searchsorted(self.values, at.contiguous(), right=True))
 
 
-def _next_of(rising: Tensor, last: Tensor) -> Tensor:
-    """The rising function at the end of each row's run of equal values."""
-    return torch.where(last, rising, 2.0).flip(0).cummin(dim=0).values.flip(0)
+def _surplus(one: _Side, other: _Side, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest surplus [c] of one side over the other in a stretch, that stretch [c, 2], both sides' shares in it.
 
-
-def _before(rising: Tensor, last: Tensor) -> Tensor:
-    """The same before each row's run of equal values."""
-    ended = torch.where(last, rising, 0.0).cummax(dim=0).values
-    return torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
+    Of the other side what is nearer to the stretch than `least` lies in it as well: so rounding, or a shift that nobody
+    notices, is no surplus, however narrowly the values fall.
+    """
+    before = one.below(one.values), other.below(one.values - least[:, None])
+    upto = one.upto(one.values), other.upto(one.values + least[:, None])
+    floor, start = (before[0] - before[1]).cummin(dim=1)
+    surplus, end = (upto[0] - upto[1] - floor).max(dim=1, keepdim=True)
+    begin = start.gather(1, end)
+    stretch = torch.cat([one.values.gather(1, begin), one.values.gather(1, end)], dim=1)
+    within = [high.gather(1, end) - low.gather(1, begin) for low, high in zip(before, upto, strict=True)]
+    return surplus[:, 0].clamp(min=0), stretch, torch.cat(within, dim=1)
 
 
 def _normal_tail(z: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ NEARLY, STILL = 0.7, 0.5
 hardly varies, whose real samples are the few in a narrow band, from the second share on."""
 SAME = 0.7
 """Axes whose ranks among real samples are correlated so much say the same."""
+TWIN = 0.85
+"""Readings with so alike ranks are one to a person: the first of them, which is the plainest, is the name."""
 MOST_TOLD = 3
 """Faults that are told apart at most."""
 BY_CHANCE = math.pi**2 / 12
@@ -118,7 +120,7 @@ def leading(
     """The fault whose mending leaves least wrong, and how much that is; of several nearly as good ones the plainest.
 
     One with a name goes before one without, what is missing before what is misplaced, the whole before a part. A
-    reading that has next to the same ranks as an axis without a name is its name.
+    reading that has next to the same ranks as an axis without a name is its name, and of two such readings the first.
 
     Args:
         fake, real: [n, c] and [m, c] along all axes.
@@ -144,6 +146,13 @@ def leading(
         if near(f, gain)
     ]
     chosen = min(order)[-1]
+    alike = rank_correlations(real)[left[chosen].number].abs() >= TWIN
+    twins = [
+        number
+        for *ranks, _, number in order
+        if alike[left[number].number] and ranks == [not left[chosen].axis.nameable, *min(order)[1:3]]
+    ]
+    chosen = min(twins, key=lambda number: left[number].number, default=chosen)
     return left[chosen], max(gains[chosen], gains[best])
 
 

@@ -65,7 +65,7 @@ class Fault:
         ratio, ratio_ends: of the spreads, and its 95 % interval.
         lost: share of real samples beyond the end at which it is cut off (of both ends, where that is not the kind).
         excess: share of generated samples that would have to lie elsewhere.
-        stretch, within: where those are, and the shares of generated and of real samples there.
+        stretch, within: where those are, or within which they aren't; shares of generated and of real samples there.
         p_value: the least of its tests', corrected for all of them.
     """
 
@@ -154,7 +154,7 @@ def _kind(comparison: Comparison, number: int, sure: Tensor, limits: Limits) -> 
     if narrow or (above and below):
         return "varies too little"
     moved = float(comparison.above[number]) - 0.5
-    if wide and abs(moved) <= MOVED:
+    if (wide or bool(comparison.outside[number])) and abs(moved) <= MOVED and ratio > 1:
         return "varies too much"
     if abs(moved) > MOVED:
         return "is too high" if moved > 0 else "is too low"

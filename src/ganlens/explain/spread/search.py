@@ -74,7 +74,9 @@ def search_spread(
     """What the samples of `of` differ in from training samples, along all axes and within all classes.
 
     Half of the level goes to all samples together, half to the classes. Classes with other shares than the data's are
-    no matter of spread: training samples are weighted to have them as well.
+    no matter of spread: training samples are weighted to have them as well. Nor is what sets the classes apart: every
+    value counts from the middle of its class's training samples on, or a cause that is smaller than that would be lost
+    in it.
 
     Args:
         labeller_skill: classes are told apart where the labeller is surely better than this (see `is_skilled`).
@@ -84,7 +86,9 @@ def search_spread(
     half = replace(limits, level=limits.level / 2)
     if labelled is None:
         return Search(tell_apart(side, real, table.axes, half), (), 0, {})
-    sides = _Sides(side, real, *labelled, table.axes, half)
+    own, train, names = labelled
+    middles = _middles(real, train, len(names))
+    sides = _Sides(side - middles[own], real - middles[train], own, train, names, table.axes, half)
     weights = class_weights(sides.own, sides.train, len(sides.names))
     report = tell_apart(side, real, table.axes, half, weights)
     alone = sides.faults_alone(report, weights)
@@ -199,6 +203,15 @@ def _classes(
         return None
     own, train = (bank.predictions(which, table.count(which))[0] for which in (of, "train"))
     return own[table.from_row :] if of == "fake" else own, train, labeller.class_names
+
+
+def _middles(real: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """The medians [k, c] of training samples [m, c] by class; of a class with next to none, those of all."""
+    whole = real.median(dim=0).values
+    rows = [real[labels == number] for number in range(classes)]
+    return torch.stack(
+        [of_class.median(dim=0).values if len(of_class) >= FEWEST_COMPARED else whole for of_class in rows]
+    )
 
 
 def named(axes: Sequence[Axis]) -> list[int]:
