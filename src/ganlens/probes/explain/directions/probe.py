@@ -161,9 +161,11 @@ class Directions(Probe):
         "said where the exact interval of the share of starts that become that class lies above random directions' "
         "mean. Directions are the same where the changes they cause on the same starts correlate by more than "
         "{same:g}. The control: GANSpace, SeFa and the Jacobian are fitted anew to the same network with its weights "
-        "shuffled and to it freshly initialised, and the share of all change that directions make alone (weighed, "
-        "where there are data, by how much samples vary as real ones do) is compared. Verdict: not believable where "
-        "no direction is, or the odds of that share are below {surpassed:g} times those of the better such network; "
+        "shuffled and to it freshly initialised (at most a thousand samples of each), and the share of all change that "
+        "directions make alone is compared; where there are data, that of such a network counts as far as its samples "
+        "vary as real ones do beside the generator's (left out where such networks draw as the data are). Verdict: not "
+        "believable where no direction is, or the odds of that share are below {surpassed:g} times those of the "
+        "better such network; "
         "good where different directions of an independence of {clean:.0%} or more do {several} things or more; else "
         "caution. Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is "
         "that directions can be told apart, which mixtures can be as well, and where causes are known they recover "
@@ -249,7 +251,7 @@ def _refitted_sentence(refitted: Refitted) -> str:
         return ""
     return (
         f"The search made anew comes to {refitted.own:.1%} in the generator, and in the same network "
-        f"{refitted_figures(refitted.twins)}."
+        f"{refitted_figures(refitted.figures)}{refitted.twins.counted_how}."
     )
 
 
