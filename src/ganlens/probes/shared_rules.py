@@ -185,6 +185,16 @@ class UntrainedEvidence(Protocol):
         """What became of the claims."""
 
 
+def times_the_odds_of_untrained() -> Any:
+    """The setting of probes that hold one share of the generator against the same of its untrained twins."""
+    return threshold(
+        1.5,
+        "As many times the odds of the better network that learned nothing the generator's own have to be: among such "
+        "networks they differ by up to a half from one draw of the weights to another",
+        ge=1,
+    )
+
+
 def untrained_does_as_well(things: str, measure: str, form: str = ".0%") -> Rule[UntrainedEvidence]:
     """Not believable: what the same procedure finds in the same network untrained was not learned.
 

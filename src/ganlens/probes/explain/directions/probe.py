@@ -21,6 +21,7 @@ from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
+from ganlens.probes.shared_rules import times_the_odds_of_untrained
 from ganlens.registry import nearest_names
 from ganlens.subject import Context, Subject
 
@@ -98,13 +99,7 @@ class DirectionsSettings(LearnedSettings):
     several: int = threshold(
         3, "Different things done alone, from which the verdict is good: a person can steer by so many", ge=1
     )
-    surpassed: float = threshold(
-        1.5,
-        "As many times the odds of the better network that learned nothing, of a change being made alone, the "
-        "generator's own have to be: among such networks they differ by up to a half from one draw of the weights "
-        "to another",
-        ge=1,
-    )
+    surpassed: float = times_the_odds_of_untrained()
 
     @field_validator("methods")
     @classmethod
