@@ -76,8 +76,8 @@ def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
         (
             axis_evidence(trial(0.9, 0.8, leak=0.75)),
             "mostly-elsewhere",
-            Verdict.CAUTION,
-            "Its axes can be moved, but most of the change falls elsewhere.",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes can't be moved alone: most of the change falls elsewhere.",
         ),
         (
             axis_evidence(trial(0.9, 0.8)),
@@ -94,14 +94,14 @@ def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
         (
             axis_evidence(trial(0.9, 0.1, 0.1)),
             "few-moved",
-            Verdict.CAUTION,
+            Verdict.GOOD,
             "Only 1 of its axes can be moved as predicted.",
         ),
         (
             axis_evidence(trial(0.4, 0.45, 0.9)),
             "roughly-moved",
-            Verdict.CAUTION,
-            "Its axes follow latent directions, but only roughly as predicted.",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes follow latent directions too roughly to steer by.",
         ),
     ],
 )
@@ -110,6 +110,13 @@ def test_axes_every_rule_is_reached_in_its_order(
 ) -> None:
     said = concluded(axes.RULES, evidence)
     assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_an_axis_that_moves_others_more_than_itself_is_left_out_by_itself() -> None:
+    tried = trial(0.9, 0.8, 0.9)
+    said = concluded(axes.RULES, axis_evidence(replace(tried, leaks=[0.4, 0.75, 0.5])))
+    assert said.claim == "2 of its axes can be moved by latent directions as predicted."
+    assert said.advice.startswith("Steer by axes 1, 3 alone")
 
 
 def test_axes_the_detail_holds_the_reference_and_the_advice_the_axes_to_use() -> None:

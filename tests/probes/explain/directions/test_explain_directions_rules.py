@@ -73,19 +73,19 @@ MIXED = [
         (
             evidence(*MIXED),
             "none-alone",
-            Verdict.CAUTION,
+            Verdict.NOT_BELIEVABLE,
             "2 directions beat random ones; all share what they change.",
         ),
         (
             evidence(MIXED[0]),
             "none-alone",
-            Verdict.CAUTION,
+            Verdict.NOT_BELIEVABLE,
             "1 direction beats random ones, but shares what it changes.",
         ),
         (
             evidence(*MIXED, PURE[3]),
             "few-alone",
-            Verdict.CAUTION,
+            Verdict.GOOD,
             "Only 1 thing can be changed with little else changing.",
         ),
     ],

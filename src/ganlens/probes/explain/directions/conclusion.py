@@ -232,7 +232,7 @@ RULES = Rules(
     Rule(
         "none-alone",
         lambda e: not e.done_alone,
-        Verdict.CAUTION,
+        Verdict.NOT_BELIEVABLE,
         claim="{believable:.0f} {do_more_than_chance}.",
         detail="The best has an independence of {best_score:.0%}, where {clean:.0%} would be one thing; foremost: "
         "{foremost}.",
@@ -241,7 +241,7 @@ RULES = Rules(
     Rule(
         "few-alone",
         always,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         claim="Only {done_alone:.0f} {can_be_changed} with little else changing.",
         detail=ABOVE_RANDOM,
         advice=CLEANER,

@@ -97,7 +97,9 @@ class DirectionsSettings(LearnedSettings):
         le=1,
     )
     several: int = threshold(
-        3, "Different things done alone, from which the verdict is good: a person can steer by so many", ge=1
+        3,
+        "Different things done alone, below which they are said to be few: a person can steer by so many",
+        ge=1,
     )
     surpassed: float = times_the_odds_of_untrained()
 
@@ -159,10 +161,10 @@ class Directions(Probe):
         "shuffled and to it freshly initialised (at most a thousand samples of each), and the share of all change that "
         "directions make alone is compared; where there are data, that of such a network counts as far as its samples "
         "vary as real ones do beside the generator's (left out where such networks draw as the data are). Verdict: not "
-        "believable where no direction is, or the odds of that share are below {surpassed:g} times those of the "
-        "better such network; "
-        "good where different directions of an independence of {clean:.0%} or more do {several} things or more; else "
-        "caution. Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is "
+        "believable where no direction is, or the odds of that share are below {surpassed:g} times those of the better "
+        "such network, or none has an independence of {clean:.0%}; else good, and where different directions of that "
+        "independence do fewer than {several} things it is said that they are few. Reconstructors and LatentCLR are "
+        "asked on request only (`methods`): what they are trained for is "
         "that directions can be told apart, which mixtures can be as well, and where causes are known they recover "
         "hardly more than random directions."
     )
