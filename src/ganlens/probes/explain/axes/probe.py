@@ -90,7 +90,7 @@ class Axes(Probe):
         "and the decoder's, times how near a standard deviation of the latent comes to one of the data): the same "
         "network with its weights shuffled and freshly drawn, to which the whole procedure is fitted anew (left out "
         "where a generator's weights can't be reached, or where the twins draw as the data are; a twin counts as far "
-        "as its samples vary as real ones do beside the generator's); and where less than {most_leak:.0%} of the change "
+        "as its samples vary as real ones do beside the generator's); and where less than {most_leak:.0%} of that "
         "falls on other axes. Verdict: good where any axis survives and their median agreement is {firm:g} or more, "
         "else not believable. Where fewer than {many:.0%} survive it is said that they are few."
     )
