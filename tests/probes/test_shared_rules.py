@@ -10,10 +10,10 @@ import pytest
 
 from ganlens.probes.shared_rules import (
     BETTER_LABELS,
-    ShuffledWeights,
+    Untrained,
     autoencoder_no_better_than_pca,
     labeller_too_weak,
-    shuffled_weights_repeat_it,
+    untrained_does_as_well,
 )
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -60,53 +60,48 @@ def test_where_no_labeller_is_relied_on_it_can_not_hold() -> None:
     assert RULES.conclude(Evidence(None, 0.5)).rule == "fine"
 
 
-# ---- the autoencoder, and shuffled weights
+# ---- the autoencoder, and untrained twins
 
 
 @dataclass(frozen=True)
 class OfNetworks:
     autoencoder: Any
-    shuffled: ShuffledWeights
+    untrained: Untrained
 
 
 NETWORK_RULES = Rules(
     OfNetworks,
     autoencoder_no_better_than_pca(),
-    shuffled_weights_repeat_it("units"),
+    untrained_does_as_well("units", "Its best unit explains"),
     Rule("fine", always, Verdict.GOOD, "Fine.", "As it is."),
 )
 
 
-def of_networks(
-    *, beats_pca: bool = True, seen: int = 10, repeated: int = 0, most: float = 0.5
-) -> OfNetworks:
+def of_networks(*, beats_pca: bool = True, claimed: int = 10, surpassing: int = 10) -> OfNetworks:
     autoencoder = SimpleNamespace(beats_pca=beats_pca, held_out_r2=0.4, pca_held_out_r2=0.6)
-    return OfNetworks(autoencoder, ShuffledWeights(12, seen, repeated, most))
+    return OfNetworks(autoencoder, Untrained(claimed, surpassing, 0.3, 0.25))
 
 
 def test_an_autoencoder_that_does_not_beat_pca_comes_first_with_both_figures() -> None:
-    said = NETWORK_RULES.conclude(of_networks(beats_pca=False, repeated=10))
+    said = NETWORK_RULES.conclude(of_networks(beats_pca=False, surpassing=0))
     assert (said.rule, said.verdict) == ("autoencoder-no-better-than-pca", Verdict.NOT_BELIEVABLE)
     assert said.detail == "Of held-out real samples its R² is 0.400, that of PCA of the same width 0.600."
 
 
-@pytest.mark.parametrize(
-    ("seen", "repeated", "most", "refused"),
-    [(10, 4, 0.5, False), (10, 5, 0.5, True), (10, 9, 1.0, False), (10, 10, 1.0, True), (0, 0, 0.5, False)],
-)
-def test_what_shuffled_weights_repeat_was_not_learned(
-    seen: int, repeated: int, most: float, refused: bool
+@pytest.mark.parametrize(("claimed", "surpassing", "refused"), [(10, 1, False), (10, 0, True), (0, 0, False)])
+def test_where_no_claim_surpasses_the_network_untrained_nothing_was_learned(
+    claimed: int, surpassing: int, refused: bool
 ) -> None:
-    said = NETWORK_RULES.conclude(of_networks(seen=seen, repeated=repeated, most=most))
-    assert (said.rule == "shuffled-weights-repeat-it") is refused
+    said = NETWORK_RULES.conclude(of_networks(claimed=claimed, surpassing=surpassing))
+    assert (said.rule == "untrained-does-as-well") is refused
 
 
-def test_the_shuffled_check_is_said_with_its_counts() -> None:
-    said = NETWORK_RULES.conclude(of_networks(repeated=6))
-    assert said.claim == "Its units do the same with shuffled weights: nothing was learned."
+def test_the_check_on_twins_is_said_with_both_figures() -> None:
+    said = NETWORK_RULES.conclude(of_networks(surpassing=0))
+    assert said.claim == "Untrained, the same network has such units too: nothing was learned."
     assert said.detail == (
-        "Of 12 claims 6 hold with shuffled weights as well; the check finds 10 in the generator itself."
+        "Its best unit explains 30%, fitted in the same way to the same network with shuffled or fresh weights 25%."
     )
-    assert ShuffledWeights(0, 0, 0, 0.5, "it has no weights").remark == (
-        "The check on shuffled weights was not run, because it has no weights."
+    assert Untrained(0, 0, 0, 0, "it has no weights").remark == (
+        "Not all was asked of an untrained twin, because it has no weights."
     )

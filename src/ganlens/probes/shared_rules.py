@@ -96,60 +96,6 @@ def autoencoder_no_better_than_pca() -> Rule[AutoencoderEvidence]:
 
 
 @dataclass(frozen=True)
-class ShuffledWeights:
-    """Claims about a network that were asked again when its weights were shuffled.
-
-    Attributes:
-        asked: how many claims were asked again.
-        seen: of them those that the check finds in the network itself.
-        repeated: of them those that hold with shuffled weights as well: nothing that was learned.
-        most: the share of `seen` from which what is repeated refuses all.
-        because: why nothing was asked, where nothing was; completes "because …".
-    """
-
-    asked: int
-    seen: int
-    repeated: int
-    most: float
-    because: str = ""
-
-    @property
-    def repeat_it(self) -> bool:
-        """Whether so many claims outlive the weights that none may be believed."""
-        return self.repeated > 0 and self.repeated >= self.most * self.seen
-
-    @property
-    def remark(self) -> str:
-        """What a reader has to know where the check is missing; empty where it was made."""
-        return f"The check on shuffled weights was not run, because {self.because}." if self.because else ""
-
-
-class ShuffledEvidence(Protocol):
-    """What "do shuffled weights repeat it?" is asked of."""
-
-    @property
-    def shuffled(self) -> ShuffledWeights:
-        """What became of the claims."""
-
-
-def shuffled_weights_repeat_it(things: str) -> Rule[ShuffledEvidence]:
-    """Not believable: what holds of weights in any order was not learned (Adebayo et al. 2018, arXiv 1810.03292).
-
-    Args:
-        things: what the claims are about, in the plural: "directions".
-    """
-    return Rule(
-        "shuffled-weights-repeat-it",
-        lambda e: e.shuffled.repeat_it,
-        Verdict.NOT_BELIEVABLE,
-        claim=f"Its {things} do the same with shuffled weights: nothing was learned.",
-        detail="Of {shuffled.asked} claims {shuffled.repeated} hold with shuffled weights as well; the check finds "
-        "{shuffled.seen} in the generator itself.",
-        advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
-    )
-
-
-@dataclass(frozen=True)
 class Untrained:
     """Claims about a generator, held against what the same procedure finds where nothing was learned.
 
@@ -183,6 +129,16 @@ class UntrainedEvidence(Protocol):
     @property
     def untrained(self) -> Untrained:
         """What became of the claims."""
+
+
+def times_the_odds_of_untrained() -> Any:
+    """The setting of probes that hold one share of the generator against the same of its untrained twins."""
+    return threshold(
+        1.5,
+        "As many times the odds of the better network that learned nothing the generator's own have to be: among such "
+        "networks they differ by up to a half from one draw of the weights to another",
+        ge=1,
+    )
 
 
 def untrained_does_as_well(things: str, measure: str, form: str = ".0%") -> Rule[UntrainedEvidence]:

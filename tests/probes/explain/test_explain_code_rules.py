@@ -13,6 +13,7 @@ from ganlens.explain.code.axis_trials import AxisTrial
 from ganlens.explain.code.interventions import AxisDirections
 from ganlens.explain.code.latent_recovery import Recovery
 from ganlens.explain.code.sample_explanations import Areas, Example
+from ganlens.explain.untrained import Refit, Refits
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.axes import conclusion as axes
 from ganlens.probes.explain.latent_recovery import conclusion as latent_recovery
@@ -75,8 +76,8 @@ def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
         (
             axis_evidence(trial(0.9, 0.8, leak=0.75)),
             "mostly-elsewhere",
-            Verdict.CAUTION,
-            "Its axes can be moved, but most of the change falls elsewhere.",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes can't be moved alone: most of the change falls elsewhere.",
         ),
         (
             axis_evidence(trial(0.9, 0.8)),
@@ -93,14 +94,14 @@ def axis_evidence(tried: AxisTrial, autoencoder: Any = SOUND) -> axes.Evidence:
         (
             axis_evidence(trial(0.9, 0.1, 0.1)),
             "few-moved",
-            Verdict.CAUTION,
+            Verdict.GOOD,
             "Only 1 of its axes can be moved as predicted.",
         ),
         (
             axis_evidence(trial(0.4, 0.45, 0.9)),
             "roughly-moved",
-            Verdict.CAUTION,
-            "Its axes follow latent directions, but only roughly as predicted.",
+            Verdict.NOT_BELIEVABLE,
+            "Its axes follow latent directions too roughly to steer by.",
         ),
     ],
 )
@@ -109,6 +110,13 @@ def test_axes_every_rule_is_reached_in_its_order(
 ) -> None:
     said = concluded(axes.RULES, evidence)
     assert (said.rule, said.verdict, said.claim) == (rule, verdict, claim)
+
+
+def test_an_axis_that_moves_others_more_than_itself_is_left_out_by_itself() -> None:
+    tried = trial(0.9, 0.8, 0.9)
+    said = concluded(axes.RULES, axis_evidence(replace(tried, leaks=[0.4, 0.75, 0.5])))
+    assert said.claim == "2 of its axes can be moved by latent directions as predicted."
+    assert said.advice.startswith("Steer by axes 1, 3 alone")
 
 
 def test_axes_the_detail_holds_the_reference_and_the_advice_the_axes_to_use() -> None:
@@ -276,60 +284,84 @@ def test_why_examples_that_the_code_does_not_explain_are_not_to_be_read() -> Non
 
 # ---- latent recovery
 
+UNTRAINED = Refits((Refit("with its weights shuffled", 0.9, 0.1), Refit("freshly initialised", 0.3, 0.1)))
 
-def recovered(*each: float, overall: float = 0.4, chance: float = 0.0) -> Recovery:
-    nothing = torch.zeros(1, len(each))
+
+def recovered(*read: float, size: int, overall: float = 0.4, chance: float = 0.0) -> Recovery:
+    """Latents of so many numbers of which the code reads these directions."""
+    nothing, by_chance = torch.zeros(1, size), torch.full((1, len(read)), 0.05)
+    each = [near(0.3)] * size
     return Recovery(
-        nothing, nothing, near(overall), [*map(near, each)], torch.full((1, len(each)), 0.05), chance
+        nothing,
+        nothing,
+        near(overall),
+        each,
+        by_chance,
+        chance,
+        torch.eye(len(read), size),
+        [*map(near, read)],
+        by_chance,
     )
 
 
 def recovery_evidence(
-    *each: float, gain: float = 0.1, overall: float = 0.4, autoencoder: Any = SOUND
+    *read: float,
+    size: int = 3,
+    gain: float = 0.1,
+    overall: float = 0.4,
+    autoencoder: Any = SOUND,
+    refits: Refits[float] = UNTRAINED,
 ) -> latent_recovery.Evidence:
-    by_pca = recovered(*each, overall=overall - gain)
-    ours = recovered(*each, overall=overall)
-    return latent_recovery.Evidence(autoencoder, ours, by_pca, near(gain), width=2, telling=0.01)
+    by_pca = recovered(*read, size=size, overall=overall - gain)
+    ours = recovered(*read, size=size, overall=overall)
+    twins = latent_recovery.Twins(overall, refits, 1.5)
+    return latent_recovery.Evidence(autoencoder, ours, by_pca, near(gain), 2, 0.01, twins)
 
 
 @pytest.mark.parametrize(
     ("evidence", "rule", "verdict", "claim"),
     [
         (
-            recovery_evidence(0.9, autoencoder=NO_BETTER),
+            recovery_evidence(0.9, 0.8, autoencoder=NO_BETTER),
             "autoencoder-no-better-than-pca",
             Verdict.NOT_BELIEVABLE,
             "The autoencoder redraws real samples no better than PCA: it explains nothing.",
         ),
         (
-            recovery_evidence(0.9, overall=0.01),
+            recovery_evidence(0.9, 0.8, overall=0.01),
             "no-better-than-chance",
             Verdict.NOT_BELIEVABLE,
             "The code tells nothing of the latents its samples came from.",
         ),
         (
-            recovery_evidence(0.9, gain=-0.1),
-            "pca-tells-more",
-            Verdict.CAUTION,
-            "PCA's code tells more of its latent than the autoencoder's.",
-        ),
-        (
-            recovery_evidence(0.9, 0.8),
-            "all-show",
-            Verdict.GOOD,
-            "Every number of its latent shows in its samples.",
+            recovery_evidence(0.9, 0.8, refits=Refits((Refit("freshly initialised", 0.9, 0.4),))),
+            "untrained-does-as-well",
+            Verdict.NOT_BELIEVABLE,
+            "Untrained, the same network has such latent directions too: nothing was learned.",
         ),
         (
             recovery_evidence(0.01, 0.02),
             "none-shows",
-            Verdict.GOOD,
-            "No single number of its latent shows in its samples.",
+            Verdict.NOT_BELIEVABLE,
+            "No single direction of its latent surely shows in its samples.",
         ),
         (
-            recovery_evidence(0.9, 0.02, 0.01),
+            recovery_evidence(0.9, 0.8, size=2),
+            "all-show",
+            Verdict.GOOD,
+            "Every direction of its latent shows in its samples.",
+        ),
+        (
+            recovery_evidence(0.9, 0.8, size=24),
+            "code-is-full",
+            Verdict.GOOD,
+            "At least 2 independent directions of its latent show in its samples.",
+        ),
+        (
+            recovery_evidence(0.9, 0.02, gain=-0.1),
             "some-show",
             Verdict.GOOD,
-            "Only 1 of its latent's numbers shows in its samples.",
+            "Only 1 independent direction of its latent shows in its samples.",
         ),
     ],
 )
@@ -341,11 +373,24 @@ def test_latent_recovery_every_rule_is_reached_in_its_order(
 
 
 def test_latent_recovery_says_what_it_amounts_to_and_what_pca_recovers() -> None:
-    evidence = recovery_evidence(0.9, 0.02, 0.01)
+    evidence = recovery_evidence(0.9, 0.02)
     assert concluded(latent_recovery.RULES, evidence).detail == (
         "Of the variance of all 3 numbers the samples' code recovers 40%, and that of other samples 0%."
     )
     assert evidence.remarks == [
         "That is as much as 1.2 whole numbers; a code of width 2 can't show more than 2.",
         "PCA's code of the same width recovers less (30%).",
+        "",
     ]
+    assert recovery_evidence(0.9, 0.02, gain=-0.1).remarks[1] == (
+        "PCA's code of the same width recovers more (50%)."
+    )
+
+
+def test_what_the_better_twin_comes_to_is_the_reference_and_the_other_stands_beside_it() -> None:
+    evidence = recovery_evidence(0.9, 0.02)
+    lines = latent_recovery.measurements_of(evidence.ours, evidence.by_pca, evidence.gain, evidence.twins)
+    line = next(each for each in lines if each.name.startswith("share of the latents' variance"))
+    assert (line.value, line.baseline.value) == (0.4, pytest.approx(0.09))
+    assert line.baseline.what == "the same in the same network, with its weights shuffled"
+    assert [(c.what, c.value) for c in line.controls] == [("in it freshly initialised", pytest.approx(0.03))]

@@ -10,6 +10,8 @@ import torch
 
 from ganlens.explain.concepts import vectors
 from ganlens.explain.concepts.edits import Edit
+from ganlens.explain.concepts.untrained import beside_twins
+from ganlens.explain.untrained import Refit, Refits
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.concepts.conclusion import RULES, Evidence
 from ganlens.rules import Verdict, claim_faults, detail_faults
@@ -62,6 +64,12 @@ def evidence(
     )
 
 
+def outdone(*tests: vectors.Tested) -> Evidence:
+    """Where an untrained twin's gradients point along vectors of a hat with a cosine of .8, of which half counts."""
+    twins = Refits((Refit("freshly initialised", {"a hat": 0.8}, 0.5),))
+    return Evidence(beside_twins(vectors.corrected(tests), twins), (), 0.05, 0.6, 0.5)
+
+
 @pytest.mark.parametrize(
     ("seen", "rule", "verdict", "said"),
     [
@@ -71,6 +79,18 @@ def evidence(
             "no-better-than-random",
             Verdict.NOT_BELIEVABLE,
             "No concept moves an outcome more than random samples do.",
+        ),
+        (
+            outdone(result_of(network="generator"), result_of(p=0.2)),
+            "untrained-does-as-well",
+            Verdict.NOT_BELIEVABLE,
+            "Untrained, the same network has such concepts too: nothing was learned.",
+        ),
+        (
+            outdone(result_of(network="generator"), result_of("a scarf")),
+            "concepts-move-outcomes",
+            Verdict.GOOD,
+            "1 concept in the layers moves outcomes more than random samples do.",
         ),
         (
             evidence(result_of(), edits=(put_in(0.9), put_in(0.2), put_in(0.32))),
@@ -150,3 +170,13 @@ def test_remarks_name_every_network_and_what_was_left_out() -> None:
     assert evidence(result_of(p=0.5), left_out=("Left out: the classifier.",)).remarks == [
         "Left out: the classifier."
     ]
+
+
+def test_a_concept_stands_where_it_surpasses_what_counts_of_the_twins() -> None:
+    seen = outdone(result_of(network="generator", pull=0.41), result_of("a scarf", network="generator"))
+    assert [(test.of_twins, test.counts) for test in seen.tests] == [(0.4, True), (0.0, True)]
+    level = outdone(result_of(network="generator"), result_of("a scarf", network="generator", pull=0.1))
+    assert [test.counts for test in level.tests] == [False, True]
+    assert "1 more does, but no farther than in the same network untrained." in level.remarks
+    judged = outdone(result_of(pull=0.1))  # what a discriminator holds is no claim about the generator
+    assert judged.tests[0].counts and judged.tests[0].of_twins is None

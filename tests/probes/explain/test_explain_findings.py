@@ -325,7 +325,7 @@ def test_latent_numbers_that_are_used_are_seen_and_the_others_are_not(honest):
     finding = honest["latent-recovery"]
     r2 = finding.arrays["r2"]
     assert (r2[:2] > 0.85).all() and (r2[2:].abs() < 0.02).all()
-    assert finding.claim == "Only 2 of its latent's numbers show in its samples."
+    assert finding.claim == "At least 2 independent directions of its latent show in its samples."
     assert finding.detail.startswith("Of the variance of all 4 numbers the samples' code recovers")
     seen = finding.measurement("latent numbers seen in effect")
     assert seen.value == pytest.approx(float(r2.sum()), abs=0.03)
@@ -450,7 +450,7 @@ def test_points_are_explained_like_pictures(spots, points, probe):
     assert finding.verdict is Verdict.GOOD, finding.claim
     assert finding.figures
     if probe == "latent-recovery":
-        assert finding.claim == "Only 1 of its latent's numbers shows in its samples."
+        assert finding.claim == "At least 1 independent direction of its latent shows in its samples."
     if probe == "axes":
         direction = finding.arrays["directions"][0]
         assert abs(float(direction[0])) / float(direction.norm()) > 0.99

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ganlens.data import Dataset, SampleArray, Split
 from ganlens.explain.latent_attribution.exchange import WHOLE, is_gaussian
 from ganlens.explain.latent_attribution.indices import Attribution, LatentIndices
+from ganlens.explain.untrained import Refit, Refits
 from ganlens.figures.figure import Picture
 from ganlens.finding import Finding
 from ganlens.measures.sobol import SobolIndices
+from ganlens.modality import Images
 from ganlens.probes import probes
 from ganlens.probes.explain.latent_attribution.conclusion import RULES, Evidence
 from ganlens.rules import Verdict, claim_faults, detail_faults
@@ -42,8 +45,8 @@ class Corners:
         return pictures
 
 
-def ask(generator: object, **settings: object) -> Finding:
-    subject = Subject.wrap(generator, range=(-1.0, 1.0))
+def ask(generator: object, data: Dataset | None = None, **settings: object) -> Finding:
+    subject = Subject.wrap(generator, data=data) if data else Subject.wrap(generator, range=(-1.0, 1.0))
     bank, kind = SampleBank(subject, samples=1000, seed=0), probes["latent-attribution"]
     return kind().examine(subject, kind.Settings(**settings), Context(0, bank.device, bank))
 
@@ -54,7 +57,9 @@ def straight() -> Finding:
 
 
 def test_the_coordinates_that_draw_the_corners_are_found(straight):
-    assert straight.verdict is Verdict.CAUTION  # two of 24: fewer than one in ten
+    assert (
+        straight.verdict is Verdict.GOOD and straight.rule == "few-explain"
+    )  # two of 24: fewer than one in ten
     total = straight.arrays["total"]
     names = ["whole", *(f"{r} {c}" for r in ("top", "middle", "bottom") for c in ("left", "centre", "right"))]
     corner, top = names.index("bottom right"), names.index("top left")
@@ -70,7 +75,8 @@ def test_the_coordinates_that_draw_the_corners_are_found(straight):
     assert straight.detail.startswith(tuple(foremost))
     assert "; random directions of the latent, all tries considered, at most" in straight.detail
     assert straight.remarks == [
-        "Of 24 latent coordinates 2 do more than the reference for some part of the samples."
+        "Of 24 latent coordinates 2 do more than the reference for some part of the samples.",
+        "Not all was asked of an untrained twin, because it has no weights that can be reached.",
     ]
 
 
@@ -91,7 +97,7 @@ def test_coordinates_that_are_no_better_than_random_directions_are_not_believed(
 
 def test_a_prior_that_is_not_gaussian_is_held_against_evaluations_that_belong_to_nothing():
     finding = ask(Corners(uniform=True))
-    assert finding.verdict is Verdict.CAUTION
+    assert finding.verdict is Verdict.GOOD
     line = finding.measurement(f"total index of coordinate 7, {TOP}")
     assert line.low < 1 < line.high
     assert line.baseline.value < 0.5 < line.low and "belong to nothing" in line.baseline.what
@@ -146,10 +152,53 @@ def test_one_latent_number_and_samples_that_do_not_vary_are_not_applicable():
         assert reason in finding.not_applicable_because
 
 
+class Taught(torch.nn.Module):
+    """Two numbers in [-1, 1] that become pixels by weights; an untrained network has coordinates that do so as well."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.line = torch.nn.Linear(2, 16, bias=False)
+        with torch.no_grad():
+            self.line.weight.copy_(weight)
+
+    def sample_latent(self, n, *, rng):
+        return torch.rand(n, 2, generator=rng) * 2 - 1
+
+    def synthesize(self, latent, labels=None):
+        return (0.5 * self.line(latent)).unflatten(1, (1, 4, 4))
+
+
+def test_what_coordinates_of_the_network_untrained_explain_as_well_is_not_believed():
+    """Each pixel hangs on a random mixture of the two: so it does with weights in another order, or drawn anew."""
+    drawn = torch.randn(16, 2, generator=torch.Generator().manual_seed(5))
+    refused = ask(Taught(drawn), concepts="picture")
+    assert refused.rule == "untrained-does-as-well"
+
+
+def test_what_was_learned_surpasses_the_network_untrained_as_far_as_that_varies_as_the_data_do():
+    """The first number lights the whole picture, as in the data. Shuffled, one coordinate alone lights some pixels."""
+    weight = torch.zeros(16, 2)
+    weight[:, 0] = 1.0
+    taught = Taught(weight)
+    pictures = (
+        taught.synthesize(taught.sample_latent(300, rng=torch.Generator().manual_seed(6))).detach().numpy()
+    )
+    halves = (Split(SampleArray(pictures[half])) for half in (slice(200), slice(200, None)))
+    finding = ask(taught, Dataset("lights", Images(), *halves), concepts="picture")
+    assert finding.verdict is Verdict.GOOD
+    line = finding.measurement("total index of coordinate 0, the whole sample")
+    shuffled, fresh = line.controls
+    assert shuffled.what.startswith(
+        "any coordinate of the same network, with its weights shuffled, for any part"
+    )
+    assert shuffled.what.endswith("as far as it varies as real samples do")
+    assert 0.2 < shuffled.value < line.low and fresh.value < line.low
+
+
 # ---- what is said
 
 
-def evidence(*believed: int, blocks: int = 20, width: int = 1) -> Evidence:
+def evidence(*believed: int, blocks: int = 20, width: int = 1, untrained: float = 0.3) -> Evidence:
     """Of so many blocks those that are believed explain 0.6 of the whole sample, where chance explains 0.1."""
     total = torch.full((blocks, 1), 0.05)
     total[list(believed)] = 0.6
@@ -170,6 +219,7 @@ def evidence(*believed: int, blocks: int = 20, width: int = 1) -> Evidence:
         torch.ones(1),
         64,
         "random directions, at most",
+        refits=Refits((Refit("with its weights shuffled", 2 * untrained, 0.5),)),
     )
     return Evidence(indices, many=0.1)
 
@@ -182,6 +232,12 @@ def evidence(*believed: int, blocks: int = 20, width: int = 1) -> Evidence:
             "no-better-than-random",
             Verdict.NOT_BELIEVABLE,
             "No latent coordinate by itself explains a part of its samples.",
+        ),
+        (
+            evidence(3, 7, untrained=0.59),
+            "untrained-does-as-well",
+            Verdict.NOT_BELIEVABLE,
+            "Untrained, the same network has such coordinates too: nothing was learned.",
         ),
         (
             evidence(3, 7),
@@ -198,7 +254,7 @@ def evidence(*believed: int, blocks: int = 20, width: int = 1) -> Evidence:
         (
             evidence(3),
             "few-explain",
-            Verdict.CAUTION,
+            Verdict.GOOD,
             "Only 1 latent coordinate explains a part of its samples.",
         ),
     ],

@@ -13,6 +13,8 @@ from ganlens.explain.dissection.drawn_artefacts import Drawn
 from ganlens.explain.dissection.examination import Outcome
 from ganlens.explain.dissection.harmful_units import Suspect
 from ganlens.explain.dissection.layers import Layer
+from ganlens.explain.dissection.trial import LayerTrial, beside_twins
+from ganlens.explain.untrained import Refit, Refits
 from ganlens.measures import Estimate, Interval
 from ganlens.probes.explain.units.conclusion import RULES, Evidence
 from ganlens.probes.explain.units.probe import UnitsSettings, plan_of
@@ -50,13 +52,16 @@ def evidence(
     outcome = Outcome(
         concepts,
         [trial(*claims)],
-        [] if control is None else [trial(*control)],
+        Refits(because="it has no weights that can be reached")
+        if control is None
+        else Refits(
+            (Refit("with its weights shuffled", [trial(*control)]), Refit("freshly initialised", []))
+        ),
         inserted,
         [],
         list(suspects),
-        "it has no weights that can be reached" if control is None else "",
     )
-    return Evidence(outcome, most_repeated=1.0, often=0.5, fewest_by_chance=3, least_confirmed=0.5)
+    return Evidence(outcome, often=0.5, fewest_by_chance=3, least_confirmed=0.5)
 
 
 def suspect(unit: int, change: float) -> Suspect:
@@ -79,9 +84,9 @@ DRAWN = Drawn(LAYER, 7, 0.02, 0.97, near(0.9), 100)
         ),
         (
             evidence(claim(5, repeated=True), suspects=(suspect(3, -0.2),)),
-            "shuffled-weights-repeat-it",
+            "untrained-does-as-well",
             Verdict.NOT_BELIEVABLE,
-            "Its units do the same with shuffled weights: nothing was learned.",
+            "Untrained, the same network has such units too: nothing was learned.",
         ),
         (
             evidence(suspects=(suspect(3, -0.2),)),
@@ -103,21 +108,21 @@ DRAWN = Drawn(LAYER, 7, 0.02, 0.97, near(0.9), 100)
         ),
         (
             evidence(*THREE, control=THREE),
-            "no-more-than-with-shuffled-weights",
+            "no-more-than-untrained",
             Verdict.NOT_BELIEVABLE,
-            "Its units tell nothing: with shuffled weights as many have a concept.",
+            "Its units tell nothing: untrained, as many have a concept.",
         ),
         (
             evidence(*THREE, claim(5), control=THREE),
-            "as-many-with-shuffled-weights",
+            "as-many-untrained",
             Verdict.CAUTION,
-            "4 units have a concept, but shuffled weights give such units too.",
+            "4 units have a concept, but untrained it has such units too.",
         ),
         (
             evidence(*THREE, brings=0.12),
-            "not-brought-back",
-            Verdict.CAUTION,
-            "Switching units on seldom brings the concept that removing them takes.",
+            "removal-alone",
+            Verdict.GOOD,
+            "Removing any of 3 of its units takes one concept away.",
         ),
         (
             evidence(claim(5), control=THREE[:2]),
@@ -160,15 +165,15 @@ def test_an_artefact_unit_comes_with_the_line_that_leaves_it_out() -> None:
 def test_remarks_count_units_and_say_what_was_dropped_or_not_checked() -> None:
     assert evidence(claim(5), claim(6, repeated=True), control=(claim(6),)).remarks == [
         "",
-        "Of 8 units 1 has a concept that survives removal; in the generator with shuffled weights 1 of 8.",
-        "1 unit kept a concept, but so with shuffled weights: nothing learned.",
+        "Of 8 units 1 has a concept that survives removal; in the same network with its weights shuffled 1 of 8.",
+        "1 unit kept a concept, but so in the same network untrained: nothing learned.",
         "",
         "",
         "",
     ]
     unchecked = evidence(*THREE, control=None).remarks
     assert unchecked[-1] == (
-        "The check on shuffled weights was not run, because it has no weights that can be reached."
+        "Not all was asked of an untrained twin, because it has no weights that can be reached."
     )
     assert evidence().remarks == []
 
@@ -178,3 +183,30 @@ def test_settings_are_what_claims_are_held_to() -> None:
     assert plan.standard == Standard(least_effect=0.3, matched=4) and plan.layers == ("up",)
     faint = Claim(0, 0, 0.5, near(0.3), 0.0, plan.standard.least_effect)
     assert not faint.survives and Claim(0, 0, 0.5, near(0.3), 0.0).survives
+
+
+def test_what_the_same_unit_does_in_either_twin_is_dropped_and_what_another_does_is_not() -> None:
+    twins = Refits(
+        (
+            Refit("with its weights shuffled", [LayerTrial(*nothing_but(claim(3)))], 0.01),
+            Refit("freshly initialised", [LayerTrial(*nothing_but(claim(4, concept=1)))], 0.01),
+        )
+    )
+    mine = [claim(3), claim(4), claim(4, concept=1), claim(5)]
+    (judged,) = beside_twins([LayerTrial(*nothing_but(*mine))], twins)
+    assert [each.repeated for each in judged.claims] == [True, False, True, False]
+    assert [each.of_twins for each in judged.claims] == [0.7, 0.0, 0.7, 0.0]
+
+
+def test_a_twin_s_share_counts_as_far_as_it_varies_as_the_data_do() -> None:
+    """Three of eight in the twin, of which a tenth counts, are no reason to doubt three of eight."""
+    seen = evidence(*THREE, control=THREE)
+    faint = replace(
+        seen, outcome=replace(seen.outcome, controls=Refits((Refit("shuffled", [trial(*THREE)], 0.1),)))
+    )
+    assert seen.outcome.control_share == 3 / 8 and faint.outcome.control_share == pytest.approx(0.3 / 8)
+    assert RULES.conclude(faint).rule == "units-control-concepts"
+
+
+def nothing_but(*claims: Claim) -> tuple[Any, ...]:
+    return SimpleNamespace(layer=LAYER), None, None, [*claims], None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,7 +29,7 @@ from ganlens.explain.code.interventions import (
     off_target_share,
     random_directions,
 )
-from ganlens.explain.resemblance import untrained_twins
+from ganlens.explain.untrained import refit_to_twins
 from ganlens.measures import Estimate, correlation
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
@@ -55,8 +56,8 @@ class AxisTrial:
         agreements: [j] of every axis, then their mean.
         on_random: [j] mean agreement of random directions that make the axis's claim.
         described: [j] how much of the change of the sample is the axis's own; see `described_changes`.
-        of_twins: the most that this is for an axis of an untrained twin, whose axes' directions were fitted to it;
-            None where there is none.
+        of_twins: the most that this is for an axis of an untrained twin, whose axes' directions were fitted to it,
+            as far as it counts (see `explain.untrained`); None where there is none.
         correlations: [j] Pearson's, for those used to it.
         leaks, random_leaks: [j] share of the change of the sample that falls on other axes.
     """
@@ -138,8 +139,7 @@ def try_axes(
     distances = torch.tensor(DISTANCES, dtype=torch.float64)
     on_guesses = intervene(bank, spaces, scale, points, guesses, distances)
     advance(len(guesses))
-    trials = []
-    controls = untrained_twins(bank)
+    trials, because = [], ""
     for directions, space, shifts in zip(fitted, spaces, on_guesses.shifts, strict=True):
         units = directions.unit[: min(count, space.width)]
         own = intervene(bank, (space,), scale, points, units, distances)
@@ -153,17 +153,16 @@ def try_axes(
             count=len(units),
             rng=torch_generator(seed, PURPOSE, "bootstrap of changes"),
         )
-        of_twins = [_best_of_twin(twin, space, points, distances, len(units), seed) for twin in controls.each]
+        refits = refit_to_twins(bank, partial(_best_of_twin, space, points, distances, len(units), seed))
+        of_twins, because = refits.best(float)[1] if refits else None, refits.because
         resample = torch_generator(seed, PURPOSE, "bootstrap")
-        trials.append(
-            _trial(space, directions, own, described, max(of_twins, default=None), shifts, guesses, resample)
-        )
+        trials.append(_trial(space, directions, own, described, of_twins, shifts, guesses, resample))
         advance(len(units))
-    return AxisTrials(trials[0], trials[1], scale, points, controls.because)
+    return AxisTrials(trials[0], trials[1], scale, points, because)
 
 
 def _best_of_twin(
-    twin: Twin, space: CodeSpace, points: Tensor, distances: Tensor, count: int, seed: int
+    space: CodeSpace, points: Tensor, distances: Tensor, count: int, seed: int, twin: Twin
 ) -> float:
     """The most that an axis may describe of a change, by its interval, with directions fitted to an untrained twin."""
     scale = LatentScale.of(twin.bank.latents())

@@ -52,13 +52,20 @@ def search_layers(
     with context.progress.task("Looking for concepts", len(networks)) as task:
         for network in networks:
             task.note(network.name)
-            search = _in_generator if network.name == "generator" else _in_judge
-            of_network = search(network, context.bank, concepts, pool, plan, context.seed)
+            of_network = search_network(network, context.bank, concepts, pool, plan, context.seed)
             if of_network is None:
                 unusable.append(network.name)
             tests += of_network or []
             task.advance()
     return corrected(tests, plan.level, plan.told_apart), unusable
+
+
+def search_network(
+    network: Network, bank: SampleBank, concepts: list[Concept], pool: Tensor, plan: Plan, seed: int
+) -> list[Tested] | None:
+    """All tests of one network, not yet corrected for their number; None where its gradients hold NaN or infinity."""
+    search = _in_generator if network.name == "generator" else _in_judge
+    return search(network, bank, concepts, pool, plan, seed)
 
 
 def _in_judge(

@@ -45,6 +45,8 @@ class Tested:
         vector: [p] mean of the concept's unit vectors, itself of length 1.
         pattern: [p] by how much activations with the concept differ from those without, on average: what to add
             to put it in (a vector tells them apart, and need not lie where activations do).
+        of_twins: the largest |pull| of the concept in an untrained twin, as far as the twin counts; None where none was
+            asked. `outdone` says that it passed but for that.
     """
 
     network: str
@@ -62,6 +64,8 @@ class Tested:
     pattern: Tensor
     adjusted: float = 1.0
     counts: bool = False
+    of_twins: float | None = None
+    outdone: bool = False
 
     @property
     def named(self) -> str:

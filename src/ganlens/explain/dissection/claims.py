@@ -45,7 +45,8 @@ class Claim:
             standard deviations, with its interval, on latents that did not choose the concept.
         matched: the largest such effect, in either direction, of the units it has to beat.
         least: the effect, in standard deviations, that has to be exceeded as well.
-        repeated: whether the same unit has the same concept, by the same test, when the weights are shuffled.
+        repeated: whether the same unit has the same concept, by the same test, in an untrained twin.
+        of_twins: the largest effect that it then has there.
     """
 
     unit: int
@@ -55,6 +56,7 @@ class Claim:
     matched: float
     least: float = Standard.least_effect
     repeated: bool = False
+    of_twins: float = 0.0
 
     @property
     def stands_out(self) -> bool:
@@ -63,7 +65,7 @@ class Claim:
 
     @property
     def survives(self) -> bool:
-        """Whether it stands out, and the generator with shuffled weights does not repeat it."""
+        """Whether it stands out, and the unit does not do the same where nothing was learned."""
         return self.stands_out and not self.repeated
 
     @property

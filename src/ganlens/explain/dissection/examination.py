@@ -15,18 +15,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganlens.errors import UserError
 from ganlens.explain.dissection.claims import Claim, Standard
 from ganlens.explain.dissection.concepts import Concepts, concepts_for
 from ganlens.explain.dissection.harmful_units import Suspect, distance_to_reals, suspects
 from ganlens.explain.dissection.insertions import insert
 from ganlens.explain.dissection.layers import Layer, layers_to_dissect
-from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, try_units, without_repeated
+from ganlens.explain.dissection.trial import Draws, LayerTrial, Workshop, beside_twins, try_units
 from ganlens.explain.dissection.unit_sets import UnitSet, most_promising, unit_set
 from ganlens.explain.preconditions import FEWEST
+from ganlens.explain.untrained import Refit, Refits, refit_to_twins
 from ganlens.measures import Estimate
-from ganlens.subject import Context, SampleBank, Subject
-from ganlens.subject.randomised import not_randomised, randomised
+from ganlens.subject import Context, SampleBank, Subject, Twin
 
 NAME = "units"
 THRESHOLD_SAMPLES = 1000
@@ -90,20 +89,18 @@ class Outcome:
     """All that a dissection found.
 
     Attributes:
-        trials: one for each layer, claims marked that shuffled weights repeat.
-        control: the same of the generator with shuffled weights; empty where that can't be, for which
-            `no_control_because` completes "because …".
+        trials: one for each layer, with what became of each claim in the twins.
+        controls: the trials of each untrained twin.
         inserted: for layers' names and units that were switched on, the rise of their concept, and the most that
             units of the same activity do.
     """
 
     concepts: Concepts
     trials: list[LayerTrial]
-    control: list[LayerTrial]
+    controls: Refits[list[LayerTrial]]
     inserted: dict[tuple[str, int], tuple[Estimate, float]]
     sets: list[UnitSet]
     suspects: list[Suspect]
-    no_control_because: str = ""
 
     @property
     def ranked(self) -> list[tuple[LayerTrial, Claim]]:
@@ -122,35 +119,35 @@ class Outcome:
         return len(self.ranked) / max(self.tested, 1)
 
     @property
-    def control_tested(self) -> int:
-        return sum(len(trial.claims) for trial in self.control)
-
-    @property
-    def control_survivors(self) -> int:
-        return sum(len(trial.survivors) for trial in self.control)
-
-    @property
-    def control_share(self) -> float:
-        return self.control_survivors / max(self.control_tested, 1)
-
-    @property
-    def claimed(self) -> int:
-        """Claims before the shuffled generator took any away."""
-        return sum(claim.stands_out for trial in self.trials for claim in trial.claims)
-
-    @property
-    def asked_again(self) -> int:
-        """Those of them whose unit was removed from the shuffled generator as well."""
-        units = {trial.layer.name: {claim.unit for claim in trial.claims} for trial in self.control}
-        return sum(
-            claim.stands_out and claim.unit in units.get(trial.layer.name, ())
-            for trial in self.trials
-            for claim in trial.claims
+    def control(self) -> Refit[list[LayerTrial]]:
+        """The twin of which the largest share of units has a concept, as far as it counts."""
+        return max(
+            self.controls.each,
+            key=lambda refit: refit.counts * _share_surviving(refit.gave),
+            default=Refit[list[LayerTrial]]("", []),
         )
 
     @property
+    def control_tested(self) -> int:
+        return sum(len(trial.claims) for trial in self.control.gave)
+
+    @property
+    def control_survivors(self) -> int:
+        return sum(len(trial.survivors) for trial in self.control.gave)
+
+    @property
+    def control_share(self) -> float:
+        """Of that twin's units, those with a concept, as far as it counts."""
+        return self.control.counts * _share_surviving(self.control.gave)
+
+    @property
+    def claimed(self) -> int:
+        """Claims before the twins took any away."""
+        return sum(claim.stands_out for trial in self.trials for claim in trial.claims)
+
+    @property
     def repeated(self) -> int:
-        """Claims that were dropped because the shuffled generator repeats them."""
+        """Claims that were dropped because the same unit does the same in a twin."""
         return sum(claim.repeated for trial in self.trials for claim in trial.claims)
 
     @property
@@ -162,6 +159,10 @@ class Outcome:
     def confirmed_by_insertion(self) -> int:
         """Units that bring their concept when they are switched on, more than units of the same activity."""
         return sum(estimate.low > max(matched, 0.0) for estimate, matched in self.inserted.values())
+
+
+def _share_surviving(trials: Sequence[LayerTrial]) -> float:
+    return sum(len(each.survivors) for each in trials) / max(sum(len(each.claims) for each in trials), 1)
 
 
 def remove_units(context: Context, subject: Subject, plan: Plan, layers: Sequence[Layer]) -> Removals:
@@ -193,19 +194,18 @@ def remove_units(context: Context, subject: Subject, plan: Plan, layers: Sequenc
 
 
 def cross_examine(context: Context, removals: Removals) -> Outcome:
-    """Ask the claims of shuffled weights again, switch units on, look for smallest sets and for artefact units."""
-    with context.progress.task("Switching units on, in sets, and in a shuffled generator", 3) as task:
-        control, because = _control(removals)
-        trials = without_repeated(removals.trials, control)
+    """Make the trial anew in untrained twins, switch units on, look for smallest sets and for artefact units."""
+    with context.progress.task("Switching units on, in sets, and in untrained twins", 3) as task:
+        controls = _controls(removals)
+        trials = beside_twins(removals.trials, controls)
         task.advance()
         outcome = Outcome(
             removals.workshop.concepts,
             trials,
-            control,
+            controls,
             _inserted(removals, trials),
             _sets(removals, trials),
             _suspects(removals, trials),
-            because,
         )
         task.advance(2)
     return outcome
@@ -231,40 +231,37 @@ def _draws(bank: SampleBank, layers: Sequence[Layer], plan: Plan) -> Draws:
     )
 
 
-def _control(removals: Removals) -> tuple[list[LayerTrial], str]:
-    """The same trial of the generator with shuffled weights; none, and why, where it can't be shuffled or run.
-
-    Units of which something is claimed are tried first.
-    """
-    subject, bank, plan, workshop = removals.subject, removals.bank, removals.plan, removals.workshop
-    shuffled = randomised(subject, bank.seed)
-    if shuffled is None or shuffled.generator.module is None:
-        return [], not_randomised(subject)
+def _controls(removals: Removals) -> Refits[list[LayerTrial]]:
+    """The same trial of each untrained twin, on fewer samples and units; those of which something is claimed first."""
+    bank, plan, workshop = removals.bank, removals.plan, removals.workshop
     latents, labels = removals.draws.statistics
     some = slice(CONTROL_SAMPLES)
     statistics = latents[some], None if labels is None else labels[some]
-    try:
+    claimed = {trial.layer.name: [claim.unit for claim in trial.survivors] for trial in removals.trials}
+
+    def trials_of(twin: Twin) -> list[LayerTrial]:
+        module = twin.subject.generator.module
+        assert module is not None  # it is a copy of one
         bench = Workshop(
-            partial(shuffled.synthesize, batch=bank.batch),
-            shuffled.generator.module,
+            partial(twin.subject.synthesize, batch=bank.batch),
+            module,
             workshop.concepts,
             bank.batch,
             workshop.seed,
             informative=workshop.informative,
-            generator=shuffled.generator,
+            generator=twin.subject.generator,
             standard=workshop.standard,
         )
-        _, trials = try_units(
+        return try_units(
             bench,
-            layers_to_dissect(shuffled, plan.layers),
+            layers_to_dissect(twin.subject, plan.layers),
             Draws(removals.draws.thresholds, statistics, removals.draws.removals),
             most=min(CONTROL_UNITS, plan.units),
             deviation=removals.deviation,
-            first={trial.layer.name: [claim.unit for claim in trial.survivors] for trial in removals.trials},
-        )
-    except UserError:  # shuffled weights may overflow: then there is no such control
-        return [], "with shuffled weights it makes no samples that can be used"
-    return trials, ""
+            first=claimed,
+        )[1]
+
+    return refit_to_twins(bank, trials_of)
 
 
 def _inserted(removals: Removals, trials: list[LayerTrial]) -> dict[tuple[str, int], tuple[Estimate, float]]:

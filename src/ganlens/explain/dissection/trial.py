@@ -1,6 +1,6 @@
 """All units of some layers put on trial: dissected, removed one by one, and the claims that follow.
 
-The same is done to the generator and to its shuffled copy, of which nothing should be claimed.
+The same is done to the generator and to its untrained twins, of which nothing should be claimed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ganlens.explain.dissection.information import Make, informative_thresholds,
 from ganlens.explain.dissection.interventions import ablation, shifts
 from ganlens.explain.dissection.layer_editor import LayerEditor
 from ganlens.explain.dissection.layers import Layer
+from ganlens.explain.untrained import Refits
 from ganlens.progress import Task
 from ganlens.randomness import torch_generator
 from ganlens.subject.adapted_generator import AdaptedGenerator
@@ -176,16 +177,20 @@ def _claims(workshop: Workshop, statistics: LayerStatistics, tested: Tensor, eff
     return [replace(claim, unit=int(unit)) for unit, claim in zip(tested, claimed, strict=True)]
 
 
-def without_repeated(trials: Sequence[LayerTrial], control: Sequence[LayerTrial]) -> list[LayerTrial]:
-    """The trials, with the claims marked that survive in `control`, of a shuffled generator, as well."""
-    again = {(trial.layer.name, c.unit, c.concept) for trial in control for c in trial.survivors}
-    return [
-        replace(
-            trial,
-            claims=[
-                replace(c, repeated=c.survives and (trial.layer.name, c.unit, c.concept) in again)
-                for c in trial.claims
-            ],
-        )
-        for trial in trials
-    ]
+def beside_twins(trials: Sequence[LayerTrial], refits: Refits[list[LayerTrial]]) -> list[LayerTrial]:
+    """The trials, with the claims marked that survive in an untrained twin, unit and concept, as well.
+
+    Such a claim is of how the network is built, and falls whatever the twin's samples are like.
+    """
+    again: dict[tuple[str, int, int], float] = {}
+    for refit in refits.each:
+        for trial in refit.gave:
+            for claim in trial.survivors:
+                of = trial.layer.name, claim.unit, claim.concept
+                again[of] = max(again.get(of, 0.0), claim.effect.value)
+
+    def judged(trial: LayerTrial, claim: Claim) -> Claim:
+        effect = again.get((trial.layer.name, claim.unit, claim.concept), 0.0)
+        return replace(claim, repeated=claim.stands_out and effect > 0, of_twins=effect)
+
+    return [replace(trial, claims=[judged(trial, claim) for claim in trial.claims]) for trial in trials]

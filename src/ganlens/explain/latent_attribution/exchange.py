@@ -16,16 +16,19 @@ from torch import Tensor
 
 from ganlens.explain.dissection.concepts import Concepts
 from ganlens.explain.latent_attribution.indices import Attribution, LatentIndices
+from ganlens.explain.untrained import refit_to_twins
 from ganlens.measures.sobol import SobolIndices, sobol_indices
 from ganlens.progress import Progress, Silent, Task
 from ganlens.randomness import torch_generator
-from ganlens.subject import SampleBank
+from ganlens.subject import SampleBank, Twin
 
 MOST_BLOCKS = 128
 """Coordinates are grouped so that there are no more blocks than this."""
 RANDOM = 32
 """Random directions that coordinates have to beat."""
 FEWEST_BASE, MOST_BASE = 32, 512
+MOST_BASE_OF_TWIN = 96
+"""Base samples of an untrained twin, at most: noise makes its largest index larger, so that few err in its favour."""
 RESAMPLES = 300
 GAUSSIAN_TOLERANCE = 0.1
 NUMBERS_POOLED = 1 << 22
@@ -113,7 +116,35 @@ def _attribute(
         random = attribute([_exchanged(a, b, blocks[int(j)]) for j in some], shuffle=True)
         reference = "evaluations that belong to nothing, all tries considered, at most"
     variance = torch.cat([at_a[0], at_b[0]]).var(dim=0)
-    return LatentIndices((WHOLE, *concepts.names), blocks, own, random, variance, n, reference, level, faint)
+    refits = refit_to_twins(
+        bank, lambda twin: _largest_of_twin(twin, concepts, blocks, min(n, MOST_BASE_OF_TWIN))
+    )
+    return LatentIndices(
+        (WHOLE, *concepts.names), blocks, own, random, variance, n, reference, level, faint, refits
+    )
+
+
+def _largest_of_twin(twin: Twin, concepts: Concepts, blocks: list[Tensor], n: int) -> float:
+    """The largest total index, 0…1, of any block of an untrained twin for the whole sample or any score."""
+    bank = twin.bank
+    a, b = (bank.sample_latents(n, PURPOSE, "twin", purpose).flatten(1) for purpose in ("first", "second"))
+    labels = bank.conditions(min(n, bank.size))
+    if labels is not None:
+        labels = labels[torch.arange(n) % len(labels)]
+
+    def outputs(latents: Tensor) -> Outputs:
+        samples = bank.synthesize(latents.unflatten(1, bank.subject.latent_shape).to(a.dtype), labels)
+        scores = [concepts.scores(part).float().cpu() for part in samples.split(bank.batch)]
+        return samples.flatten(1), torch.cat(scores)
+
+    at_a, at_b = outputs(a), outputs(b)
+    totals = []
+    for block in blocks:
+        values, scores = outputs(_exchanged(a, b, block))
+        whole = sobol_indices(*_pooled(at_a[0], at_b[0], values), pooled=True)
+        parts = sobol_indices(at_a[1], at_b[1], scores[None])
+        totals.append(torch.cat([whole.total, parts.total], dim=1)[0])
+    return float(torch.stack(totals).double().nan_to_num(0.0).clamp(0, 1).max())
 
 
 Outputs = tuple[Tensor, Tensor]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from scipy.stats import beta
 from torch import Tensor
 
+from ganlens.explain.untrained import Refits
 from ganlens.measures import Estimate, Interval
 from ganlens.measures.sobol import SobolIndices
 
@@ -38,6 +39,7 @@ class LatentIndices:
         what_random: what the reference is, in words.
         level: chance that any coordinate at all would be believed, were the axes directions like any other.
         faint: share of a part's variance below which no coordinate is said to explain it.
+        refits: of each untrained twin the largest index that any of its coordinates has for any part.
     """
 
     targets: tuple[str, ...]
@@ -49,11 +51,26 @@ class LatentIndices:
     what_random: str
     level: float = 0.05
     faint: float = 0.02
+    refits: Refits[float] = field(default_factory=Refits)
 
     @property
     def claims(self) -> list[tuple[int, int]]:
         """Believable (block, target) pairs, the ones farthest above their reference first."""
-        total, low, reference = self.own.indices.total, lower_ends(self.own), self.reference
+        return self._above(self.reference.clamp(min=self.untrained))
+
+    @property
+    def claims_before_twins(self) -> list[tuple[int, int]]:
+        """Those that would be believed if nobody asked what the same coordinates explain where nothing was learned."""
+        return self._above(self.reference)
+
+    @property
+    def untrained(self) -> float:
+        """The largest index that a coordinate of an untrained twin has for any part, as far as the twin counts: with
+        many parts, some coordinate of any network explains one of them well."""
+        return self.refits.best(float)[1]
+
+    def _above(self, reference: Tensor) -> list[tuple[int, int]]:
+        total, low = self.own.indices.total, lower_ends(self.own)
         holds = (low > reference) & (low > self.faint)
         pairs = [(int(b), int(t)) for b, t in holds.nonzero()]
         return sorted(pairs, key=lambda pair: -float(total[pair] - reference[pair[1]]))

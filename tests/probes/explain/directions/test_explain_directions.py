@@ -118,7 +118,7 @@ def test_a_finding_says_few_numbers_each_beside_its_baseline(finding):
 
 
 def test_the_search_made_anew_in_networks_that_learned_nothing_finds_far_less(finding):
-    line = finding.measurement("share of all change that directions make alone, weighed")
+    line = finding.measurement("share of all change that directions make alone")
     assert line.value > 0.9 > 0.75 > line.baseline.value > 0
     assert line.baseline.what.startswith("the same search in the same network, ")
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ganlens.explain.directions.refit import Refitted
+from ganlens.explain.untrained import Refit, Refits
 from ganlens.probes.explain.directions.conclusion import RULES, Evidence
 from ganlens.rules import Verdict, claim_faults, detail_faults
 
-LEARNED = Refitted(0.4, (("with its weights shuffled", 0.2), ("freshly initialised", 0.1)))
+TWINS = Refit("with its weights shuffled", 0.2), Refit("freshly initialised", 0.1)
+LEARNED = Refitted(0.4, Refits(TWINS))
 
 
 def direction(name: str, score: float, fits: bool = True) -> SimpleNamespace:
@@ -71,19 +73,19 @@ MIXED = [
         (
             evidence(*MIXED),
             "none-alone",
-            Verdict.CAUTION,
+            Verdict.NOT_BELIEVABLE,
             "2 directions beat random ones; all share what they change.",
         ),
         (
             evidence(MIXED[0]),
             "none-alone",
-            Verdict.CAUTION,
+            Verdict.NOT_BELIEVABLE,
             "1 direction beats random ones, but shares what it changes.",
         ),
         (
             evidence(*MIXED, PURE[3]),
             "few-alone",
-            Verdict.CAUTION,
+            Verdict.GOOD,
             "Only 1 thing can be changed with little else changing.",
         ),
     ],
@@ -112,7 +114,7 @@ def test_what_a_word_fits_is_named_before_what_has_none() -> None:
 
 
 def test_without_a_twin_nothing_is_said_to_be_unlearned_and_the_reader_is_told() -> None:
-    unchecked = Refitted(0.0, (), because="it has no weights that can be reached")
+    unchecked = Refitted(0.0, Refits(because="it has no weights that can be reached"))
     assert RULES.conclude(evidence(*PURE, refitted=unchecked)).verdict is Verdict.GOOD
     assert evidence(*PURE, refitted=unchecked).remarks == [
         "No direction by GANSpace beats random ones.",

@@ -36,9 +36,14 @@ class Evidence:
     most_leak: float
 
     @property
-    def survivors(self) -> list[int]:
-        """Axes that are believable."""
+    def moved(self) -> list[int]:
+        """Axes that can be moved as predicted, whatever else moves with them."""
         return self.trial.survivors(self.least_agreement)
+
+    @property
+    def survivors(self) -> list[int]:
+        """Axes that are believable: of those, the ones that are most of what their direction changes."""
+        return [j for j in self.moved if self.trial.leaks[j] < self.most_leak]
 
     @property
     def untrained(self) -> Untrained:
@@ -46,7 +51,7 @@ class Evidence:
         claimed = self.trial.above_random(self.least_agreement)
         best = max((self.trial.described[j].value for j in claimed), default=0.0)
         return Untrained(
-            len(claimed), len(self.survivors), best, self.trial.of_twins or 0.0, self.no_twins_because
+            len(claimed), len(self.moved), best, self.trial.of_twins or 0.0, self.no_twins_because
         )
 
     @property
@@ -81,8 +86,9 @@ class Evidence:
 
     @property
     def leak(self) -> float:
-        """Share of what a believable axis's direction changes that falls on other axes: the middle one of them."""
-        return median_low([self.trial.leaks[j] for j in self.survivors])
+        """Share of what an axis's direction changes that falls on other axes: the middle one of those believable, or
+        where none is, of those that can be moved."""
+        return median_low([self.trial.leaks[j] for j in self.survivors or self.moved])
 
     @property
     def random_leak(self) -> float:
@@ -91,7 +97,8 @@ class Evidence:
 
     @property
     def mostly_elsewhere(self) -> bool:
-        return self.leak >= self.most_leak
+        """Whether of all axes that can be moved most of the change falls elsewhere."""
+        return bool(self.moved) and not self.survivors
 
 
 AGREEMENT = (
@@ -106,7 +113,7 @@ RULES = Rules(
     untrained_does_as_well("axes", "The best of its axes describes, of what its direction changes,"),
     Rule(
         "no-better-than-random",
-        lambda e: not e.survivors,
+        lambda e: not e.moved,
         Verdict.NOT_BELIEVABLE,
         claim="No axis can be moved by a latent direction as predicted.",
         detail="The mean agreement of shift and prediction is {agreement:.2f}, that of random directions with the same "
@@ -116,23 +123,31 @@ RULES = Rules(
     Rule(
         "mostly-elsewhere",
         lambda e: e.mostly_elsewhere,
-        Verdict.CAUTION,
-        claim="Its axes can be moved, but most of the change falls elsewhere.",
+        Verdict.NOT_BELIEVABLE,
+        claim="Its axes can't be moved alone: most of the change falls elsewhere.",
         detail="Of what an axis's direction changes, {leak:.0%} falls on other axes, and {most_leak:.0%} is the most "
         "it may be; of what random directions change, {random_leak:.0%}.",
-        advice="Look at each sample that you steer by {named}; directions that do one thing are sought by "
-        "`ganlens probe directions SUBJECT`.",
+        advice="Directions that do one thing are sought by `ganlens probe directions SUBJECT`.",
+    ),
+    Rule(
+        "roughly-moved",
+        lambda e: e.median < e.firm,
+        Verdict.NOT_BELIEVABLE,
+        claim="Its axes follow latent directions too roughly to steer by.",
+        detail="The median agreement of the axes that beat random directions is {median:.2f}, where {firm:g} would be "
+        "firm; random directions reach {by_random:.2f} on average.",
+        advice="What follows more firmly shows `ganlens probe directions SUBJECT`.",
     ),
     Rule(
         "all-moved",
-        lambda e: e.believable == e.trial.count and e.median >= e.firm,
+        lambda e: e.believable == e.trial.count,
         Verdict.GOOD,
         claim="Each axis of variation is moved by a latent direction as predicted.",
         detail=AGREEMENT,
     ),
     Rule(
         "most-moved",
-        lambda e: e.enough and e.median >= e.firm,
+        lambda e: e.enough,
         Verdict.GOOD,
         claim="{believable:.0f} of its axes can be moved by latent directions as predicted.",
         detail=AGREEMENT,
@@ -140,21 +155,11 @@ RULES = Rules(
     ),
     Rule(
         "few-moved",
-        lambda e: not e.enough,
-        Verdict.CAUTION,
+        always,
+        Verdict.GOOD,
         claim="Only {believable:.0f} of its axes can be moved as predicted.",
         detail=AGREEMENT,
         advice=OTHERS,
-    ),
-    Rule(
-        "roughly-moved",
-        always,
-        Verdict.CAUTION,
-        claim="Its axes follow latent directions, but only roughly as predicted.",
-        detail="The median agreement of the axes that beat random directions is {median:.2f}, where {firm:g} would be "
-        "firm; random directions reach {by_random:.2f} on average.",
-        advice="Look at each sample that you steer by {named}; what follows more firmly shows "
-        "`ganlens probe directions SUBJECT`.",
     ),
 )
 

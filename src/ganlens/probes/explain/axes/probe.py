@@ -37,22 +37,23 @@ class AxesSettings(LearnedSettings):
     )
     firm: float = threshold(
         0.5,
-        "Median agreement of the believable axes from which the verdict is good: they go about as far as they are said "
+        "Median agreement of the axes that survive from which they are believed: they go about as far as they are said "
         "to",
         ge=-1,
         le=1,
     )
     many: float = threshold(
         0.5,
-        "Share of the axes that must be believable for the verdict to be good: most of how samples vary can be steered",
+        "Share of the axes that must be believable, or they are said to be few: most of how samples vary can't be "
+        "steered",
         gt=0,
         le=1,
     )
 
     most_leak: float = threshold(
         0.667,
-        "Share of what a believable axis's direction changes that falls on other axes, the middle one of them, from "
-        "which the axes are no way to steer: two parts of three are then something else",
+        "Share of what an axis's direction changes that falls on other axes, from which it is no way to steer: two "
+        "parts of three are then something else",
         gt=0,
         le=1,
     )
@@ -88,16 +89,16 @@ class Axes(Probe):
         "describes surely more than any axis of untrained twins does (the squared cosine of the generator's change "
         "and the decoder's, times how near a standard deviation of the latent comes to one of the data): the same "
         "network with its weights shuffled and freshly drawn, to which the whole procedure is fitted anew (left out "
-        "where a generator's weights can't be reached, or where the twins draw as the data are). Verdict: good where "
-        "{many:.0%} of the axes or more survive with a median agreement of {firm:g} or more, caution where any do, or "
-        "where for the middle one of them {most_leak:.0%} of the change or more falls on other axes, else not "
-        "believable."
+        "where a generator's weights can't be reached, or where the twins draw as the data are; a twin counts as far "
+        "as its samples vary as real ones do beside the generator's); and where less than {most_leak:.0%} of that "
+        "falls on other axes. Verdict: good where any axis survives and their median agreement is {firm:g} or more, "
+        "else not believable. Where fewer than {many:.0%} survive it is said that they are few."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
         "An axis counts only where moving its direction shifts it as predicted, surely better than random "
         "directions of the same length that make the same claim, and describes more of what changes than any axis "
-        "fitted to the same network untrained; not believable where none does."
+        "fitted to the same network untrained, and is most of that; not believable where none does."
     )
     cost: ClassVar[str] = (
         "All of the audit's samples for the regression, about 5,000 of its own to try the directions, "

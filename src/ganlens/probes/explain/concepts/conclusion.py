@@ -9,6 +9,7 @@ from ganlens.explain.concepts.edits import RANDOM_EDITS, Edit
 from ganlens.explain.concepts.sources import FEWEST
 from ganlens.explain.concepts.vectors import Tested
 from ganlens.measurement import Measurement
+from ganlens.probes.shared_rules import Untrained, untrained_does_as_well
 from ganlens.rules import Rule, Rules, Verdict, always
 
 SPEAKS = {
@@ -27,6 +28,7 @@ class Evidence:
         level, told_apart, least_shown: see `ConceptsSettings`.
         left_out: sentences about the networks that were not searched.
         fewest: examples that a concept needs.
+        no_twins_because: why there is an untrained twin too few; empty where there is none.
     """
 
     tests: Sequence[Tested]
@@ -36,10 +38,19 @@ class Evidence:
     least_shown: float
     left_out: tuple[str, ...] = ()
     fewest: int = FEWEST
+    no_twins_because: str = ""
 
     @property
     def passed(self) -> list[Tested]:
         return [test for test in self.tests if test.counts]
+
+    @property
+    def untrained(self) -> Untrained:
+        """The tests that pass against random samples, and those that pass against untrained twins as well."""
+        outdone = max((test for test in self.tests if test.outdone), key=lambda t: abs(t.pull), default=None)
+        best, of_twin = (0.0, 0.0) if outdone is None else (abs(outdone.pull), outdone.of_twins or 0.0)
+        before = len(self.passed) + sum(test.outdone for test in self.tests)
+        return Untrained(before, len(self.passed), best, of_twin, self.no_twins_because)
 
     @property
     def count(self) -> str:
@@ -106,8 +117,16 @@ class Evidence:
             *(f"In the {name}, {'; '.join(map(_in_layer, tests))}." for name, tests in self._by_network),
             put_in if self.edits else "",
             f"{len(self.passed)} of {self.count} pass against random samples in the concept's place.",
-            *self.left_out,
+            *filter(None, (self._outdone, *self.left_out, self.untrained.remark)),
         ]
+
+    @property
+    def _outdone(self) -> str:
+        """How many concepts of the generator were dropped because a twin has them too, as a sentence."""
+        count = sum(test.outdone for test in self.tests)
+        if not count:
+            return ""
+        return f"{count} more {'does' if count == 1 else 'do'}, but no farther than in the same network untrained."
 
     @property
     def _by_network(self) -> list[tuple[str, list[Tested]]]:
@@ -127,6 +146,9 @@ RULES = Rules(
         claim="No concept could be tested in any layer.",
         detail="A test takes {fewest} samples with the concept, as many without it, and gradients that are finite.",
         advice="Give examples of a concept of your own: `ganlens probe concepts SUBJECT --concept folder:DIR`.",
+    ),
+    untrained_does_as_well(
+        "concepts", "Gradients point along its best concept's vector with a cosine of", ".2f"
     ),
     Rule(
         "no-better-than-random",
@@ -186,8 +208,13 @@ def _of_test(test: Tested) -> Measurement:
         baseline=float(test.random_scores.mean()),
         what=f"random samples in the concept's place (p = {test.adjusted:.2g} after Holm; gradients along the vector "
         f"{test.pull:+.2f}, along random ones {float(test.random_pulls.mean()):+.2f} ± "
-        f"{float(test.random_pulls.std()):.2f}; vectors tell held-out examples apart in {test.accuracy:.0%})",
+        f"{float(test.random_pulls.std()):.2f}{_of_twins(test)}; vectors tell held-out examples apart in "
+        f"{test.accuracy:.0%})",
     )
+
+
+def _of_twins(test: Tested) -> str:
+    return "" if test.of_twins is None else f", in the same network untrained {test.of_twins:.2f} at most"
 
 
 def _of_edit(edit: Edit) -> Measurement:

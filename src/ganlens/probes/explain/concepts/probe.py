@@ -11,6 +11,7 @@ from ganlens.explain.concepts.edits import put_in
 from ganlens.explain.concepts.networks import left_out, networks_of
 from ganlens.explain.concepts.search import Plan, search_layers
 from ganlens.explain.concepts.sources import FEWEST, find_concepts, pool_of
+from ganlens.explain.concepts.untrained import beside_twins, concepts_of_twins
 from ganlens.finding import Finding
 from ganlens.probes.explain.concepts.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.concepts.figures import concept_figures
@@ -81,7 +82,11 @@ class Concepts(Probe):
         "tested), and its vectors tell held-out examples apart ({told_apart:.0%} balanced accuracy or more). In the "
         "generator the foremost concepts are also put in: the difference of the mean activations with and without "
         "the concept is added, and the change of the concept's score is measured beside that of random samples' "
-        "differences of the same length. Not believable where no concept counts; caution where fewer than "
+        "differences of the same length. In the generator a concept has to surpass untrained twins, too: the search is "
+        "made anew in the same network with its weights shuffled and freshly drawn, with fewer random sets, and the "
+        "mean cosine has to be larger than any that counts there for that concept (such a network counts as far as its "
+        "samples vary as real ones do beside the generator's; it is left out where its weights can't be reached, or it "
+        "draws as the data are). Not believable where no concept counts; caution where fewer than "
         "{least_shown:.0%} of the concepts that were put in raise their score beyond random ones."
     )
     rules: ClassVar[Any] = RULES
@@ -111,7 +116,12 @@ class Concepts(Probe):
                 + (f". {without.rstrip('.')}" if without else "")
             )
         asked = settings.model_dump(include={field.name for field in fields(Plan)})
-        tests, unusable = search_layers(context, networks, concepts, pool, Plan(**asked))
+        plan = Plan(**asked)
+        tests, unusable = search_layers(context, networks, concepts, pool, plan)
+        refits = concepts_of_twins(
+            bank, concepts, pool, plan, wanted=settings.layer, layers=settings.layers, seed=context.seed
+        )
+        tests = beside_twins(tests, refits)
         edits = put_in(networks, bank, concepts, tests, context.seed)
         broken = (
             f"The {name} was left out: gradients of its numbers hold NaN or infinity." for name in unusable
@@ -123,6 +133,7 @@ class Concepts(Probe):
             settings.told_apart,
             settings.least_shown,
             (left_out(subject), *broken),
+            no_twins_because=refits.because if any(test.network == "generator" for test in tests) else "",
         )
         return Finding.concluded(
             RULES.conclude(evidence),

@@ -9,6 +9,7 @@ import torch
 from ganlens.explain.directions.examination import Judged, Outcome
 from ganlens.explain.directions.methods import TITLES
 from ganlens.explain.directions.refit import Refitted
+from ganlens.explain.untrained import surpasses
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, share_estimate
 from ganlens.rules import Rule, Rules, Verdict, always
@@ -118,16 +119,16 @@ class Evidence:
     @property
     def nothing_learned(self) -> bool:
         """Whether a network that learned nothing does as well but for chance."""
-        return bool(self.refitted.twins) and _odds(self.own) < self.surpassed * _odds(self.of_twin)
+        return bool(self.refitted.twins) and not surpasses(self.own, self.of_twin, self.surpassed)
 
     @property
     def own(self) -> float:
-        """How much of the change they make its directions make alone, in the measure of the twins."""
+        """How much of the change they make its directions make alone."""
         return self.refitted.own
 
     @property
     def of_twin(self) -> float:
-        """The same of the better twin."""
+        """The same of the better twin, as far as it counts."""
         return self.refitted.best_twin[1]
 
     @property
@@ -152,7 +153,7 @@ class Evidence:
     @property
     def not_refitted(self) -> str:
         """Why the check on networks that learned nothing is missing, as a sentence; empty where it is not."""
-        because = self.refitted.because
+        because = self.refitted.twins.because
         return (
             f"The search was not repeated in every network that learned nothing, because {because}."
             if because
@@ -231,7 +232,7 @@ RULES = Rules(
     Rule(
         "none-alone",
         lambda e: not e.done_alone,
-        Verdict.CAUTION,
+        Verdict.NOT_BELIEVABLE,
         claim="{believable:.0f} {do_more_than_chance}.",
         detail="The best has an independence of {best_score:.0%}, where {clean:.0%} would be one thing; foremost: "
         "{foremost}.",
@@ -240,17 +241,12 @@ RULES = Rules(
     Rule(
         "few-alone",
         always,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         claim="Only {done_alone:.0f} {can_be_changed} with little else changing.",
         detail=ABOVE_RANDOM,
         advice=CLEANER,
     ),
 )
-
-
-def _odds(share: float) -> float:
-    """What is done alone over what is not: a share near 1 can't be many times another."""
-    return share / max(1 - share, 1e-9)
 
 
 def measurements_of(outcome: Outcome, refitted: Refitted) -> list[Measurement]:
@@ -273,13 +269,15 @@ def measurements_of(outcome: Outcome, refitted: Refitted) -> list[Measurement]:
         )
     if refitted.twins:
         called, figure = refitted.best_twin
-        weighed = ", weighed by how much samples vary as real ones do" if refitted.measured_by_data else ""
         lines.append(
             Estimate(refitted.own, "none: the directions are all there are").measurement(
-                f"share of all change that directions make alone{weighed}",
+                "share of all change that directions make alone",
                 better="higher",
                 baseline=figure,
-                what=f"the same search in the same network, {called}",
+                what=f"the same search in the same network, {called}{refitted.twins.counted_how}",
+                controls={
+                    f"in it {other}": share for other, share in refitted.figures.items() if other != called
+                },
             )
         )
     return lines

@@ -21,6 +21,7 @@ from ganlens.probes.explain.directions.figures import figures_of
 from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.probe import Probe, probes, threshold
 from ganlens.probes.repetition import without_repetition
+from ganlens.probes.shared_rules import times_the_odds_of_untrained
 from ganlens.registry import nearest_names
 from ganlens.subject import Context, Subject
 
@@ -96,15 +97,11 @@ class DirectionsSettings(LearnedSettings):
         le=1,
     )
     several: int = threshold(
-        3, "Different things done alone, from which the verdict is good: a person can steer by so many", ge=1
-    )
-    surpassed: float = threshold(
-        1.5,
-        "As many times the odds of the better network that learned nothing, of a change being made alone, the "
-        "generator's own have to be: among such networks they differ by up to a half from one draw of the weights "
-        "to another",
+        3,
+        "Different things done alone, below which they are said to be few: a person can steer by so many",
         ge=1,
     )
+    surpassed: float = times_the_odds_of_untrained()
 
     @field_validator("methods")
     @classmethod
@@ -161,11 +158,13 @@ class Directions(Probe):
         "said where the exact interval of the share of starts that become that class lies above random directions' "
         "mean. Directions are the same where the changes they cause on the same starts correlate by more than "
         "{same:g}. The control: GANSpace, SeFa and the Jacobian are fitted anew to the same network with its weights "
-        "shuffled and to it freshly initialised, and the share of all change that directions make alone (weighed, "
-        "where there are data, by how much samples vary as real ones do) is compared. Verdict: not believable where "
-        "no direction is, or the odds of that share are below {surpassed:g} times those of the better such network; "
-        "good where different directions of an independence of {clean:.0%} or more do {several} things or more; else "
-        "caution. Reconstructors and LatentCLR are asked on request only (`methods`): what they are trained for is "
+        "shuffled and to it freshly initialised (at most a thousand samples of each), and the share of all change that "
+        "directions make alone is compared; where there are data, that of such a network counts as far as its samples "
+        "vary as real ones do beside the generator's (left out where such networks draw as the data are). Verdict: not "
+        "believable where no direction is, or the odds of that share are below {surpassed:g} times those of the better "
+        "such network, or none has an independence of {clean:.0%}; else good, and where different directions of that "
+        "independence do fewer than {several} things it is said that they are few. Reconstructors and LatentCLR are "
+        "asked on request only (`methods`): what they are trained for is "
         "that directions can be told apart, which mixtures can be as well, and where causes are known they recover "
         "hardly more than random directions."
     )
@@ -249,7 +248,7 @@ def _refitted_sentence(refitted: Refitted) -> str:
         return ""
     return (
         f"The search made anew comes to {refitted.own:.1%} in the generator, and in the same network "
-        f"{refitted_figures(refitted.twins)}."
+        f"{refitted_figures(refitted.figures)}{refitted.twins.counted_how}."
     )
 
 

@@ -8,6 +8,7 @@ from ganlens.explain.latent_attribution.exchange import WHOLE
 from ganlens.explain.latent_attribution.indices import LatentIndices, lower_ends
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
+from ganlens.probes.shared_rules import Untrained, untrained_does_as_well
 from ganlens.rules import Rule, Rules, Verdict, always
 
 LISTED = 5
@@ -79,6 +80,19 @@ class Evidence:
         return float(self.attribution.reference[self._pair[1]])
 
     @property
+    def untrained(self) -> Untrained:
+        """The pairs of coordinate and part, which stand where no coordinate of an untrained twin explains as much."""
+        before, indices = self.attribution.claims_before_twins, self.attribution
+        block, target = before[0] if before else (0, 0)
+        return Untrained(
+            len(before),
+            len(indices.claims),
+            max(float(lower_ends(indices.own)[block, target]), 0.0),
+            indices.untrained,
+            indices.refits.because,
+        )
+
+    @property
     def remark(self) -> str:
         """How many that is of how many."""
         size = len(self.attribution.blocks)
@@ -102,6 +116,7 @@ FOREMOST = "Foremost, {foremost} explains {explained:.0%} of {part}; {what_rando
 
 RULES = Rules(
     Evidence,
+    untrained_does_as_well("coordinates", "Of one part of its samples its best coordinate surely explains"),
     Rule(
         "no-better-than-random",
         lambda e: not e.count,
@@ -120,7 +135,7 @@ RULES = Rules(
     Rule(
         "few-explain",
         always,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         claim="Only {count:.0f} latent {coordinates_explain} a part of its samples.",
         detail=FOREMOST,
         advice="What else it knows lies along other directions: `ganlens probe directions SUBJECT`.",
@@ -148,6 +163,10 @@ def measurements_of(result: LatentIndices) -> list[Measurement]:
                 better="neither",
                 baseline=float(result.reference[target]),
                 what=result.what_random,
+                controls={
+                    f"any coordinate of the same network, {called}, for any part{result.refits.counted_how}": index
+                    for called, index in result.refits.figures(float).items()
+                },
             )
         )
     return lines

@@ -42,8 +42,8 @@ class LatentAttributionSettings(LearnedSettings):
     )
     many: float = threshold(
         0.1,
-        "Share of the coordinates that have to explain some part for the verdict to be good: the axes of the latent "
-        "are then worth looking along",
+        "Share of the coordinates that have to explain some part, or it is said that they are few and where to look "
+        "for what else it knows",
         gt=0,
         le=1,
     )
@@ -71,14 +71,17 @@ class LatentAttribution(Probe):
         "estimator gives a coordinate whose evaluations are shuffled, so that they belong to nothing. A coordinate is "
         "believed where its whole interval lies above {faint:.0%}, above every reference's index for that part of the "
         "output, and above the level that any of all the pairs tried would reach by chance in {level:.0%} of cases, "
-        "were coordinates like the references (a Beta distribution with the references' mean and variance). Verdict: "
-        "not believable where no coordinate is; good where {many:.0%} of the coordinates or more are believed for "
-        "something, else caution."
+        "were coordinates like the references (a Beta distribution with the references' mean and variance); and above "
+        "the index that any coordinate has for any part in the same network with its weights shuffled or freshly "
+        "drawn, asked in the same way from fewer base samples (such a network counts as far as its samples vary as "
+        "real ones do beside the generator's; it is left out where its weights can't be reached, or it draws as the "
+        "data are). Verdict: not believable where no coordinate is, else good; where fewer than {many:.0%} are it is "
+        "said that they are few: that a latent is turned is no fault of a generator."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
-        "A coordinate counts only where it surely explains more than every random direction of the latent space does; "
-        "not believable where none does."
+        "A coordinate counts only where it surely explains more than every random direction of the latent space does, "
+        "and than any coordinate of the same network untrained; not believable where none does."
     )
     cost: ClassVar[str] = (
         "12,000 samples at the defaults, and a labeller or autoencoder for the parts; seconds."
@@ -122,7 +125,7 @@ class LatentAttribution(Probe):
                 "total_of_random": result.random.indices.total.float(),
                 "self_score": result.self_scores.float(),
             },
-            remarks=[evidence.remark] if evidence.count else [],
+            remarks=[evidence.remark, evidence.untrained.remark] if evidence.count else [],
             method=f"{self.described(settings)} Parts: {concepts.title}. {result.base} base samples, "
             f"{len(result.blocks)} blocks.",
         )

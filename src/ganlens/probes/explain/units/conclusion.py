@@ -15,7 +15,7 @@ from ganlens.explain.dissection.harmful_units import Suspect
 from ganlens.explain.dissection.trial import LayerTrial
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate
-from ganlens.probes.shared_rules import ShuffledWeights, shuffled_weights_repeat_it
+from ganlens.probes.shared_rules import Untrained, untrained_does_as_well
 from ganlens.rules import Rule, Rules, Verdict, always
 
 LISTED = 6
@@ -27,12 +27,11 @@ class Evidence:
     """What a dissection found, and what it is judged by.
 
     Attributes:
-        most_repeated, often, fewest_by_chance, least_confirmed: see `UnitsSettings`.
+        often, fewest_by_chance, least_confirmed: see `UnitsSettings`.
         artefact, drawn: the foremost artefact of its samples and the unit that draws it; None where no single one does.
     """
 
     outcome: Outcome
-    most_repeated: float
     often: float
     fewest_by_chance: int
     least_confirmed: float
@@ -40,10 +39,13 @@ class Evidence:
     drawn: Drawn | None = None
 
     @property
-    def shuffled(self) -> ShuffledWeights:
-        """What became of the claims with shuffled weights."""
+    def untrained(self) -> Untrained:
+        """What became of the claims in the untrained twins."""
         o = self.outcome
-        return ShuffledWeights(o.asked_again, o.claimed, o.repeated, self.most_repeated, o.no_control_because)
+        claims = (claim for trial in o.trials for claim in trial.claims if claim.stands_out)
+        best = max(claims, key=lambda claim: claim.effect.low, default=None)
+        low, of_twins = (0.0, 0.0) if best is None else (best.effect.low, best.of_twins)
+        return Untrained(o.claimed, self.believable, low, of_twins, o.controls.because)
 
     @property
     def believable(self) -> int:
@@ -51,23 +53,23 @@ class Evidence:
         return len(self.outcome.ranked)
 
     @property
-    def as_often_shuffled(self) -> bool:
-        """Whether units of the shuffled generator have concepts, of whatever kind, about as often."""
+    def as_often_untrained(self) -> bool:
+        """Whether units of an untrained twin have concepts, of whatever kind, about as often."""
         enough = self.outcome.control_survivors >= self.fewest_by_chance
         return enough and self.outcome.control_share >= self.often * self.outcome.share
 
     @property
-    def no_more_than_shuffled(self) -> bool:
-        """Whether no larger a share of units has a concept than in the shuffled generator, nor any more surely."""
+    def no_more_than_untrained(self) -> bool:
+        """Whether no larger a share of units has a concept than in an untrained twin, nor any more surely."""
         o = self.outcome
         enough = o.control_survivors >= self.fewest_by_chance and o.control_share >= o.share
-        surest = max((claim.self_score for trial in o.control for claim in trial.survivors), default=0.0)
+        surest = max((claim.self_score for trial in o.control.gave for claim in trial.survivors), default=0.0)
         return enough and all(claim.self_score <= surest for _, claim in o.ranked)
 
     @property
     def refused(self) -> bool:
         """Whether that is what is said: artefact units, which are known by other means, are said first."""
-        return self.no_more_than_shuffled and not self.outcome.artefacts and self.drawn is None
+        return self.no_more_than_untrained and not self.outcome.artefacts and self.drawn is None
 
     @property
     def confirmed(self) -> bool:
@@ -78,6 +80,11 @@ class Evidence:
     def share_confirmed(self) -> float:
         """Of the units that were switched on, those that bring their concept."""
         return self.outcome.confirmed_by_insertion / max(len(self.outcome.inserted), 1)
+
+    @property
+    def any_believable(self) -> str:
+        """Which units that is said of."""
+        return "one" if self.believable == 1 else f"any of {self.believable}"
 
     @property
     def units_have(self) -> str:
@@ -131,30 +138,30 @@ class Evidence:
     @property
     def remarks(self) -> list[str]:
         """What a careful reader has to know beside a result; nothing beside a refusal."""
-        if not self.believable or self.shuffled.repeat_it or self.refused:
+        if not self.believable or self.refused:
             return []
         artefacts = self.outcome.artefacts
         return [
             f"Surest is that {self.foremost}."
-            if artefacts or self.as_often_shuffled or not self.confirmed
+            if artefacts or self.as_often_untrained or not self.confirmed
             else "",
             self._counted,
-            f"{units(self.outcome.repeated)} kept a concept, but so with shuffled weights: nothing learned."
+            f"{units(self.outcome.repeated)} kept a concept, but so in the same network untrained: nothing learned."
             if self.outcome.repeated
             else "",
-            "With shuffled weights so many units have a concept, too: believe each by itself, not their number."
-            if self.as_often_shuffled and artefacts
+            "Untrained, so many of its units have a concept, too: believe each by itself, not their number."
+            if self.as_often_untrained and artefacts
             else "",
             f"Removing each of these alone helps: {self._artefacts_called}." if len(artefacts) > 1 else "",
-            self.shuffled.remark,
+            self.untrained.remark,
         ]
 
     @property
     def _counted(self) -> str:
         o = self.outcome
         control = (
-            f"; in the generator with shuffled weights {o.control_survivors or 'none'} of {o.control_tested}"
-            if o.control
+            f"; in the same network {o.control.called} {o.control_survivors or 'none'} of {o.control_tested}"
+            if o.controls
             else ""
         )
         return f"Of {units(o.tested)} {self.believable} {self._has} a concept that survives removal{control}."
@@ -181,7 +188,9 @@ RULES = Rules(
         "`generator.get_submodule('{drawn.layer.name}').register_forward_hook(lambda layer, given, output: "
         "output.index_fill(1, torch.tensor([{drawn.unit}], device=output.device), 0))`.",
     ),
-    shuffled_weights_repeat_it("units"),
+    untrained_does_as_well(
+        "units", "Without its best unit a concept surely moves by standard deviations of", ".2f"
+    ),
     Rule(
         "no-better-than-matched-units",
         lambda e: not e.believable,
@@ -203,31 +212,31 @@ RULES = Rules(
         "output.index_fill(1, torch.tensor([{worst.unit}], device=output.device), 0))`.",
     ),
     Rule(
-        "no-more-than-with-shuffled-weights",
-        lambda e: e.no_more_than_shuffled,
+        "no-more-than-untrained",
+        lambda e: e.no_more_than_untrained,
         Verdict.NOT_BELIEVABLE,
-        claim="Its units tell nothing: with shuffled weights as many have a concept.",
-        detail="Of its units {outcome.share:.1%} have a concept that survives their removal, with shuffled weights "
-        "{outcome.control_share:.1%}.",
+        claim="Its units tell nothing: untrained, as many have a concept.",
+        detail="Of its units {outcome.share:.1%} have a concept that survives their removal, in the same network "
+        "untrained {outcome.control_share:.1%}.",
         advice="Train it further, or make sure that its trained weights were loaded, and ask again.",
     ),
     Rule(
-        "as-many-with-shuffled-weights",
-        lambda e: e.as_often_shuffled,
+        "as-many-untrained",
+        lambda e: e.as_often_untrained,
         Verdict.CAUTION,
-        claim="{believable:.0f} {units_have} a concept, but shuffled weights give such units too.",
-        detail="Surest is that {surest}; {outcome.share:.1%} of the units have a concept, with shuffled weights "
-        "{outcome.control_share:.1%}.",
+        claim="{believable:.0f} {units_have} a concept, but untrained it has such units too.",
+        detail="Surest is that {surest}; {outcome.share:.1%} of the units have a concept, in the same network "
+        "untrained {outcome.control_share:.1%}.",
         advice="Believe each unit in the table by itself, not their number; for what was learned ask "
         "`ganlens probe directions SUBJECT`.",
     ),
     Rule(
-        "not-brought-back",
+        "removal-alone",
         lambda e: not e.confirmed,
-        Verdict.CAUTION,
-        claim="Switching units on seldom brings the concept that removing them takes.",
-        detail="Surest is that {surest}; {share_confirmed:.0%} of the units switched on bring their concept more than "
-        "units as active do, and {least_confirmed:.0%} should.",
+        Verdict.GOOD,
+        claim="Removing {any_believable} of its units takes one concept away.",
+        detail="Surest is that {surest}; of the units switched on {share_confirmed:.0%} bring their concept more than "
+        "units as active do, where {least_confirmed:.0%} would confirm it.",
         advice="Edit samples by removing these units, not by switching them on; what adds a concept is sought by "
         "`ganlens probe directions SUBJECT`.",
     ),
@@ -267,10 +276,10 @@ def measurements_of(outcome: Outcome) -> list[Measurement]:
             "units with a believable concept",
             unit="share of units",
             better="higher",
-            baseline=outcome.control_share if outcome.control else 0.0,
-            what="the generator with shuffled weights"
-            if outcome.control
-            else "no claim at all; the check on shuffled weights was not run",
+            baseline=outcome.control_share,
+            what=f"the same network, {outcome.control.called}{outcome.controls.counted_how}"
+            if outcome.controls
+            else "no claim at all; there is no untrained twin to ask",
         )
     ]
     for trial, claim in outcome.ranked[:LISTED]:

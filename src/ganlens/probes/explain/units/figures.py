@@ -14,6 +14,7 @@ from ganlens.explain.dissection.interventions import ablation, writing
 from ganlens.explain.dissection.layers import as_maps
 from ganlens.explain.dissection.trial import LayerTrial, Workshop
 from ganlens.explain.dissection.unit_sets import UnitSet
+from ganlens.explain.untrained import Refits
 from ganlens.figures.charts import bar_chart, line_chart
 from ganlens.figures.figure import Figure, Plot, Table
 from ganlens.figures.parts import Series
@@ -84,17 +85,17 @@ def unit_table(trials: Sequence[LayerTrial], names: tuple[str, ...], inserted: I
     )
 
 
-def layer_plot(trials: Sequence[LayerTrial], control: Sequence[LayerTrial]) -> Plot:
-    """Share of believable units, layer by layer, beside the shuffled generator's."""
+def layer_plot(trials: Sequence[LayerTrial], controls: Refits[list[LayerTrial]]) -> Plot:
+    """Share of believable units, layer by layer, beside those of the untrained twins."""
 
     def share(each: LayerTrial) -> float:
         return len(each.survivors) / max(len(each.claims), 1)
 
     series = [Series("this generator", [share(trial) for trial in trials])]
-    if control:
-        by_name = {trial.layer.name: share(trial) for trial in control}
+    for twin in controls.each:
+        by_name = {trial.layer.name: share(trial) for trial in twin.gave}
         series.append(
-            Series("the same with shuffled weights", [by_name.get(trial.layer.name, 0.0) for trial in trials])
+            Series(f"the same, {twin.called}", [by_name.get(trial.layer.name, 0.0) for trial in trials])
         )
     figure = bar_chart(
         [trial.layer.name for trial in trials],
@@ -103,7 +104,10 @@ def layer_plot(trials: Sequence[LayerTrial], control: Sequence[LayerTrial]) -> P
         y="units with a believable concept",
         percent=True,
     )
-    return Plot(figure, "How many units of each layer keep a claim. The second bar should be empty.")
+    return Plot(
+        figure,
+        "How many units of each layer keep a claim. The same network untrained should have none.",
+    )
 
 
 def top_pictures(

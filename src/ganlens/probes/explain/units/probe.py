@@ -68,21 +68,14 @@ class UnitsThresholds(LearnedSettings):
         "less is no reason to remove anything",
         ge=0,
     )
-    most_repeated: float = threshold(
-        1.0,
-        "Share of all claims from which those that hold with shuffled weights make all unbelievable: each that is "
-        "repeated is dropped by itself, so it takes all of them",
-        gt=0,
-        le=1,
-    )
     often: float = threshold(
         0.5,
-        "How large a share of units has a concept with shuffled weights, of the share with the trained ones, from "
-        "which their number means nothing: half of it then comes without learning",
+        "How large a share of units has a concept in an untrained twin, of the share in the generator, from which "
+        "their number means nothing: half of it then comes without learning",
         gt=0,
     )
     fewest_by_chance: int = threshold(
-        3, "Units with a concept that it takes with shuffled weights to say so: one or two happen", ge=1
+        3, "Units with a concept that it takes in an untrained twin to say so: one or two happen", ge=1
     )
     least_confirmed: float = threshold(
         0.5,
@@ -153,28 +146,30 @@ class Units(Probe):
         "distance and against units of the same activity; the whole interval of the fall must lie above "
         "{least_change:.0%} of the distance. Self-checks: a unit is believable only where the whole interval lies "
         "above {least_effect:g} and above the effect of every one of its {matched} matched units on that concept; "
-        "and in the generator with shuffled weights the claim must vanish: it is tried in the same way, and what it "
-        "repeats, unit and concept, is dropped. A unit's self-score, from zero to one, is the share of its effect "
-        "that is left when interval and matched units are taken off, less where the effect is faint. Verdict: not "
-        "believable where no unit survives, where {most_repeated:.0%} of the claims are repeated, or where no larger a "
-        "share of units has a concept than in the shuffled generator ({fewest_by_chance} there at least) and none more "
-        "surely; good where at least {least_confirmed:.0%} of the units switched on bring their concept, more than "
-        "matched units; else "
-        "caution, and where there are artefact units, or where units of the shuffled generator have concepts of any "
-        "kind at least {often:g} times as often ({fewest_by_chance} at least)."
+        "and it must surpass untrained twins: the same network with its weights shuffled and freshly drawn, to which "
+        "the trial is fitted anew on fewer samples and units. What a unit does there as well, by the same test, is "
+        "dropped; and their number is held against how many units have any concept there (a twin counts as far as its "
+        "samples vary as real ones do beside the generator's; it is left out where its weights can't be reached, or it "
+        "draws as the data are). A unit's self-score, from zero to one, is the share of its effect that is left when "
+        "interval and matched units are taken off, less where the "
+        "effect is faint. Verdict: not believable where no unit survives, or where no larger a share of units has a "
+        "concept than in a twin ({fewest_by_chance} there at least) and none more surely; caution where there are "
+        "artefact units, or where units of a twin have concepts of any kind at least {often:g} times as often "
+        "({fewest_by_chance} at least); else good. Where fewer than {least_confirmed:.0%} of the units switched on "
+        "bring their concept, more than matched units, it is said that removal alone shows it."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
         "A unit's concept counts only where removing the unit moves it surely more than removing any unit of "
-        "the same activity; not believable where none does, or where the generator with shuffled weights repeats "
-        "all of these claims."
+        "the same activity, and the same unit does not do so in the same network untrained; not believable where "
+        "none is left."
     )
     cost: ClassVar[str] = (
         "The audit's samples once more for the statistics, about 60,000 edited ones at the defaults, and a labeller "
         "or autoencoder for the concepts; a minute for a small convolutional generator."
     )
     source: ClassVar[str] = (
-        "Bau et al. 2019 (arXiv 1811.10597); Adebayo et al. 2018 (arXiv 1810.03292) for the shuffled weights"
+        "Bau et al. 2019 (arXiv 1811.10597); Adebayo et al. 2018 (arXiv 1810.03292) for untrained twins"
     )
 
     def examine(self, subject: Subject, settings: UnitsSettings, context: Context) -> Finding:
@@ -191,7 +186,6 @@ class Units(Probe):
         artefact, drawn = foremost_drawn(context) or (None, None)
         evidence = Evidence(
             outcome,
-            settings.most_repeated,
             settings.often,
             settings.fewest_by_chance,
             settings.least_confirmed,
@@ -231,7 +225,7 @@ def _figures(removals: Removals, outcome: Outcome) -> list[Figure]:
         *strips(workshop, removals.subject, bank, outcome.ranked, names),
         *top_pictures(workshop, removals.subject, bank, outcome.ranked, names),
         unit_table(outcome.trials, names, outcome.inserted),
-        layer_plot(outcome.trials, outcome.control),
+        layer_plot(outcome.trials, outcome.controls),
         *set_plots(outcome.sets, names),
         *artefact_table(outcome.suspects),
     ]
