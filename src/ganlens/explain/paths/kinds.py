@@ -48,7 +48,8 @@ def torn_kinds(ways: Ways, steepest: Steepest, torn: Tensor, labeller: Labeller)
     """
     rows = torn.nonzero().flatten()
     before, after = (
-        _classes(ways.samples(rows, steepest.place[rows] + step), labeller) for step in (0.0, 1 / FINEST)
+        _classes(ways.samples(rows, steepest.place[rows] + step).to(ways.bank.device), labeller)
+        for step in (0.0, 1 / FINEST)
     )
     errs = 1 - labeller.held_out_accuracy_interval[0]
     return TornKinds(len(rows), int((before != after).sum()), min(1.0, 2 * errs))
