@@ -23,8 +23,8 @@ class PathLengthSettings(ProbeSettings):
     shown: int = Field(6, ge=1, le=16, description="Steepest ways to show")
     stops: int = threshold(
         3,
-        "Caution surely beyond the path length of a way over this many unrelated samples: an arc through the data passes "
-        "some",
+        "Caution surely beyond the path length of a way over this many unrelated samples: an arc through the data "
+        "passes some",
         ge=0,
         le=100,
     )
@@ -131,7 +131,9 @@ LENGTH = (
     "Its path length is {ratio:.1f} times the shortest possible, and that of a way over {settings.stops} unrelated "
     "samples {stopping_ratio:.1f} times."
 )
-WITHIN = "On {torn} of {walked} ways it jumps at once, on {within} of them from one sample to another of the same class."
+WITHIN = (
+    "On {torn} of {walked} ways it jumps at once, on {within} of them to another sample of the same class."
+)
 LOOK = "Look at the tears in the figures; stay within one side of them where ways between samples matter."
 
 RULES = Rules(

@@ -52,8 +52,8 @@ class PathLengthProbe(Probe):
         "classes, a faithful generator can't but jump from one to another; so a tear counts where the labeller, whose "
         "errors are allowed for, names one class on both its sides. Bad: surely more than {often:.0%} of the ways are "
         "torn within a class, or nothing changes at surely more than {still:.0%} of the places, or the path length is "
-        "surely beyond the squared legs of a way over {many_stops} unrelated samples. Caution: tears within a class, or "
-        "where no classes are known, or a length surely beyond that over {stops} samples. Smooth is not good by "
+        "surely beyond the squared legs of a way over {many_stops} unrelated samples. Caution: tears within a class, "
+        "or where no classes are known, or a length surely beyond that over {stops} samples. Smooth is not good by "
         "itself: a blur is smooth."
     )
     rules: ClassVar = RULES
