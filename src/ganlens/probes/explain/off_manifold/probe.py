@@ -80,8 +80,8 @@ class OffManifold(Probe):
         "probability that a generated sample errs more than a real one (AUC) exceeds {shifted:g} with its whole "
         "interval at that level; else good. Self-checks, either of which makes the finding not believable: the "
         "autoencoder must explain more of held-out real samples than PCA of the same width; and it must tell held-out "
-        "real samples from random linear mixtures of dozens of real ones (same mean and covariance as the data but on no "
-        "curved manifold, cut to the range of the modality) with an AUC above one half."
+        "real samples from random linear mixtures of dozens of real ones (same mean and covariance as the data but on "
+        "no curved manifold, cut to the range of the modality) with an AUC above one half."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
