@@ -231,6 +231,25 @@ def test_constant_features_tell_nothing():
     assert nothing.p_value == pytest.approx(float(stats.binom.sf(47, 96, 0.5)))
 
 
+@pytest.mark.parametrize("place", [0.0, -1.0, 250.0])
+def test_rounding_about_a_constant_tells_nothing(place: float):
+    """Six digits of it, beside features of size 1; a thousand times as much is a difference."""
+    a, b = random(200, 3), random(200, 3, seed=1)
+    constant = torch.full((200, 1), place, dtype=torch.float64)
+    rounding = 1e-6 * max(abs(place), 1.0) * random(200, 1, seed=2).abs()
+    found = told(torch.cat([a, constant], dim=1), torch.cat([b, constant + rounding], dim=1))
+    assert found.interval.low < 0.5 and found.weights[3] == 0
+    more = told(torch.cat([a, constant], dim=1), torch.cat([b, constant + 1000 * rounding], dim=1))
+    assert more.accuracy > 0.85
+
+
+def test_small_units_are_no_rounding():
+    """A feature in units of a millionth, beside one in millions: it varies in both sets."""
+    large = [1e6 * random(200, 1, seed=seed) for seed in (0, 1)]
+    small = [1e-6 * (random(200, 1, seed=2 + number) + 3 * number) for number in (0, 1)]
+    assert told(*(torch.cat(pair, dim=1) for pair in zip(large, small, strict=True))).accuracy > 0.85
+
+
 @pytest.mark.parametrize("classifier", EVERY, ids=lambda c: type(c).__name__)
 def test_units_and_precision_of_the_features_do_not_matter(classifier: Classifier):
     a, b = random(200, 3), random(200, 3, seed=1) + 0.5

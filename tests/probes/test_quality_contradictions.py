@@ -8,9 +8,14 @@ import torch
 from ganlens.probes.audit import examine
 from ganlens.rules import Verdict
 
-ASKED = ("fidelity", "diversity", "two-sample", "modes")
+ASKED = ("fidelity", "diversity", "two-sample", "modes", "missed")
 CONTRADICT = {
     ("fidelity", "close"): {
+        ("missed", "misses-nearly-all"),
+        ("missed", "much"),
+        ("missed", "much-of-a-class"),
+        ("missed", "much-with-a-trait"),
+        ("missed", "poorly-covered"),
         ("fidelity", "narrow"),
         ("two-sample", "easily-told"),
         ("diversity", "far-fewer"),
@@ -26,7 +31,20 @@ CONTRADICT = {
         ("fidelity", "unlike-and-narrow"),
         ("modes", "missing"),
     },
-    ("modes", "every-class"): {("fidelity", "shares-off"), ("fidelity", "shares-far-off")},
+    ("modes", "every-class"): {
+        ("fidelity", "shares-off"),
+        ("fidelity", "shares-far-off"),
+        ("missed", "much-of-a-class"),
+        ("missed", "some-of-a-class"),
+    },
+    ("missed", "nothing-missed"): {
+        ("modes", "missing"),
+        ("fidelity", "narrow"),
+        ("fidelity", "unlike-and-narrow"),
+        ("fidelity", "shares-far-off"),
+        ("diversity", "far-fewer"),
+    },
+    ("diversity", "as-different"): {("missed", "misses-nearly-all"), ("missed", "poorly-covered")},
 }
 """What can't both be true: a claim, and those of other questions that deny it."""
 

@@ -155,7 +155,7 @@ def test_a_code_that_is_the_factors_scores_what_the_perfect_code_scores(apart):
 
 
 def test_turned_numbers_score_lower_by_every_measure_that_sees_a_turn(apart, turned):
-    assert turned.verdict is Verdict.CAUTION
+    assert turned.verdict is Verdict.GOOD  # samples are none the worse
     assert turned.rule in ("mixed", "partly") and "directions" in turned.advice
     for side in ("autoencoder code", "latent"):
         for name in ("MIG", "DCI disentanglement", "DCI completeness", "SAP", "modularity", "IRS"):
@@ -229,7 +229,7 @@ def test_a_factor_the_generator_never_changes_is_named_and_left_out():
 def test_nothing_is_said_of_a_latent_whose_samples_are_all_read_alike():
     """Each patch far outside what readers learned from: they answer, from one leaf, and nothing varies."""
     finding, _ = ask(Generator(as_points, change=lambda factors: 50 + factors))
-    assert finding.verdict is Verdict.CAUTION
+    assert finding.verdict is Verdict.GOOD
     assert finding.rule == "code-alone"
     assert "Of its latent nothing can be said" in finding.remarks[1]
     assert "across: does not vary" in finding.remarks[1]
@@ -376,7 +376,7 @@ def side(way):
             "Its factors can't be read, so its latent can't be judged.",
         ),
         (side(0.9), side(0.5), 2, "apart", "Its code and its latent hold the known factors apart."),
-        (side(0.05), side(0.0), 2, "mixed", "Its code and its latent both mix the known factors."),
+        (side(0.05), side(0.0), 2, "mixed", "Its code and latent mix the known factors, which is no fault."),
         (
             side(0.9),
             side(0.2),
@@ -399,4 +399,6 @@ def test_every_rule_speaks_where_it_should(code, latent, read, rule, claim):
     readings = [SimpleNamespace(skilled=number < read, usable=True) for number in range(3)]
     conclusion = RULES.conclude(Evidence(DisentanglementSettings(), code, latent, readings, []))
     assert (conclusion.rule, conclusion.claim) == (rule, claim)
+    alarms = ("factors-not-read", "neither")
+    assert conclusion.verdict is (Verdict.NOT_BELIEVABLE if rule in alarms else Verdict.GOOD)
     assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []

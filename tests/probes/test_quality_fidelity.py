@@ -127,7 +127,8 @@ def space(gap=0.0, precision=1.0, recall=1.0, coverage=1.0, density=1.0, *, scat
         name: Replicated(name, [value + a for a in apart], [1.0 + a for a in apart], {})
         for name, value in values.items()
     }
-    return SpaceComparison("raw", "values", sight, measures, 1.0)
+    distances = measures.pop("Fréchet distance")
+    return SpaceComparison("raw", "values", sight, measures, distances, 1.0)
 
 
 def evidence(*spaces, labeller=None, matched=None):

@@ -2,8 +2,10 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
+from ganlens.explain.paths.kinds import TornKinds
 from ganlens.explain.paths.latent_paths import between, pair_up
 from ganlens.explain.paths.lengths import PathLength
 from ganlens.explain.paths.tears import FINEST, find_steepest
@@ -83,10 +85,10 @@ def test_a_tear_is_found_on_the_ways_that_cross_it_and_where_they_do():
     torn = finding.measurement("Torn ways, coordinates")
     assert torn.value == pytest.approx(float(crossing.mean()), abs=1e-12)
     assert (torn.baseline.value, torn.controls[0].value) == (0, 1)
-    assert finding.verdict is Verdict.BAD
+    assert finding.verdict is Verdict.CAUTION  # it has no data, and so no classes
     assert finding.claim == f"Its latent space is torn: {float(crossing.mean()):.0%} of ways jump at once."
     assert finding.detail.startswith(
-        f"On {int(crossing.sum())} of 100 ways it jumps from one sample to another"
+        f"On {int(crossing.sum())} of 100 ways it jumps at once; no classes tell"
     )
     place = finding.arrays["steepest_place"]
     for step, before in ((0.0, True), (1 / FINEST, False)):
@@ -102,7 +104,7 @@ def test_a_tear_that_few_ways_cross_is_a_caution():
     crossing = int(((ways.start[:200, 0] > 2.2) != (ways.end[:200, 0] > 2.2)).sum())
     torn = finding.measurement("Torn ways, coordinates")
     assert 0 < crossing <= round(200 * torn.value) < 20  # a way may cross it and come back
-    assert finding.verdict is Verdict.CAUTION and finding.claim == "Its latent space is torn in places."
+    assert finding.verdict is Verdict.CAUTION and finding.rule == "torn-without-classes"
 
 
 def test_a_steep_place_is_no_tear():
@@ -143,6 +145,8 @@ def test_stored_samples_looked_up_are_torn_whatever_the_speed_says():
     stored = torch.randn(50, WIDTH, generator=torch.Generator().manual_seed(1))
     finding, _ = asked(lambda latent: stored[torch.cdist(latent, stored).argmin(dim=1)])
     assert finding.verdict is Verdict.BAD
+    assert finding.claim == "It jumps from sample to sample, and rests in between."
+    assert "at 100% of the places nothing changes" in finding.detail
     assert finding.measurement("Torn ways").value > 0.9
     assert finding.measurement("Largest of 16 steps").value > 0.2
 
@@ -232,9 +236,67 @@ def test_both_spaces_are_measured_on_the_same_samples(lab):
     ]
     first, last = (bank.labeller(end).argmax(dim=1) for end in ways.ends(torch.arange(30)))
     assert finding.measurement("Torn ways").value >= float((first != last).double().mean())
-    assert finding.verdict is Verdict.BAD
-    # Both tears that are shown take two samples more.
-    assert bank.generator_calls == 300 + 3 * 150 + 30 * 27 + 2 * 13 + 2 * 2
+    torn = round(30 * finding.measurement("Torn ways").value)
+    # What lies on both sides of each tear is asked of the labeller; both tears that are shown take two samples more.
+    assert bank.generator_calls == 300 + 3 * 150 + 30 * 27 + 2 * torn + 2 * 13 + 2 * 2
+
+
+def test_jumps_from_class_to_class_are_no_fault_and_within_a_class_they_are(lab):
+    """The data are five clouds far apart, so that a generator that is right jumps between them."""
+    finding = asked_with_classes(lab, lab.honest())
+    assert (finding.rule, finding.verdict) == ("jumps-between-classes", Verdict.GOOD)
+    assert finding.measurement("Torn ways").value > 0.5
+
+    class Torn(Remade):
+        """Nine in ten of one class, whose cloud falls into two halves."""
+
+        def synthesize(self, latent, labels=None):
+            side = torch.where(latent[:, 1:2] > 0, 0.8, -0.8)
+            return super().synthesize(latent) + side * torch.eye(8)[7]
+
+    finding = asked_with_classes(lab, Torn(lab.honest(torch.tensor([0.9, 0.025, 0.025, 0.025, 0.025]))))
+    assert (finding.rule, finding.verdict) == ("often-torn", Verdict.BAD)
+    assert finding.claim.startswith("Within a class it is torn: ")
+
+
+class Remade:
+    """Another generator's latents and samples."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def sample_latent(self, n, *, rng):
+        return self.first.sample_latent(n, rng=rng)
+
+    def synthesize(self, latent, labels=None):
+        return self.first.synthesize(latent)
+
+
+def asked_with_classes(lab, generator):
+    bank = lab.bank(generator, samples=300)
+    return examine(bank.subject, "path-length", bank=bank, settings={"walked": 80, "shown": 2})
+
+
+def test_stored_samples_of_several_classes_are_not_taken_for_jumps_between_classes(lab):
+    train = lab.data.train.samples.tensor()[:200]
+    keys = torch.randn(200, 9, generator=torch.Generator().manual_seed(3))
+
+    class Lookup(Remade):
+        def synthesize(self, latent, labels=None):
+            return train[torch.cdist(latent, keys).argmin(dim=1)]
+
+    finding = asked_with_classes(lab, Lookup(lab.honest()))
+    assert (finding.rule, finding.verdict) == ("jumps-and-rests", Verdict.BAD)
+
+
+def test_the_labellers_errors_are_no_tears_within_a_class():
+    """Of 80 tears between classes, 8 look alike to a labeller that may err on 5 % of samples; of 80 a half do not."""
+    few, many = (TornKinds(80, 80 - within, 0.1) for within in (8, 40))
+    assert (
+        few.chance_of_within == pytest.approx(float(stats.binom.sf(7, 80, 0.1)))
+        and few.chance_of_within > 0.5
+    )
+    assert evidence(torn=80, kinds=few).within == 0 and evidence(torn=80, kinds=many).within == 40
 
 
 class Conditional(nn.Module):
@@ -317,21 +379,32 @@ def test_the_steepest_bit_is_bracketed_by_halving():
     assert torch.allclose(even.largest, torch.tensor(1 / 16).double(), atol=1e-6)
 
 
-def evidence(torn=0, faded_torn=0, times=5.0):
+def evidence(torn=0, faded_torn=0, times=5.0, kinds=None):
     """100 walked ways, and a path length so many times the shortest possible, known to a tenth."""
     lengths = torch.full((10,), times)
     length = PathLength(
-        "raw", "pixels", lengths, Interval(0.9 * times, 1.1 * times, "exact"), 1.0, faded=1.5, stopping=16.2
+        "raw",
+        "pixels",
+        lengths,
+        Interval(0.9 * times, 1.1 * times, "exact"),
+        0.9 * times,
+        1.0,
+        faded=1.5,
+        stopping=16.2,
     )
-    return Evidence(PathLengthSettings(), 100, torn, faded_torn, length)
+    return Evidence(PathLengthSettings(), 100, torn, faded_torn, kinds, length)
 
 
 @pytest.mark.parametrize(
     ("measured", "rule", "verdict"),
     [
         (evidence(torn=50, faded_torn=1), "features-tear", Verdict.NOT_BELIEVABLE),
-        (evidence(torn=50), "often-torn", Verdict.BAD),
-        (evidence(torn=2, times=100.0), "torn", Verdict.CAUTION),
+        (evidence(torn=50, times=1e-9), "jumps-and-rests", Verdict.BAD),
+        (evidence(torn=50, kinds=TornKinds(50, 10, 0.1)), "often-torn", Verdict.BAD),
+        (evidence(torn=4, times=100.0, kinds=TornKinds(4, 1, 0.02)), "torn", Verdict.CAUTION),
+        (evidence(torn=50), "torn-without-classes", Verdict.CAUTION),
+        (evidence(torn=50, kinds=TornKinds(50, 46, 0.1)), "jumps-between-classes", Verdict.GOOD),
+        (evidence(torn=50, times=80.0, kinds=TornKinds(50, 46, 0.1)), "wild", Verdict.BAD),
         (evidence(times=16.0), "smooth", Verdict.GOOD),
         (evidence(times=72.0), "wild", Verdict.BAD),
         (evidence(times=70.0), "wanders", Verdict.CAUTION),

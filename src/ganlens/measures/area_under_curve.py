@@ -10,6 +10,7 @@ from ganlens.errors import UserError
 from ganlens.measures.estimate import Estimate, Interval
 from ganlens.measures.facts import Group, ValidInterval, measure
 from ganlens.measures.intervals import checked_values, percent
+from ganlens.measures.quantiles import checked_weights
 
 NORMAL_END = 1.959964
 
@@ -25,13 +26,16 @@ NORMAL_END = 1.959964
         ValidInterval("exceedance_interval", "the same, more often than it says near 0 and 1"),
     ),
 )
-def area_under_curve(higher: Tensor, lower: Tensor, level: float = 0.95) -> Estimate:
+def area_under_curve(
+    higher: Tensor, lower: Tensor, level: float = 0.95, weights: Tensor | None = None
+) -> Estimate:
     """How often does one of `higher` exceed one of `lower`, ties counting half?
 
     Args:
         higher: [n] numbers, at least one.
         lower: [m] numbers.
         level: of the interval.
+        weights: [m] how much each of `lower` counts; default: alike.
 
     Returns:
         0…1, ½ where neither tends to be larger. The interval is normal on the logit scale, so that it stays in
@@ -43,21 +47,34 @@ def area_under_curve(higher: Tensor, lower: Tensor, level: float = 0.95) -> Esti
     Source: DeLong, DeLong & Clarke-Pearson 1988, its variance.
     """
     higher, lower = (checked_values(values, fewest=1, infinite=True) for values in (higher, lower))
+    shares = checked_weights(weights, len(lower))
+    lower, shares = lower[shares > 0], shares[shares > 0]
     n, m = len(higher), len(lower)
-    ranks = torch.from_numpy(stats.rankdata(torch.cat([higher, lower]).numpy()))
-    own = torch.from_numpy(stats.rankdata(higher.numpy()))
-    other = torch.from_numpy(stats.rankdata(lower.numpy()))
-    # A number's rank among all, less its rank among its own, is how many of the other set it exceeds.
-    above, below = (ranks[:n] - own) / m, 1 - (ranks[n:] - other) / n
-    value = float(above.mean())
-    variance = float(above.var() / n + below.var() / m) if min(n, m) > 1 else 0.25
-    tail, method = (1 - level) / 2, f"{percent(level)}, DeLong, {n:,} and {m:,} samples"
-    if value in (0.0, 1.0):  # no overlap: the variance is 0, and the logit infinite
-        reach = 1 - tail ** (1 / min(n, m))
+    above, below = (
+        _share_below(higher, lower, shares),
+        1 - _share_below(lower, higher, checked_weights(None, n)),
+    )
+    value = min(max(float(above.mean()), 0.0), 1.0)
+    variance = 0.25
+    if min(n, m) > 1:
+        by_lower = float((shares**2 * (below - value) ** 2).sum() / (1 - shares.square().sum()))
+        variance = float(above.var() / n) + by_lower
+    method = f"{percent(level)}, DeLong, {n:,} and {m:,} samples"
+    if float(higher.min()) > float(lower.max()) or float(higher.max()) < float(lower.min()):
+        value, fewest = float(round(value)), min(n, float(1 / shares.square().sum()))
+        reach = 1 - ((1 - level) / 2) ** (1 / fewest)  # no overlap: the variance is 0, and the logit infinite
         return Estimate(value, Interval(max(0.0, value - reach), min(1.0, value + reach), method))
-    reach = -float(special.ndtri(tail)) * variance**0.5 / (value * (1 - value))
+    reach = float(stats.norm.isf((1 - level) / 2)) * variance**0.5 / (value * (1 - value))
     low, high = (float(special.expit(special.logit(value) + side * reach)) for side in (-1, 1))
     return Estimate(value, Interval(low, high, method))
+
+
+def _share_below(values: Tensor, others: Tensor, shares: Tensor) -> Tensor:
+    """What share [n] of the others lies below each value, ties counting half; `shares` [m] are theirs."""
+    order = others.argsort()
+    ordered, reached = others[order], torch.cat([torch.zeros(1), shares[order].cumsum(0)]).double()
+    ends = [torch.searchsorted(ordered, values, right=right) for right in (False, True)]
+    return (reached[ends[0]] + reached[ends[1]]) / 2
 
 
 def exceedance_interval(share: float, n: int, m: int) -> Interval:

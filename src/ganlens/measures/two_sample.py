@@ -16,6 +16,8 @@ from ganlens.measures.feature_matrix import feature_pair, float64_mean
 
 MOST_COPIES = 10
 """A value that more rows share is no copy but one that the data often take."""
+ROUNDED = 1e-5
+"""A spread of so small a share of a feature's size is rounding: a hundred times the finest step of 32-bit floats."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ def classifier_two_sample_test(
     - `p_value` is from a second pass in which each fold is told by a classifier fitted to the folds *before*
       it: no row then teaches one that it learns from, every guess is a fair coin given all before, and the
       binomial p-value is right for any classifier, data and number of folds.
+
+    **Constant features.** A spread that is no more than rounding of the feature's own mean, or of the features' size
+    where the feature is constant in one set, is taken for none. Standardised, it would be as large as any other, and
+    tell apart what differs by how it was computed.
 
     **Copies.** Equal rows go to the same fold, unless more than 10 share a value, or more than a fold has of
     each set. Otherwise the training row would teach the wrong answer for its replay, and a generator that
@@ -163,7 +169,7 @@ class _Fitted:
         self._mean = float64_mean(*sides)
         rows = torch.cat(sides).double() - self._mean
         deviation = rows.square().mean(dim=0).sqrt()
-        self._scale = torch.where(deviation > 1e-12 * self._mean.abs(), deviation, torch.inf)
+        self._scale = torch.where(_rounded(sides, self._mean, deviation), torch.inf, deviation)
         from_b = torch.arange(len(rows), device=rows.device) >= len(sides[0])
         self._judge: Judge = classifier.fit(rows / self._scale, from_b, rng)
 
@@ -172,6 +178,15 @@ class _Fitted:
 
     def slopes(self, rows: Tensor) -> Tensor | None:
         return self._judge.slopes((rows.double() - self._mean) / self._scale)
+
+
+def _rounded(sides: list[Tensor], mean: Tensor, deviation: Tensor) -> Tensor:
+    """Which features [d] vary by rounding alone. One that is 0 in one set has no size of its own to be rounded at, and
+    is measured by that of all features; one that varies in both is not, whatever its units."""
+    least = torch.stack([side.double().std(dim=0, correction=0) for side in sides]).amin(dim=0)
+    constant = least <= torch.finfo(torch.float32).eps * mean.abs()
+    size = (mean.square() + deviation.square()).mean().sqrt()
+    return (deviation <= ROUNDED * mean.abs()) | (constant & (deviation <= ROUNDED * size))
 
 
 def _successes(scores_a: Tensor, scores_b: Tensor) -> int:

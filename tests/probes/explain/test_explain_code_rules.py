@@ -194,7 +194,8 @@ def test_off_the_manifold_every_rule_is_reached_in_its_order(
 
 def test_off_the_manifold_the_detail_says_what_is_expected() -> None:
     assert concluded(off_manifold.RULES, manifold_evidence(0.49)).detail == (
-        "The share is 47.0% at least; of held-out real samples 5% lie that far from what the autoencoder redraws."
+        "The share is 47.0% at least; of held-out real samples of the same kinds 5% lie that far from what the "
+        "autoencoder redraws."
     )
 
 

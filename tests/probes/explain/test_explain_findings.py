@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from ganlens.explain.gaps.classes import Classes
 from ganlens.explain.gaps.regions import Comparison, Region
 from ganlens.figures.figure import Plot
 from ganlens.finding import Finding
+from ganlens.measures import area_under_curve
 from ganlens.modality import Points
 from ganlens.probes.audit import examine
 from ganlens.rules import Verdict
@@ -152,6 +154,54 @@ def test_a_code_that_redraws_anything_is_blind_and_says_so(spots, data):
     )
     assert finding.verdict is Verdict.NOT_BELIEVABLE
     assert finding.claim == "The autoencoder would not notice a sample off the data's manifold."
+
+
+class Uneven:
+    """An autoencoder that redraws spots on the left exactly, and those on the right somewhat beside their place."""
+
+    width = 2
+
+    def __init__(self, exact):
+        self.exact = exact
+
+    def encode(self, x):
+        return self.exact.encode(x)
+
+    def decode(self, codes):
+        places = codes @ torch.linalg.inv(self.exact.skew)
+        beside = 0.5 * places[:, :1].clamp(min=0) * torch.tensor([0.0, 1.0])
+        return self.exact.decode((places + beside) @ self.exact.skew)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_too_many_of_a_kind_that_is_hard_to_redraw_are_not_off_the_manifold(spots, data, labelled):
+    """Nine in ten lie on the right, each where real ones do; of the real ones a half."""
+
+    def mostly_right(latent):
+        places = spots.first_two(latent)
+        side = torch.where(latent[:, 2:3] < 1.2816, 1.0, -1.0)
+        return torch.cat([side * places[:, :1].abs(), places[:, 1:]], dim=1)
+
+    known = data if labelled else replace(data, class_names=(), **without_labels(data))
+    verdicts = {}
+    for noise in (0.0, 0.1):
+        subject = Subject.wrap(spots.Generator(mostly_right, noise=noise), data=known, range=(-1.0, 1.0))
+        labeller = spots.Quadrants() if labelled else None
+        autoencoder = spots.fitted(data, Uneven(spots.SpotCode()))
+        bank = SampleBank(subject, samples=1000, labeller=labeller, autoencoder=autoencoder)
+        finding = examine(subject, "off-manifold", bank=bank)
+        verdicts[noise] = finding.verdict
+        if not noise:
+            share = finding.measurement("share of generated samples off the manifold")
+            area = finding.measurement("AUC of the error, generated against held-out real")
+            assert share.low <= 0.05 <= share.high and area.low <= 0.5 <= area.high
+            errors = (finding.arrays[name] for name in ("error", "held_out_error"))
+            assert area_under_curve(*errors).low > 0.6  # what was said before kinds were weighed
+    assert verdicts == {0.0: Verdict.GOOD, 0.1: Verdict.CAUTION}
+
+
+def without_labels(data):
+    return {"train": replace(data.train, labels=None), "held_out": replace(data.held_out, labels=None)}
 
 
 # ---- what is missed, what is invented

@@ -13,7 +13,7 @@ from ganlens.explain.gaps.regions import Comparison, Kind, Region
 from ganlens.measures import NeighbourCoverage
 from ganlens.probes.explain.missed.conclusion import RULES, Gaps, InCode, remarks
 from ganlens.probes.explain.missed.settings import MissedSettings
-from ganlens.rules import claim_faults, detail_faults
+from ganlens.rules import Verdict, claim_faults, detail_faults
 
 SIZE = 1000
 
@@ -146,7 +146,7 @@ FINE = {
         (
             {"planted": PlantedGap(0.2, False), "class_gaps": ClassGaps((0, 1), ())},
             "any-gap-overlooked",
-            "With this little data no gap would show.",
+            "No gap shows; one of 20% would have gone unnoticed.",
         ),
         (
             {"class_gaps": ClassGaps((0, 1, 2), (1,))},
@@ -195,3 +195,19 @@ def test_remarks_list_both_sides_and_the_control() -> None:
         "Invented: 1 region of the code (region 2; 20.0% of the mass, 17.3% to 23.0%).",
         "Held-out real samples, put to the same test: none.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("class_gaps", "detail"),
+    [
+        (None, "A gap of 20%, cut into real samples, was not noticed."),
+        (
+            ClassGaps((0, 1, 2), (1,)),
+            "A gap of 20%, cut into real samples, was not noticed; of 3 classes, cut out one at a time, 1 were.",
+        ),
+    ],
+)
+def test_a_search_of_low_power_says_so_and_is_no_caution(class_gaps: ClassGaps | None, detail: str) -> None:
+    changes = {"planted": PlantedGap(0.2, False), "class_gaps": class_gaps}
+    conclusion = RULES.conclude(Gaps(**{**FINE, **changes}))  # type: ignore[arg-type]
+    assert (conclusion.verdict, conclusion.detail) == (Verdict.GOOD, detail)

@@ -2,7 +2,7 @@
 
 space = code_spaces(bank).autoencoder
 errors = manifold_errors(bank, space, linear_mixtures(bank, count=1000, seed=0))
-(errors.fake > errors.held_out.quantile(0.95)).double().mean()    # share off the manifold
+errors.share_beyond(0.05)    # share off the manifold, with its interval
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.code.code_space import CodeSpace, code_spaces, reconstruction_errors
+from ganlens.measures import Estimate, area_under_curve, share_above_quantile
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -29,21 +30,45 @@ class ManifoldErrors:
     Attributes:
         fake, held_out: [n] of generated and of held-out real samples.
         mixtures: [m] of linear mixtures of real samples, which lie off the manifold if it is curved.
+        weights: how much each held-out sample counts, as many as there are: see `kind_weights`.
     """
 
     fake: Tensor
     held_out: Tensor
     mixtures: Tensor
+    weights: Tensor
+
+    def share_beyond(self, share: float, level: float = 0.95, of: Tensor | None = None) -> Estimate:
+        """What share of generated samples, or of the errors given, lies beyond the error that `share` of real samples
+        exceed?"""
+        errors = self.fake if of is None else of
+        return share_above_quantile(errors, self.held_out, share, level, self.weights)
+
+    def larger(self, level: float = 0.95) -> Estimate:
+        """How often does a generated sample err more than a real one?"""
+        return area_under_curve(self.fake, self.held_out, level, self.weights)
 
 
 def manifold_errors(
-    bank: SampleBank, space: CodeSpace, mixtures: Tensor, held_out: int | None = None
+    bank: SampleBank,
+    space: CodeSpace,
+    mixtures: Tensor,
+    held_out: int | None = None,
+    weights: Tensor | None = None,
 ) -> ManifoldErrors:
-    """The errors of the bank's samples, of at most `held_out` real ones, and of mixtures [m, …]."""
+    """The errors of the bank's samples, of at most `held_out` real ones, and of mixtures [m, …].
+
+    Args:
+        weights: of the held-out samples; None: all count alike.
+    """
+    of_held_out = reconstruction_errors(bank, space, "held_out", held_out)
     return ManifoldErrors(
         reconstruction_errors(bank, space, "fake"),
-        reconstruction_errors(bank, space, "held_out", held_out),
+        of_held_out,
         space.distance(mixtures, space.reconstruct(mixtures)),
+        torch.full_like(of_held_out, 1 / len(of_held_out), dtype=torch.float64)
+        if weights is None
+        else weights,
     )
 
 

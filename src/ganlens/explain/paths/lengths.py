@@ -11,11 +11,15 @@ from torch import Tensor
 
 from ganlens.explain.paths.latent_paths import Ways
 from ganlens.features import FeatureSpace
-from ganlens.measures import Interval, bootstrap_interval, perceptual_path_length
+from ganlens.measures import ALARM_LEVEL, Interval, bootstrap_interval, perceptual_path_length
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
 PATHS_AT_ONCE = 64
+STILL = 1e-6
+"""Squared speeds up to this share of an even pace's are rounding."""
+ALARM_RESAMPLES = 10_000
+"""As many as the far ends of an interval at the level of alarms need."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class PathLength:
 
     Attributes:
         lengths: [ways] squared speeds; the path length is their mean, and `interval` that mean's.
+        least: what the mean surely reaches, at the level of alarms.
         straight: the shortest possible: straight between the same ends, at an even pace.
         faded: of the same ends faded into each other.
         stopping: of ways over other samples.
@@ -33,6 +38,7 @@ class PathLength:
     title: str
     lengths: Tensor
     interval: Interval
+    least: float
     straight: float
     faded: float
     stopping: float
@@ -45,6 +51,11 @@ class PathLength:
     def ratio(self) -> float:
         """As a multiple of the shortest possible."""
         return self.value / self.straight
+
+    @property
+    def still(self) -> int:
+        """At how many of the places nothing changes."""
+        return int((self.lengths <= STILL * self.straight).sum())
 
 
 @dataclass
@@ -126,6 +137,7 @@ def measure_lengths(
                 bank.title(name),
                 lengths,
                 bootstrap_interval(lengths, rng=rng),
+                bootstrap_interval(lengths, rng=rng, resamples=ALARM_RESAMPLES, level=ALARM_LEVEL).low,
                 straight=_squared(first, last),
                 faded=float(torch.cat(faded[name]).mean()),
                 stopping=_stopping(first, last, stops),

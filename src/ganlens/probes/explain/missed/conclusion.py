@@ -215,6 +215,13 @@ class Gaps:
         but = "" if not overlooked else " but one" if overlooked == 1 else f" but {overlooked}"
         return f", and each of {self.classes_tried} classes{but}"
 
+    @property
+    def of_classes(self) -> str:
+        """How many classes would have been, where the planted gap was not: the end of a sentence."""
+        if not self.classes_tried:
+            return ""
+        return f"; of {self.classes_tried} classes, cut out one at a time, {self.classes_noticed} were"
+
 
 _MASS = (
     "It is surely {surely:.0%} of {whole} or more; held-out real samples, put to the same test, come out with "
@@ -299,9 +306,9 @@ RULES = Rules(
     Rule(
         "any-gap-overlooked",
         lambda gaps: not gaps.planted.noticed,
-        Verdict.NOT_BELIEVABLE,
-        claim="With this little data no gap would show.",
-        detail="Even a gap of {planted.mass:.0%}, cut into real samples, was not noticed.",
+        Verdict.GOOD,
+        claim="No gap shows; one of {planted.mass:.0%} would have gone unnoticed.",
+        detail="A gap of {planted.mass:.0%}, cut into real samples, was not noticed{of_classes}.",
         advice="Ask again of more samples, with more real data: `ganlens probe missed SUBJECT --samples 20000`.",
     ),
     Rule(

@@ -10,7 +10,7 @@ from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.code.manifold_errors import ManifoldErrors
 from ganlens.instruments.autoencoder import FittedAutoencoder
 from ganlens.measurement import Measurement
-from ganlens.measures import Estimate, area_under_curve, mean_interval, share_above_quantile
+from ganlens.measures import Estimate, area_under_curve, mean_interval
 from ganlens.probes.shared_rules import autoencoder_no_better_than_pca
 from ganlens.rules import Rule, Rules, Verdict, always
 
@@ -26,7 +26,7 @@ class Evidence:
         autoencoder: whose errors they are.
         off: share of generated samples off the manifold, at the level of an alarm; `measurements_of` shows it at the
             usual one.
-        auc: probability that a generated sample errs more than a held-out real one.
+        auc: probability that a generated sample errs more than a held-out real one, at that level too.
         control: probability that a linear mixture of real samples does.
         expected, bad_times, shifted: `share` and the others of `OffManifoldSettings`.
         artefact: what puts samples off the manifold, where those without it hardly are; None where nothing
@@ -45,8 +45,8 @@ class Evidence:
 
 
 OFF = (
-    "The share is {off.low:.1%} at least; of held-out real samples {expected:.0%} lie that far from what the "
-    "autoencoder redraws."
+    "The share is {off.low:.1%} at least; of held-out real samples of the same kinds {expected:.0%} lie that far from "
+    "what the autoencoder redraws."
 )
 CLOSER = (
     "See in the pictures of residuals what they have that the data have not; then train longer: "
@@ -133,13 +133,13 @@ def measurements_of(evidence: Evidence, errors: ManifoldErrors, by_pca: Manifold
     """The share off the manifold, the errors beside real ones', the same by PCA, and the control."""
     expected, by_construction = evidence.expected, "held-out real samples, by construction"
     return [
-        share_above_quantile(errors.fake, errors.held_out, expected).measurement(
+        errors.share_beyond(expected).measurement(
             "share of generated samples off the manifold",
             better="lower",
             baseline=expected,
             what=by_construction,
         ),
-        evidence.auc.measurement(
+        errors.larger().measurement(
             "AUC of the error, generated against held-out real",
             better="lower",
             baseline=CHANCE,
@@ -148,11 +148,11 @@ def measurements_of(evidence: Evidence, errors: ManifoldErrors, by_pca: Manifold
         _mean(errors.fake).measurement(
             "mean error of generated samples",
             better="lower",
-            baseline=float(errors.held_out.double().mean()),
-            what="held-out real samples",
+            baseline=float(errors.held_out.double() @ errors.weights.double()),
+            what="held-out real samples of the same kinds",
             unit="of the data's variance",
         ),
-        share_above_quantile(by_pca.fake, by_pca.held_out, expected).measurement(
+        by_pca.share_beyond(expected).measurement(
             "share of generated samples off PCA's plane",
             better="lower",
             baseline=expected,

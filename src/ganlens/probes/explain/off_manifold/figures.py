@@ -13,6 +13,7 @@ from ganlens.figures.charts import line_chart
 from ganlens.figures.figure import Figure, Plot
 from ganlens.figures.palette import GENERATED, REAL
 from ganlens.figures.parts import Series
+from ganlens.measures.quantiles import weighted_quantile
 from ganlens.subject import SampleBank
 
 
@@ -23,16 +24,21 @@ def histogram(errors: ManifoldErrors, share: float) -> Plot:
     largest = max(float(both.max()), smallest * 2)
     edges = torch.logspace(math.log10(smallest), math.log10(largest), 41, dtype=torch.float64)
 
-    def density(values: Tensor) -> Tensor:
+    def density(values: Tensor, weights: Tensor) -> Tensor:
         bins = torch.bucketize(values.double(), edges[1:-1])
-        return torch.bincount(bins, minlength=40).double() / len(values)
+        return torch.bincount(bins, weights.double(), minlength=40)
 
-    threshold = float(torch.quantile(errors.held_out.double(), 1 - share))
+    evenly = torch.full((len(errors.fake),), 1 / len(errors.fake), dtype=torch.float64)
+    threshold = weighted_quantile(errors.held_out, 1 - share, errors.weights)
     figure = line_chart(
         (edges[1:] * edges[:-1]).sqrt(),
         [
-            Series("held-out real", density(errors.held_out), colour=REAL),
-            Series("generated", density(errors.fake), colour=GENERATED),
+            Series(
+                "held-out real, in the same mix of kinds",
+                density(errors.held_out, errors.weights),
+                colour=REAL,
+            ),
+            Series("generated", density(errors.fake, evenly), colour=GENERATED),
         ],
         x="reconstruction error, in units of the data's variance (logarithmic)",
         y="share of samples",

@@ -9,14 +9,16 @@ from pydantic import Field
 from ganlens.explain.artefacts.examination import artefacts_known
 from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.code.code_space import code_spaces
+from ganlens.explain.code.kind_weights import kind_weights
 from ganlens.explain.code.manifold_errors import ManifoldErrors, linear_mixtures, manifold_errors
 from ganlens.explain.preconditions import FEWEST, unsuited
 from ganlens.finding import Finding
-from ganlens.measures import ALARM_LEVEL, area_under_curve, share_above_quantile
+from ganlens.measures import ALARM_LEVEL, area_under_curve
 from ganlens.probes.explain.off_manifold.conclusion import RULES, Evidence, measurements_of
 from ganlens.probes.explain.off_manifold.figures import histogram, residuals
 from ganlens.probes.preconditions import reconstruction_measurement
 from ganlens.probes.probe import Need, Probe, ProbeSettings, probes, threshold
+from ganlens.probes.shared_rules import labeller_skill_for_names
 from ganlens.subject import Context, Subject
 
 
@@ -47,6 +49,7 @@ class OffManifoldSettings(ProbeSettings):
         ge=0.5,
         le=1,
     )
+    naming_skill: float = labeller_skill_for_names()
 
 
 @probes.register("off-manifold")
@@ -64,18 +67,21 @@ class OffManifold(Probe):
     method: ClassVar[str] = (
         "An autoencoder trained on the training data alone redraws what lies near the data's manifold and misses what "
         "does not. A sample's error is its squared distance from its reconstruction, in units of the data's variance. "
-        "A generated sample counts as off the manifold when its error exceeds the one that {share:.0%} of held-out "
-        "real samples exceed, so the expected share is {share:.0%}. The interval of the share allows for both the "
+        "Some kinds are harder to redraw than others, so held-out real samples are weighed to the generator's own mix "
+        "of kinds (the labeller's classes or, without one that can be relied on, groups in the code): too many of one "
+        "kind are not off the manifold. "
+        "A generated sample counts as off the manifold when its error exceeds the one that {share:.0%} of these "
+        "exceed, so the expected share is {share:.0%}. The interval of the share allows for both the "
         "generated samples and the threshold, which comes from finitely many real ones: exact binomial intervals at "
         "both ends of the exact interval of the percentile; judged at the level of an alarm. Where an artefact that "
         "has a name is known (`ganlens probe artefacts`) and samples without it exceed the expected share by at most "
         "{left:.0%} of what those with it do, that is what is said. The verdict is bad when the whole interval lies "
         "above {bad_times:g} times the expected share; caution when it lies above the expected share, or when the "
         "probability that a generated sample errs more than a real one (AUC) exceeds {shifted:g} with its whole "
-        "interval; else good. Self-checks, either of which makes the finding not believable: the autoencoder must "
-        "explain more of held-out real samples than PCA of the same width; and it must tell held-out real samples "
-        "from random linear mixtures of dozens of real ones (same mean and covariance as the data but on no curved "
-        "manifold, cut to the range of the modality) with an AUC above one half."
+        "interval at that level; else good. Self-checks, either of which makes the finding not believable: the "
+        "autoencoder must explain more of held-out real samples than PCA of the same width; and it must tell held-out "
+        "real samples from random linear mixtures of dozens of real ones (same mean and covariance as the data but on "
+        "no curved manifold, cut to the range of the modality) with an AUC above one half."
     )
     rules: ClassVar[Any] = RULES
     self_check: ClassVar[str] = (
@@ -93,16 +99,18 @@ class OffManifold(Probe):
             return Finding.not_applicable(because)
         autoencoder, pca = code_spaces(bank)
         mixtures = linear_mixtures(bank, count=settings.held_out, seed=context.seed)
+        held_out = min(settings.held_out, len(bank.reals("held_out")))
         with context.progress.task("Measuring reconstruction errors", 2) as task:
-            errors = manifold_errors(bank, autoencoder, mixtures, settings.held_out)
+            weights = kind_weights(bank, held_out, naming_skill=settings.naming_skill)
+            errors = manifold_errors(bank, autoencoder, mixtures, held_out, weights)
             task.advance()
-            by_pca = manifold_errors(bank, pca, mixtures, settings.held_out)
+            by_pca = manifold_errors(bank, pca, mixtures, held_out, weights)
             task.advance()
-        off = share_above_quantile(errors.fake, errors.held_out, settings.share, level=ALARM_LEVEL)
+        off = errors.share_beyond(settings.share, ALARM_LEVEL)
         evidence = Evidence(
             bank.autoencoder,
             off,
-            area_under_curve(errors.fake, errors.held_out),
+            errors.larger(ALARM_LEVEL),
             area_under_curve(errors.mixtures, errors.held_out),
             settings.share,
             settings.bad_times,
@@ -119,7 +127,12 @@ class OffManifold(Probe):
                 histogram(errors, settings.share),
                 *residuals(bank, errors.fake, settings.pictures),
             ],
-            arrays={"error": errors.fake, "held_out_error": errors.held_out, "pca_error": by_pca.fake},
+            arrays={
+                "error": errors.fake,
+                "held_out_error": errors.held_out,
+                "held_out_weight": errors.weights,
+                "pca_error": by_pca.fake,
+            },
             method=f"{self.described(settings)} {bank.autoencoder.protocol}",
         )
 
@@ -133,8 +146,7 @@ def _behind(
         parts = of_these[artefact.has], of_these[~artefact.has]
         if min(len(part) for part in parts) >= FEWEST:
             with_it, without = (
-                share_above_quantile(part, errors.held_out, settings.share).value - settings.share
-                for part in parts
+                errors.share_beyond(settings.share, of=part).value - settings.share for part in parts
             )
             if with_it > 0 and without <= settings.left * with_it:
                 return artefact

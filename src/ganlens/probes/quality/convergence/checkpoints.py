@@ -28,6 +28,7 @@ class Checkpoints:
         floor: the mean of the same for real training samples.
         count: samples in a block.
         chance: how often, at most, a checkpoint may be called better by mistake, all comparisons together.
+        space: in which space the distances are.
     """
 
     steps: list[int]
@@ -37,6 +38,7 @@ class Checkpoints:
     floor: float
     count: int
     chance: float
+    space: str
 
     def mean(self, number: int) -> float:
         return sum(self.distances[number]) / len(self.distances[number])
@@ -56,7 +58,7 @@ class Checkpoints:
 
     def measurements(self, bank: SampleBank) -> list[Measurement]:
         """Each checkpoint's distance, oldest first."""
-        title = bank.title(bank.spaces[0])
+        title = bank.title(self.space)
         rows = []
         for number, step in enumerate(self.steps):
             mark = ", the one examined" if number == self.examined else ""
@@ -91,7 +93,7 @@ def compare_checkpoints(
     if len(steps) < 2 or n < FEWEST:
         return None
     examined = load_run(run).step
-    space = bank.spaces[0]
+    space = bank.judging[0]
     held_out = bank.features(space, "held_out", n)
     latents = [bank.sample_latents(n, "convergence", number) for number in range(replicates)]
     images, distances = [], []
@@ -105,7 +107,7 @@ def compare_checkpoints(
     blocks = max(1, min(replicates, len(bank.reals("train")) // n))
     real = bank.features(space, "train", n * blocks).split(n)
     floor = sum(frechet_distance(features, held_out) for features in real) / blocks
-    return Checkpoints(steps, images, distances, steps.index(examined), floor, n, chance)
+    return Checkpoints(steps, images, distances, steps.index(examined), floor, n, chance, space)
 
 
 def _features(generator: Any, latents: Tensor, bank: SampleBank, space: str) -> Tensor:

@@ -10,24 +10,28 @@ from typing import Any
 
 from pydantic import Field
 
+from ganlens.measures import ALARM_LEVEL
 from ganlens.probes.probe import ProbeSettings, threshold
 from ganlens.probes.quality.convergence.checkpoints import FEWEST, Checkpoints
 from ganlens.rules import Rule, Rules, Verdict, always
 
-FEWEST_EVALUATIONS = 5
-"""Of five numbers one order in 120 falls all the way and one rises: the first count at which that is rare enough."""
+FEWEST_EVALUATIONS = 7
+"""Of seven numbers one order in 5,040 falls all the way and one rises: the first count at which that is rarer than an
+alarm of a whole report may be."""
 SHORT = 10
 """Evaluations at the end of which a slow trend may well go unnoticed."""
 
 
 class ConvergenceSettings(ProbeSettings):
-    replicates: int = Field(4, ge=2, le=20, description="Disjoint blocks each checkpoint is measured on")
-    block: int = Field(2500, ge=FEWEST, description="Most samples in a block")
+    replicates: int = Field(8, ge=2, le=20, description="Disjoint blocks each checkpoint is measured on")
+    block: int = Field(1250, ge=FEWEST, description="Most samples in a block")
     end: float = threshold(
         1 / 3, "Share of the evaluations, the last ones, that tell whether it still moves", gt=0, le=1
     )
     least_end: int = threshold(
-        6, "And at least so many of them: of fewer hardly any trend would be sure", ge=FEWEST_EVALUATIONS
+        8,
+        "And at least so many of them: of fewer no trend would be sure in which one pair is out of order",
+        ge=FEWEST_EVALUATIONS,
     )
     fewest_evaluations: int = threshold(
         FEWEST_EVALUATIONS,
@@ -35,7 +39,7 @@ class ConvergenceSettings(ProbeSettings):
         ge=2,
     )
     chance: float = threshold(
-        0.02,
+        1 - ALARM_LEVEL,
         "A trend counts where its p-value is below this, and a checkpoint is better where one is called so by mistake "
         "in at most this share of runs",
         gt=0,
@@ -191,7 +195,7 @@ RULES = Rules(
     Rule(
         "too-few-evaluations",
         lambda e: e.count < e.settings.fewest_evaluations,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         "Too few evaluations to say whether it has converged.",
         "There are {count} evaluations, and no trend can be told from fewer than {settings.fewest_evaluations}.",
         "Train longer: `{longer}`; or evaluate more often (`--set evaluation.every=…`).",

@@ -29,13 +29,12 @@ class Convergence(Probe):
         "The curves are the run's own scheduled evaluations, each of the averaged generator on the same "
         "latents. Whether the Fréchet distance still moves is asked of the last {end:.0%} of them, and of "
         "{least_end} at least: Kendall's τ against time (Mann–Kendall), which is zero on average where nothing moves; "
-        "it counts when its exact p-value over all orders is below {chance:g}, and fewer than {fewest_evaluations} "
-        "evaluations are too few. The kept checkpoints are then "
-        "compared on "
-        "fresh latents, the same for all of them and others than training evaluated on, block by block in the "
-        "first feature space: the lowest of many noisy evaluations looks better than it is. Caution: another "
-        "checkpoint is surely better than the one that an audit examines, or quality was still rising when "
-        "training stopped, or was falling."
+        "it counts when its exact p-value over all orders is below {chance:.1%}; fewer than {fewest_evaluations} "
+        "evaluations can't show one, which is said and is no caution. The kept checkpoints are then compared on fresh "
+        "latents, the same for all of them and others than training evaluated on, block by block in the first feature "
+        "space that sees planted damage of real samples: the lowest of many noisy evaluations looks better than it is. "
+        "Caution: another checkpoint is surely better than the one that an audit examines, or quality was still rising "
+        "when training stopped, or was falling."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
@@ -43,7 +42,7 @@ class Convergence(Probe):
         "fresh samples, not those that training chose it by, surely say so."
     )
     cost: ClassVar[str] = (
-        "Each kept checkpoint sampled afresh in 4 blocks of up to 2,500; seconds for each checkpoint."
+        "Each kept checkpoint sampled afresh in 8 blocks of up to 1,250; seconds for each checkpoint."
     )
     source: ClassVar[str] = "Kendall 1938; Mann 1945; Heusel et al. 2017 (arXiv 1706.08500)"
     Settings: ClassVar[type[ConvergenceSettings]] = ConvergenceSettings
@@ -66,7 +65,7 @@ class Convergence(Probe):
             subject.run, context, replicates=settings.replicates, block=settings.block, chance=settings.chance
         )
         evidence = Evidence(settings, looks, trend, floor.get("frechet_distance"), compared, subject.run)
-        method = f"{self.described(settings)} {context.bank.describe(context.bank.spaces[0])}"
+        method = f"{self.described(settings)} {context.bank.describe(context.bank.judging[0])}"
         if log.unreadable:
             method += f" {len(log.unreadable)} lines of {METRICS} can't be read and are left out."
         space = min(looks, key=lambda look: look["frechet_distance"])["space"]

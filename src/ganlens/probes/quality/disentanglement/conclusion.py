@@ -165,15 +165,15 @@ RULES = Rules(
     Rule(
         "mixed",
         lambda e: _both(e) and max(e.ways) < e.settings.partly,
-        Verdict.CAUTION,
-        "Its code and its latent both mix the known factors.",
+        Verdict.GOOD,
+        "Its code and latent mix the known factors, which is no fault.",
         BOTH_WAYS,
         DIRECTIONS,
     ),
     Rule(
         "partly",
         _both,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         "Its code {code_does}; its latent {latent_does}.",
         BOTH_WAYS,
         DIRECTIONS,
@@ -181,7 +181,7 @@ RULES = Rules(
     Rule(
         "code-alone",
         lambda e: e.code_way is not None,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         "Of its latent nothing is known; its code {code_does}.",
         "Of the way from shuffled factors to a perfect code, its code gets {code_way:.0%}, where {settings.apart:.0%} "
         "counts as apart.",
@@ -190,7 +190,7 @@ RULES = Rules(
     Rule(
         "latent-alone",
         lambda e: e.latent_way is not None,
-        Verdict.CAUTION,
+        Verdict.GOOD,
         "Of its code nothing is known; its latent {latent_does}.",
         "Of the way from shuffled factors to a perfect code, its latent gets {latent_way:.0%}, where "
         "{settings.apart:.0%} counts as apart.",
@@ -199,7 +199,7 @@ RULES = Rules(
     Rule(
         "neither",
         always,
-        Verdict.CAUTION,
+        Verdict.NOT_BELIEVABLE,
         "Neither its code nor its latent can be measured against factors.",
         "Both have fewer than two numbers, or two factors, that vary.",
         "See how many numbers its code needs: `ganlens probe axes SUBJECT`.",

@@ -19,6 +19,7 @@ from ganlens.subject import SampleBank
 from ganlens.subject.controls import CONTROLS
 
 FRECHET, KERNEL = "Fréchet distance", "Kernel distance"
+DISTANCE = "Distance along the main axes"
 PRECISION, RECALL, DENSITY, COVERAGE = SHARES = ("Precision", "Recall", "Density", "Coverage")
 KEPT_UP = (PRECISION, RECALL, COVERAGE)
 """The shares that a good generator keeps up with real samples in; density has no upper end."""
@@ -44,6 +45,7 @@ class SpaceComparison:
     Attributes:
         sight: which planted damage the space sees.
         measures: each measure by its name.
+        distances: what the gap is made of; see `RealReference.distance`.
         variance: the total variance of the held-out features: what copies of their mean would score as distance.
     """
 
@@ -51,21 +53,23 @@ class SpaceComparison:
     title: str
     sight: Sight
     measures: dict[str, Replicated]
+    distances: Replicated
     variance: float
 
     @property
     def gap(self) -> ReplicateDifference | None:
-        """By how much its Fréchet distance exceeds that of real samples, as a share of the real variance: what n
+        """By how much its distance exceeds that of real samples, as a share of the real variance: what n
         blocks share in bias goes out. None where there are too few blocks to know how it scatters."""
-        frechet, scale = self.measures[FRECHET], max(self.variance, 1e-12)
-        fake, real = ([value / scale for value in side] for side in (frechet.fake, frechet.real))
+        scale = max(self.variance, 1e-12)
+        fake, real = (
+            [value / scale for value in side] for side in (self.distances.fake, self.distances.real)
+        )
         return ReplicateDifference.between(fake, real)
 
     @property
     def gap_value(self) -> float:
         """The same, however many blocks there are."""
-        frechet = self.measures[FRECHET]
-        return (frechet.value - frechet.reference) / max(self.variance, 1e-12)
+        return (self.distances.value - self.distances.reference) / max(self.variance, 1e-12)
 
     @property
     def gap_high(self) -> float:
@@ -102,6 +106,7 @@ def _compared(bank: SampleBank, space: str, n: int, k: int, replicates: int) -> 
     def measure(block: Tensor) -> dict[str, float]:
         shares = reference.shares(block)
         return {
+            DISTANCE: reference.distance(block),
             FRECHET: reference.frechet_distance(block),
             KERNEL: kernel_distance(block, held_out, rng=all_rows, subsets=1, subset_size=len(block)),
             **{name: float(getattr(shares, name.lower())) for name in SHARES},
@@ -109,4 +114,7 @@ def _compared(bank: SampleBank, space: str, n: int, k: int, replicates: int) -> 
 
     limits = {name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL}
     measures = replicate(bank, space, n, replicates, measure, others=CONTROLS, limits=limits)
-    return SpaceComparison(space, bank.title(space), bank.sight(space), measures, reference.variance)
+    distances = measures.pop(DISTANCE)
+    return SpaceComparison(
+        space, bank.title(space), bank.sight(space), measures, distances, reference.variance
+    )

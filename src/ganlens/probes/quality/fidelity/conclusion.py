@@ -238,11 +238,11 @@ PRECISE = (
     "is realistic, and lies {gap:.1%} of the real variance beyond them."
 )
 DISTANCE = (
-    "Its Fréchet distance exceeds that of real training samples by {gap:.1%} of the real variance, and it keeps "
+    "Its distance exceeds that of real training samples by {gap:.1%} of the real variance, and it keeps "
     "{weakest.ratio:.0%} of their {weakest.name}."
 )
 WITHIN = (
-    "Its Fréchet distance exceeds that of real training samples by {gap:.1%} of the real variance, surely by no more "
+    "Its distance exceeds that of real training samples by {gap:.1%} of the real variance, surely by no more "
     "than {gap_high:.1%}; up to {settings.close:.0%} is close."
 )
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from ganlens.explain.paths.kinds import TornKinds
 from ganlens.explain.paths.lengths import PathLength
-from ganlens.measures import binomial_interval
+from ganlens.measures import ALARM_LEVEL, binomial_interval
 from ganlens.probes.probe import ProbeSettings, threshold
+from ganlens.probes.shared_rules import labeller_skill_for_names
 from ganlens.rules import Rule, Rules, Verdict, always
 
 FEWEST = 16
@@ -21,7 +23,8 @@ class PathLengthSettings(ProbeSettings):
     shown: int = Field(6, ge=1, le=16, description="Steepest ways to show")
     stops: int = threshold(
         3,
-        "Good up to the path length of a way over this many unrelated samples: an arc through the data passes some",
+        "Caution surely beyond the path length of a way over this many unrelated samples: an arc through the data "
+        "passes some",
         ge=0,
         le=100,
     )
@@ -35,7 +38,16 @@ class PathLengthSettings(ProbeSettings):
         gt=0,
         le=1,
     )
-    often: float = threshold(0.05, "Bad where surely more than this share of the ways is torn", ge=0, lt=1)
+    often: float = threshold(
+        0.05, "Bad where surely more than this share of the ways is torn within a class", ge=0, lt=1
+    )
+    still: float = threshold(
+        0.5,
+        "Bad where surely at more than this share of places nothing changes: it jumps and rests",
+        gt=0,
+        lt=1,
+    )
+    naming_skill: float = labeller_skill_for_names()
 
 
 @dataclass(frozen=True)
@@ -45,18 +57,45 @@ class Evidence:
     Attributes:
         walked: ways that were walked.
         torn, faded_torn: how many of them are torn, and how many of the same ends faded into each other.
-        length: in the first feature space; None where the samples don't move smoothly, which happens on torn ways.
+        kinds: which of the tears lie between classes; None where nothing is torn or no labeller names classes.
+        length: in the space that judges; None where the samples don't move smoothly, which happens on torn ways.
     """
 
     settings: PathLengthSettings
     walked: int
     torn: int
     faded_torn: int
+    kinds: TornKinds | None
     length: PathLength | None
 
     @property
-    def often_torn(self) -> bool:
-        return binomial_interval(self.torn, self.walked).low > self.settings.often
+    def rests(self) -> bool:
+        """Whether nothing changes between its jumps, as where stored samples are looked up."""
+        if self.length is None or not self.torn:
+            return False
+        still = binomial_interval(self.length.still, len(self.length.lengths), ALARM_LEVEL)
+        return still.low > self.settings.still
+
+    @property
+    def still_share(self) -> float:
+        """At what share of the places nothing changes."""
+        return self._measured.still / len(self._measured.lengths)
+
+    @property
+    def within(self) -> int:
+        """Torn ways whose tear surely parts no classes, the labeller's errors allowed for; 0 where that can't be
+        told."""
+        if self.kinds is None or self.kinds.chance_of_within > 1 - ALARM_LEVEL:
+            return 0
+        return self.kinds.within
+
+    @property
+    def often_within(self) -> bool:
+        return binomial_interval(self.within, self.walked, ALARM_LEVEL).low > self.settings.often
+
+    @property
+    def within_share(self) -> float:
+        return self.within / self.walked
 
     @property
     def torn_share(self) -> float:
@@ -69,8 +108,8 @@ class Evidence:
 
     @property
     def surely(self) -> float:
-        """The multiple that it surely reaches."""
-        return self._measured.interval.low / self._measured.straight
+        """The multiple that it surely reaches; 0 where there is no length."""
+        return self.length.least / self.length.straight if self.length is not None else 0.0
 
     @property
     def stopping_ratio(self) -> float:
@@ -92,6 +131,10 @@ LENGTH = (
     "Its path length is {ratio:.1f} times the shortest possible, and that of a way over {settings.stops} unrelated "
     "samples {stopping_ratio:.1f} times."
 )
+WITHIN = (
+    "On {torn} of {walked} ways it jumps at once, on {within} of them to another sample of the same class."
+)
+LOOK = "Look at the tears in the figures; stay within one side of them where ways between samples matter."
 
 RULES = Rules(
     Evidence,
@@ -105,29 +148,36 @@ RULES = Rules(
         "Ask again with features that change smoothly: `--features raw`.",
     ),
     Rule(
-        "often-torn",
-        lambda e: e.torn > 0 and e.often_torn,
+        "jumps-and-rests",
+        lambda e: e.rests,
         Verdict.BAD,
-        "Its latent space is torn: {torn_share:.0%} of ways jump at once.",
-        "On {torn} of {walked} ways it jumps from one sample to another at once; the same ends faded into each other "
-        "never do.",
+        "It jumps from sample to sample, and rests in between.",
+        "On {torn} of {walked} ways it jumps at once, and at {still_share:.0%} of the places nothing changes.",
         "See whether it stores its training samples: `ganlens probe memorisation SUBJECT`.",
     ),
     Rule(
-        "torn",
-        lambda e: e.torn > 0,
-        Verdict.CAUTION,
-        "Its latent space is torn in places.",
-        "On {torn} of {walked} ways it jumps from one sample to another at once; the same ends faded into each other "
-        "never do.",
-        "Look at the tears in the figures; stay within one side of them where ways between samples matter.",
+        "often-torn",
+        lambda e: e.within > 0 and e.often_within,
+        Verdict.BAD,
+        "Within a class it is torn: {within_share:.0%} of ways jump at once.",
+        WITHIN,
+        LOOK,
     ),
     Rule(
-        "smooth",
-        lambda e: e.ratio <= _over(e.settings.stops),
-        Verdict.GOOD,
-        "It changes smoothly as its latent moves.",
-        LENGTH,
+        "torn",
+        lambda e: e.within > 0,
+        Verdict.CAUTION,
+        "Its latent space is torn in places, within a class.",
+        WITHIN,
+        LOOK,
+    ),
+    Rule(
+        "torn-without-classes",
+        lambda e: e.torn > 0 and e.kinds is None,
+        Verdict.CAUTION,
+        "Its latent space is torn: {torn_share:.0%} of ways jump at once.",
+        "On {torn} of {walked} ways it jumps at once; no classes tell whether the data themselves are parted there.",
+        LOOK,
     ),
     Rule(
         "wild",
@@ -139,10 +189,25 @@ RULES = Rules(
     ),
     Rule(
         "wanders",
-        always,
+        lambda e: e.surely > _over(e.settings.stops),
         Verdict.CAUTION,
         "It wanders as its latent moves.",
         LENGTH,
         "Look at the steepest ways in the figures; take shorter steps where ways between samples matter.",
+    ),
+    Rule(
+        "jumps-between-classes",
+        lambda e: e.torn > 0,
+        Verdict.GOOD,
+        "It changes smoothly, but for jumps from class to class.",
+        "On {torn} of {walked} ways it jumps at once, on {kinds.between} of them from one class to another, which the "
+        "data hold apart.",
+    ),
+    Rule(
+        "smooth",
+        always,
+        Verdict.GOOD,
+        "It changes smoothly as its latent moves.",
+        LENGTH,
     ),
 )

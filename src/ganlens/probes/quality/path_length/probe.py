@@ -7,11 +7,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganlens.errors import UserError
+from ganlens.explain.paths.kinds import TornKinds, torn_kinds
 from ganlens.explain.paths.latent_paths import Ways, pair_up
 from ganlens.explain.paths.lengths import PathLength, measure_lengths, spaces_of
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest
 from ganlens.explain.paths.walks import FADED, GENERATED, LOOKED_UP, walk
 from ganlens.finding import Finding
+from ganlens.instruments.labeller import is_skilled
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, bootstrap_interval
 from ganlens.probes.probe import Probe, probes
@@ -46,9 +48,13 @@ class PathLengthProbe(Probe):
         "a way is torn when the tiny bit that is left still holds a jump of {tear:.0%} of the mean distance "
         "between two samples (so that at most one tear of a way is found). Stored samples, looked up by the "
         "nearest latent, show what tears look like; fading must show none, or the features themselves tear. "
-        "Judged in the first feature space. Good: no tear, and a path length of at most the squared legs of a way "
-        "over {stops} unrelated samples. Bad: surely more than {often:.0%} of the ways are torn, or the length is "
-        "surely beyond that over {many_stops} samples. Smooth is not good by itself: a blur is smooth."
+        "Judged in the first feature space that sees planted damage of real samples. Where data are of separate "
+        "classes, a faithful generator can't but jump from one to another; so a tear counts where the labeller, whose "
+        "errors are allowed for, names one class on both its sides. Bad: surely more than {often:.0%} of the ways are "
+        "torn within a class, or nothing changes at surely more than {still:.0%} of the places, or the path length is "
+        "surely beyond the squared legs of a way over {many_stops} unrelated samples. Caution: tears within a class, "
+        "or where no classes are known, or a length surely beyond that over {stops} samples. Smooth is not good by "
+        "itself: a blur is smooth."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
@@ -64,7 +70,7 @@ class PathLengthProbe(Probe):
             return Finding.not_applicable(because)
         bank = context.bank
         ways = pair_up(bank, settings.paths)
-        main = bank.spaces[0]
+        main = bank.judging[0]
         if because := _no_way(bank, ways, main):
             return Finding.not_applicable(because)
         scale = _scale(ways, main)
@@ -87,11 +93,12 @@ class PathLengthProbe(Probe):
             walked=len(torn[GENERATED]),
             torn=int(torn[GENERATED].sum()),
             faded_torn=int(torn[FADED].sum()),
-            length=lengths[0] if lengths else None,
+            kinds=_kinds(bank, ways, generated, torn[GENERATED], settings.naming_skill),
+            length=next((length for length in lengths if length.space == main), None),
         )
         arrays = {"steepest_place": generated.place, "jump": generated.jump / scale}
         if lengths:
-            arrays["lengths"] = lengths[0].lengths
+            arrays["lengths"] = next(length.lengths for length in lengths if length.space == main)
         return Finding.concluded(
             RULES.conclude(evidence),
             measurements=[
@@ -124,6 +131,14 @@ def _no_way(bank: SampleBank, ways: Ways, space: str) -> str:
     if _scale(ways, space) <= SAME * size:
         return "its samples are all the same, so that nothing changes along any way"
     return ""
+
+
+def _kinds(bank: SampleBank, ways: Ways, steepest: Steepest, torn: Tensor, skill: float) -> TornKinds | None:
+    """Which tears lie between classes; None where there are none, or no labeller that can be relied on."""
+    labeller = bank.labeller if torn.any() else None
+    if labeller is None or not is_skilled(labeller, skill):
+        return None
+    return torn_kinds(ways, steepest, torn, labeller)
 
 
 def _scale(ways: Ways, space: str) -> float:

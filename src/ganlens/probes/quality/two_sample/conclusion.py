@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ganlens.measures import Interval, TwoSampleTest
+from ganlens.measures import ALARM_LEVEL, Interval, TwoSampleTest
 from ganlens.probes.probe import ProbeSettings, threshold
 from ganlens.rules import Rule, Rules, Verdict, always
 from ganlens.subject.controls import CONTROLS
@@ -31,7 +31,7 @@ class TwoSampleSettings(ProbeSettings):
     shown: int = Field(12, ge=1, le=32, description="Samples to show of each kind")
     close: float = threshold(
         0.65,
-        "Good only surely below this accuracy: what few samples can't tell apart may still differ",
+        "Where the accuracy may reach this, samples are too few to prove much: what can't be told may still differ",
         ge=0.5,
         le=1,
     )
@@ -49,9 +49,8 @@ class TwoSampleSettings(ProbeSettings):
         le=1,
     )
     chance: float = threshold(
-        0.05,
-        "The features that are not judged first count where the chance of guessing as many, times the number of "
-        "feature spaces, is below this",
+        1 - ALARM_LEVEL,
+        "Samples are told where the chance of guessing as many, times the number of feature spaces, is at most this",
         gt=0,
         lt=1,
     )
@@ -73,10 +72,9 @@ class SpaceTests:
         """What a generator without a fault is expected to score."""
         return max(GUESSING, self.train.accuracy)
 
-    @property
-    def tells(self) -> bool:
-        """Whether the classifier surely tells generated samples."""
-        return self.fake.interval.low > self.floor
+    def tells(self, chance: float) -> bool:
+        """Whether the classifier surely tells generated samples: better than the reference, and than guessing."""
+        return self.fake.interval.low > self.floor and self.fake.p_value <= chance
 
     @property
     def gaussian(self) -> TwoSampleTest:
@@ -131,9 +129,18 @@ class Evidence:
 
     @property
     def others(self) -> list[SpaceTests]:
-        """Further spaces that tell generated samples; found among several, it has to be surer."""
-        count, chance = len(self.spaces), self.settings.chance
-        return [s for s in self.spaces[1:] if s.tells and count * s.fake.p_value < chance]
+        """Further spaces that tell generated samples."""
+        return [space for space in self.spaces[1:] if space.tells(self._chance)]
+
+    @property
+    def told(self) -> bool:
+        """Whether generated samples are told in the space that is judged first."""
+        return self.main.tells(self._chance)
+
+    @property
+    def _chance(self) -> float:
+        """What chance may do in one of the spaces."""
+        return self.settings.chance / len(self.spaces)
 
     @property
     def other(self) -> SpaceTests:
@@ -143,7 +150,7 @@ class Evidence:
     @property
     def remarks(self) -> list[str]:
         """By what generated samples are given away most."""
-        if not self.main.tells:
+        if not self.told:
             return []
         remarks = []
         widest = max(self.classes, key=lambda c: c.gap, default=None)
@@ -177,7 +184,7 @@ RULES = Rules(
     ),
     Rule(
         "easily-told",
-        lambda e: e.main.tells and e.main.fake.interval.low > e.settings.far,
+        lambda e: e.told and e.main.fake.interval.low > e.settings.far,
         Verdict.BAD,
         "A classifier easily tells its samples from real ones.",
         RIGHT,
@@ -185,7 +192,7 @@ RULES = Rules(
     ),
     Rule(
         "told",
-        lambda e: e.main.tells,
+        lambda e: e.told,
         Verdict.CAUTION,
         "A classifier can tell its samples from real ones.",
         RIGHT,
@@ -203,8 +210,8 @@ RULES = Rules(
     Rule(
         "blind-test",
         lambda e: not e.main.sees_failure,
-        Verdict.CAUTION,
-        "This test is too weak to call its samples real.",
+        Verdict.GOOD,
+        "A classifier can't tell its samples, but this test is weak.",
         "The classifier is right {main.fake.accuracy:.0%} of the time, but of one Gaussian with the data's covariance "
         "{main.gaussian.accuracy:.0%}; guessing gives {guessing:.0%}.",
         "Ask with more samples (`--samples 20000 --compared 5000`) or another classifier (`--two-sample-classifier "
@@ -213,8 +220,8 @@ RULES = Rules(
     Rule(
         "too-few-samples",
         lambda e: e.main.fake.interval.high >= e.settings.close,
-        Verdict.CAUTION,
-        "Too few samples to say whether a classifier can tell them.",
+        Verdict.GOOD,
+        "Of so few samples, a classifier can't tell them from real ones.",
         "The classifier is right {main.fake.accuracy:.0%} of the time, and may be right in up to "
         "{main.fake.interval.high:.0%}; guessing gives {guessing:.0%}.",
         "Ask with more samples (`--samples 20000 --compared 5000`), and with more held-out ones in the data.",

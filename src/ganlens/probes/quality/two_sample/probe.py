@@ -64,9 +64,10 @@ class TwoSample(Probe):
         "generated ones are the reference. More samples make it more accurate, and an accuracy a says that "
         "at least a share 2a minus one of the distribution lies elsewhere. Judged in the first feature space that sees "
         "planted damage (noise, blur) of real samples; what another space tells counts as well. "
-        "Good: not surely above guessing and the reference, nor in any other space, surely below "
-        "{close:.0%}, and the same test does tell one Gaussian with the data's covariance (otherwise it says "
-        "nothing that it finds nothing). Bad: surely above {far:.0%}. Not believable: training samples "
+        "Caution: surely above the reference, and the chance of guessing as many, corrected for all spaces, is at most "
+        "{chance:.1%}. Bad: surely above {far:.0%} besides. Good otherwise; where the accuracy may be {close:.0%} or "
+        "more, or the same test doesn't tell one Gaussian with the data's covariance, finding nothing proves little, "
+        "and that is what it says. Not believable: training samples "
         "themselves are surely told from held-out ones above {unfair:.0%}. A copycat passes: what no classifier "
         "tells may still be copied. What gives it away is "
         "the weight of each feature: how much the classifier's log-odds change with it, a standard deviation "
@@ -75,7 +76,7 @@ class TwoSample(Probe):
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
         "Not believable where training samples are told from held-out ones by the same test; and a test "
-        "that can't tell one Gaussian with the data's covariance is not called good for finding nothing."
+        "that can't tell one Gaussian with the data's covariance says that it is weak."
     )
     cost: ClassVar[str] = (
         "1,000 samples of each kind, 5 folds and three comparisons in each feature space; seconds."
