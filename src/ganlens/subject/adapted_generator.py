@@ -184,7 +184,7 @@ class AdaptedGenerator:
 
     def finished(self, samples: Tensor) -> Tensor:
         """The samples that the generator returned, as float32 in the modality's layout and range."""
-        return mapped(self.layout(samples.float()), self.rescale, self.value_range)
+        return mapped(self.layout(samples.float()), self.rescale, self.value_range).contiguous()
 
 
 def adapt(

@@ -25,6 +25,7 @@ from ganlens.subject.adapted_generator import AdaptedGenerator, first_line
 from ganlens.subject.introspection import unwrapped
 from ganlens.subject.latent_spaces import LatentSpace, find_spaces
 from ganlens.subject.layers import reachable_layers
+from ganlens.subject.memory_layout import lay_channels_last
 from ganlens.subject.output_layout import fit_layout, fit_range
 from ganlens.subject.programs import loading
 from ganlens.subject.programs.program import Program
@@ -171,6 +172,28 @@ class Subject:
         notes = [*(source.notes if isinstance(source, (Program, LayeredScript)) else ()), *notes]
         modality, data = _fit_to_data(adapted, output, options, notes=notes, progress=progress)
         samples = adapted.finished(output)
+        trial = adapted.sample_latent(len(samples), rng=torch_generator(0, "subject", "layout"))
+        lay_channels_last(adapted.module, lambda: adapted.synthesize(trial))
+        discriminator = open_discriminator(
+            options.get("discriminator"),
+            samples,
+            adapted,
+            modality=modality,
+            range=options.get("discriminator_range"),
+            output=options.get("discriminator_head"),
+            notes=notes,
+            trust=trust,
+        )
+        classifier = open_classifier(
+            options.get("classifier"),
+            samples,
+            data,
+            adapted.device,
+            modality=modality,
+            range=options.get("classifier_range"),
+            trust=trust,
+            notes=notes,
+        )
         return cls(
             name=name,
             generator=adapted,
@@ -178,26 +201,8 @@ class Subject:
             sample_shape=tuple(samples.shape[1:]),
             latent_shape=adapted.latent_shape,
             data=data,
-            discriminator=open_discriminator(
-                options.get("discriminator"),
-                samples,
-                adapted,
-                modality=modality,
-                range=options.get("discriminator_range"),
-                output=options.get("discriminator_head"),
-                notes=notes,
-                trust=trust,
-            ),
-            classifier=open_classifier(
-                options.get("classifier"),
-                samples,
-                data,
-                adapted.device,
-                modality=modality,
-                range=options.get("classifier_range"),
-                trust=trust,
-                notes=notes,
-            ),
+            discriminator=discriminator,
+            classifier=classifier,
             device=adapted.device,
             spaces=find_spaces(source, adapted, notes),
             layers=reachable_layers(adapted),

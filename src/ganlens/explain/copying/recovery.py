@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from ganlens.explain.copying.evidence import Evidence, Score
 from ganlens.explain.copying.unseen import Unseen
+from ganlens.explain.inversion.search import descend
 from ganlens.measures import area_under_curve, exceedance_interval, nearest_neighbours
 from ganlens.measures.mann_whitney import mann_whitney_z
 from ganlens.progress import Progress, Task
@@ -30,15 +30,15 @@ class Search:
         targets: samples of each kind to redraw.
         among: generated samples, from the nearest of which the search starts.
         starts: for each target.
-        steps: of Adam.
-        rate: of its steps, in standard deviations of the latents.
+        steps: of limited-memory BFGS.
+        first_step: how far a number of a latent moves in the first, in standard deviations of the latents.
     """
 
     targets: int
     among: int
     starts: int
     steps: int
-    rate: float
+    first_step: float
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,13 @@ def _redraw(
     starts = near.shape[1]
     errors, latents, chosen = [], [], []
     with progress.task(
-        "Redrawing real samples", len(targets) * (starts * first + search.steps - first)
+        "Redrawing real samples", len(targets) * (starts * (first + 1) + search.steps - first + 1)
     ) as task:
         for part in torch.arange(len(targets)).split(max(1, bank.batch // starts)):
             rows = near[part].flatten()
             labels = None if conditions is None else conditions[rows]
             each = targets[part].repeat_interleave(starts, dim=0)
-            error, latent = _descend(bank, each, drawn[rows], labels, bounds, search.rate, first, task)
+            error, latent = _searched(bank, each, drawn[rows], labels, bounds, search.first_step, first, task)
             best = error.view(-1, starts).argmin(dim=1) + starts * torch.arange(len(part))
             errors.append(error[best])
             latents.append(latent[best])
@@ -150,13 +150,13 @@ def _redraw(
         best_errors, best_latents, rows = torch.cat(errors), torch.cat(latents), torch.cat(chosen)
         labels = None if conditions is None else conditions[rows]
         for part in torch.arange(len(targets)).split(bank.batch):
-            error, latent = _descend(
+            error, latent = _searched(
                 bank,
                 targets[part],
                 best_latents[part],
                 None if labels is None else labels[part],
                 bounds,
-                search.rate,
+                search.first_step,
                 search.steps - first,
                 task,
             )
@@ -177,47 +177,43 @@ class _Bounds:
         self.longest = float(flat.norm(dim=1).max())
         self.deviation = float(flat.std()) or 1.0
 
-    def keep(self, latents: Tensor) -> None:
-        latents.clamp_(self.low.to(latents.device), self.high.to(latents.device))
-        flat = latents.flatten(1)
-        flat.mul_((self.longest / flat.norm(dim=1, keepdim=True).clamp_min(1e-30)).clamp_max(1))
+    def kept(self, latents: Tensor) -> Tensor:
+        """The latents [n, …], brought back where they left."""
+        within = latents.clamp(self.low.to(latents.device), self.high.to(latents.device))
+        lengths = within.flatten(1).norm(dim=1).clamp_min(1e-30)
+        shrunk = (self.longest / lengths).clamp_max(1).to(within)
+        kept: Tensor = within * shrunk.view(-1, *[1] * (within.ndim - 1))
+        return kept
 
 
-def _descend(
+def _searched(
     bank: SampleBank,
     targets: Tensor,
     starts: Tensor,
     labels: Tensor | None,
     bounds: _Bounds,
-    rate: float,
+    first_step: float,
     steps: int,
     task: Task,
 ) -> tuple[Tensor, Tensor]:
-    """Adam on each latent by itself; the best it passed through is kept, the start included.
+    """Each latent searched by itself; the best it passed through is kept, the start included.
 
     Returns:
         The errors [t] and their latents [t, …], on the CPU.
     """
-    device = bank.subject.device
-    latents = starts.to(device).clone().contiguous()
-    wanted = targets.to(device)
-    adam = torch.optim.Adam([latents], lr=rate * bounds.deviation)
-    best, kept = torch.full((len(latents),), torch.inf, device=device), latents.clone()
-    for step in range(steps + 1):
-        with torch.enable_grad():
-            latents.requires_grad_(True)
-            redrawn = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
-            errors = (redrawn - wanted).square().mean(dim=1)
-            gradient = torch.autograd.grad(errors.sum(), latents)[0] if step < steps else None
+    wanted = targets.to(bank.subject.device)
+
+    def errors_of(latents: Tensor, rows: Tensor) -> Tensor:
+        redrawn = bank.modality.raw_features(bank.subject.generator.synthesize(latents, labels))
         bank.count_generator_calls(len(latents))
-        latents.requires_grad_(False)
-        better = errors.detach() < best
-        best = torch.where(better, errors.detach(), best)
-        kept[better] = latents[better]
-        if gradient is not None:
-            adam.param_groups[0]["lr"] = rate * bounds.deviation * (1 + math.cos(math.pi * step / steps)) / 2
-            latents.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
-            adam.step()
-            bounds.keep(latents)
-            task.advance(len(latents))
-    return best.cpu(), kept.cpu()
+        task.advance(len(latents))
+        return (redrawn - wanted[rows]).square().mean(dim=1)
+
+    latents, errors = descend(
+        errors_of,
+        starts.to(bank.subject.device),
+        steps=steps,
+        first_step=first_step * bounds.deviation,
+        within=bounds.kept,
+    )
+    return errors.cpu(), latents.cpu()

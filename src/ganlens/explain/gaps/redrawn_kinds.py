@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.gaps.kinds import Counted, StatisticsTable
-from ganlens.explain.inversion.redrawing import Redrawn, cannot_be_searched, own_samples, redraw
+from ganlens.explain.inversion.redrawing import Redrawn, cannot_be_searched, redraw, redrawn
 from ganlens.progress import Progress
 from ganlens.subject import SampleBank
 from ganlens.subject.draws import Of
@@ -70,18 +70,20 @@ def attempts(
     if not lacking or not steps or cannot_be_searched(bank):
         return []
 
-    def redrawn(samples: Tensor, labels: Tensor | None) -> Redrawn:
-        return redraw(bank, samples, labels, space="z", steps=steps, seed=seed, progress=progress)
-
-    own = redrawn(*own_samples(bank, ORDINARY, "cannot-generate"))
-    labels = bank.real_labels("held_out", ORDINARY)
-    ordinary = redrawn(bank.reals("held_out", ORDINARY).tensor(), labels)
+    own = redrawn(bank, "own", ORDINARY, space="z", steps=steps, progress=progress)
+    ordinary = redrawn(bank, "held_out", ORDINARY, space="z", steps=steps, progress=progress)
     limit, usual = float(own.errors.quantile(worst_own)), float(ordinary.errors.median())
     all_labels = bank.real_labels("train")
-    results = []
-    for counted in sorted(lacking, key=lambda c: c.other_share - c.real_share)[:KINDS]:
-        rows = typical(table, counted, "train", MEMBERS)
-        tried = redrawn(bank.reals("train")[rows], None if all_labels is None else all_labels[rows])
+    chosen = sorted(lacking, key=lambda c: c.other_share - c.real_share)[:KINDS]
+    members = [typical(table, counted, "train", MEMBERS) for counted in chosen]
+    rows = torch.cat(members)
+    labels = None if all_labels is None else all_labels[rows]
+    samples = bank.reals("train")[rows]
+    together = redraw(bank, samples, labels, space="z", steps=steps, seed=seed, progress=progress)
+    results, start = [], 0
+    for counted, of_kind in zip(chosen, members, strict=True):
+        tried = together.those(slice(start, start + len(of_kind)))
+        start += len(of_kind)
         error = float(tried.errors.median())
         beyond: bool | None = error > limit and error > worse * usual
         if float(own.errors.mean()) > own_at_most or (not beyond and error > max(limit, own_at_most)):

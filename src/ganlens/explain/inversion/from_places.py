@@ -6,7 +6,7 @@ Where the error falls along the way, what the generator lacks can be drawn from 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -131,7 +131,7 @@ def redraw_from(
     if not places.spaces and not places.layers:
         return []
     references = max(FEWEST, round(REFERENCES * count))
-    known = {space: (_first(held_out, count), _first(own, references))}
+    known = {space: (held_out.those(slice(count)), own.those(slice(references)))}
 
     def from_space(name: str) -> tuple[Redrawn, Redrawn]:
         if name not in known:
@@ -224,21 +224,6 @@ def _shuffled_start(bank: SampleBank, real: Redrawn, count: int, steps: int) -> 
     return samples, invert(
         bank.subject, samples, start=start, labels=labels, steps=max(1, steps // 4), rng=rng
     )
-
-
-def _first(redrawn: Redrawn, count: int) -> Redrawn:
-    """The first samples and what became of them."""
-    whole, rows = redrawn.inversion, slice(count)
-    part = replace(
-        whole,
-        points=whole.points[rows],
-        labels=None if whole.labels is None else whole.labels[rows],
-        samples=whole.samples[rows],
-        errors=whole.errors[rows],
-        objectives=whole.objectives[rows],
-    )
-    labels = None if redrawn.labels is None else redrawn.labels[rows]
-    return Redrawn(redrawn.samples[rows], labels, part, redrawn.errors[rows], redrawn.nearest[rows])
 
 
 def _shuffled(samples: Tensor, seed: int) -> Tensor:

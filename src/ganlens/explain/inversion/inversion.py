@@ -26,11 +26,15 @@ STARTS = 3
 """Places each sample's search starts from: what the encoder reads, and the nearest generated samples."""
 EXPLORED = 0.1
 """Share of the steps that every start gets, before the best of them gets the rest."""
-STEPS = 120
-LEARNING_RATE = 0.1
+STEPS = 60
+FIRST_STEP = 0.1
 """In standard deviations of the points."""
-LAYER_LEARNING_RATE = 0.05
+LAYER_FIRST_STEP = 0.05
 LAYER_PRIOR = 1e-4
+FARTHEST, LAYER_FARTHEST = 6.0, 3.0
+"""In standard deviations: beyond, no point is ever drawn; and how far a layer's output may leave where it began."""
+TRYING = 2
+"""Steps of the search by trying for each one by gradients: it knows less of where to go."""
 
 Made = Callable[[Tensor], Tensor]
 """Samples [n, …] made of points [n, …]."""
@@ -65,7 +69,7 @@ def invert(
     start: StartingPoints | Tensor | None = None,
     labels: Tensor | None = None,
     steps: int = STEPS,
-    learning_rate: float = LEARNING_RATE,
+    first_step: float = FIRST_STEP,
     weights: Weights | None = None,
     starts: int = STARTS,
     rng: torch.Generator,
@@ -76,8 +80,10 @@ def invert(
 
     Every sample's search starts where the encoder puts it and at the nearest generated samples; all starts are
     followed for a while, the best to the end, and of all points on the way the best is kept. Gradients lead
-    (Adam) where the generator lets them pass, else an evolution strategy, which takes 16 tries a step and ends
-    less near. A sample's result does not depend on the others of the call, but for rounding.
+    (limited-memory BFGS) where the generator lets them pass, else an evolution strategy, which takes 16 tries a
+    step and ends less near. A sample's result does not depend on the others of the call, but for rounding.
+
+    No number of a point leaves the range in which points are drawn.
 
     Args:
         samples: [n, …] in the modality's range.
@@ -86,7 +92,7 @@ def invert(
             fresh draws, and an encoder trained on them (seconds: make `StartingPoints` once for several calls).
         labels: [n] for a conditional generator; default: those of the generated samples started from.
         steps: of the search, from each sample's best start.
-        learning_rate: of Adam, in standard deviations of the points.
+        first_step: how far a number of a point moves at first, in standard deviations of the points.
         weights: of the objective's terms.
         starts: places to start from.
         rng: draws starting points and tries.
@@ -117,9 +123,9 @@ def invert(
                 subject, known, samples[rows], None if labels is None else labels[rows], weights or Weights()
             )
             at = None if given is None else known.standardised(given[rows])
-            parts.append(job.run(at, starts, steps, learning_rate, tries))
+            parts.append(job.run(at, starts, steps, first_step, tries))
             task.advance(len(samples[rows]))
-    return _joined(parts)
+    return joined(parts)
 
 
 def invert_layer(
@@ -129,7 +135,7 @@ def invert_layer(
     *,
     start: Inversion,
     steps: int = STEPS,
-    learning_rate: float = LAYER_LEARNING_RATE,
+    first_step: float = LAYER_FIRST_STEP,
     prior: float = LAYER_PRIOR,
     batch: int = 64,
     progress: Progress | None = None,
@@ -143,7 +149,7 @@ def invert_layer(
         samples: [n, …] in the modality's range.
         layer: its dotted name, or an end of it that only one layer has ("block8").
         start: the same samples, inverted to "z".
-        learning_rate: of Adam, in standard deviations of the layer's output.
+        first_step: how far a number of a point moves at first, in standard deviations of the layer's output.
         prior: weight of half the squared departure from the start, in the same units.
 
     Returns:
@@ -178,7 +184,7 @@ def invert_layer(
 
         return outputs[0], made_of
 
-    effort = (steps, learning_rate, prior)
+    effort = (steps, first_step, prior)
     title = f"Inverting samples to {name}"
     return _moved_in_batches(subject, samples, start, begin, effort, batch, title, progress)
 
@@ -189,7 +195,7 @@ def searched_on(
     *,
     start: Inversion,
     steps: int = STEPS,
-    learning_rate: float = LAYER_LEARNING_RATE,
+    first_step: float = LAYER_FIRST_STEP,
     prior: float = LAYER_PRIOR,
     batch: int = 64,
     progress: Progress | None = None,
@@ -208,7 +214,7 @@ def searched_on(
     def begin(latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Made]:
         return latents, lambda points: subject.generator.synthesize(points, labels)
 
-    effort = (steps, learning_rate, prior)
+    effort = (steps, first_step, prior)
     title = "Searching the latents on"
     return _moved_in_batches(subject, samples, start, begin, effort, batch, title, progress)
 
@@ -252,6 +258,7 @@ class _Job:
     ) -> None:
         self._subject, self._known, self._labels = subject, known, labels
         self._place = subject.space(known.space)
+        self._farthest = max(FARTHEST, float(known.points.abs().max()))
         self._device = subject.device
         self._samples = samples
         described = describe(known.features, samples, self._device) if known.in_objective else None
@@ -266,7 +273,7 @@ class _Job:
             bounded=known.low is not None,
         )
 
-    def run(self, at: Tensor | None, starts: int, steps: int, learning_rate: float, tries: int) -> Inversion:
+    def run(self, at: Tensor | None, starts: int, steps: int, first_step: float, tries: int) -> Inversion:
         """Follow every start for a while and the best to the end."""
         begin = self._starts(at, starts)
         count, each = begin.points.shape[:2]
@@ -274,12 +281,12 @@ class _Job:
         if each > 1:
             rows = torch.arange(count, device=self._device).repeat_interleave(each)
             points, losses = self._search(
-                points, labels, rows, max(1, round(EXPLORED * steps)), learning_rate, tries
+                points, labels, rows, max(1, round(EXPLORED * steps)), first_step, tries
             )
             best = torch.arange(count, device=self._device) * each + losses.view(count, each).argmin(dim=1)
             points, labels = points[best], None if labels is None else labels[best.cpu()]
         rows = torch.arange(count, device=self._device)
-        points, losses = self._search(points, labels, rows, steps, learning_rate, tries + 1)
+        points, losses = self._search(points, labels, rows, steps, first_step, tries + 1)
         with torch.no_grad():
             restored = self._known.restored(points)
             redrawn = self._place.synthesize(restored, labels)
@@ -292,7 +299,7 @@ class _Job:
         labels: Tensor | None,
         targets: Tensor,
         steps: int,
-        learning_rate: float,
+        first_step: float,
         tries: int,
     ) -> tuple[Tensor, Tensor]:
         """Search from points [m, z] with labels [m], where point i is to make target `targets[i]`."""
@@ -303,14 +310,14 @@ class _Job:
             return self._objective.of_rows(redrawn, moved, targets[rows])
 
         if self._subject.has_gradients:
-            return descend(loss, points, steps=steps, learning_rate=learning_rate, within=self._within)
+            return descend(loss, points, steps=steps, first_step=first_step, within=self._within)
         rng = torch_generator(tries, "inversion", "tries")
-        return evolve(loss, points, steps=steps, rng=rng, within=self._within)
+        return evolve(loss, points, steps=TRYING * steps, rng=rng, within=self._within)
 
     def _within(self, points: Tensor) -> Tensor:
         low, high = self._known.low, self._known.high
         if low is None or high is None:
-            return points
+            return points.clamp(-self._farthest, self._farthest)
         return torch.minimum(torch.maximum(points, low.to(points.device)), high.to(points.device))
 
     def _starts(self, at: Tensor | None, count: int) -> _Start:
@@ -359,7 +366,7 @@ def _moved_in_batches(
             given, made_of = begin(latents, labels)
             parts.append(_moved(given, labels, made_of, targets, *effort))
             task.advance(len(targets))
-    return _joined(parts)
+    return joined(parts)
 
 
 def _moved(
@@ -368,7 +375,7 @@ def _moved(
     made_of: Made,
     targets: Tensor,
     steps: int,
-    learning_rate: float,
+    first_step: float,
     prior: float,
 ) -> Inversion:
     """The points [n, …] that make the targets best, found on the way down from `given`, in its own spread."""
@@ -384,7 +391,13 @@ def _moved(
         apart = (made_of(given + scale * moves) - targets).flatten(1).square().mean(dim=1) / variance
         return apart + prior * 0.5 * moves.flatten(1).square().mean(dim=1)
 
-    moves, lowest = descend(loss, torch.zeros_like(given), steps=steps, learning_rate=learning_rate)
+    moves, lowest = descend(
+        loss,
+        torch.zeros_like(given),
+        steps=steps,
+        first_step=first_step,
+        within=lambda moves: moves.clamp(-LAYER_FARTHEST, LAYER_FARTHEST),
+    )
     with torch.no_grad():
         redrawn = made_of(given + scale * moves)
     return _inversion(given + scale * moves, labels, redrawn, targets, lowest, True)
@@ -409,7 +422,8 @@ def _inversion(
     )
 
 
-def _joined(parts: list[Inversion]) -> Inversion:
+def joined(parts: list[Inversion]) -> Inversion:
+    """Inversions of some samples and of others, one after the other."""
     labels = [part.labels for part in parts if part.labels is not None]
     return Inversion(
         torch.cat([part.points for part in parts]),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from ganlens.explain.inversion import Inversion, StartingPoints, invert
+from ganlens.explain.inversion.inversion import joined
 from ganlens.explain.inversion.objective import Map
 from ganlens.instruments.labeller import is_skilled
 from ganlens.measures import nearest_neighbours
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
 KNOWN, NUMBERS = 2048, 1 << 26
 """Generated samples to start from; fewer where they would take more than so many numbers."""
+OWN_BLOCK = 32
+"""Fresh samples that are drawn at once."""
 CHANGED_AT_MOST = 20_000
 """Training samples that say how much the data vary."""
 
 _known: weakref.WeakKeyDictionary[SampleBank, dict[str, StartingPoints]] = weakref.WeakKeyDictionary()
+_redrawn: weakref.WeakKeyDictionary[SampleBank, dict[tuple[str, str, int], Redrawn]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def starting_points(bank: SampleBank, space: str = "z") -> StartingPoints:
@@ -92,6 +98,64 @@ class Redrawn:
     errors: Tensor
     nearest: Tensor
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def those(self, rows: slice) -> Redrawn:
+        """Some of the samples and what became of them."""
+        whole = self.inversion
+        part = replace(
+            whole,
+            points=whole.points[rows],
+            labels=None if whole.labels is None else whole.labels[rows],
+            samples=whole.samples[rows],
+            errors=whole.errors[rows],
+            objectives=whole.objectives[rows],
+        )
+        labels = None if self.labels is None else self.labels[rows]
+        return Redrawn(self.samples[rows], labels, part, self.errors[rows], self.nearest[rows])
+
+    def and_then(self, further: Redrawn) -> Redrawn:
+        """These and further samples of the same search, one after the other."""
+        labels = None
+        if self.labels is not None and further.labels is not None:
+            labels = torch.cat([self.labels, further.labels])
+        return Redrawn(
+            torch.cat([self.samples, further.samples]),
+            labels,
+            joined([self.inversion, further.inversion]),
+            torch.cat([self.errors, further.errors]),
+            torch.cat([self.nearest, further.nearest]),
+        )
+
+
+def redrawn(
+    bank: SampleBank, of: Which | Literal["own"], n: int, *, space: str, steps: int, progress: Progress
+) -> Redrawn:
+    """The first n samples of a split, or of the generator's own fresh ones, redrawn: once for all who ask.
+
+    Args:
+        space, steps: of the search; those who ask alike share it.
+    """
+    by_search = _redrawn.setdefault(bank, {})
+    known = by_search.get((of, space, steps))
+    samples, labels = own_samples(bank, n) if of == "own" else some_reals(bank, of, n)
+    done = 0 if known is None else len(known)
+    if len(samples) > done:
+        further = redraw(
+            bank,
+            samples[done:],
+            None if labels is None else labels[done:],
+            space=space,
+            steps=steps,
+            seed=bank.seed,
+            progress=progress,
+        )
+        known = further if known is None else known.and_then(further)
+        by_search[of, space, steps] = known
+    assert known is not None
+    return known.those(slice(n))
+
 
 def redraw(
     bank: SampleBank,
@@ -124,12 +188,17 @@ def redraw(
     )
 
 
-def own_samples(bank: SampleBank, n: int, *purpose: str) -> tuple[Tensor, Tensor | None]:
-    """Fresh generated samples [n, …], which no search has seen, and the labels they were made with."""
+def own_samples(bank: SampleBank, n: int) -> tuple[Tensor, Tensor | None]:
+    """Fresh generated samples [n, …], which no search has seen, and the labels they were made with.
+
+    The first ones are the same however many are asked for.
+    """
     conditions = bank.conditions(min(n, bank.size))
     if conditions is not None and len(conditions) < n:
         conditions = conditions.repeat(-(-n // len(conditions)))[:n]
-    return bank.synthesize(bank.sample_latents(n, "redrawing", *purpose), conditions), conditions
+    blocks = range(-(-n // OWN_BLOCK))
+    latents = torch.cat([bank.sample_latents(OWN_BLOCK, "redrawing", "own", block) for block in blocks])[:n]
+    return bank.synthesize(latents, conditions), conditions
 
 
 def some_reals(bank: SampleBank, which: Which, n: int) -> tuple[Tensor, Tensor | None]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ganlens.explain.gaps.kinds import LEVEL, NEVER
 from ganlens.explain.gaps.redrawn_kinds import OWN_AT_MOST, WORSE, WORST_OWN
+from ganlens.explain.inversion.inversion import STEPS
 from ganlens.probes.learned import LearnedSettings
 from ganlens.probes.probe import threshold
 
@@ -28,7 +29,7 @@ class CannotGenerateSettings(LearnedSettings):
         "attribute names names them",
     )
     steps: int = Field(
-        100,
+        STEPS,
         ge=0,
         le=5000,
         description="Steps of the search that inverts real samples of lacking kinds; 0 for none",

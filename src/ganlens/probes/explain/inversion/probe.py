@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from torch import Tensor
+from typing import Any, ClassVar, Literal
 
 from ganlens.explain.inversion import Weights
 from ganlens.explain.inversion.errors import compare, error_measurements
@@ -14,9 +12,7 @@ from ganlens.explain.inversion.redrawing import (
     Redrawn,
     cannot_be_searched,
     features_in_words,
-    own_samples,
-    redraw,
-    some_reals,
+    redrawn,
 )
 from ganlens.explain.preconditions import unsuited
 from ganlens.finding import Finding
@@ -29,6 +25,7 @@ from ganlens.rules import Rules, Verdict
 from ganlens.subject import Context, SampleBank, Subject
 
 WEIGHTS = Weights()
+KINDS: tuple[Literal["own", "train", "held_out"], ...] = ("own", "train", "held_out")
 
 
 @probes.register("inversion", summary="Can it redraw real samples it never saw, and what of them can't it?")
@@ -45,7 +42,7 @@ class InversionProbe(Probe):
     method: ClassVar[str] = (
         "For each sample the latent is searched whose output comes nearest to it: started where an encoder "
         "(trained on generated samples and their latents) puts it and at the nearest generated samples, "
-        "followed with Adam, or, where no gradients pass, with an evolution strategy (which ends less "
+        "followed with limited-memory BFGS, or, where no gradients pass, with an evolution strategy (which ends less "
         "near). Objective: the weighted sum of the squared difference of the samples, over the variance, that of their "
         "features, the distance from what the encoder reads off the result, and −log p of a Gaussian latent per "
         "number. Errors are squared differences over the data's variance: an exact copy has none, the mean sample an "
@@ -71,8 +68,8 @@ class InversionProbe(Probe):
         "redraws them no better than by the nearest of those it started from."
     )
     cost: ClassVar[str] = (
-        "64 samples of each of three kinds, 120 steps forward and back each, and an encoder; three quarters of a "
-        "minute for a small convolutional generator"
+        "64 samples of each of three kinds, 60 steps forward and back each, and an encoder; half a minute for a "
+        "small convolutional generator"
     )
     source: ClassVar[str] = (
         "Zhu et al. 2016 (arXiv 1609.03552); Bau et al. 2019 (arXiv 1910.11626); Zhu et al. 2020 (arXiv 2004.00049)"
@@ -143,32 +140,27 @@ class InversionProbe(Probe):
 
 def _as_asked(bank: SampleBank, held_out: Redrawn) -> str:
     """How the search went here, for the method's text."""
-    route = "Adam" if held_out.inversion.by_gradients else "an evolution strategy, since no gradients pass"
+    route = (
+        "limited-memory BFGS"
+        if held_out.inversion.by_gradients
+        else "an evolution strategy, since no gradients pass"
+    )
     return (
         f"Here the search was by {route}; features: {features_in_words(bank)}; weights: samples {WEIGHTS.pixel:g}, "
         f"features {WEIGHTS.features:g}, encoder {WEIGHTS.encoder:g}, latent {WEIGHTS.prior:g}."
     )
 
 
-def _redraw_all(
-    bank: SampleBank, settings: InversionSettings, context: Context
-) -> tuple[Redrawn, Redrawn, Redrawn]:
+def _redraw_all(bank: SampleBank, settings: InversionSettings, context: Context) -> tuple[Redrawn, ...]:
     """The generator's own samples, training samples and held-out ones, redrawn."""
-    n = settings.count
-
-    def redrawn(samples: Tensor, labels: Tensor | None) -> Redrawn:
-        return redraw(
+    return tuple(
+        redrawn(
             bank,
-            samples,
-            labels,
+            of,
+            settings.count,
             space=settings.space,
             steps=settings.steps,
-            seed=context.seed,
             progress=context.progress,
         )
-
-    return (
-        redrawn(*own_samples(bank, n, "own")),
-        redrawn(*some_reals(bank, "train", n)),
-        redrawn(*some_reals(bank, "held_out", n)),
+        for of in KINDS
     )

@@ -41,9 +41,11 @@ class MemorisationSettings(AcquittalSettings):
         64, ge=20, le=2000, description="Training samples, and as many unseen ones, to redraw"
     )
     starts: int = Field(2, ge=1, le=32, description="Latents from which the search for each begins")
-    steps: int = Field(40, ge=4, le=5000, description="Steps of each search")
-    rate: float = Field(
-        0.1, gt=0, description="Size of the search's steps, in standard deviations of the latents"
+    steps: int = Field(24, ge=4, le=5000, description="Steps of each search")
+    first_step: float = Field(
+        0.1,
+        gt=0,
+        description="Length of the search's first step a number, in standard deviations of the latents",
     )
     shown: int = Field(8, ge=1, le=16, description="Pairs in each picture")
     level: float = threshold(
@@ -73,10 +75,10 @@ class Memorisation(Probe):
         "In each feature space: the share of authentic samples (Alaa et al.), the copying statistic C_T "
         "(Meehan et al.), the share of samples nearer to training than to as many unseen samples, and by "
         "how much training samples are likelier than unseen ones (Jiralerspong et al.), less what the fit "
-        "alone makes. And over all: whether a search in the latents (Adam, from the nearest generated samples, "
-        "within the latents' range) redraws training samples more exactly than unseen ones. Each is compared "
-        "with real held-out samples in the generator's place or with its exact value without copying, and "
-        "computed on a copycat and on one Gaussian with the data's covariance as well. "
+        "alone makes. And over all: whether a search in the latents (limited-memory BFGS, from the nearest "
+        "generated samples, within the latents' range) redraws training samples more exactly than unseen ones. "
+        "Each is compared with real held-out samples in the generator's place or with its exact value without "
+        "copying, and computed on a copycat and on one Gaussian with the data's covariance as well. "
         "The first two measures can't tell copies from samples that crowd where the data are dense, nor see "
         "copies among samples that keep away from the data; for the other three a generator that copies "
         "nothing scores the same however bad it is, so these decide. A sign is a deviation that all measures "
@@ -98,7 +100,7 @@ class Memorisation(Probe):
         "too is not counted; planted copies say what its silence is worth."
     )
     cost: ClassVar[str] = (
-        "2,000 samples and both controls in each feature space, and a search of 40 steps for 128 samples "
+        "2,000 samples and both controls in each feature space, and a search of 24 steps for 128 samples "
         "from two starts each; tens of seconds."
     )
     source: ClassVar[str] = (
@@ -173,7 +175,7 @@ def _recovery(
         return None, f"whether it can redraw training samples was not asked: {because}"
     if not subject.has_gradients:
         return None, "whether it can redraw training samples was not asked: no gradients pass through it"
-    search = Search(settings.targets, settings.compared, settings.starts, settings.steps, settings.rate)
+    search = Search(settings.targets, settings.compared, settings.starts, settings.steps, settings.first_step)
     recovery = recover(context.bank, unseen, search, settings.training, context.progress)
     if recovery.finds_its_own(settings.own_within):
         return recovery, ""
