@@ -1,4 +1,8 @@
-"""When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much."""
+"""When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much.
+
+Where the data have the shortcut in them, every juror learns something of it. What overrules all the rest in the
+classifier, and not in one juror that knows the task as well, is none the less no reason.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +27,14 @@ class ShortcutCriteria:
 
     Attributes:
         beyond: by more than this the classifier must depend on it beyond every juror, with the whole interval; 0…1.
-        jury_at_most: the most affected juror's dependence, as a share of the classifier's.
+        jury_at_most: the most affected juror's dependence, as a share of the classifier's; of the least affected one
+            where decisions are overruled.
+        overrules: share of decisions that must surely go with something for it to overrule all the rest; 0…1.
     """
 
     beyond: float = 0.1
     jury_at_most: float = 1 / 3
+    overrules: float = 0.5
 
 
 USUAL = ShortcutCriteria()
@@ -39,9 +46,9 @@ class Dependence:
 
     Attributes:
         classifier: share of its decisions, or mean change of its probabilities, 0…1.
-        jury: the same of the most affected juror; None without a jury.
+        jury: the same of the most affected juror (or the least, where that is what counts); None without a jury.
         gap: the difference, paired by sample; None without a jury.
-        surely_beyond: the lower end of the gap over every juror, at the level of an alarm; −1 without a jury.
+        surely_beyond: the lower end of the gap over these jurors, at the level of an alarm; −1 without a jury.
         shortcut: whether it is one by the criteria.
     """
 
@@ -82,6 +89,36 @@ def dependence(
     surely = min(lower_end_of_gap(own, juror, level) for juror in jurors)
     least_affected = jury.value <= criteria.jury_at_most * max(classifier.value, 1e-12)
     return Dependence(classifier, jury, gap, surely, shortcut=surely > criteria.beyond and least_affected)
+
+
+def dependence_beyond_one(
+    own: Tensor,
+    jurors: Tensor | None,
+    rng: torch.Generator,
+    *,
+    level: float,
+    criteria: ShortcutCriteria = USUAL,
+) -> Dependence:
+    """What overrules all the rest in a classifier and not in one juror: then the rest does tell the class.
+
+    Args:
+        own: [n] whether its decision went along.
+        jurors: [j, n] whether the decision of each juror changed that knows the task as well, or None.
+        level: of the lower end that may raise an alarm, over all jurors.
+    """
+    classifier = _mean(own, rng, "samples")
+    if jurors is None or not len(jurors):
+        return Dependence(classifier, None, None, -1.0, shortcut=False)
+    least = jurors[int(jurors.double().mean(dim=1).argmin())]
+    jury, gap = _mean(least, rng, "samples"), _mean(own.double() - least.double(), rng, "samples")
+    # The least affected of several was chosen for being so.
+    each = 1 - (1 - level) / len(jurors)
+    surely = lower_end_of_gap(own, least, each)
+    overrules = binomial_interval(int(own.sum()), len(own), level).low > criteria.overrules
+    alone = jury.value <= criteria.jury_at_most * classifier.value
+    return Dependence(
+        classifier, jury, gap, surely, shortcut=overrules and alone and surely > criteria.beyond
+    )
 
 
 def lower_end_of_gap(own: Tensor, other: Tensor, level: float) -> float:

@@ -16,6 +16,7 @@ from ganlens.explain.decisions.aspects import AspectEffect, aspect_effects
 from ganlens.explain.decisions.attributes import AttributeEffects, attribute_effects, best_random, ranked
 from ganlens.explain.decisions.class_map import ClassMap, class_map
 from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
+from ganlens.explain.decisions.marks import Mark, candidate_marks, measured_marks
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut, patch_effects, strongest
 from ganlens.explain.decisions.shortcuts import alarm_level
 from ganlens.explain.preconditions import unsuited
@@ -120,13 +121,14 @@ class Classifier(Probe):
         attributes = code_attributes(bank, population, settings.attributes)
         own, random = self._moved(bank, space, jury, population, attributes, rows, labels, context)
         aspects = subject.modality.aspects(bank.reals("train", LIKE).tensor())
-        level = alarm_level(len(attributes) + len(aspects) + FOREMOST)
+        level = alarm_level(len(attributes) + len(aspects) + 2 * FOREMOST)
         ranking = ranked(
             own, random, torch_generator(context.seed, self.name, "bootstrap"), settings.shortcut, level
         )
         swaps = self._swapped(bank, jury, aspects, settings, level, context)
         to_cover = _to_cover(bank, settings.covered) if subject.modality.picture_like else None
         patches, foremost = self._covered(subject, jury, to_cover, settings, level, context)
+        marks = self._exchanged(bank, jury, task, patches, settings, level, context)
         tour, mix = _by_labeller(bank, classifier, task, settings)
         evidence = Evidence(
             settings,
@@ -141,6 +143,7 @@ class Classifier(Probe):
             mix,
             tuple(swaps),
             0 if jury is None else len(jury),
+            tuple(marks),
         )
         return Finding.concluded(
             RULES.conclude(evidence),
@@ -208,6 +211,38 @@ class Classifier(Probe):
                 subject.classifier, jury, *to_cover, subject.modality.range, rng, task, settings.beyond_jury
             )
         return effects, strongest(effects, rng, FOREMOST, settings.shortcut, level)
+
+    def _exchanged(
+        self,
+        bank: SampleBank,
+        jury: Jury | None,
+        task: ClassMap | str,
+        patches: PatchEffects | None,
+        settings: ClassifierSettings,
+        level: float,
+        context: Context,
+    ) -> list[Mark]:
+        """Which patches overrule the rest, in samples that did not choose them; none without a jury."""
+        classifier = bank.subject.classifier
+        if patches is None or jury is None or isinstance(task, str) or classifier is None:
+            return []
+        candidates = candidate_marks(patches, FOREMOST)
+        samples, real = _fresh_samples(bank, settings.exchanged, settings.covered)
+        rng = torch_generator(context.seed, self.name, "marks")
+        with context.progress.task("Exchanging patches", 1) as progress:
+            return measured_marks(
+                classifier,
+                jury,
+                candidates,
+                patches.places,
+                samples,
+                real,
+                rng,
+                progress,
+                accuracy=task.agreement.low,
+                level=level,
+                criteria=settings.shortcut,
+            )
 
     def _moved(
         self,
@@ -278,6 +313,23 @@ def _to_cover(bank: SampleBank, count: int) -> tuple[Tensor, Tensor]:
         order = order.reshape(-1, 4)[:, [0, 2, 1, 3]]
     rows = order.flatten()
     return torch.cat([generated, real])[rows], rows >= each
+
+
+def _fresh_samples(bank: SampleBank, count: int, covered: int) -> tuple[Tensor, Tensor]:
+    """Generated and held-out real samples [n, c, h, w] behind those that were covered, and which are real [n].
+
+    Where held-out samples are so few that none is left, all of them.
+    """
+    kinds = []
+    for source, size in (
+        (bank.fakes, bank.size),
+        (lambda most: bank.reals("held_out", most), len(bank.reals("held_out"))),
+    ):
+        used = min(covered // 2, size)
+        first = used if size - used >= count // 4 else 0
+        kinds.append(source(min(first + count // 2, size)).tensor()[first:])
+    generated, real = kinds
+    return torch.cat([generated, real]), torch.arange(len(generated) + len(real)) >= len(generated)
 
 
 def _aspect_arrays(effects: list[AspectEffect]) -> dict[str, Tensor]:
