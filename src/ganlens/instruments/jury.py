@@ -78,10 +78,6 @@ class Jury:
         """Whether all of them are surely better than naming the commonest class, and there are enough."""
         return len(self) >= SEATS and all(juror.skilled for juror in self.jurors)
 
-    def at_least(self, accuracy: float) -> Jury:
-        """Those of them, skilled, that label at least this share of held-out samples right."""
-        return Jury(tuple(juror for juror in self.jurors if juror.skilled and juror.accuracy >= accuracy))
-
     def probabilities(self, samples: Tensor) -> Tensor:
         """Of the classes [jurors, n, k] for samples [n, …]."""
         return torch.stack([juror.probabilities(samples) for juror in self.jurors])

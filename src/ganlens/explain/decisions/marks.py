@@ -1,7 +1,7 @@
 """Does one patch decide a class against all the rest of the picture? Exchanged with samples of and not of that class.
 
 In data where a mark goes with a class, every classifier learns something of it. That a mark is no reason shows all the
-same: one independent classifier that knows the task as well keeps its mind, so what defines the class is still there.
+same: one independent classifier that is right more often keeps its mind, so what defines the class is still there.
 The patch is always what real or generated samples have in that place: what no sample has upsets many a sound one.
 """
 
@@ -32,7 +32,7 @@ class Mark:
         patch: which of the patches.
         about: the class.
         moved: share of samples that go with the patch (into the class where it comes from one of it, else out of it),
-            and share of the decisions that change of the juror that keeps its mind most, of those that know the task.
+            and share of decisions changed of the juror that keeps its mind most, of those that are right more often.
         decides: whether it is a shortcut: it surely overrules the rest more often than not, and leaves that juror.
         before, after: [n] the classifier's decisions.
         giver: [n] which of the samples gave the patch.
@@ -79,7 +79,7 @@ def measured_marks(
     rng: torch.Generator,
     task: Task,
     *,
-    accuracy: float,
+    better: Tensor,
     level: float,
     criteria: ShortcutCriteria = USUAL,
 ) -> list[Mark]:
@@ -87,25 +87,22 @@ def measured_marks(
 
     Args:
         candidates: patches, among places [p, 4], with their classes.
-        accuracy: of the classifier; jurors that are right less often don't count.
+        better: [jurors] which are surely right more often than the classifier; the others don't count.
         level: of the lower end that may raise an alarm.
     """
     before = logits_of(classifier, samples).argmax(dim=1)
-    peers = jury.at_least(accuracy)
-    peers_before = peers.probabilities(samples).argmax(dim=2) if len(peers) else None
+    jury_before = jury.probabilities(samples).argmax(dim=2)
     marks = []
     for patch, about in candidates:
         giver = _givers(before == about, real, rng)
         mixed = covered(samples, samples[giver], places[patch], OWN, (0.0, 0.0))
         after = logits_of(classifier, mixed).argmax(dim=1)
         went = _went(before, after[:, None], about)[:, 0]
-        changed = None
-        if peers_before is not None:
-            changed = peers.probabilities(mixed).argmax(dim=2) != peers_before
+        changed = (jury.probabilities(mixed).argmax(dim=2) != jury_before)[better]
         moved = dependence_beyond_one(went, changed, rng, level=level, criteria=criteria)
         alike = moved.shortcut
         for kind in (real, ~real):
-            if alike and changed is not None and bool(kind.any()):
+            if alike and bool(kind.any()):
                 of_kind = dependence_beyond_one(
                     went[kind], changed[:, kind], rng, level=level, criteria=criteria
                 )

@@ -1,7 +1,8 @@
 """When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much.
 
 Where the data have the shortcut in them, every juror learns something of it. What overrules all the rest in the
-classifier, and not in one juror that knows the task as well, is none the less no reason.
+classifier, and not in one juror that is right more often, is none the less no reason: where the two part, the data's
+own labels side with the rest. Where they never part in the data, nothing can tell which of them is the reason.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class ShortcutCriteria:
 
 
 USUAL = ShortcutCriteria()
+
+SURE_OF_SKILL = 0.99
+"""Level at which a juror has to be right more often than the classifier to be held against it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,19 @@ def dependence(
     return Dependence(classifier, jury, gap, surely, shortcut=surely > criteria.beyond and least_affected)
 
 
+def right_more_often(own: Tensor, jurors: Tensor, level: float = SURE_OF_SKILL) -> Tensor:
+    """Which jurors [j] are surely right more often than the classifier, by the sign test of paired answers.
+
+    Args:
+        own: [n] whether its decision on a held-out real sample is its label's; jurors: [j, n] the same of each juror.
+    """
+    better = []
+    for juror in jurors:
+        only_juror, apart = int((juror & ~own).sum()), int((juror != own).sum())
+        better.append(apart > 0 and binomial_interval(only_juror, apart, level).low > 0.5)
+    return torch.tensor(better, dtype=torch.bool)
+
+
 def dependence_beyond_one(
     own: Tensor,
     jurors: Tensor | None,
@@ -103,7 +120,7 @@ def dependence_beyond_one(
 
     Args:
         own: [n] whether its decision went along.
-        jurors: [j, n] whether the decision of each juror changed that knows the task as well, or None.
+        jurors: [j, n] whether the decision of each juror went along that is right more often, or None.
         level: of the lower end that may raise an alarm, over all jurors.
     """
     classifier = _mean(own, rng, "samples")

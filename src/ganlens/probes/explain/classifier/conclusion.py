@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganlens.explain.counterfactuals.naming import in_words
-from ganlens.explain.decisions.aspects import AspectEffect, foremost_aspect, median_followed
+from ganlens.explain.decisions.aspects import (
+    AspectEffect,
+    foremost_aspect,
+    median_followed,
+    simplest_followed,
+)
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
 from ganlens.explain.decisions.marks import Mark
@@ -132,7 +137,7 @@ class Evidence:
     @property
     def most_followed(self) -> AspectEffect | None:
         """The aspect that its decisions follow most, for whatever reason."""
-        return max(self.aspects, key=lambda effect: effect.moved.classifier.value, default=None)
+        return simplest_followed(self.aspects, AS_MUCH)
 
     @property
     def patch_decides(self) -> str:
@@ -244,9 +249,20 @@ RULES = Rules(
         claim="The classifier decides {mark_class} by {mark_place} alone.",
         detail="Exchanged between that class and others, the patch there takes {mark.moved.classifier.value:.0%} of "
         "decisions along, against all the rest, and changes {mark.moved.jury.value:.0%} of those of an independent "
-        "classifier that is right as often.",
+        "classifier that is right more often.",
         advice="Look at the pairs of samples; then train the classifier on pictures in which that patch is covered "
         "or exchanged between classes, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "overruled-by-an-aspect",
+        lambda e: e.aspect_decides and e.aspect is not None and e.aspect.overrules,
+        Verdict.BAD,
+        claim="The classifier decides by {aspect.name} alone, a shortcut.",
+        detail="Given that of a sample of another class, it decides as for that sample in "
+        "{aspect.moved.classifier.value:.0%} of cases, against all the rest; an independent classifier that is right "
+        "more often does in {aspect.moved.jury.value:.0%}.",
+        advice="Look at the pairs of samples; then train the classifier on samples in which this varies within each "
+        "class, and ask again: `ganlens probe classifier SUBJECT`",
     ),
     Rule(
         "decided-by-an-aspect",
@@ -361,12 +377,12 @@ def _further_aspect(evidence: Evidence) -> str:
     """The aspects that are shortcuts and are not in the claim."""
     in_claim = evidence.aspect if evidence.aspect_decides and not evidence.mark_decides else None
     named = [
-        f"{effect.name} ({effect.moved.classifier.value:.0%} of decisions, {effect.moved.jury.value:.0%} of the most "
-        "affected juror's)"
+        f"{effect.name} ({effect.moved.classifier.value:.0%} of decisions, {effect.moved.jury.value:.0%} of "
+        f"{'one' if effect.overrules else 'the most affected'} juror's)"
         for effect in evidence.aspects
         if effect.shortcut and effect is not in_claim and effect.moved.jury is not None
     ]
-    return f"It follows these more than any juror as well: {', '.join(named)}." if named else ""
+    return f"It follows these as well, more than jurors do: {', '.join(named)}." if named else ""
 
 
 def _followed(evidence: Evidence) -> str:

@@ -14,11 +14,11 @@ from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.counterfactuals.starts import population_rows
 from ganlens.explain.decisions.aspects import AspectEffect, aspect_effects
 from ganlens.explain.decisions.attributes import AttributeEffects, attribute_effects, best_random, ranked
-from ganlens.explain.decisions.class_map import ClassMap, class_map
+from ganlens.explain.decisions.class_map import LOOKED_AT, ClassMap, class_map
 from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
 from ganlens.explain.decisions.marks import Mark, candidate_marks, measured_marks
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut, patch_effects, strongest
-from ganlens.explain.decisions.shortcuts import alarm_level
+from ganlens.explain.decisions.shortcuts import alarm_level, right_more_often
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.figures.figure import Figure
@@ -90,7 +90,11 @@ class Classifier(Probe):
         "the finding is not believable. Nor is it where the labeller's class shares of generated and of held-out real "
         "samples are farther apart than {classes_apart:.0%} (total variation): such samples no classifier of the data "
         "was made for. Bad: a shortcut. Caution: no jury, or surely more contradictions on generated than on real "
-        "samples. Else good."
+        "samples. Else good. Where the data have a shortcut in them, jurors learn something of it too. So patches are "
+        "also exchanged between samples of one class and others, in fresh samples: a patch (or an aspect) is a "
+        "shortcut as well where surely more than {overrules:.0%} of decisions go with it, against all the rest, and a "
+        "juror that is surely right more often on held-out real samples goes along at most {jury_at_most:.0%} as "
+        "often. What always goes with the class in the data nobody can tell from what defines it."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
@@ -125,10 +129,11 @@ class Classifier(Probe):
         ranking = ranked(
             own, random, torch_generator(context.seed, self.name, "bootstrap"), settings.shortcut, level
         )
-        swaps = self._swapped(bank, jury, aspects, settings, level, context)
+        better = _better_jurors(bank, jury, task)
+        swaps = self._swapped(bank, jury, better, aspects, settings, level, context)
         to_cover = _to_cover(bank, settings.covered) if subject.modality.picture_like else None
         patches, foremost = self._covered(subject, jury, to_cover, settings, level, context)
-        marks = self._exchanged(bank, jury, task, patches, settings, level, context)
+        marks = self._exchanged(bank, jury, better, patches, settings, level, context)
         tour, mix = _by_labeller(bank, classifier, task, settings)
         evidence = Evidence(
             settings,
@@ -176,6 +181,7 @@ class Classifier(Probe):
         self,
         bank: SampleBank,
         jury: Jury | None,
+        better: Tensor,
         aspects: tuple[Aspect, ...],
         settings: ClassifierSettings,
         level: float,
@@ -190,7 +196,10 @@ class Classifier(Probe):
         rng = torch_generator(context.seed, self.name, "aspects")
         with context.progress.task("Swapping aspects", 1) as task:
             return aspect_effects(
-                classifier, jury, samples, aspects, rng, task, level=level, criteria=settings.shortcut
+                *(classifier, jury, samples, aspects, rng, task),
+                level=level,
+                better=better,
+                criteria=settings.shortcut,
             )
 
     def _covered(
@@ -216,7 +225,7 @@ class Classifier(Probe):
         self,
         bank: SampleBank,
         jury: Jury | None,
-        task: ClassMap | str,
+        better: Tensor,
         patches: PatchEffects | None,
         settings: ClassifierSettings,
         level: float,
@@ -224,7 +233,7 @@ class Classifier(Probe):
     ) -> list[Mark]:
         """Which patches overrule the rest, in samples that did not choose them; none without a jury."""
         classifier = bank.subject.classifier
-        if patches is None or jury is None or isinstance(task, str) or classifier is None:
+        if patches is None or jury is None or classifier is None:
             return []
         candidates = candidate_marks(patches, FOREMOST)
         samples, real = _fresh_samples(bank, settings.exchanged, settings.covered)
@@ -239,7 +248,7 @@ class Classifier(Probe):
                 real,
                 rng,
                 progress,
-                accuracy=task.agreement.low,
+                better=better,
                 level=level,
                 criteria=settings.shortcut,
             )
@@ -287,6 +296,16 @@ def _jury(bank: SampleBank, task: ClassMap | str) -> tuple[Jury | None, str]:
     if not jury.skilled:
         return None, "they do not learn to tell these classes apart"
     return jury, ""
+
+
+def _better_jurors(bank: SampleBank, jury: Jury | None, task: ClassMap | str) -> Tensor:
+    """Which jurors [jurors] are surely right more often than the classifier on held-out real samples."""
+    labels, classifier = bank.real_labels("held_out", LOOKED_AT), bank.subject.classifier
+    if jury is None or isinstance(task, str) or labels is None or classifier is None:
+        return torch.zeros(0, dtype=torch.bool)
+    samples, truth = bank.reals("held_out", LOOKED_AT).tensor(), task.of_label[labels.long()]
+    own = logits_of(classifier, samples).argmax(dim=1) == truth
+    return right_more_often(own, jury.probabilities(samples).argmax(dim=2) == truth)
 
 
 def _by_labeller(

@@ -47,7 +47,7 @@ class ClassifierSettings(ProbeSettings):
     overrules: float = threshold(
         USUAL.overrules,
         "A shortcut as well, though jurors go by it a little: surely more of the decisions than this follow what is "
-        "exchanged, against all the rest, and one juror that is right as often as the classifier stays as it is",
+        "exchanged, against all the rest, and one juror that is right more often than the classifier does not",
         ge=0,
         le=1,
     )
