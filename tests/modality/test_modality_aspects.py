@@ -59,9 +59,11 @@ def test_aspects_have_names_of_their_own_and_only_those_that_differ_are_there():
     assert named == [
         *("brightness", "contrast", "colour", "the red channel", "the green channel", "the blue channel"),
         *("position", "size", "coarse shape", "middle detail", "fine detail", "texture"),
+        "the mix of colours",
     ]  # all stand on black: the background tells nothing
     grey = [each.name for each in Images().aspects(LIKE.mean(dim=1, keepdim=True))]
-    assert grey == [name for name in named if "colour" not in name and "channel" not in name]
+    without_colour = [name for name in named if "colour" not in name and "channel" not in name]
+    assert grey == [*without_colour, "the mix of grey levels"]
     assert Images().aspects(LIKE[:1].expand(4, -1, -1, -1)) == ()
     assert Points().aspects(torch.rand(5, 2)) == ()
 
@@ -170,6 +172,21 @@ def test_texture_is_how_strong_waves_are_and_not_where_they_lie():
     )
     like = torch.stack([stripes, faint, torch.zeros(1, SIDE, SIDE)])
     assert torch.allclose(swapped("texture", faint, stripes, like), shifted, atol=1e-4)
+
+
+def test_a_palette_is_the_other_s_pixels_in_places_of_its_own():
+    """Bright and dark change places nowhere: what was brightest takes the other's brightest value."""
+    rng = torch.Generator().manual_seed(0)
+    own, other = torch.rand(2, 1, SIDE, SIDE, generator=rng) * 2 - 1
+    mixed = swapped("the mix of grey levels", own, other, torch.stack([own, other]))
+    assert torch.equal(mixed.flatten().sort().values, other.flatten().sort().values)
+    assert torch.equal(mixed.flatten().argsort(), own.flatten().argsort())
+    # A red block beside a dark red one: it stays where it is and as large as it is.
+    darker = block((0.2, -1.0, -1.0), top=9)
+    mixed = swapped("the mix of colours", LIKE[0], darker)
+    assert torch.allclose(mixed, block((0.2, -1.0, -1.0)), atol=1e-4)
+    removed = aspect("the mix of grey levels", LIKE[:, :1]).removed(LIKE[:, :1])
+    assert len(removed.flatten(1).sort(dim=1).values.unique(dim=0)) == 1
 
 
 def test_alpha_stays():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganlens.modality.edit import Aspect
 from ganlens.modality.frequency_aspects import FINEST_OF_COARSE, frequency_aspects
+from ganlens.modality.palette_aspect import palette_aspect
 from ganlens.modality.picture_geometry import extent, moved, resized
 from ganlens.modality.picture_ground import background
 
@@ -37,6 +38,7 @@ def picture_aspects(like: Tensor) -> tuple[Aspect, ...]:
         _background(opaque),
         *frequency_aspects(opaque, (1, 2)),
         _texture(opaque),
+        palette_aspect(opaque),
     )
     looked_at = opaque[:LOOKED_AT]
     others = looked_at.roll(1, dims=0)

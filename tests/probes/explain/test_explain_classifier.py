@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganlens.explain.decisions.aspects import AspectEffect
 from ganlens.explain.decisions.attributes import AttributeEffects, RankedAttribute, ranked
 from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
+from ganlens.explain.decisions.marks import Mark
 from ganlens.explain.decisions.patches import (
     COVERS,
     PatchEffects,
@@ -460,6 +461,9 @@ SOUND = Evidence(
 )
 ASPECTS = (aspect_effect("brightness", moved(0.3, 0.25)), aspect_effect("colour", moved(0.1, 0.05)))
 BY_COLOUR = (ASPECTS[0], aspect_effect("colour", moved(0.9, 0.02, shortcut=True)))
+MARK = Mark(
+    0, 2, moved(0.98, 0.1, shortcut=True), True, *(torch.zeros(1, dtype=torch.int64) for _ in range(3))
+)
 SHORTCUT = replace(ATTRIBUTE, shortcut=True, jury=estimate(0.03))
 OTHER = ClassMix(apart=0.7, reference=0.05, foremost=3, generated=0.95, real=0.25)
 CHANCE = replace(ATTRIBUTE, beats_random=False)
@@ -475,7 +479,9 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
         {"ranking": [SHORTCUT]},
         {"foremost": [PATCH]},
         {"aspects": BY_COLOUR, "jurors": 3},
-        {"foremost": [], "aspects": (), "ranking": [CHANCE]},
+        {"aspects": (ASPECTS[0], replace(BY_COLOUR[1], overrules=True))},
+        {"marks": (MARK,)},
+        {"foremost": [], "aspects": (), "marks": (), "ranking": [CHANCE]},
         {"mix": OTHER},
     ):
         evidence = replace(evidence, **added)
@@ -488,11 +494,16 @@ def test_every_rule_speaks_and_the_one_that_matters_most_speaks_first():
         "The classifier decides “lower left” by the upper right corner.",
     )
     assert said["decided-by-an-aspect"] == (Verdict.BAD, "The classifier decides by colour, a shortcut.")
+    assert said["overruled-by-an-aspect"][1] == "The classifier decides by colour alone, a shortcut."
+    assert said["overruled-by-a-patch"] == (
+        Verdict.BAD,
+        "The classifier decides “lower left” by the upper right corner alone.",
+    )
     assert said["hangs-on-an-attribute"] == (Verdict.BAD, "The classifier uses a shortcut: moves right.")
     assert [verdict for verdict, _ in said.values()] == [
         Verdict.GOOD,
         *[Verdict.CAUTION] * 2,
-        *[Verdict.BAD] * 3,
+        *[Verdict.BAD] * 5,
         *[Verdict.NOT_BELIEVABLE] * 2,
     ]
 

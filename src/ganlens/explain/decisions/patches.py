@@ -208,7 +208,7 @@ def strongest(
     while len(foremost) < count and bool(ahead.isfinite().any()):
         cover, patch = divmod(int(ahead.argmax()), ahead.shape[1])
         foremost.append(_measured(effects, cover, patch, rng, criteria, judged_at))
-        ahead[:, _over(effects.places, patch)] = -torch.inf
+        ahead[:, lying_over(effects.places, patch)] = -torch.inf
     return foremost
 
 
@@ -242,7 +242,7 @@ def _measured(
     return Shortcut(patch, COVERS[cover], moved, exchanged, _about(effects, cover, patch), proven)
 
 
-def _over(places: Tensor, patch: int) -> Tensor:
+def lying_over(places: Tensor, patch: int) -> Tensor:
     """Which patches [p] share a pixel with one of them."""
     top, bottom, left, right = places[patch].tolist()
     shared: Tensor = (

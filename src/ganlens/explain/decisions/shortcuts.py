@@ -1,4 +1,9 @@
-"""When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much."""
+"""When is what moves a classifier a shortcut? Where it moves no independent classifier of the same task as much.
+
+Where the data have the shortcut in them, every juror learns something of it. What overrules all the rest in the
+classifier, and not in one juror that is right more often, is none the less no reason: where the two part, the data's
+own labels side with the rest. Where they never part in the data, nothing can tell which of them is the reason.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +28,20 @@ class ShortcutCriteria:
 
     Attributes:
         beyond: by more than this the classifier must depend on it beyond every juror, with the whole interval; 0…1.
-        jury_at_most: the most affected juror's dependence, as a share of the classifier's.
+        jury_at_most: the most affected juror's dependence, as a share of the classifier's; of the least affected one
+            where decisions are overruled.
+        overrules: share of decisions that must surely go with something for it to overrule all the rest; 0…1.
     """
 
     beyond: float = 0.1
     jury_at_most: float = 1 / 3
+    overrules: float = 0.5
 
 
 USUAL = ShortcutCriteria()
+
+SURE_OF_SKILL = 0.99
+"""Level at which a juror has to be right more often than the classifier to be held against it."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +50,9 @@ class Dependence:
 
     Attributes:
         classifier: share of its decisions, or mean change of its probabilities, 0…1.
-        jury: the same of the most affected juror; None without a jury.
+        jury: the same of the most affected juror (or the least, where that is what counts); None without a jury.
         gap: the difference, paired by sample; None without a jury.
-        surely_beyond: the lower end of the gap over every juror, at the level of an alarm; −1 without a jury.
+        surely_beyond: the lower end of the gap over these jurors, at the level of an alarm; −1 without a jury.
         shortcut: whether it is one by the criteria.
     """
 
@@ -82,6 +93,49 @@ def dependence(
     surely = min(lower_end_of_gap(own, juror, level) for juror in jurors)
     least_affected = jury.value <= criteria.jury_at_most * max(classifier.value, 1e-12)
     return Dependence(classifier, jury, gap, surely, shortcut=surely > criteria.beyond and least_affected)
+
+
+def right_more_often(own: Tensor, jurors: Tensor, level: float = SURE_OF_SKILL) -> Tensor:
+    """Which jurors [j] are surely right more often than the classifier, by the sign test of paired answers.
+
+    Args:
+        own: [n] whether its decision on a held-out real sample is its label's; jurors: [j, n] the same of each juror.
+    """
+    better = []
+    for juror in jurors:
+        only_juror, apart = int((juror & ~own).sum()), int((juror != own).sum())
+        better.append(apart > 0 and binomial_interval(only_juror, apart, level).low > 0.5)
+    return torch.tensor(better, dtype=torch.bool)
+
+
+def dependence_beyond_one(
+    own: Tensor,
+    jurors: Tensor | None,
+    rng: torch.Generator,
+    *,
+    level: float,
+    criteria: ShortcutCriteria = USUAL,
+) -> Dependence:
+    """What overrules all the rest in a classifier and not in one juror: then the rest does tell the class.
+
+    Args:
+        own: [n] whether its decision went along.
+        jurors: [j, n] whether the decision of each juror went along that is right more often, or None.
+        level: of the lower end that may raise an alarm, over all jurors.
+    """
+    classifier = _mean(own, rng, "samples")
+    if jurors is None or not len(jurors):
+        return Dependence(classifier, None, None, -1.0, shortcut=False)
+    least = jurors[int(jurors.double().mean(dim=1).argmin())]
+    jury, gap = _mean(least, rng, "samples"), _mean(own.double() - least.double(), rng, "samples")
+    # The least affected of several was chosen for being so.
+    each = 1 - (1 - level) / len(jurors)
+    surely = lower_end_of_gap(own, least, each)
+    overrules = binomial_interval(int(own.sum()), len(own), level).low > criteria.overrules
+    alone = jury.value <= criteria.jury_at_most * classifier.value
+    return Dependence(
+        classifier, jury, gap, surely, shortcut=overrules and alone and surely > criteria.beyond
+    )
 
 
 def lower_end_of_gap(own: Tensor, other: Tensor, level: float) -> float:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganlens.explain.counterfactuals.naming import in_words
-from ganlens.explain.decisions.aspects import AspectEffect, foremost_aspect, median_followed
+from ganlens.explain.decisions.aspects import (
+    AspectEffect,
+    foremost_aspect,
+    median_followed,
+    simplest_followed,
+)
 from ganlens.explain.decisions.attributes import RankedAttribute
 from ganlens.explain.decisions.confusions import ClassMix, Tour
+from ganlens.explain.decisions.marks import Mark
 from ganlens.explain.decisions.patches import PatchEffects, Shortcut
 from ganlens.explain.decisions.shortcuts import Dependence
 from ganlens.probes.class_names import quoted
@@ -38,6 +44,7 @@ class Evidence:
         mix: what the labeller takes generated samples for; None without one.
         aspects: what swapping each aspect that is no place does; empty where samples have none.
         jurors: how many sit on the jury.
+        marks: what exchanging patches between a class and the others does.
     """
 
     settings: ClassifierSettings
@@ -52,6 +59,7 @@ class Evidence:
     mix: ClassMix | None = None
     aspects: tuple[AspectEffect, ...] = ()
     jurors: int = 0
+    marks: tuple[Mark, ...] = ()
 
     @property
     def of_other_classes(self) -> bool:
@@ -84,6 +92,34 @@ class Evidence:
         return self.patch is not None and self.patch.proven
 
     @property
+    def deciding_marks(self) -> list[Mark]:
+        """Patches that overrule all the rest about a class, the foremost first."""
+        return sorted(
+            (mark for mark in self.marks if mark.decides), key=lambda mark: -mark.moved.surely_beyond
+        )
+
+    @property
+    def mark(self) -> Mark:
+        """The foremost of them."""
+        return self.deciding_marks[0]
+
+    @property
+    def mark_decides(self) -> bool:
+        """Whether a patch overrules all the rest, and no aspect decides surely more and touches less."""
+        if not self.deciding_marks:
+            return False
+        return self.aspect is None or _beyond(self.aspect.moved) <= _beyond(self.mark.moved)
+
+    @property
+    def mark_class(self) -> str:
+        return quoted(self.class_names[self.mark.about])
+
+    @property
+    def mark_place(self) -> str:
+        """Where the foremost mark lies."""
+        return "" if self.patches is None else self.patches.where(self.mark.patch)
+
+    @property
     def aspect(self) -> AspectEffect | None:
         """The foremost aspect among those that are shortcuts; None where none is."""
         return foremost_aspect(self.aspects, AS_MUCH)
@@ -101,7 +137,7 @@ class Evidence:
     @property
     def most_followed(self) -> AspectEffect | None:
         """The aspect that its decisions follow most, for whatever reason."""
-        return max(self.aspects, key=lambda effect: effect.moved.classifier.value, default=None)
+        return simplest_followed(self.aspects, AS_MUCH)
 
     @property
     def patch_decides(self) -> str:
@@ -119,7 +155,12 @@ class Evidence:
     @property
     def explained(self) -> bool:
         """Whether anything is said that beats chance."""
-        if self.patch_is_shortcut or self.aspect is not None or self.follows_one_aspect:
+        if (
+            self.deciding_marks
+            or self.patch_is_shortcut
+            or self.aspect is not None
+            or self.follows_one_aspect
+        ):
             return True
         return any(attribute.beats_random for attribute in self.ranking)
 
@@ -202,6 +243,28 @@ RULES = Rules(
         "`ganlens probe classifier SUBJECT --count {more_samples}`",
     ),
     Rule(
+        "overruled-by-a-patch",
+        lambda e: e.mark_decides,
+        Verdict.BAD,
+        claim="The classifier decides {mark_class} by {mark_place} alone.",
+        detail="Exchanged between that class and others, the patch there takes {mark.moved.classifier.value:.0%} of "
+        "decisions along, against all the rest, and changes {mark.moved.jury.value:.0%} of those of an independent "
+        "classifier that is right more often.",
+        advice="Look at the pairs of samples; then train the classifier on pictures in which that patch is covered "
+        "or exchanged between classes, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
+        "overruled-by-an-aspect",
+        lambda e: e.aspect_decides and e.aspect is not None and e.aspect.overrules,
+        Verdict.BAD,
+        claim="The classifier decides by {aspect.name} alone, a shortcut.",
+        detail="Given that of a sample of another class, it decides as for that sample in "
+        "{aspect.moved.classifier.value:.0%} of cases, against all the rest; an independent classifier that is right "
+        "more often does in {aspect.moved.jury.value:.0%}.",
+        advice="Look at the pairs of samples; then train the classifier on samples in which this varies within each "
+        "class, and ask again: `ganlens probe classifier SUBJECT`",
+    ),
+    Rule(
         "decided-by-an-aspect",
         lambda e: e.aspect_decides,
         Verdict.BAD,
@@ -268,6 +331,7 @@ def remarks(evidence: Evidence) -> list[str]:
     if evidence.of_other_classes or not evidence.explained:
         return []
     return [
+        _further_marks(evidence),
         _further_patches(evidence),
         _further_aspect(evidence),
         _further_shortcut(evidence),
@@ -277,36 +341,48 @@ def remarks(evidence: Evidence) -> list[str]:
     ]
 
 
+def _further_marks(evidence: Evidence) -> str:
+    """The patches that overrule the rest and are not in the claim."""
+    effects = evidence.patches
+    if effects is None:
+        return ""
+    named = [
+        f"{evidence.class_names[mark.about]} by one in {effects.where(mark.patch)} "
+        f"({mark.moved.classifier.value:.0%} of decisions go with it)"
+        for mark in evidence.deciding_marks[evidence.mark_decides :]
+    ]
+    return f"Patches overrule all the rest as well: {', '.join(named)}." if named else ""
+
+
 def _further_patches(evidence: Evidence) -> str:
     """The patches that are shortcuts and are not in the claim."""
     effects = evidence.patches
     if effects is None or not evidence.patch_is_shortcut:
         return ""
+    by_other = evidence.mark_decides or evidence.aspect_decides
     named = [
         f"{evidence.class_names[patch.about[0]]} by one in {effects.where(patch.patch)} "
         f"({patch.moved.classifier.value:.0%} of decisions changed, {patch.moved.jury.value:.0%} of the most affected "
         "juror's)"
         for patch in evidence.foremost
-        if patch.proven
-        and patch.moved.jury is not None
-        and (evidence.aspect_decides or patch is not evidence.patch)
+        if patch.proven and patch.moved.jury is not None and (by_other or patch is not evidence.patch)
     ]
     if not named:
         return ""
-    subject = "Patches decide as well" if evidence.aspect_decides else "Other patches decide likewise"
+    subject = "Patches decide as well" if by_other else "Other patches decide likewise"
     return f"{subject}: {', '.join(named)}."
 
 
 def _further_aspect(evidence: Evidence) -> str:
     """The aspects that are shortcuts and are not in the claim."""
-    in_claim = evidence.aspect if evidence.aspect_decides else None
+    in_claim = evidence.aspect if evidence.aspect_decides and not evidence.mark_decides else None
     named = [
-        f"{effect.name} ({effect.moved.classifier.value:.0%} of decisions, {effect.moved.jury.value:.0%} of the most "
-        "affected juror's)"
+        f"{effect.name} ({effect.moved.classifier.value:.0%} of decisions, {effect.moved.jury.value:.0%} of "
+        f"{'one' if effect.overrules else 'the most affected'} juror's)"
         for effect in evidence.aspects
         if effect.shortcut and effect is not in_claim and effect.moved.jury is not None
     ]
-    return f"It follows these more than any juror as well: {', '.join(named)}." if named else ""
+    return f"It follows these as well, more than jurors do: {', '.join(named)}." if named else ""
 
 
 def _followed(evidence: Evidence) -> str:
@@ -325,7 +401,8 @@ def _followed(evidence: Evidence) -> str:
 
 def _further_shortcut(evidence: Evidence) -> str:
     """The attribute that is a shortcut, where the claim is about something else."""
-    if not ((evidence.patch_is_shortcut or evidence.aspect_decides) and evidence.shortcuts):
+    by_other = evidence.mark_decides or evidence.patch_is_shortcut or evidence.aspect_decides
+    if not (by_other and evidence.shortcuts):
         return ""
     attribute = evidence.shortcut
     assert attribute.jury is not None

@@ -38,7 +38,7 @@ def measurements(evidence: Evidence) -> list[Measurement]:
         if entry.gap is not None
     ]
     lines += [_of_aspect(effect) for effect in evidence.aspects]
-    lines += _of_patch(evidence)
+    lines += [*_of_patch(evidence), *_of_marks(evidence)]
     if evidence.mix is not None:
         lines.append(
             Estimate(
@@ -63,6 +63,8 @@ def _of_aspect(effect: AspectEffect) -> Measurement:
         baseline=0.0 if jury is None else jury.value,
         what="a classifier that does not look at it"
         if jury is None
+        else "decisions of a juror that is right more often"
+        if effect.overrules
         else "decisions of the most affected juror changed",
         unit="share of samples",
     )
@@ -93,6 +95,23 @@ def _of_patch(evidence: Evidence) -> list[Measurement]:
             )
         )
     return lines
+
+
+def _of_marks(evidence: Evidence) -> list[Measurement]:
+    effects = evidence.patches
+    if effects is None:
+        return []
+    return [
+        mark.moved.classifier.measurement(
+            f"decisions on {evidence.class_names[mark.about]} that go with the patch in {effects.where(mark.patch)}",
+            better="lower",
+            baseline=mark.moved.jury.value,
+            what="decisions changed of a juror that is right more often",
+            unit="share of samples",
+        )
+        for mark in evidence.marks
+        if mark.moved.jury is not None
+    ]
 
 
 def _of_tour(evidence: Evidence) -> list[Measurement]:

@@ -14,10 +14,11 @@ from ganlens.explain.counterfactuals.search_space import SearchSpace
 from ganlens.explain.counterfactuals.starts import population_rows
 from ganlens.explain.decisions.aspects import AspectEffect, aspect_effects
 from ganlens.explain.decisions.attributes import AttributeEffects, attribute_effects, best_random, ranked
-from ganlens.explain.decisions.class_map import ClassMap, class_map
+from ganlens.explain.decisions.class_map import LOOKED_AT, ClassMap, class_map
 from ganlens.explain.decisions.confusions import ClassMix, Tour, class_mix, confusion_tour
+from ganlens.explain.decisions.marks import Mark, candidate_marks, measured_marks
 from ganlens.explain.decisions.patches import COVERS, PatchEffects, Shortcut, patch_effects, strongest
-from ganlens.explain.decisions.shortcuts import alarm_level
+from ganlens.explain.decisions.shortcuts import alarm_level, right_more_often
 from ganlens.explain.preconditions import unsuited
 from ganlens.explain.readings.panel import Panel, panel_of
 from ganlens.figures.figure import Figure
@@ -89,7 +90,11 @@ class Classifier(Probe):
         "the finding is not believable. Nor is it where the labeller's class shares of generated and of held-out real "
         "samples are farther apart than {classes_apart:.0%} (total variation): such samples no classifier of the data "
         "was made for. Bad: a shortcut. Caution: no jury, or surely more contradictions on generated than on real "
-        "samples. Else good."
+        "samples. Else good. Where the data have a shortcut in them, jurors learn something of it too. So patches are "
+        "also exchanged between samples of one class and others, in fresh samples: a patch (or an aspect) is a "
+        "shortcut as well where surely more than {overrules:.0%} of decisions go with it, against all the rest, and a "
+        "juror that is surely right more often on held-out real samples goes along at most {jury_at_most:.0%} as "
+        "often. What always goes with the class in the data nobody can tell from what defines it."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
@@ -120,13 +125,15 @@ class Classifier(Probe):
         attributes = code_attributes(bank, population, settings.attributes)
         own, random = self._moved(bank, space, jury, population, attributes, rows, labels, context)
         aspects = subject.modality.aspects(bank.reals("train", LIKE).tensor())
-        level = alarm_level(len(attributes) + len(aspects) + FOREMOST)
+        level = alarm_level(len(attributes) + len(aspects) + 2 * FOREMOST)
         ranking = ranked(
             own, random, torch_generator(context.seed, self.name, "bootstrap"), settings.shortcut, level
         )
-        swaps = self._swapped(bank, jury, aspects, settings, level, context)
+        better = _better_jurors(bank, jury, task)
+        swaps = self._swapped(bank, jury, better, aspects, settings, level, context)
         to_cover = _to_cover(bank, settings.covered) if subject.modality.picture_like else None
         patches, foremost = self._covered(subject, jury, to_cover, settings, level, context)
+        marks = self._exchanged(bank, jury, better, patches, settings, level, context)
         tour, mix = _by_labeller(bank, classifier, task, settings)
         evidence = Evidence(
             settings,
@@ -141,6 +148,7 @@ class Classifier(Probe):
             mix,
             tuple(swaps),
             0 if jury is None else len(jury),
+            tuple(marks),
         )
         return Finding.concluded(
             RULES.conclude(evidence),
@@ -173,6 +181,7 @@ class Classifier(Probe):
         self,
         bank: SampleBank,
         jury: Jury | None,
+        better: Tensor,
         aspects: tuple[Aspect, ...],
         settings: ClassifierSettings,
         level: float,
@@ -187,7 +196,10 @@ class Classifier(Probe):
         rng = torch_generator(context.seed, self.name, "aspects")
         with context.progress.task("Swapping aspects", 1) as task:
             return aspect_effects(
-                classifier, jury, samples, aspects, rng, task, level=level, criteria=settings.shortcut
+                *(classifier, jury, samples, aspects, rng, task),
+                level=level,
+                better=better,
+                criteria=settings.shortcut,
             )
 
     def _covered(
@@ -208,6 +220,38 @@ class Classifier(Probe):
                 subject.classifier, jury, *to_cover, subject.modality.range, rng, task, settings.beyond_jury
             )
         return effects, strongest(effects, rng, FOREMOST, settings.shortcut, level)
+
+    def _exchanged(
+        self,
+        bank: SampleBank,
+        jury: Jury | None,
+        better: Tensor,
+        patches: PatchEffects | None,
+        settings: ClassifierSettings,
+        level: float,
+        context: Context,
+    ) -> list[Mark]:
+        """Which patches overrule the rest, in samples that did not choose them; none without a jury."""
+        classifier = bank.subject.classifier
+        if patches is None or jury is None or classifier is None:
+            return []
+        candidates = candidate_marks(patches, FOREMOST)
+        samples, real = _fresh_samples(bank, settings.exchanged, settings.covered)
+        rng = torch_generator(context.seed, self.name, "marks")
+        with context.progress.task("Exchanging patches", 1) as progress:
+            return measured_marks(
+                classifier,
+                jury,
+                candidates,
+                patches.places,
+                samples,
+                real,
+                rng,
+                progress,
+                better=better,
+                level=level,
+                criteria=settings.shortcut,
+            )
 
     def _moved(
         self,
@@ -254,6 +298,16 @@ def _jury(bank: SampleBank, task: ClassMap | str) -> tuple[Jury | None, str]:
     return jury, ""
 
 
+def _better_jurors(bank: SampleBank, jury: Jury | None, task: ClassMap | str) -> Tensor:
+    """Which jurors [jurors] are surely right more often than the classifier on held-out real samples."""
+    labels, classifier = bank.real_labels("held_out", LOOKED_AT), bank.subject.classifier
+    if jury is None or isinstance(task, str) or labels is None or classifier is None:
+        return torch.zeros(0, dtype=torch.bool)
+    samples, truth = bank.reals("held_out", LOOKED_AT).tensor(), task.of_label[labels.long()]
+    own = logits_of(classifier, samples).argmax(dim=1) == truth
+    return right_more_often(own, jury.probabilities(samples).argmax(dim=2) == truth)
+
+
 def _by_labeller(
     bank: SampleBank, classifier: AdaptedClassifier, task: ClassMap | str, settings: ClassifierSettings
 ) -> tuple[Tour | None, ClassMix | None]:
@@ -278,6 +332,23 @@ def _to_cover(bank: SampleBank, count: int) -> tuple[Tensor, Tensor]:
         order = order.reshape(-1, 4)[:, [0, 2, 1, 3]]
     rows = order.flatten()
     return torch.cat([generated, real])[rows], rows >= each
+
+
+def _fresh_samples(bank: SampleBank, count: int, covered: int) -> tuple[Tensor, Tensor]:
+    """Generated and held-out real samples [n, c, h, w] behind those that were covered, and which are real [n].
+
+    Where held-out samples are so few that none is left, all of them.
+    """
+    kinds = []
+    for source, size in (
+        (bank.fakes, bank.size),
+        (lambda most: bank.reals("held_out", most), len(bank.reals("held_out"))),
+    ):
+        used = min(covered // 2, size)
+        first = used if size - used >= count // 4 else 0
+        kinds.append(source(min(first + count // 2, size)).tensor()[first:])
+    generated, real = kinds
+    return torch.cat([generated, real]), torch.arange(len(generated) + len(real)) >= len(generated)
 
 
 def _aspect_arrays(effects: list[AspectEffect]) -> dict[str, Tensor]:

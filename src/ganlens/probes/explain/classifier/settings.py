@@ -16,6 +16,11 @@ class ClassifierSettings(ProbeSettings):
     covered: int = Field(
         160, ge=20, description="Samples whose patches are covered, half real, half generated"
     )
+    exchanged: int = Field(
+        240,
+        ge=20,
+        description="Fresh samples in which patches that may decide a class are exchanged, half real, half generated",
+    )
     swapped: int = Field(
         240,
         ge=20,
@@ -36,6 +41,13 @@ class ClassifierSettings(ProbeSettings):
         USUAL.jury_at_most,
         "A shortcut: the most affected juror depends on it at most this much of what the classifier does; more is "
         "partly right",
+        ge=0,
+        le=1,
+    )
+    overrules: float = threshold(
+        USUAL.overrules,
+        "A shortcut as well, though jurors go by it a little: surely more of the decisions than this follow what is "
+        "exchanged, against all the rest, and one juror that is right more often than the classifier does not",
         ge=0,
         le=1,
     )
@@ -65,4 +77,4 @@ class ClassifierSettings(ProbeSettings):
     @property
     def shortcut(self) -> ShortcutCriteria:
         """What makes a patch, an aspect or an attribute a shortcut."""
-        return ShortcutCriteria(self.beyond_jury, self.jury_at_most)
+        return ShortcutCriteria(self.beyond_jury, self.jury_at_most, self.overrules)
