@@ -33,7 +33,9 @@ class Lab:
             self._worlds[world](n, side, channels, 10 * seed + which)
             for n, which in ((600, 1), (300, HELD_OUT))
         )
-        return reference_of(panel, Pool(training, panel.read(training)), panel.read(held_out), Standard())
+        return reference_of(
+            panel, Pool(training, panel.read(training)), Pool(held_out, panel.read(held_out)), Standard()
+        )
 
     def fresh(self, world: str, side: int, channels: int, n: int = 500, seed: int = 0) -> Tensor:
         return self._worlds[world](n, side, channels, 10 * seed + FRESH)
@@ -68,7 +70,7 @@ def test_a_planted_artefact_is_named_alone(lab: Lab, world: str, side: int, chan
     if kind == "spot":
         assert named[0].trace.where == "the top right"
     if kind == "border":
-        assert named[0].trace.where == "the bottom"
+        assert named[0].trace.where == "the bottom edge"
     if kind == "stripes":
         assert named[0].trace.where == "horizontal"
     if kind == "missing colour":

@@ -101,7 +101,7 @@ def running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
 
 
 def borders(sample_shape: tuple[int, ...]) -> list[Family]:
-    """An edge all along which the outermost line is brighter or darker than those further in."""
+    """An edge all along which the outermost line is brighter or darker than those further in; 0 where it is neither."""
     _, height, width = sample_shape
     sides = (("top", height), ("bottom", height), ("left", width), ("right", width))
     lines = [
@@ -110,12 +110,14 @@ def borders(sample_shape: tuple[int, ...]) -> list[Family]:
         for sign in (1.0, -1.0)
     ]
     traces = [
-        Trace("border", f"the {side}", "bright" if sign > 0 else "dark", SEEN, _box_of(side, height, width))
+        Trace(
+            "border", f"the {side} edge", "bright" if sign > 0 else "dark", SEEN, _box_of(side, height, width)
+        )
         for side, _, sign in lines
     ]
 
     def measure(samples: Tensor) -> Tensor:
-        return stacked([_edge(samples, *line) for line in lines])
+        return stacked([_edge(samples, *line) for line in lines]).clamp(min=0)
 
     return [Family(traces, measure)] if min(height, width) >= 2 * DEPTHS[0] else []
 
