@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from ganlens.explain.artefacts.panel import panel_for
-from ganlens.explain.artefacts.places import running_maximum, standing_out
+from ganlens.explain.artefacts.pervasive import with_pervasive
+from ganlens.explain.artefacts.places import running_maximum, specks, standing_out
 from ganlens.explain.artefacts.planting import plants_for
+from ganlens.explain.artefacts.resemblance import paler
 from ganlens.explain.artefacts.search import Artefact, Pool, Reference, Standard, reference_of, search
 from ganlens.explain.artefacts.trace import grain_of
 from ganlens.modality import Images
@@ -33,7 +35,9 @@ class Lab:
             self._worlds[world](n, side, channels, 10 * seed + which)
             for n, which in ((600, 1), (300, HELD_OUT))
         )
-        return reference_of(panel, Pool(training, panel.read(training)), panel.read(held_out), Standard())
+        return reference_of(
+            panel, Pool(training, panel.read(training)), Pool(held_out, panel.read(held_out)), Standard()
+        )
 
     def fresh(self, world: str, side: int, channels: int, n: int = 500, seed: int = 0) -> Tensor:
         return self._worlds[world](n, side, channels, 10 * seed + FRESH)
@@ -68,7 +72,7 @@ def test_a_planted_artefact_is_named_alone(lab: Lab, world: str, side: int, chan
     if kind == "spot":
         assert named[0].trace.where == "the top right"
     if kind == "border":
-        assert named[0].trace.where == "the bottom"
+        assert named[0].trace.where == "the bottom edge"
     if kind == "stripes":
         assert named[0].trace.where == "horizontal"
     if kind == "missing colour":
@@ -132,3 +136,51 @@ def test_some_columns_alone_are_read_as_in_the_whole(lab: Lab) -> None:
     samples = lab.fresh("figures", 16, 3, 20)
     columns = torch.tensor([60, 3, 100])
     assert torch.equal(panel.only(columns)(samples), panel.read(samples)[:, columns])
+
+
+def test_a_blur_that_leaves_no_sample_unusual_is_in_nearly_all(lab: Lab) -> None:
+    """Textures of every softness: no soft one is softer than the softest, but each is softer than those like it."""
+    reference = lab.reference("textures", 24, 1)
+    samples = lab.fresh("textures", 24, 1, 400)
+    padded = torch.nn.functional.pad(samples, (1, 1, 1, 1), mode="replicate")
+    softened = 0.5 * samples + 0.5 * torch.nn.functional.avg_pool2d(padded, 3, 1)
+    pool = Pool(softened, reference.panel.read(softened))
+    named = with_pervasive(reference, pool, search(reference, pool))
+    assert [(each.kind, each.outdone is not None) for each in named] == [("blur", True)]
+
+
+@pytest.mark.parametrize("world", NAMES)
+def test_fresh_samples_and_those_of_one_kind_are_not_moved(lab: Lab, world: str) -> None:
+    reference, samples = lab.reference(world, 16, 1), lab.fresh(world, 16, 1, 1200, seed=4)
+    softest = samples[reference.panel.read(samples)[:, -5].argsort(descending=True)[:400]]
+    for some in (samples[:400], softest):
+        pool = Pool(some, reference.panel.read(some))
+        assert with_pervasive(reference, pool, search(reference, pool)) == []
+
+
+def test_a_border_all_around_is_one_and_one_that_is_lacking_is_none(lab: Lab) -> None:
+    samples = lab.fresh("figures", 24, 3)
+    around = samples.clone()
+    around[..., [0, -1], :] = around[..., :, [0, -1]] = 1.0
+    (named,) = artefacts(lab.reference("figures", 24, 3), around)
+    assert (named.called, named.share.value) == ("a bright border along all edges", 1.0)
+    flat = torch.zeros_like(samples[:2])
+    panel = lab.reference("figures", 24, 3).panel
+    borders = [column for column, trace in enumerate(panel.traces) if trace.kind == "border"]
+    assert not panel.read(flat)[:, borders].any()
+
+
+def test_a_wash_pales_the_whole_and_not_the_brightest_place_alone() -> None:
+    samples = torch.rand(40, 1, 16, 16, generator=torch.Generator().manual_seed(0)) - 1
+    without = samples.clone()
+    samples[..., 3:5, 3:5] = 1.0
+    assert paler(0.5 * samples, samples) and not paler(without.clamp(max=0), without)
+
+
+def test_a_pixel_alone_is_a_speck_and_one_of_a_thin_line_is_none() -> None:
+    pictures = torch.full((2, 1, 12, 12), -1.0)
+    pictures[0, 0, 6, 6] = 1.0
+    pictures[1, 0, 5, 3:10] = 0.2
+    pictures[1, 0, 5, 6] = 1.0
+    (family,) = specks()
+    assert family.measure(pictures)[:, 0].tolist() == pytest.approx([1 / 144, 0])

@@ -147,7 +147,7 @@ def test_one_dot_is_one_explanation_in_every_question() -> None:
     units = examine(subject, "units", bank=bank, settings={"sets": 0})
     assert (units.rule, units.claim) == ("draws-an-artefact", f"Unit {DOT} draws a {spot}.")
     kinds = examine(subject, "cannot-generate", bank=bank, settings={"steps": 5})
-    assert kinds.claim == f"Mostly a {spot} puts kinds at fault."
+    assert kinds.claim == f"Kinds at fault come from a {spot}."
     off = examine(subject, "off-manifold", bank=bank)
     assert off.claim == f"It leaves the manifold by a {spot}."
 

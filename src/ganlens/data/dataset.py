@@ -158,6 +158,12 @@ class SampleArray:
         """Some samples [b, …], not decoded. Not to be written to."""
         return self._stored[self._rows[index]]
 
+    def rounded_alike(self, samples: Tensor) -> Tensor:
+        """Other samples [n, …] in the modality's range, rounded as these were when they were stored."""
+        if self.stored_type != np.uint8:
+            return samples
+        return ((samples + 1) * (255 / 2)).round().clamp(0, 255).mul(2 / 255).sub(1)
+
     def take(self, index: NDArray[np.integer] | slice) -> SampleArray:
         """A view of some rows; nothing is copied."""
         return SampleArray(self._stored, self._rows[index])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -411,12 +412,28 @@ def test_the_first_rule_that_holds_gives_verdict_and_words(
     assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
 
 
+def behind(artefact: str, *rest: Counted) -> Faults:
+    """Two kinds at fault, an artefact behind them, and what is counted without it."""
+    found = ArtefactBehind(SimpleNamespace(called=artefact), 11, 0, rest)  # type: ignore[arg-type]
+    return Faults([THIN, ELLIPSE], [], [], probes["cannot-generate"].Settings(), found)  # type: ignore
+
+
 def test_an_artefact_that_is_all_is_said_in_place_of_the_kinds_that_it_makes() -> None:
-    spot = ArtefactBehind(SimpleNamespace(called="a bright spot at the top right"), 11, 1)  # type: ignore[arg-type]
-    faults = Faults([THIN, ELLIPSE], [], [], probes["cannot-generate"].Settings(), spot)  # type: ignore
-    conclusion = RULES.conclude(faults)
+    conclusion = RULES.conclude(behind("a bright spot at the top right", replace(THIN, fault=None)))
     assert (conclusion.rule, conclusion.verdict) == ("an-artefact-is-behind", Verdict.CAUTION)
-    assert conclusion.claim == "Mostly a bright spot at the top right puts kinds at fault."
+    assert conclusion.claim == "Kinds at fault come from a bright spot at the top right."
+    assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
+
+
+def test_a_kind_that_is_at_fault_without_the_artefact_too_is_named() -> None:
+    conclusion = RULES.conclude(behind("a bright spot at the top right", ELLIPSE, replace(THIN, fault=None)))
+    assert conclusion.claim == "It makes samples of class ellipse too often."
+
+
+def test_where_nearly_all_samples_have_an_artefact_no_kind_is_told_from_it() -> None:
+    conclusion = RULES.conclude(behind("a bright border along all edges"))
+    assert (conclusion.rule, conclusion.verdict) == ("an-artefact-in-all", Verdict.CAUTION)
+    assert conclusion.claim == "Missing kinds can't be told from a bright border along all edges."
     assert claim_faults(conclusion.claim) == [] and detail_faults(conclusion.detail) == []
 
 

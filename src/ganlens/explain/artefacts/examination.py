@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from ganlens.explain.artefacts.panel import Panel, panel_for
+from ganlens.explain.artefacts.pervasive import with_pervasive
 from ganlens.explain.artefacts.planting import plants_for
 from ganlens.explain.artefacts.search import (
     STANDARD,
@@ -105,11 +106,17 @@ def _examined(bank: SampleBank, standard: Standard, samples: int) -> Examination
     total = len(real) + len(held_out) + len(generated)
     with bank.progress.task("Looking for artefacts", total) as task:
         reference = reference_of(
-            panel, Pool(training, panel.read(training, task)), panel.read(held_out, task), standard
+            panel,
+            Pool(training, panel.read(training, task)),
+            Pool(held_out, panel.read(held_out, task)),
+            standard,
         )
         of_real = Pool(fresh, panel.read(fresh, task))
         of_fakes = Pool(generated, panel.read(generated, task))
-    return Examination(reference, of_fakes, of_real, search(reference, of_fakes), search(reference, of_real))
+    artefacts, of_reals = (
+        with_pervasive(reference, pool, search(reference, pool)) for pool in (of_fakes, of_real)
+    )
+    return Examination(reference, of_fakes, of_real, artefacts, of_reals)
 
 
 def smallest_shares_named(examination: Examination, seed: int) -> Mapping[Kind, float | None]:

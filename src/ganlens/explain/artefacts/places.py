@@ -16,6 +16,8 @@ SEEN = 0.1
 """A difference of brightness, of 2 from black to white, that is seen where there should be none."""
 SPECK, ABOVE_GRAIN = 0.3, 4.0
 """A speck is beyond all its neighbours by this, and by so many times the grain of its picture."""
+AROUND = 5
+"""Pixels along each side of what is all around a speck."""
 DEPTHS = (2, 3, 4)
 """How many lines further in those stand that an edge must differ from, all of them: else it is one of many stripes."""
 
@@ -101,7 +103,7 @@ def running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
 
 
 def borders(sample_shape: tuple[int, ...]) -> list[Family]:
-    """An edge all along which the outermost line is brighter or darker than those further in."""
+    """An edge all along which the outermost line is brighter or darker than those further in; 0 where it is neither."""
     _, height, width = sample_shape
     sides = (("top", height), ("bottom", height), ("left", width), ("right", width))
     lines = [
@@ -110,12 +112,14 @@ def borders(sample_shape: tuple[int, ...]) -> list[Family]:
         for sign in (1.0, -1.0)
     ]
     traces = [
-        Trace("border", f"the {side}", "bright" if sign > 0 else "dark", SEEN, _box_of(side, height, width))
+        Trace(
+            "border", f"the {side} edge", "bright" if sign > 0 else "dark", SEEN, _box_of(side, height, width)
+        )
         for side, _, sign in lines
     ]
 
     def measure(samples: Tensor) -> Tensor:
-        return stacked([_edge(samples, *line) for line in lines])
+        return stacked([_edge(samples, *line) for line in lines]).clamp(min=0)
 
     return [Family(traces, measure)] if min(height, width) >= 2 * DEPTHS[0] else []
 
@@ -142,13 +146,17 @@ def _box_of(side: str, height: int, width: int) -> tuple[int, int, int, int]:
 
 
 def specks() -> list[Family]:
-    """How many pixels, in shares of a sample's, are far beyond all of their neighbours."""
+    """How many pixels, in shares of a sample's, are far beyond all of their neighbours, which aren't on a line."""
 
     def measure(samples: Tensor) -> Tensor:
-        limit = (ABOVE_GRAIN * grain_of(samples)).clamp(min=SPECK)[:, None, None]
-        alone = torch.zeros_like(samples[:, 0], dtype=torch.bool)
+        limit = (ABOVE_GRAIN * grain_of(samples)).clamp(min=SPECK)[:, None, None, None]
+        alone = torch.zeros_like(samples[:, :1], dtype=torch.bool)
         for sign in (1.0, -1.0):
-            alone |= standing_out(_strongest(samples, sign), 1)[:, 0] > limit
+            brightest = _strongest(samples, sign)
+            beyond = standing_out(brightest, 1)
+            # The pixels beside one of a thin line stand out themselves; those beside a speck are as all around.
+            around = functional.avg_pool2d(brightest, AROUND, 1, AROUND // 2, count_include_pad=False)
+            alone |= (beyond > limit) & (beyond > brightest - beyond - around)
         return alone.flatten(1).float().mean(dim=1, keepdim=True)
 
     return [Family([Trace("specks")], measure)]

@@ -13,6 +13,8 @@ SIDE = 8
 NEIGHBOURS = 5
 USUALLY, ROUNDING = 0.99, 1e-6
 """The quantile of real samples' similarities beyond which one is a repetition, by more than their rounding."""
+PALER, FAINT = 1.25, 1e-3
+"""Times by which differences of places are weaker where they are seen to be; differences that count as none."""
 AT_ONCE = 1 << 24
 """Similarities in memory at once."""
 
@@ -45,6 +47,17 @@ def nearest_rows(vectors: Tensor, among: Tensor) -> Tensor:
     together = max(1, AT_ONCE // max(len(among), 1))
     parts = [(part @ among.T).topk(count, dim=1).indices for part in vectors.split(together)]
     return torch.cat(parts) if parts else torch.empty(0, count, dtype=torch.int64)
+
+
+def paler(samples: Tensor, like_them: Tensor) -> bool:
+    """Whether most of samples [n, c, h, w] have weaker differences of places than the real one that each is like."""
+
+    def strength(pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[2:]
+        grid = functional.adaptive_avg_pool2d(pictures.float(), (min(SIDE, height), min(SIDE, width)))
+        return grid.flatten(1).std(dim=1)
+
+    return float((strength(samples) / strength(like_them).clamp(min=FAINT)).median()) <= 1 / PALER
 
 
 def share_repeated(vectors: Tensor, real: Tensor) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from scipy import stats
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganlens.data import SampleArray
 from ganlens.explain.artefacts.panel import Panel
-from ganlens.explain.artefacts.resemblance import coarse, nearest_rows, share_repeated
+from ganlens.explain.artefacts.resemblance import coarse, nearest_rows, paler, share_repeated
 from ganlens.explain.artefacts.trace import BY_CHANCE, PRECEDENCE, SCATTERED, Kind, Trace
-from ganlens.measures import ALARM_LEVEL, Estimate, difference_of_shares, holm, share_estimate
+from ganlens.measures import ALARM_LEVEL, Estimate, Interval, difference_of_shares, holm, share_estimate
 
 LOOSE = 0.5
 """A sample may have a fault already named from this quantile of the real ones on: it has more of it than most."""
@@ -26,6 +26,9 @@ MOST_REPEATED = 0.5
 WITHIN = 0.8
 """Of the samples with one artefact, the share that has another too, from which the one is nearly only where the other
 is."""
+
+EDGES = {2: "two edges", 3: "three edges", 4: "all edges"}
+"""A border along more than one edge."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Artefact:
         held_out: [m] which held-out real ones have it.
         alike: of the real samples that resemble those with it, the share that have it too.
         level: of `excess`.
+        outdone: None where each sample that has it is beyond what is usual. Where nearly all samples have it and none
+            need be unusual, `has` are those beyond the median real one, and this is the share of held-out ones that
+            the median generated one is beyond.
     """
 
     trace: Trace
@@ -71,6 +77,7 @@ class Artefact:
     held_out: Tensor
     alike: float
     level: float = ALARM_LEVEL
+    outdone: float | None = None
 
     @property
     def kind(self) -> Kind:
@@ -83,17 +90,23 @@ class Artefact:
         if trace.kind == "spot":
             return f"a {trace.tone} spot at {trace.where}"
         if trace.kind == "border":
-            return f"a {trace.tone} line at {trace.where}"
+            return f"a {trace.tone} border along {trace.where}"
         if trace.kind == "stripes":
             return f"{trace.where} stripes"
         if trace.kind in ("missing colour", "copied colour"):
-            return f"{trace.where} {'missing' if trace.kind == 'missing colour' else 'the same'}"
+            return f"{'a lack' if trace.kind == 'missing colour' else 'sameness'} of {trace.where}"
         return f"a {trace.kind}" if trace.kind in ("checkerboard", "grey wash") else trace.kind
 
     @property
     def share(self) -> Estimate:
-        """Of samples that have it."""
-        return share_estimate(int(self.has.sum()), len(self.has))
+        """Of samples that have it; where nearly all do, so many that no fewer could move the distribution so far."""
+        if self.outdone is None:
+            return share_estimate(int(self.has.sum()), len(self.has))
+        excess, rest = self.excess, max(1 - self.real_share, 1 / len(self.held_out))
+        method = f"{excess.method}, over the real samples without it"
+        return Estimate(
+            excess.value / rest, Interval(max(-1.0, excess.low / rest), min(1.0, excess.high / rest), method)
+        )
 
     @property
     def real_share(self) -> float:
@@ -128,20 +141,20 @@ class Reference:
     Attributes:
         thresholds: [k] beyond which a trace counts, from training samples.
         loose: [k] the same at a lower quantile.
-        held_out: [m, k] other real samples, which say how often it is beyond.
+        held_out: other real samples, which say how often it is beyond.
         training: those that others' nearest neighbours are looked for among.
     """
 
     panel: Panel
     thresholds: Tensor
     loose: Tensor
-    held_out: Tensor
+    held_out: Pool
     training: Pool
     standard: Standard = field(default_factory=Standard)
 
 
-def reference_of(panel: Panel, training: Pool, held_out: Tensor, standard: Standard) -> Reference:
-    """What is usual, by training samples and by held-out ones [m, k]."""
+def reference_of(panel: Panel, training: Pool, held_out: Pool, standard: Standard) -> Reference:
+    """What is usual, by training samples and by held-out ones."""
     ordered = training.numbers.sort(dim=0).values
     last = len(ordered) - 1
     at = ordered[min(last, int(standard.usual * last + 1))]
@@ -155,7 +168,10 @@ def reference_of(panel: Panel, training: Pool, held_out: Tensor, standard: Stand
 
 def search(reference: Reference, other: Pool) -> list[Artefact]:
     """The artefacts of other samples, the most frequent first. What an earlier one explains is not named again."""
-    beyond, beyond_real = other.numbers > reference.thresholds, reference.held_out > reference.thresholds
+    beyond, beyond_real = (
+        other.numbers > reference.thresholds,
+        reference.held_out.numbers > reference.thresholds,
+    )
     candidates = _sure(reference, beyond, beyond_real)
     left = torch.ones(len(beyond), dtype=torch.bool)
     artefacts: list[Artefact] = []
@@ -172,9 +188,14 @@ def search(reference: Reference, other: Pool) -> list[Artefact]:
             if alike > reference.standard.most_alike:
                 continue
             strongest = int(columns[beyond[left][:, columns].sum(dim=0).argmax()])
+            trace = reference.panel.traces[strongest]
+            if kind == "border":
+                columns = _edges(reference.panel.traces, columns, waiting, beyond)
+                trace = replace(trace, where=_edges_in_words(reference.panel.traces, columns))
+                has, real = beyond[:, columns].any(dim=1), beyond_real[:, columns].any(dim=1)
             artefacts.append(
                 Artefact(
-                    reference.panel.traces[strongest],
+                    trace,
                     columns,
                     reference.thresholds[columns],
                     has,
@@ -208,10 +229,28 @@ def _grouped(traces: Sequence[Trace], candidates: Sequence[int]) -> list[Tensor]
     return [torch.tensor(columns) for columns in groups.values()]
 
 
+def _edges(traces: Sequence[Trace], first: Tensor, others: Sequence[Tensor], beyond: Tensor) -> Tensor:
+    """The columns of an edge with a line, and of further ones with such a line in mostly the same samples."""
+    has = beyond[:, first].any(dim=1)
+    same = [
+        columns
+        for columns in others
+        if traces[int(columns[0])].tone == traces[int(first[0])].tone
+        and int((has & beyond[:, columns].any(dim=1)).sum()) >= WITHIN * int(has.sum())
+    ]
+    return torch.cat([first, *same])
+
+
+def _edges_in_words(traces: Sequence[Trace], columns: Tensor) -> str:
+    """The edges that these columns tell of."""
+    edges = list(dict.fromkeys(traces[int(column)].where for column in columns))
+    return edges[0] if len(edges) == 1 else EDGES[len(edges)]
+
+
 def _sure(reference: Reference, beyond: Tensor, beyond_real: Tensor) -> list[int]:
     """The columns whose share surely and noticeably exceeds the real one; of spots those at a place of their own."""
     counts, real, standard = beyond.sum(dim=0), beyond_real.sum(dim=0), reference.standard
-    p_values = _p_values(counts, len(beyond), real, len(beyond_real))
+    p_values = fisher_p_values(counts, len(beyond), real, len(beyond_real))
     corrected = holm(dict(enumerate(p_values)))
     excess = counts / len(beyond) - real / len(beyond_real)
     sure = [
@@ -222,7 +261,7 @@ def _sure(reference: Reference, beyond: Tensor, beyond_real: Tensor) -> list[int
     return [column for column in sorted(sure) if _at_its_place(reference, excess, column)]
 
 
-def _p_values(counts: Tensor, trials: int, real: Tensor, of_real: int) -> list[float]:
+def fisher_p_values(counts: Tensor, trials: int, real: Tensor, of_real: int) -> list[float]:
     """Fisher's exact test, one-sided: that samples have a trace no more often than real ones."""
     both = (counts + real).numpy()
     tails: list[float] = stats.hypergeom.sf(counts.numpy() - 1, trials + of_real, both, trials).tolist()
@@ -256,7 +295,7 @@ def _still_there(standard: Standard, left: Tensor, real: Tensor, trials: int, te
     """Whether samples without the faults already named [m] have it surely more often than real ones [r]."""
     if len(left) < FEWEST_LEFT:
         return False
-    (p,) = _p_values(left.sum()[None], len(left), real.sum()[None], len(real))
+    (p,) = fisher_p_values(left.sum()[None], len(left), real.sum()[None], len(real))
     excess = (float(left.sum()) - len(left) * float(real.float().mean())) / trials
     return p * tests <= 1 - standard.level and excess >= standard.least_excess
 
@@ -270,8 +309,10 @@ def _share_alike(reference: Reference, other: Pool, columns: Tensor, has: Tensor
     rows = has.nonzero().flatten()[:LOOKED_UP]
     trace = reference.panel.traces[int(columns[0])]
     numbers = reference.training.numbers[:MOST_RESEMBLED]
-    with_it = coarse(other.samples[rows], trace)
-    real = coarse(reference.training.samples[: len(numbers)], trace)
+    samples, training = other.samples[rows], reference.training.samples[: len(numbers)]
+    with_it, real = coarse(samples, trace), coarse(training, trace)
+    if trace.kind == "grey wash" and not paler(samples, training[nearest_rows(with_it, real)[:, 0]]):
+        return 1.0  # what is darkest or brightest in others is not in these, and the rest is as strong as in others
     if trace.box is not None and share_repeated(with_it, real) > MOST_REPEATED:
         return 1.0
     beyond = (numbers[:, columns] > reference.thresholds[columns]).any(dim=1)

@@ -24,8 +24,9 @@ LOST = math.log(1.3)
 """A loss of so much fine detail is seen, as a logarithm."""
 STEEPEST = 0.02
 """Share of a sample's differences of neighbours that are its sharpest edges."""
-SOFTER = 0.05
-"""By so much of a sample's contrast its sharpest edges must be softer to be seen so."""
+SOFTER, SOFTEST = math.log(1.25), 0.01
+"""A loss of sharpness of edges that is seen, as a logarithm; and the softest edge, in shares of the contrast, that is
+told from none."""
 STEP = 2 / 255
 """One of 256 grey levels: no detail finer than what its rounding leaves is told from none."""
 
@@ -111,7 +112,7 @@ def blur(sample_shape: tuple[int, ...]) -> list[Family]:
         power = torch.fft.rfft2(centred).abs().square().mean(dim=1)
         every = power.sum(dim=(1, 2)) + rounding * fine.numel()
         detail = (power * fine).sum(dim=(1, 2)) + rounding * float(fine.sum())
-        return stacked([(every / detail).log(), -_sharpness(samples)])
+        return stacked([(every / detail).log(), -_sharpness(samples).clamp(min=SOFTEST).log()])
 
     return [Family([Trace("blur", visible=LOST), Trace("blur", visible=SOFTER)], measure)]
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
 from scipy import stats
 from torch import Tensor
@@ -46,6 +48,9 @@ MOSTLY = 0.6
 COUNT_UNIT = 0.5
 """The least standard deviation of a count in distances."""
 CHUNK = 1024
+SHAKEN, GREY_LEVEL, HOLDS = 2000, 2 / 255, 0.8
+"""Real samples whose values are put off by up to one of 256 grey levels, and the share of those of a kind before or
+after that must be of it both times: a kind that rounding makes or empties says nothing of a generator."""
 
 Fault = Literal["never made", "under-made", "over-made"]
 
@@ -171,9 +176,39 @@ class StatisticsTable:
         plain = self._plain()
         for number, statistic in enumerate(plain):
             of_one = _kinds_of(statistic, column, fitted[:, column])
+            of_one = [kind for kind in of_one if self._holds(kind, number)]
             kinds += [replace(kind, nameable=number < len(plain) - self._axes) for kind in of_one]
             column += 1
         return kinds
+
+    def _holds(self, kind: Kind, number: int) -> bool:
+        """Whether samples are of a kind still when every value is off by a grey level: else rounding makes the kind."""
+        shaken = self._shaken
+        if shaken is None or number >= len(self._readings):
+            return True
+        before = kind.belongs(self.fitted()[: len(shaken), kind.column])
+        after = kind.belongs(shaken[:, number])
+        return int((before & after).sum()) >= HOLDS * max(int(before.sum()), int(after.sum()))
+
+    @cached_property
+    def _shaken(self) -> Tensor | None:
+        """The readings [n, r] of training samples whose values are off by up to a grey level, as `fitted` begins.
+
+        None where samples are not stored as grey levels: there is no telling what is little.
+        """
+        stored = self._bank.reals("train", self._count("train"))
+        if stored.stored_type != np.uint8:
+            return None
+        rng = torch_generator(self._bank.seed, "cannot-generate", "shaken")
+        chosen = stored.take(slice(0, 2 * SHAKEN, 2))
+        return torch.cat(
+            [
+                read_all(
+                    self._readings, chunk + GREY_LEVEL * (2 * torch.rand(chunk.shape, generator=rng) - 1)
+                ).float()
+                for chunk in chosen.chunks(CHUNK)
+            ]
+        )
 
     def vectors(self, of: Of) -> Tensor:
         """The statistics as vectors for distances: amounts in the data's standard deviations, classes and
@@ -218,10 +253,10 @@ class StatisticsTable:
             columns.append(self._bank.predictions(of, count)[0].float()[:, None])
         if self._centres is not None:
             columns.append(nearest_centre(self.features(of), self._centres).float()[:, None])
-        samples = self._bank.samples(of, count)
-        columns.append(
-            torch.cat([read_all(self._readings, chunk).float() for chunk in samples.chunks(CHUNK)])
-        )
+        samples, stored = self._bank.samples(of, count), self._bank.reals("train")
+        # The data's own rounding must not tell the two sides apart.
+        chunks = (stored.rounded_alike(chunk) for chunk in samples.chunks(CHUNK))
+        columns.append(torch.cat([read_all(self._readings, chunk).float() for chunk in chunks]))
         if self._axes:
             space = code_spaces(self._bank).autoencoder
             columns.append(codes_of(self._bank, space, of, count)[:, : self._axes].float())

@@ -22,11 +22,22 @@ TITLES: dict[Fault, str] = {
 
 @dataclass(frozen=True)
 class ArtefactBehind:
-    """An artefact, and how many kinds are at fault among samples with it and among as many without it."""
+    """An artefact, and how many kinds are at fault among samples with it and among as many without it.
+
+    Attributes:
+        rest: how often each kind occurs among all samples without it, at fault only where it is not the artefact that
+            was overlooked in some; empty where nearly all have it, and `without` counts nothing.
+    """
 
     artefact: Artefact
     with_it: int
     without: int
+    rest: Sequence[Counted] = ()
+
+    @property
+    def in_all(self) -> bool:
+        """Whether too few samples are without it to be counted."""
+        return not self.rest
 
     @property
     def called(self) -> str:
@@ -52,8 +63,16 @@ class Faults:
 
     @property
     def at_fault(self) -> list[Counted]:
-        """Kinds at fault, the largest difference of shares first, what is never made before all else."""
-        return faults_of(self.counted)
+        """Kinds at fault, the largest difference of shares first, what is never made before all else.
+
+        Where an artefact puts most of them at fault, those that are so without it, if there are any.
+        """
+        return (faults_of(self.behind.rest) if self.behind is not None else []) or faults_of(self.counted)
+
+    @property
+    def artefact_alone(self) -> bool:
+        """Whether an artefact puts kinds at fault, and no kind is at fault without it."""
+        return self.behind is not None and not self.behind.in_all and not faults_of(self.behind.rest)
 
     @property
     def many(self) -> int:
@@ -111,7 +130,8 @@ class Faults:
     @property
     def generated_share(self) -> float:
         """Its share of generated samples."""
-        return self.foremost.other_share
+        foremost = self.foremost
+        return next(c.other_share for c in self.counted if c.kind.name == foremost.kind.name)
 
     @property
     def noticed(self) -> float:
@@ -157,10 +177,21 @@ RULES = Rules(
         advice="Name data whose training and held-out samples were drawn at random from the same: `--data`.",
     ),
     Rule(
-        "an-artefact-is-behind",
-        lambda faults: faults.behind is not None,
+        "an-artefact-in-all",
+        lambda faults: faults.behind is not None and faults.behind.in_all,
         Verdict.CAUTION,
-        claim="Mostly {behind.called} puts kinds at fault.",
+        claim="Missing kinds can't be told from {behind.called}.",
+        detail=(
+            "Nearly all of its samples have it, and {behind.with_it} kinds are at fault, with or without a reason of "
+            "their own; held-out real samples, put to the same test, show {false_kinds}."
+        ),
+        advice="Begin with that one fault: `ganlens probe artefacts SUBJECT`.",
+    ),
+    Rule(
+        "an-artefact-is-behind",
+        lambda faults: faults.artefact_alone,
+        Verdict.CAUTION,
+        claim="Kinds at fault come from {behind.called}.",
         detail=(
             "Among samples with it {behind.with_it} kinds are at fault, among as many without it {behind.without}; "
             "held-out real samples, put to the same test, show {false_kinds}."

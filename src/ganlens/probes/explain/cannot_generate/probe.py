@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -154,19 +155,41 @@ def _behind(
     left: float,
     judged_by: dict[str, Any],
 ) -> ArtefactBehind | None:
-    """The first artefact with which many kinds are at fault, and hardly any among as many samples without it."""
+    """The first artefact with which many kinds are at fault, and hardly any among as many samples without it.
+
+    Where nearly all samples have one, there are none to compare with: it comes first, whatever is at fault.
+    """
+
+    def counted(rows: Tensor) -> list[Counted]:
+        return count(kinds, real, rows, **judged_by)
+
     for artefact in artefacts:
         of_these = generated[: len(artefact.has)]
         has = artefact.has[: len(of_these)]
         fewer = min(int(has.sum()), int((~has).sum()))
+        if artefact.outdone is not None or int((~has).sum()) < FEWEST:
+            return ArtefactBehind(artefact, len(faults_of(counted(generated))), 0)
         if fewer < FEWEST:
             continue
-        with_it, without = (
-            len(faults_of(count(kinds, real, of_these[rows][:fewer], **judged_by))) for rows in (has, ~has)
-        )
-        if with_it and without <= left * with_it:
-            return ArtefactBehind(artefact, with_it, without)
+        with_it, without = (counted(of_these[rows][:fewer]) for rows in (has, ~has))
+        many, few = len(faults_of(with_it)), len(faults_of(without))
+        if many and few <= left * many:
+            rest = _not_overlooked(counted(of_these[~has]), with_it, left)
+            return ArtefactBehind(artefact, many, few, rest)
     return None
+
+
+def _not_overlooked(rest: list[Counted], with_it: list[Counted], left: float) -> list[Counted]:
+    """Kinds counted without an artefact, at fault only where they are so by more than `left` of what they are with it.
+
+    What is less comes from samples in which the artefact was overlooked.
+    """
+    return [
+        own
+        if abs(own.other_share - own.real_share) > left * abs(other.other_share - other.real_share)
+        else replace(own, fault=None)
+        for own, other in zip(rest, with_it, strict=True)
+    ]
 
 
 def _measurements(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ganlens.explain.artefacts.pervasive import WHOLE
 from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.artefacts.trace import Kind
 from ganlens.explain.dissection.drawn_artefacts import Drawn
@@ -46,6 +47,17 @@ class Evidence:
     def share(self) -> float:
         """Of generated samples that have it."""
         return self.foremost.share.value
+
+    @property
+    def many(self) -> str:
+        """The same in words."""
+        return _many(self.foremost)
+
+    @property
+    def outdone(self) -> float:
+        """Of held-out real samples, those with less of it than the median generated one, where all are moved."""
+        assert self.foremost.outdone is not None
+        return self.foremost.outdone
 
     @property
     def real_share(self) -> float:
@@ -99,7 +111,7 @@ class Evidence:
         """What else was found."""
         if self.of_real or not self.artefacts:
             return []
-        others = [f"{each.called} ({each.share.value:.0%})" for each in self.artefacts[1:4]]
+        others = [f"{each.called} ({_many(each)})" for each in self.artefacts[1:4]]
         drawn = self.drawn
         return [
             f"There are also: {'; '.join(others)}." if others else "",
@@ -108,6 +120,11 @@ class Evidence:
             if drawn is not None
             else "",
         ]
+
+
+def _many(artefact: Artefact) -> str:
+    """In how many samples it is."""
+    return f"{artefact.share.value:.0%}" if artefact.outdone is None else "nearly all"
 
 
 DECONVOLUTION = (
@@ -134,29 +151,42 @@ REMEDIES: dict[Kind, str] = {
     "grey wash": RANGE,
 }
 CLAIMS: dict[Kind, str] = {
-    "checkerboard": "A checkerboard runs through {share:.0%} of its samples.",
-    "stripes": "There are {where} stripes in {share:.0%} of its samples.",
-    "border": "A {tone} line at {where} edges {share:.0%} of its samples.",
-    "missing colour": "The colour {where} is missing in {share:.0%} of its samples.",
-    "copied colour": "Two colours are the same in {share:.0%} of its samples.",
-    "spot": "A {tone} spot at {where} in {share:.0%} of its samples.",
-    "specks": "There are specks in {share:.0%} of its samples.",
-    "blur": "Blur takes fine detail from {share:.0%} of its samples.",
-    "noise": "Noise lies over {share:.0%} of its samples.",
-    "grey wash": "A grey wash lies over {share:.0%} of its samples.",
+    "checkerboard": "A checkerboard runs through {many} of its samples.",
+    "stripes": "There are {where} stripes in {many} of its samples.",
+    "border": "A {tone} border along {where} of {many} of its samples.",
+    "missing colour": "The colour {where} is missing in {many} of its samples.",
+    "copied colour": "Two colours are the same in {many} of its samples.",
+    "spot": "A {tone} spot at {where} in {many} of its samples.",
+    "specks": "There are specks in {many} of its samples.",
+    "blur": "Blur takes fine detail from {many} of its samples.",
+    "noise": "Noise lies over {many} of its samples.",
+    "grey wash": "A grey wash lies over {many} of its samples.",
 }
 DETAIL = "Of held-out real samples {real_share:.1%} are like that, and the difference is {excess.low:.1%} at least."
+OF_ALL = (
+    "The median of its samples has more of it than {outdone:.0%} of held-out real ones, and the others, from those "
+    "with the least to those with the most, are moved as well."
+)
 
 
-def _of_kind(kind: Kind) -> tuple[Rule[Evidence], Rule[Evidence]]:
-    """Bad where many samples have it, caution where some do; the words are the same."""
+def _of_kind(kind: Kind) -> tuple[Rule[Evidence], ...]:
+    """Bad where all or many samples have it, caution where some do; the words are the same."""
 
     def leads(e: Evidence) -> bool:
         return bool(e.artefacts) and e.foremost.kind == kind
 
     name = kind.replace(" ", "-")
     words = CLAIMS[kind], DETAIL, "{remedy}."
+    in_all: Rule[Evidence] = Rule(
+        f"{name}-in-nearly-all",
+        lambda e: leads(e) and e.foremost.outdone is not None,
+        Verdict.BAD,
+        CLAIMS[kind],
+        OF_ALL,
+        "{remedy}.",
+    )
     return (
+        *([in_all] if kind in WHOLE else []),
         Rule(f"{name}-in-many", lambda e: leads(e) and e.excess.low >= e.bad_share, Verdict.BAD, *words),
         Rule(name, leads, Verdict.CAUTION, *words),
     )

@@ -85,10 +85,12 @@ class Artefacts(Probe):
         "and it must be so by {least_excess:.0%} of samples. A spot must be {elsewhere:g} times as frequent at its "
         "place as elsewhere. Real training samples that resemble those with the artefact in all else may have it in "
         "{most_alike:.0%} of cases at most. One fault shows in several traces: the most particular name comes first, "
-        "and a further one must show in samples without it. Verdict: bad where the difference is {bad_share:.0%} of "
-        "samples at least, caution where there is any; good where there is none, with the shares at which artefacts "
-        "planted in real samples are named. Self-check: training samples that took no part are put to the same test, "
-        "and must come out with none."
+        "and a further one must show in samples without it. An artefact of whole pictures is said of nearly all of "
+        "them where their distribution is moved by what an eye sees, from the least affected to the most, as they are "
+        "and beyond the real ones that resemble them: then no single one need be unusual. Verdict: bad there, and "
+        "where the difference is {bad_share:.0%} of samples at least; caution where there is any; good where there is "
+        "none, with the shares at which artefacts planted in real samples are named. Self-check: training samples that "
+        "took no part are put to the same test, and must come out with none."
     )
     self_check: ClassVar[str] = (
         "Fresh real samples in the generator's place must come out with no artefact: not believable where they don't."
@@ -125,7 +127,8 @@ class Artefacts(Probe):
             arrays={"has": artefacts[0].has} if artefacts else {},
             method=(
                 f"{self.described(settings)} Here {len(examination.panel.traces)} traces, "
-                f"{len(examination.generated.numbers):,} generated, {len(examination.reference.held_out):,} held-out, "
+                f"{len(examination.generated.numbers):,} generated, "
+                f"{len(examination.reference.held_out.numbers):,} held-out, "
                 f"{len(examination.reference.training.numbers):,} and "
                 f"{len(examination.fresh.numbers):,} training samples."
             ),
