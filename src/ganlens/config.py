@@ -77,6 +77,18 @@ class ObjectiveConfig(_Section):
     )
     discriminator_steps: int = Field(1, ge=1, description="discriminator updates per generator update")
     pack: int = Field(1, ge=1, description="PacGAN: samples that D judges together")
+    discriminator_class_weight: float = Field(
+        1.0,
+        ge=0,
+        description="condition=auxiliary: weight of D's cross-entropy at real samples' classes. D never learns classes "
+        "from generated ones: taught by them, it agrees with whatever G makes",
+    )
+    generator_class_weight: float = Field(
+        0.1,
+        ge=0,
+        description="condition=auxiliary: weight of G's cross-entropy at the classes asked for. A tenth, as in the "
+        "published code of WGAN-GP: a G that is paid more for clear classes makes few, typical samples of each",
+    )
 
     @field_validator("loss")
     @classmethod
@@ -206,6 +218,11 @@ class RunConfig(_Section):
     batch: int = Field(64, ge=1, description="images per step and process")
     accumulate: int = Field(1, ge=1, description="pieces the batch is computed in, to save memory")
     latent: int = Field(64, ge=1, description="width of the latent z ~ N(0, I)")
+    condition: Literal["none", "projection", "auxiliary", "concatenation"] = Field(
+        "none",
+        description="train on labels as well, and how D meets them: projection (D adds how well a sample fits its "
+        "class; the usual choice), auxiliary (D also names the class), concatenation (the class beside D's input)",
+    )
     generator: SerializeAsAny[NetworkConfig]
     discriminator: SerializeAsAny[NetworkConfig]
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -239,6 +256,15 @@ class RunConfig(_Section):
             raise UserError(
                 f"batch={self.batch} can't be cut into accumulate={self.accumulate} pieces of packs of "
                 f"{self.objective.pack}; take a multiple of {self.accumulate * self.objective.pack}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pack_has_one_class(self) -> Self:
+        if self.condition != "none" and self.objective.pack > 1:
+            raise UserError(
+                f"condition={self.condition} can't go with objective.pack={self.objective.pack}: the samples of a pack "
+                "are of several classes; set one of them back (condition=none, objective.pack=1)"
             )
         return self
 

@@ -50,6 +50,14 @@ def train(
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="S", help="Seed of everything. Default: 0.")
     ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="Train on the data's labels as well, so that samples can be asked for by class "
+            "(condition=projection; --set condition=… for another way).",
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +110,7 @@ def train(
       ganlens train digits --out runs/first --steps 2000
       ganlens train folder:photos --size 64 --minutes 60
       ganlens train digits --set objective.loss=hinge --set objective.r1=0.5
+      ganlens train digits --labels                         [dim]then: ganlens sample RUN --label 3[/dim]
       ganlens train --resume --out runs/first --steps 4000  [dim]2,000 steps more[/dim]
       ganlens train digits --dry-run                        [dim]see every setting[/dim]
     """
@@ -117,7 +126,11 @@ def train(
         )
     if resume and out is None:
         raise UserError("--resume goes on with the run in --out DIR; name that folder")
-    overrides = [*_data_overrides(size, channels, aspect, count, strict), *(settings or [])]
+    overrides = [
+        *_data_overrides(size, channels, aspect, count, strict),
+        *(["condition=projection"] if labels else []),
+        *(settings or []),
+    ]
     if dry_run:
         _print_configuration(data, preset, out, seed, overrides, resume)
         return
@@ -198,6 +211,11 @@ def _report(run: Run) -> None:
             f"(real samples: {floor['frechet_distance']:.3g}), "
             f"coverage {now['coverage']:.0%} (real samples: {floor['coverage']:.0%})."
         )
+        if "agreement" in now and "agreement" in floor:
+            print_line(
+                f"Label agreement {now['agreement']:.0%}: samples that the labeller takes for the class asked for "
+                f"(real samples: {floor['agreement']:.0%})."
+            )
     print_line(f"Run folder: {run.folder}")
     folder = str(run.folder)
     print_next(

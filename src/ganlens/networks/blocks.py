@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlens.errors import UserError
+from ganlens.networks.conditional import ConditionalNorm
 
 ActivationName = Literal["relu", "leaky_relu", "gelu", "silu", "tanh"]
 ImageNorm = Literal["batch", "group", "layer", "none"]
@@ -31,25 +32,37 @@ def activation(name: ActivationName) -> nn.Module:
     return _ACTIVATIONS[name]()
 
 
-def image_norm(name: ImageNorm, channels: int) -> nn.Module:
-    """Normalisation of [n, channels, h, w]: over the batch, groups of 16 channels, a sample, or none."""
+def image_norm(name: ImageNorm, channels: int, classes: int = 0) -> nn.Module:
+    """Normalisation of [n, channels, h, w]: over the batch, groups of 16 channels, a sample, or none.
+
+    Args:
+        classes: how many have a gain and bias of their own; 0 for one of all.
+    """
+    plain = not classes
+    norm: nn.Module
     if name == "batch":
-        return nn.BatchNorm2d(channels)
-    if name == "group":
+        norm = nn.BatchNorm2d(channels, affine=plain)
+    elif name == "group":
         whole = channels % _CHANNELS_PER_GROUP == 0
-        return nn.GroupNorm(channels // _CHANNELS_PER_GROUP if whole else 1, channels)
-    if name == "layer":
-        return nn.GroupNorm(1, channels)
-    return nn.Identity()
+        norm = nn.GroupNorm(channels // _CHANNELS_PER_GROUP if whole else 1, channels, affine=plain)
+    elif name == "layer":
+        norm = nn.GroupNorm(1, channels, affine=plain)
+    else:
+        return nn.Identity()
+    return norm if plain else ConditionalNorm(norm, classes, channels)
 
 
-def vector_norm(name: VectorNorm, width: int) -> nn.Module:
-    """Normalisation of [n, width]: over the batch, over the vector, or none."""
+def vector_norm(name: VectorNorm, width: int, classes: int = 0) -> nn.Module:
+    """Normalisation of [n, width]: over the batch, over the vector, or none; `classes` as in `image_norm`."""
+    plain = not classes
+    norm: nn.Module
     if name == "batch":
-        return nn.BatchNorm1d(width)
-    if name == "layer":
-        return nn.LayerNorm(width)
-    return nn.Identity()
+        norm = nn.BatchNorm1d(width, affine=plain)
+    elif name == "layer":
+        norm = nn.LayerNorm(width, elementwise_affine=plain)
+    else:
+        return nn.Identity()
+    return norm if plain else ConditionalNorm(norm, classes, width)
 
 
 def spectrally_normalise(module: nn.Module) -> nn.Module:

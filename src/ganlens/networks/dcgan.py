@@ -9,6 +9,14 @@ from pydantic import Field
 from torch import nn
 
 from ganlens.networks.blocks import ImageNorm, image_norm, require_square_image, spectrally_normalise
+from ganlens.networks.conditional import (
+    ConditionalNorm,
+    Conditioning,
+    LabelledLatent,
+    LabelPlane,
+    conditional_logits,
+    sequential,
+)
 from ganlens.networks.network import Family, NetworkConfig, networks
 
 
@@ -35,39 +43,53 @@ class DCGAN(Family[DCGANConfig]):
 
     Config: ClassVar[type[NetworkConfig]] = DCGANConfig
     squashed: ClassVar[bool] = True
+    takes_classes: ClassVar[bool] = True
 
     @staticmethod
-    def generator(config: DCGANConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
+    def generator(
+        config: DCGANConfig, latent_dim: int, sample_shape: tuple[int, ...], classes: int = 0
+    ) -> nn.Module:
         """[n, latent_dim] → [n, *sample_shape] in −1…1, a block per resolution."""
         channels, side = require_square_image("dcgan", sample_shape)
         norm: ImageNorm = "batch" if config.norm == "auto" else config.norm
         widths = _widths(config, side)[::-1]
-        layers = nn.Sequential()
+        layers = sequential(classes)
+        if classes and norm == "none":
+            layers.add_module("with_label", LabelledLatent(classes, latent_dim))
+            latent_dim *= 2
         layers.add_module(
             "block4",
-            nn.Sequential(
+            sequential(
+                classes,
                 nn.Linear(latent_dim, widths[0] * 16, bias=norm == "none"),
                 nn.Unflatten(1, (widths[0], 4, 4)),
-                *_after(norm, widths[0], nn.ReLU(), config.dropout),
+                *_after(norm, widths[0], nn.ReLU(), config.dropout, classes),
             ),
         )
         for number, (inputs, outputs) in enumerate(pairwise(widths), start=3):
             grow = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=norm == "none")
-            layers.add_module(
-                f"block{2**number}", nn.Sequential(grow, *_after(norm, outputs, nn.ReLU(), config.dropout))
-            )
+            after = _after(norm, outputs, nn.ReLU(), config.dropout, classes)
+            layers.add_module(f"block{2**number}", sequential(classes, grow, *after))
         layers.add_module("to_image", nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1))
         layers.add_module("tanh", nn.Tanh())
         return _finished(layers, config)
 
     @staticmethod
-    def discriminator(config: DCGANConfig, sample_shape: tuple[int, ...]) -> nn.Module:
+    def discriminator(
+        config: DCGANConfig,
+        sample_shape: tuple[int, ...],
+        classes: int = 0,
+        conditioning: Conditioning = "projection",
+    ) -> nn.Module:
         """[n, *sample_shape] → logits [n], a block per resolution."""
         channels, side = require_square_image("dcgan", sample_shape)
         norm: ImageNorm = "none" if config.norm == "auto" else config.norm
         widths = _widths(config, side)
-        layers = nn.Sequential()
-        inputs = channels
+        beside = bool(classes) and conditioning == "concatenation"
+        layers = sequential(classes if conditioning != "auxiliary" else 0)
+        if beside:
+            layers.add_module("with_label", LabelPlane(classes, side))
+        inputs = channels + beside
         for number, outputs in enumerate(widths):
             # The first block goes without norm, as in the paper: it would hide the images' contrast.
             block_norm: ImageNorm = norm if number else "none"
@@ -77,8 +99,12 @@ class DCGAN(Family[DCGANConfig]):
                 nn.Sequential(shrink, *_after(block_norm, outputs, nn.LeakyReLU(0.2), config.dropout)),
             )
             inputs = outputs
-        layers.add_module("score", nn.Sequential(nn.Flatten(), nn.Linear(inputs * 16, 1)))
-        layers.add_module("logits", nn.Flatten(0))
+        if classes and not beside:
+            layers.add_module("features", nn.Flatten())
+            layers.add_module("logits", conditional_logits(inputs * 16, classes, conditioning))
+        else:
+            layers.add_module("score", nn.Sequential(nn.Flatten(), nn.Linear(inputs * 16, 1)))
+            layers.add_module("logits", nn.Flatten(0))
         return _finished(layers, config)
 
 
@@ -88,17 +114,22 @@ def _widths(config: DCGANConfig, side: int) -> list[int]:
     return [min(config.channels * 2**k, config.max_channels) for k in range(halvings)]
 
 
-def _after(norm: ImageNorm, channels: int, rectifier: nn.Module, dropout: float) -> list[nn.Module]:
-    layers = [] if norm == "none" else [image_norm(norm, channels)]
+def _after(
+    norm: ImageNorm, channels: int, rectifier: nn.Module, dropout: float, classes: int = 0
+) -> list[nn.Module]:
+    layers = [] if norm == "none" else [image_norm(norm, channels, classes)]
     return [*layers, rectifier, *([nn.Dropout2d(dropout)] if dropout else [])]
 
 
 def _finished(layers: nn.Sequential, config: DCGANConfig) -> nn.Module:
-    """Weights N(0, .02²), scales of norms N(1, .02²), biases zero (the paper, section 4)."""
+    """Weights N(0, .02²), scales of norms N(1, .02²), each class's own, biases zero (the paper, section 4)."""
     for layer in layers.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, 0.0, 0.02)
-        elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)):
+        elif isinstance(layer, ConditionalNorm):
+            nn.init.normal_(layer.gain.weight, 1.0, 0.02)
+            continue
+        elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, 0.02)
         else:
             continue

@@ -10,39 +10,65 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ganlens.errors import UserError
 from ganlens.limits import NETWORK_NUMBERS
-from ganlens.networks.network import NetworkConfig, networks
+from ganlens.networks.conditional import Conditioning, LabelledSequential
+from ganlens.networks.network import Family, NetworkConfig, networks
 from ganlens.networks.output import Bounds, output_for
 from ganlens.randomness import seeded
 
 
 class Generator(nn.Module):
-    """From standard normal latents to samples.
+    """From standard normal latents, and of a conditional one class indices, to samples.
 
     Args:
-        body: maps [n, latent_dim] to [n, *sample_shape].
+        body: maps [n, latent_dim] (with classes: and class indices [n]) to [n, *sample_shape].
         latent_dim: length of one latent.
         sample_shape: shape of one sample.
+        num_classes: how many classes it can be asked for; 0 for an unconditional one.
     """
 
-    def __init__(self, body: nn.Module, latent_dim: int, sample_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, body: nn.Module, latent_dim: int, sample_shape: tuple[int, ...], num_classes: int = 0
+    ) -> None:
         super().__init__()
         self.body = body
         self.latent_dim = latent_dim
         self.sample_shape = tuple(sample_shape)
+        self.num_classes = num_classes
 
     def sample_latent(self, n: int, *, rng: torch.Generator) -> Tensor:
         """Latents [n, latent_dim] from N(0, I), drawn with `rng` and on its device."""
         return torch.randn(n, self.latent_dim, generator=rng, device=rng.device)
 
     def synthesize(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Samples [n, *sample_shape] for latents [n, latent_dim]; `labels` are not used."""
-        samples: Tensor = self.body(latent)
-        return samples
+        """Samples [n, *sample_shape] for latents [n, latent_dim].
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """The same as `synthesize`."""
-        return self.synthesize(latent)
+        Args:
+            labels: class indices [n] int64, which a conditional generator needs; an unconditional one uses none.
+
+        Raises:
+            UserError: a conditional one is given no labels, or one that it does not know.
+        """
+        if not self.num_classes:
+            return self.forward(latent)
+        known = f"class indices from 0 to {self.num_classes - 1}, one a latent"
+        if labels is None:
+            raise UserError(f"this generator is conditional: it wants labels as well, {known}")
+        if labels.shape != (len(latent),) or labels.is_floating_point():
+            raise UserError(
+                f"labels of shape {tuple(labels.shape)} and type {str(labels.dtype).removeprefix('torch.')} for "
+                f"{len(latent)} latents; expected {known}"
+            )
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_classes:
+            wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
+            raise UserError(f"there is no class {wrong}; this generator knows {known}")
+        return self.forward(latent, labels.long())
+
+    def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
+        """As `synthesize`, of labels known to be right: they are not looked at, for which a GPU would have to wait."""
+        samples: Tensor = self.body(latent, labels) if self.num_classes else self.body(latent)
+        return samples
 
 
 def build_generator(
@@ -52,41 +78,71 @@ def build_generator(
     *,
     seed: int,
     bounds: Bounds | None = None,
+    classes: int = 0,
 ) -> Generator:
     """A new generator; the same weights for the same seed, and the caller's random state untouched.
 
     Args:
         bounds: lowest and highest value [*sample_shape] of each number of a sample; None where none has any.
+        classes: how many it can be asked for; 0 for an unconditional one.
 
     Raises:
-        UserError: the family can't make samples of that shape, or the network is larger than the limit.
+        UserError: the family can't make samples of that shape, or of a class, or the network is larger than the limit.
     """
-    family = networks[config.family]
+    family = _family(config, classes)
     shape = tuple(sample_shape)
     where = f"the {config.family} generator for latents of {latent_dim:,} and samples of {_shown(shape)}"
     with seeded(seed, "generator", "initialise"), _Counted(where, (latent_dim,), shape):
-        body = family.generator(config, latent_dim, shape)
+        body = family.generator(config, latent_dim, shape, **({"classes": classes} if classes else {}))
     last = output_for(bounds, squashed=family.squashed)
     if last is not None:
-        body = body if isinstance(body, nn.Sequential) else nn.Sequential(OrderedDict(made=body))
+        if not isinstance(body, nn.Sequential):
+            chain = LabelledSequential if classes else nn.Sequential
+            body = chain(OrderedDict(made=body))
         body.add_module(*last)
-    return Generator(body, latent_dim, sample_shape)
+    return Generator(body, latent_dim, sample_shape, classes)
 
 
-def build_discriminator(config: NetworkConfig, sample_shape: tuple[int, ...], *, seed: int) -> nn.Module:
+def build_discriminator(
+    config: NetworkConfig,
+    sample_shape: tuple[int, ...],
+    *,
+    seed: int,
+    classes: int = 0,
+    conditioning: Conditioning = "projection",
+) -> nn.Module:
     """A new discriminator [n, *sample_shape] → logits [n]; the same weights for the same seed.
 
     Args:
         sample_shape: as the discriminator sees it: for packs of m images (m·channels, height, width).
+        classes, conditioning: of a conditional one, what it takes and returns; see `Family.discriminator`.
 
     Raises:
-        UserError: the family can't read samples of that shape, or the network is larger than the limit.
+        UserError: the family can't read samples of that shape or takes no classes, or the network is larger than the
+            limit.
     """
-    family = networks[config.family]
+    family = _family(config, classes)
     shape = tuple(sample_shape)
     where = f"the {config.family} discriminator for samples of {_shown(shape)}"
+    told: dict[str, Any] = {"classes": classes, "conditioning": conditioning} if classes else {}
     with seeded(seed, "discriminator", "initialise"), _Counted(where, shape):
-        return family.discriminator(config, shape)
+        return family.discriminator(config, shape, **told)
+
+
+def _family(config: NetworkConfig, classes: int) -> type[Family[Any]]:
+    """The family that builds it.
+
+    Raises:
+        UserError: classes are wanted, and it builds no network that takes them.
+    """
+    family = networks[config.family]
+    if classes and not family.takes_classes:
+        able = " or ".join(name for name in networks.names() if networks[name].takes_classes)
+        raise UserError(
+            f"the network family {config.family} builds no networks that take classes; choose {able}, or train without "
+            "labels (condition=none)"
+        )
+    return family
 
 
 class _Counted(TorchFunctionMode):

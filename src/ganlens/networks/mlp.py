@@ -16,6 +16,13 @@ from ganlens.networks.blocks import (
     spectrally_normalise,
     vector_norm,
 )
+from ganlens.networks.conditional import (
+    Conditioning,
+    LabelEntries,
+    LabelledLatent,
+    conditional_logits,
+    sequential,
+)
 from ganlens.networks.network import Family, NetworkConfig, networks
 
 
@@ -37,39 +44,72 @@ class MLP(Family[MLPConfig]):
 
     Config: ClassVar[type[NetworkConfig]] = MLPConfig
     squashed: ClassVar[bool] = False
+    takes_classes: ClassVar[bool] = True
 
     @staticmethod
-    def generator(config: MLPConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
+    def generator(
+        config: MLPConfig, latent_dim: int, sample_shape: tuple[int, ...], classes: int = 0
+    ) -> nn.Module:
         """[n, latent_dim] → [n, *sample_shape]."""
-        layers = _layers(config, latent_dim, math.prod(sample_shape))
-        layers.add_module("shape", nn.Unflatten(1, sample_shape))
-        return layers
+        layers = sequential(classes)
+        if classes and (config.norm == "none" or config.depth == 0):
+            layers.add_module("with_label", LabelledLatent(classes, latent_dim))
+            latent_dim *= 2
+        hidden = _hidden(config, latent_dim, classes)
+        width = config.width if config.depth else latent_dim
+        hidden["output"] = nn.Linear(width, math.prod(sample_shape))
+        return _finished(layers, hidden, {"shape": nn.Unflatten(1, sample_shape)}, config)
 
     @staticmethod
-    def discriminator(config: MLPConfig, sample_shape: tuple[int, ...]) -> nn.Module:
+    def discriminator(
+        config: MLPConfig,
+        sample_shape: tuple[int, ...],
+        classes: int = 0,
+        conditioning: Conditioning = "projection",
+    ) -> nn.Module:
         """[n, *sample_shape] → logits [n]."""
-        layers = nn.Sequential()
+        layers = sequential(classes if conditioning != "auxiliary" else 0)
         layers.add_module("flatten", nn.Flatten())
-        for name, layer in _layers(config, math.prod(sample_shape), 1).named_children():
-            layers.add_module(name, layer)
-        layers.add_module("logits", nn.Flatten(0))
-        return layers
+        inputs = math.prod(sample_shape)
+        beside = bool(classes) and conditioning == "concatenation"
+        if beside:
+            label = LabelEntries(classes)
+            layers.add_module("with_label", label)
+            inputs += label.width
+        hidden = _hidden(config, inputs)
+        width = config.width if config.depth else inputs
+        if classes and not beside:
+            hidden["logits"] = conditional_logits(width, classes, conditioning)
+            return _finished(layers, hidden, {}, config)
+        hidden["output"] = nn.Linear(width, 1)
+        return _finished(layers, hidden, {"logits": nn.Flatten(0)}, config)
 
 
-def _layers(config: MLPConfig, inputs: int, outputs: int) -> nn.Sequential:
-    layers = nn.Sequential()
+def _hidden(config: MLPConfig, inputs: int, classes: int = 0) -> dict[str, nn.Module]:
+    """The hidden layers by name."""
+    layers: dict[str, nn.Module] = {}
     for number in range(1, config.depth + 1):
-        hidden = nn.Sequential(
+        hidden = sequential(
+            classes,
             nn.Linear(inputs, config.width),
-            vector_norm(config.norm, config.width),
+            vector_norm(config.norm, config.width, classes),
             activation(config.activation),
         )
         if config.dropout:
             hidden.append(nn.Dropout(config.dropout))
-        layers.add_module(f"hidden{number}", hidden)
+        layers[f"hidden{number}"] = hidden
         inputs = config.width
-    layers.add_module("output", nn.Linear(inputs, outputs))
-    initialise_he(layers)
+    return layers
+
+
+def _finished(
+    layers: nn.Sequential, learned: dict[str, nn.Module], last: dict[str, nn.Module], config: MLPConfig
+) -> nn.Sequential:
+    """`learned` initialised and, where asked for, spectrally normalised, then `last`, behind `layers`."""
+    for name, layer in learned.items():
+        layers.add_module(name, initialise_he(layer))
     if config.spectral_norm:
         spectrally_normalise(layers)
+    for name, layer in last.items():
+        layers.add_module(name, layer)
     return layers

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from torch import nn
 
 from ganlens.errors import UserError
+from ganlens.networks.conditional import Conditioning
 from ganlens.printable import shortened
 from ganlens.registry import Registry, nearest_names
 from ganlens.validation import first_fault, refuse_switch_for_number
@@ -39,15 +40,21 @@ class Family(ABC, Generic[C]):
         Config: the family's own configuration; every field has a default and a description.
         squashed: whether its generators' numbers lie in −1…1. Otherwise they have no bounds, and are brought within
             those of the samples, where these have any.
+        takes_classes: whether it builds networks that are told the class. A family that doesn't is never given
+            `classes` or `conditioning`, and may leave them out.
     """
 
     Config: ClassVar[type[NetworkConfig]]
     squashed: ClassVar[bool] = False
+    takes_classes: ClassVar[bool] = False
 
     @staticmethod
     @abstractmethod
-    def generator(config: C, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
+    def generator(config: C, latent_dim: int, sample_shape: tuple[int, ...], classes: int = 0) -> nn.Module:
         """A module from latents [n, latent_dim] to samples [n, *sample_shape].
+
+        Args:
+            classes: how many there are; the module takes (latents, class indices [n]) then. 0: latents alone.
 
         Raises:
             UserError: the family can't make samples of that shape.
@@ -55,8 +62,18 @@ class Family(ABC, Generic[C]):
 
     @staticmethod
     @abstractmethod
-    def discriminator(config: C, sample_shape: tuple[int, ...]) -> nn.Module:
+    def discriminator(
+        config: C,
+        sample_shape: tuple[int, ...],
+        classes: int = 0,
+        conditioning: Conditioning = "projection",
+    ) -> nn.Module:
         """A module from samples [n, *sample_shape] to logits [n], higher for what looks real.
+
+        Args:
+            classes: how many there are; 0 for samples alone.
+            conditioning: with classes. Projection and concatenation: the module takes (samples, class indices [n]).
+                Auxiliary: it takes samples and returns (logits [n], class logits [n, classes]).
 
         Raises:
             UserError: the family can't read samples of that shape.

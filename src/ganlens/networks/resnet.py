@@ -15,6 +15,14 @@ from ganlens.networks.blocks import (
     require_square_image,
     spectrally_normalise,
 )
+from ganlens.networks.conditional import (
+    Conditioning,
+    LabelledLatent,
+    LabelPlane,
+    conditional_logits,
+    passed,
+    sequential,
+)
 from ganlens.networks.network import Family, NetworkConfig, networks
 
 Resample = Literal["up", "down", "none"]
@@ -49,35 +57,52 @@ class ResNet(Family[ResNetConfig]):
 
     Config: ClassVar[type[NetworkConfig]] = ResNetConfig
     squashed: ClassVar[bool] = True
+    takes_classes: ClassVar[bool] = True
 
     @staticmethod
-    def generator(config: ResNetConfig, latent_dim: int, sample_shape: tuple[int, ...]) -> nn.Module:
+    def generator(
+        config: ResNetConfig, latent_dim: int, sample_shape: tuple[int, ...], classes: int = 0
+    ) -> nn.Module:
         """[n, latent_dim] → [n, *sample_shape] in −1…1, a block per doubling."""
         channels, side = require_square_image("resnet", sample_shape)
         norm: ImageNorm = "batch" if config.norm == "auto" else config.norm
         width = _width(config, side, 4)
-        layers = nn.Sequential()
+        layers = sequential(classes)
+        if classes and norm == "none":
+            layers.add_module("with_label", LabelledLatent(classes, latent_dim))
+            latent_dim *= 2
         layers.add_module(
             "block4", nn.Sequential(nn.Linear(latent_dim, width * 16), nn.Unflatten(1, (width, 4, 4)))
         )
         for resolution in _resolutions(side)[1:]:
             outputs = _width(config, side, resolution)
-            block = ResidualBlock(width, outputs, norm=norm, resample="up", dropout=config.dropout)
+            block = ResidualBlock(
+                width, outputs, norm=norm, resample="up", dropout=config.dropout, classes=classes
+            )
             layers.add_module(f"block{resolution}", block)
             width = outputs
-        to_image = nn.Sequential(image_norm(norm, width), nn.ReLU(), nn.Conv2d(width, channels, 3, 1, 1))
+        last_norm = image_norm(norm, width, classes)
+        to_image = sequential(classes, last_norm, nn.ReLU(), nn.Conv2d(width, channels, 3, 1, 1))
         layers.add_module("to_image", to_image)
         layers.add_module("tanh", nn.Tanh())
         return _finished(layers, config)
 
     @staticmethod
-    def discriminator(config: ResNetConfig, sample_shape: tuple[int, ...]) -> nn.Module:
+    def discriminator(
+        config: ResNetConfig,
+        sample_shape: tuple[int, ...],
+        classes: int = 0,
+        conditioning: Conditioning = "projection",
+    ) -> nn.Module:
         """[n, *sample_shape] → logits [n], a block per halving and one more at 4×4."""
         channels, side = require_square_image("resnet", sample_shape)
         norm: ImageNorm = "none" if config.norm == "auto" else config.norm
         width = _width(config, side, side)
-        layers = nn.Sequential()
-        layers.add_module("from_image", nn.Conv2d(channels, width, 3, 1, 1))
+        beside = bool(classes) and conditioning == "concatenation"
+        layers = sequential(classes if conditioning != "auxiliary" else 0)
+        if beside:
+            layers.add_module("with_label", LabelPlane(classes, side))
+        layers.add_module("from_image", nn.Conv2d(channels + beside, width, 3, 1, 1))
         for resolution in _resolutions(side)[-2::-1]:
             outputs = _width(config, side, resolution)
             block = ResidualBlock(width, outputs, norm=norm, resample="down", dropout=config.dropout)
@@ -86,9 +111,13 @@ class ResNet(Family[ResNetConfig]):
         layers.add_module(
             "last", ResidualBlock(width, width, norm=norm, resample="none", dropout=config.dropout)
         )
-        score = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 1))
-        layers.add_module("score", score)
-        layers.add_module("logits", nn.Flatten(0))
+        pooled = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        if classes and not beside:
+            layers.add_module("features", nn.Sequential(*pooled))
+            layers.add_module("logits", conditional_logits(width, classes, conditioning))
+        else:
+            layers.add_module("score", nn.Sequential(*pooled, nn.Linear(width, 1)))
+            layers.add_module("logits", nn.Flatten(0))
         return _finished(layers, config)
 
 
@@ -102,6 +131,7 @@ class ResidualBlock(nn.Module):
         resample: "up" (nearest neighbour, before the first convolution), "down" (2×2 mean, after the second)
             or "none".
         dropout: share of channels dropped between the convolutions.
+        classes: how many have gains and biases of their own in the norms; 0 for a block without labels.
     """
 
     def __init__(
@@ -112,11 +142,13 @@ class ResidualBlock(nn.Module):
         norm: ImageNorm,
         resample: Resample,
         dropout: float,
+        classes: int = 0,
     ) -> None:
         super().__init__()
-        self.norm1 = image_norm(norm, inputs)
+        self.takes_labels = bool(classes)
+        self.norm1 = image_norm(norm, inputs, classes)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, 1, 1)
-        self.norm2 = image_norm(norm, outputs)
+        self.norm2 = image_norm(norm, outputs, classes)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
         self.rectify = nn.ReLU()
         self.dropout = nn.Dropout2d(dropout) if dropout else nn.Identity()
@@ -124,10 +156,10 @@ class ResidualBlock(nn.Module):
         self.down = nn.AvgPool2d(2) if resample == "down" else nn.Identity()
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """[n, inputs, h, w] → [n, outputs, h', w']."""
-        hidden = self.conv1(self.up(self.rectify(self.norm1(inputs))))
-        hidden = self.conv2(self.dropout(self.rectify(self.norm2(hidden))))
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+        """[n, inputs, h, w] (and class indices [n]) → [n, outputs, h', w']."""
+        hidden = self.conv1(self.up(self.rectify(passed(self.norm1, inputs, labels))))
+        hidden = self.conv2(self.dropout(self.rectify(passed(self.norm2, hidden, labels))))
         # A 1×1 convolution commutes with both ways to resample, so it runs at the smaller side.
         output: Tensor = self.down(hidden) + self.up(self.shortcut(self.down(inputs)))
         return output

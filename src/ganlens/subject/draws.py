@@ -164,13 +164,10 @@ class Draws:
 
     def _draw_conditions(self, start: int, stop: int) -> Tensor:
         """Classes in the data's own shares where they are known, so that the comparison is fair."""
-        classes = self.subject.num_classes
-        weights = torch.ones(classes)
-        data = self.subject.data
-        if data is not None and data.train.labels is not None and data.num_classes == classes:
-            weights = torch.bincount(data.train.labels, minlength=classes).float()
         rng = torch_generator(self.seed, "bank", "conditions", start)
-        return torch.multinomial(weights, self.batch, replacement=True, generator=rng)[: stop - start]
+        labels = self.subject.classes.draw(self.batch, rng=rng)
+        assert labels is not None  # of a conditional generator, of which alone they are asked
+        return labels[: stop - start]
 
     def _order(self, which: Which) -> Any:
         if which not in self._orders:

@@ -22,6 +22,7 @@ from ganlens.subject import adapted_generator, generator_check
 from ganlens.subject.adapted_classifier import AdaptedClassifier, open_classifier
 from ganlens.subject.adapted_discriminator import AdaptedDiscriminator, open_discriminator
 from ganlens.subject.adapted_generator import AdaptedGenerator, first_line
+from ganlens.subject.classes import Classes
 from ganlens.subject.introspection import unwrapped
 from ganlens.subject.latent_spaces import LatentSpace, find_spaces
 from ganlens.subject.layers import reachable_layers
@@ -63,6 +64,7 @@ class Subject:
         has_gradients: whether samples can be differentiated with respect to latents.
         notes: what was noticed while wrapping it and its user should know.
         trust: whether files named beside it (feature spaces) may run code when they are opened.
+        classes: of a conditional generator: their names and shares, of the data, else of the run.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Subject:
     has_gradients: bool = False
     notes: list[str] = field(default_factory=list)
     trust: bool = False
+    classes: Classes = field(default_factory=Classes)
 
     @property
     def num_classes(self) -> int:
@@ -120,6 +123,8 @@ class Subject:
             trained.generator,
             **options,
             discriminator=trained.discriminator if pack == 1 else None,
+            # Beside it stand the class logits of its auxiliary classifier.
+            discriminator_head=0 if trained.config.condition == "auxiliary" else None,
             modality=trained.modality,
             name=folder.resolve().name,
             range=trained.modality.range,
@@ -130,6 +135,8 @@ class Subject:
                 f"its discriminator judges packs of {pack} samples and not single ones; it is left out"
             )
         subject.run, subject.typed = folder, (str(folder),)
+        if subject.num_classes:
+            subject.classes = subject.classes.known_from(trained.class_names, trained.class_counts)
         return subject
 
     @classmethod
@@ -209,6 +216,7 @@ class Subject:
             has_gradients=generator_check.lets_gradients_through(adapted),
             notes=notes,
             trust=trust,
+            classes=Classes.of(adapted.num_classes, data),
         )
 
     def space(self, name: str) -> LatentSpace:
@@ -223,20 +231,21 @@ class Subject:
             )
         return self.spaces[name]
 
-    def sample(self, n: int, *, seed: int = 0) -> Tensor:
+    def sample(self, n: int, *, seed: int = 0, label: int | str | None = None) -> Tensor:
         """n samples [n, *sample_shape] on the CPU; the same for the same seed.
 
+        Args:
+            label: the class of a conditional one, by name or index; None for classes in the data's shares.
+
         Raises:
-            UserError: as `synthesize`, or so many take more memory than the limit.
+            UserError: as `synthesize`, there is no such class, or so many take more memory than the limit.
         """
         self.refuse_too_many(n)
-        rng = torch_generator(seed, "sample")
-        labels = None
-        if self.num_classes:
-            labels = torch.randint(
-                self.num_classes, (n,), generator=torch_generator(seed, "sample", "labels")
-            )
-        return self.synthesize(self.generator.sample_latent(n, rng=rng), labels)
+        if label is None:
+            labels = self.classes.draw(n, rng=torch_generator(seed, "sample", "labels"))
+        else:
+            labels = torch.full((n,), self.classes.index(label, self.name))
+        return self.synthesize(self.generator.sample_latent(n, rng=torch_generator(seed, "sample")), labels)
 
     def refuse_too_many(self, n: int) -> None:
         """See that n samples and their latents are within the limit of memory.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -35,6 +36,10 @@ class Evaluation:
         copying: how much more often than by chance the nearest real sample is a training sample: 0 none, 1 always.
         copying_above: low end of its 99.9 % interval: above 0 is evidence.
         nearest_train: median distance to the nearest training sample, over that of held-out samples; below 1 is close.
+        agreement: of a conditional generator, the share of samples that the labeller takes for the class asked for;
+            None where there is no class asked for or no labeller. The floor's is the labeller's share on held-out
+            samples, which it never learned from.
+        class_agreement: the same of each class; None where it was not asked for.
     """
 
     frechet_distance: float
@@ -46,6 +51,8 @@ class Evaluation:
     copying: float
     copying_above: float
     nearest_train: float
+    agreement: float | None = None
+    class_agreement: tuple[float | None, ...] = ()
 
 
 SHARES = ("precision", "recall", "density", "coverage")
@@ -59,10 +66,14 @@ class Evaluator:
         dataset: train and held-out samples.
         config: how many samples, in which features.
         instruments: folder where a fitted labeller is kept.
+        conditional: whether generators are asked for classes, and whether they obey is to be seen.
 
     Attributes:
         sight: which planted damage of real samples the features see.
         blind: the damage that the labeller's features took for real, so that they were not used.
+
+    A conditional generator is asked for the classes of the held-out samples it is compared with, so that both have the
+    same share of each.
     """
 
     def __init__(
@@ -74,12 +85,17 @@ class Evaluator:
         device: torch.device,
         instruments: Path,
         progress: Progress,
+        conditional: bool = False,
     ) -> None:
         self._dataset, self._config, self._seed, self._device = dataset, config, seed, device
+        self._conditional = conditional
         self.count = min(config.samples, len(dataset.held_out), len(dataset.train))
         rng = numpy_generator(seed, "evaluation rows")
         train = dataset.train.samples.take(rng.permutation(len(dataset.train))[:_REFERENCES])
-        held_out = dataset.held_out.samples.take(rng.permutation(len(dataset.held_out))[:_REFERENCES])
+        rows = rng.permutation(len(dataset.held_out))[:_REFERENCES]
+        held_out = dataset.held_out.samples.take(rows)
+        labels = dataset.held_out.labels
+        self._labels = labels[torch.from_numpy(rows)] if labels is not None else None
         self._labeller: Labeller | None = None
         self.blind: tuple[str, ...] = ()
         if config.features == "labeller" or (config.features == "auto" and dataset.num_classes > 1):
@@ -88,12 +104,15 @@ class Evaluator:
             self._labeller = fit_labeller(
                 dataset, seed=seed, device=str(device), progress=progress, cache=instruments / "labeller"
             )
+        self._names_classes = self._labeller  # also where its features are not what distances are measured in
         self.sight = self._look(train, held_out)
         if self._labeller is not None and config.features == "auto" and not self.sight.sees:
             self._prefer_raw(train, held_out)
         self._train, self._held_out = self.features(train), self.features(held_out)
         # Real training samples in the place of generated ones, kept out of their own references.
         self.floor = self._measure(self._train[: self.count], self._train[self.count :])
+        if conditional and self._labels is not None:
+            self.floor = replace(self.floor, **self._agreement(held_out, self._labels))
 
     def _prefer_raw(self, train: SampleArray, held_out: SampleArray) -> None:
         """Leave the labeller's features where the samples themselves show more of the damage."""
@@ -117,9 +136,12 @@ class Evaluator:
         name = min(SHARES, key=lambda share: getattr(evaluation, share) / max(getattr(floor, share), 1e-12))
         value, real = getattr(evaluation, name), getattr(floor, name)
         blind = f" · can't tell {' or '.join(self.sight.unseen)} from real" if self.sight.unseen else ""
+        labels = ""
+        if evaluation.agreement is not None and floor.agreement is not None:
+            labels = f" · label agreement {evaluation.agreement:.0%} (real {floor.agreement:.0%})"
         return (
             f"Fréchet {evaluation.frechet_distance:.3g} (real {floor.frechet_distance:.3g}) · "
-            f"{name} {value:.0%} (real {real:.0%}){blind}"
+            f"{name} {value:.0%} (real {real:.0%}){labels}{blind}"
         )
 
     @property
@@ -145,8 +167,28 @@ class Evaluator:
     def evaluate(self, generator: Generator) -> Evaluation:
         """Measure a generator in evaluation mode, on the same latents each time."""
         latents = generator.sample_latent(self.count, rng=torch_generator(self._seed, "evaluation latents"))
-        generated = torch.cat([generator(z.to(self._device)).float().cpu() for z in latents.split(_CHUNK)])
-        return self._measure(self.features(generated), self._train)
+        labels = self._labels[: self.count] if self._conditional and self._labels is not None else None
+        parts = []
+        for rows in torch.arange(self.count).split(_CHUNK):
+            given = (latents[rows],) if labels is None else (latents[rows], labels[rows])
+            parts.append(generator(*(tensor.to(self._device) for tensor in given)).float().cpu())
+        generated = torch.cat(parts)
+        measured = self._measure(self.features(generated), self._train)
+        return measured if labels is None else replace(measured, **self._agreement(generated, labels))
+
+    @torch.no_grad()
+    def _agreement(self, samples: SampleArray | Tensor, labels: Tensor) -> dict[str, Any]:
+        """Which share of samples the labeller takes for the class that goes with them, over all and of each class."""
+        if self._names_classes is None:
+            return {}
+        chunks = samples.chunks(_CHUNK) if isinstance(samples, SampleArray) else samples.split(_CHUNK)
+        named = torch.cat([self._names_classes(chunk.to(self._device)).argmax(1).cpu() for chunk in chunks])
+        right = (named == labels).double()
+        classes = self._dataset.num_classes
+        counts = torch.bincount(labels, minlength=classes)
+        shares = torch.bincount(labels, weights=right, minlength=classes) / counts.clamp(min=1)
+        of_class = tuple(float(s) if n else None for s, n in zip(shares, counts, strict=True))
+        return {"agreement": float(right.mean()), "class_agreement": of_class}
 
     def _measure(self, fake: Tensor, train: Tensor) -> Evaluation:
         real = self._held_out[: self.count]
@@ -177,8 +219,17 @@ class Evaluator:
 
 
 def as_record(evaluation: Evaluation) -> dict[str, float]:
-    """For metrics.jsonl."""
-    return {name: round(value, 6) for name, value in asdict(evaluation).items()}
+    """For metrics.jsonl: every measure over all samples that was taken."""
+    numbers = {name: value for name, value in asdict(evaluation).items() if isinstance(value, float)}
+    return {name: round(value, 6) for name, value in numbers.items()}
+
+
+def classes_as_record(evaluation: Evaluation, names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """For metrics.jsonl: agreement by the name of the class; nothing where it was not measured."""
+    if not evaluation.class_agreement:
+        return {}
+    shares = [None if share is None else round(share, 6) for share in evaluation.class_agreement]
+    return {"class_agreement": dict(zip(names, shares, strict=True))}
 
 
 def _median_nearest(features: Tensor, references: Tensor) -> float:

@@ -85,12 +85,14 @@ def train(
                     config, dataset = resumed_run(out, data, preset, seed, overrides, processes, progress)
                 else:
                     config, dataset = new_run(str(data), preset, seed or 0, overrides, processes, progress)
-                state = initial_state(config, dataset.modality, dataset.sample_shape, processes.device)
+                state = initial_state(
+                    config, dataset.modality, dataset.sample_shape, processes.device, dataset.num_classes
+                )
                 bookkeeping = Bookkeeping()
                 damaged: dict[Path, str] = {}
                 refuse_lonely_batch(config, state)
                 if resume:
-                    warning = refuse_other_conditions(out, dataset, processes)
+                    warning = refuse_other_conditions(out, config, dataset, processes)
                     bookkeeping, damaged = load_latest(out / "checkpoints", state)
                     if warning is not None:
                         progress.warn(warning)
@@ -106,7 +108,7 @@ def train(
                     if processes.is_main
                     else Bystander()
                 )
-            stepper = Stepper(config, state, dataset.train.samples, dataset.modality, processes)
+            stepper = Stepper(config, state, dataset.train, dataset.modality, processes)
             given = steps is not None or images is not None or minutes is not None
             goal = Goal(steps, images, minutes) if given else Goal(images=config.images)
             return _Session(out, config, state, stepper, recording, processes, progress).run(goal)

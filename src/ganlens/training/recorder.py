@@ -13,10 +13,16 @@ from ganlens.data import Dataset
 from ganlens.progress import Progress
 from ganlens.training.bookkeeping import Bookkeeping
 from ganlens.training.checkpoint import forget_old, save_checkpoint
-from ganlens.training.evaluate import BETTER_HIGHER, Evaluation, Evaluator, as_record
+from ganlens.training.evaluate import (
+    BETTER_HIGHER,
+    Evaluation,
+    Evaluator,
+    as_record,
+    classes_as_record,
+)
 from ganlens.training.metrics_log import MetricsLog
 from ganlens.training.processes import Processes
-from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by
+from ganlens.training.run_folder import CONFIG, RUN, RunFacts, class_facts, computed_by
 from ganlens.training.sample_grids import SampleGrids
 from ganlens.training.state import TrainingState
 from ganlens.training.watch import Signals, Watch
@@ -108,7 +114,9 @@ class Recorder:
             device=processes.device,
             instruments=out / "instruments",
             progress=progress,
+            conditional=config.condition != "none",
         )
+        self._class_names = dataset.class_names
         if not resumed:
             facts = RunFacts(
                 sample_shape=dataset.sample_shape,
@@ -116,6 +124,7 @@ class Recorder:
                 processes=processes.count,
                 modality=dataset.modality,
                 computed_by=computed_by(processes.device),
+                classes=class_facts(config, dataset),
             )
             storage.write_json(out / RUN, facts.model_dump(mode="json"))
         storage.write_text(out / CONFIG, config.to_yaml())
@@ -133,6 +142,7 @@ class Recorder:
             self.note(
                 "start",
                 floor=as_record(self._evaluator.floor),
+                **classes_as_record(self._evaluator.floor, self._class_names),
                 space=self._evaluator.space,
                 blind=list(self._evaluator.blind),
             )
@@ -165,7 +175,13 @@ class Recorder:
         self._last = self._evaluator.evaluate(self._state.average)
         self._sample_grids.draw(self._state.average, self._state.images, self._device)
         if scheduled or not self._metrics_log.has("evaluation", self._state.step):
-            self.note("evaluation", scheduled=scheduled, **as_record(self._last), space=self._evaluator.space)
+            self.note(
+                "evaluation",
+                scheduled=scheduled,
+                **as_record(self._last),
+                **classes_as_record(self._last, self._class_names),
+                space=self._evaluator.space,
+            )
         if scheduled:
             self._warn(self._last)
             self._bookkeeping.evaluations += 1

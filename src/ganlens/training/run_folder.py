@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 from torch import nn
 
 from ganlens.config import RunConfig, load_config
 from ganlens.data import Dataset, open_dataset
 from ganlens.errors import UserError
 from ganlens.modality import Modality, read_modality
-from ganlens.networks import Generator, build_discriminator, build_generator
+from ganlens.networks import Generator
 from ganlens.printable import printable
 from ganlens.progress import Progress
 from ganlens.storage import read_model
 from ganlens.training.checkpoint import Progressed, checkpoints, load_weights, read_progress
 from ganlens.training.metrics import read_metrics
-from ganlens.training.state import packed_shape
+from ganlens.training.state import build_players
 
 CONFIG, RUN = "config.yaml", "run.json"
 _TRIES = 5
@@ -72,6 +73,40 @@ def _modality(value: object) -> Modality:
         raise ValueError(str(error)) from None
 
 
+class ClassFacts(BaseModel):
+    """The classes of a conditional run.
+
+    Attributes:
+        names: one per class index.
+        counts: of the training samples of each.
+        fingerprint: changes when a training sample's label does.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: tuple[str, ...] = Field(min_length=2)
+    counts: tuple[Annotated[int, Field(ge=0, le=2**53, strict=True)], ...]
+    fingerprint: str
+
+    @model_validator(mode="after")
+    def _one_count_each(self) -> Self:
+        if len(self.counts) != len(self.names) or not sum(self.counts):
+            raise ValueError("expected a count for every name, not all of them 0")
+        return self
+
+
+def class_facts(config: RunConfig, dataset: Dataset) -> ClassFacts | None:
+    """The classes that a run on those data is told of; None for an unconditional one."""
+    labels = dataset.train.labels
+    if config.condition == "none" or labels is None:
+        return None
+    return ClassFacts(
+        names=dataset.class_names,
+        counts=tuple(torch.bincount(labels, minlength=dataset.num_classes).tolist()),
+        fingerprint=hashlib.blake2b(labels.numpy().tobytes(), digest_size=8).hexdigest(),
+    )
+
+
 class RunFacts(BaseModel):
     """`run.json`: what a run's configuration does not say and a resume or a reader must know.
 
@@ -81,6 +116,7 @@ class RunFacts(BaseModel):
         data_fingerprint: of the samples and their split.
         processes: how many shared each batch.
         computed_by: what began it; None in runs from before this was noted.
+        classes: those that a conditional run can be asked for; None for an unconditional one.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -92,6 +128,7 @@ class RunFacts(BaseModel):
         Modality, PlainValidator(_modality), PlainSerializer(lambda modality: modality.record())
     ]
     computed_by: ComputedBy | None = None
+    classes: ClassFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +169,8 @@ class TrainedRun:
         step, images: of the checkpoint that was read.
         notes: what its user should know of how it was read.
         modality: what it makes.
+        class_names, class_counts: of a conditional one, what it can be asked for and how many training samples of each
+            there were; empty for an unconditional one.
     """
 
     folder: Path
@@ -142,6 +181,8 @@ class TrainedRun:
     images: int
     notes: tuple[str, ...]
     modality: Modality
+    class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
 
     def open_data(self, progress: Progress | None = None) -> Dataset:
         """The data it was trained on, split as it was then.
@@ -168,12 +209,9 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
     for _ in range(_TRIES):
         config = load_config(folder / CONFIG)
         latest = _latest(folder)
-        facts = _facts_of(folder)
-        shape = facts.sample_shape
-        bounds = facts.modality.bounds(shape)
-        generator = build_generator(config.generator, config.latent, shape, seed=config.seed, bounds=bounds)
-        judged = packed_shape(shape, config.objective.pack)
-        discriminator = build_discriminator(config.discriminator, judged, seed=config.seed)
+        facts = _facts_of(folder, config)
+        names, counts = (facts.classes.names, facts.classes.counts) if facts.classes else ((), ())
+        generator, discriminator = build_players(config, facts.modality, facts.sample_shape, len(names))
         try:
             progressed, notes = _read_chosen(folder, latest, step, generator, discriminator)
         except UserError as error:
@@ -190,18 +228,26 @@ def load_run(folder: str | Path, *, step: int | None = None, device: str = "cpu"
             progressed.images,
             notes,
             facts.modality,
+            tuple(map(printable, names)),
+            counts,
         )
     raise UserError(
         f"{folder}: its checkpoints change faster than they can be read; wait until it is trained"
     )
 
 
-def _facts_of(folder: Path) -> RunFacts:
+def _facts_of(folder: Path, config: RunConfig) -> RunFacts:
     facts = read_model(folder / RUN, RunFacts)
     if not facts.modality.accepts(facts.sample_shape):
         raise UserError(
             f"{printable(str(folder / RUN))}: samples of shape {facts.sample_shape} can't be {facts.modality.name}; "
             "the file was cut or edited"
+        )
+    if (config.condition != "none") != (facts.classes is not None):
+        names = "no classes" if facts.classes is None else "classes"
+        raise UserError(
+            f"{printable(str(folder / RUN))} names {names}, and {CONFIG} says condition={config.condition}; one of the "
+            "files was edited"
         )
     return facts
 

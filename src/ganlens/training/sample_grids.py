@@ -1,4 +1,7 @@
-"""The pictures of a run: a grid of the same latents at every evaluation, and their animation at the end."""
+"""The pictures of a run: a grid of the same latents at every evaluation, and their animation at the end.
+
+A conditional generator's has a row a class, and in each column one latent, asked for every class.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,21 @@ class SampleGrids:
     def draw(self, generator: Generator, images: int, device: torch.device) -> Path:
         """Save the grid after so many images. Returns the file."""
         latents = generator.sample_latent(self._count, rng=torch_generator(self._seed, "album"))
-        samples = generator(latents.to(device)).float().cpu()
+        columns: int | None = None
+        if generator.num_classes:
+            rows = min(generator.num_classes, self._count)
+            columns = self._count // rows
+            # Of more classes than there is room for, evenly spread ones.
+            labels = torch.arange(rows) * generator.num_classes // rows
+            latents = latents[:columns].repeat(rows, 1)
+            samples = generator(latents.to(device), labels.repeat_interleave(columns).to(device))
+        else:
+            samples = generator(latents.to(device))
+        samples = samples.float().cpu()
         path = self._folder / f"{images:010d}.png"
         # In memory first: what the picture library says of a full disk does not name the disk.
         content = io.BytesIO()
-        self._modality.picture(samples).save(content, format="PNG")
+        self._modality.picture(samples, columns=columns).save(content, format="PNG")
         storage.write_bytes(path, content.getvalue())
         return path
 

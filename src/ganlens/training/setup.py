@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ganlens import storage
@@ -29,7 +30,7 @@ from ganlens.training.lock import LOCK
 from ganlens.training.metrics import METRICS, read_metrics
 from ganlens.training.metrics_log import require_trackers
 from ganlens.training.processes import Processes, native_precision
-from ganlens.training.run_folder import CONFIG, RUN, RunFacts, computed_by, open_data
+from ganlens.training.run_folder import CONFIG, RUN, RunFacts, class_facts, computed_by, open_data
 from ganlens.training.state import TrainingState
 
 FEWEST = 2
@@ -59,6 +60,8 @@ def new_run(
     if dataset is None:
         dataset = open_data(config, progress)
     refuse_few_samples(config, dataset, processes.count)
+    refuse_missing_labels(config, dataset)
+    refuse_missing_labels(config, dataset)
     return config, dataset
 
 
@@ -80,6 +83,7 @@ def resumed_run(
     require_trackers(config)
     dataset = open_data(config, progress)
     refuse_few_samples(config, dataset, processes.count)
+    refuse_missing_labels(config, dataset)
     return config, dataset
 
 
@@ -222,7 +226,9 @@ def _how_to_start(out: Path, data: str | None) -> str:
     return f"{reason}leave --resume out to start there, with the settings wanted: {printable(words)}"
 
 
-def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -> str | None:
+def refuse_other_conditions(
+    out: Path, config: RunConfig, dataset: Dataset, processes: Processes
+) -> str | None:
     """A resumed run goes on with the samples, and in as many processes, as it began with.
 
     Returns:
@@ -243,6 +249,10 @@ def refuse_other_conditions(out: Path, dataset: Dataset, processes: Processes) -
         raise UserError(
             f"--resume: this run began with {facts.modality!r}, and {dataset.name} now holds {dataset.modality!r}; "
             "train into another folder"
+        )
+    if facts.classes != class_facts(config, dataset):
+        raise UserError(
+            f"--resume: {dataset.name} no longer has the labels this run began with; train into another folder"
         )
     now = computed_by(processes.device)
     if facts.computed_by is None or not (changed := facts.computed_by.differences(now)):
@@ -281,6 +291,35 @@ def refuse_few_samples(config: RunConfig, dataset: Dataset, processes: int) -> N
             f"batch={needed}{shared} is larger than the {trained} training samples of {dataset.name}; "
             f"take a smaller one, e.g. --set batch={fitting}"
         )
+
+
+def refuse_missing_labels(config: RunConfig, dataset: Dataset) -> None:
+    """See that a conditional run has labels of two classes or more to train on.
+
+    Raises:
+        UserError: it has not.
+    """
+    if config.condition == "none":
+        return
+    labels = dataset.train.labels
+    present = [] if labels is None else torch.unique(labels).tolist()
+    if len(present) >= 2:
+        if present[0] < 0 or present[-1] >= dataset.num_classes:
+            raise UserError(
+                f"condition={config.condition}: labels of {dataset.name} must lie in 0…{dataset.num_classes - 1}, one "
+                f"per class name; found {present[0]}…{present[-1]}"
+            )
+        return
+    lacking = (
+        f"its training samples are all of one class ({dataset.class_names[present[0]]})"
+        if present
+        else "it has none"
+    )
+    raise UserError(
+        f"condition={config.condition}: {dataset.name} has no labels to train on: {lacking}. "
+        "Leave --labels (condition) out, or give data of two classes or more, such as a folder with a sub-folder for "
+        "each class"
+    )
 
 
 def refuse_lonely_batch(config: RunConfig, state: TrainingState) -> None:

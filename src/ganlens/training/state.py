@@ -54,23 +54,21 @@ def packed_shape(sample_shape: tuple[int, ...], pack: int) -> tuple[int, ...]:
 
 
 def initial_state(
-    config: RunConfig, modality: Modality, sample_shape: tuple[int, ...], device: torch.device
+    config: RunConfig,
+    modality: Modality,
+    sample_shape: tuple[int, ...],
+    device: torch.device,
+    classes: int = 0,
 ) -> TrainingState:
     """Freshly initialised players for samples of that kind and shape; a function of the seed alone.
 
+    Args:
+        classes: of the data; what they are told of them is the configuration's `condition`.
+
     Raises:
-        UserError: a network can't make or read samples of that shape.
+        UserError: a network can't make or read samples of that shape, or takes no classes.
     """
-    generator = build_generator(
-        config.generator,
-        config.latent,
-        sample_shape,
-        seed=config.seed,
-        bounds=modality.bounds(sample_shape),
-    )
-    discriminator = build_discriminator(
-        config.discriminator, packed_shape(sample_shape, config.objective.pack), seed=config.seed
-    )
+    generator, discriminator = build_players(config, modality, sample_shape, classes)
     # Channels-last convolutions are faster on CPUs and tensor cores; only the memory layout changes.
     convolutional = modality.body(sample_shape) == "convolutional"
     layout = torch.channels_last if convolutional else torch.preserve_format
@@ -84,6 +82,34 @@ def initial_state(
         _adam(generator, config.generator_optimiser),
         _adam(discriminator, config.discriminator_optimiser),
     )
+
+
+def build_players(
+    config: RunConfig, modality: Modality, sample_shape: tuple[int, ...], classes: int
+) -> tuple[Generator, nn.Module]:
+    """Generator and discriminator as the configuration describes them, on the CPU; arguments as `initial_state`.
+
+    Raises:
+        UserError: a network can't make or read samples of that shape, or takes no classes.
+    """
+    if config.condition == "none":
+        classes = 0
+    generator = build_generator(
+        config.generator,
+        config.latent,
+        sample_shape,
+        seed=config.seed,
+        bounds=modality.bounds(sample_shape),
+        classes=classes,
+    )
+    discriminator = build_discriminator(
+        config.discriminator,
+        packed_shape(sample_shape, config.objective.pack),
+        seed=config.seed,
+        classes=classes,
+        conditioning="projection" if config.condition == "none" else config.condition,
+    )
+    return generator, discriminator
 
 
 def _adam(module: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:

@@ -1,19 +1,21 @@
 """One training step: the discriminator's phase (with its penalties), then the generator's, then the average.
 
 Every draw (latents, noise, dropout, augmentation) comes from (seed, purpose, step, …), so a step is a function of the
-state and the step number alone.
+state and the step number alone. So do labels: a step's generated samples are asked for the classes of its real ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from ganlens.config import RunConfig
-from ganlens.data import SampleArray
+from ganlens.data import SampleArray, Split
 from ganlens.data.epoch_order import EpochOrder
 from ganlens.modality import Modality
 from ganlens.randomness import derive_seed, seeded, torch_generator
@@ -27,6 +29,22 @@ from ganlens.training.state import TrainingState, packed_shape
 
 Terms = dict[str, Tensor]
 """Scalars of one step by "phase: term", e.g. "discriminator: r1". Losses and gradient norms must be finite."""
+_OF_REAL, _OF_FAKE = "discriminator: classes", "generator: classes"
+"""Cross-entropies of an auxiliary classifier: at real samples' classes, and at those asked for."""
+
+
+class _Piece(NamedTuple):
+    """A part of a batch that is computed at once.
+
+    Attributes:
+        number: which part.
+        real: samples [n, …]; empty where the phase needs none.
+        labels: class indices [n], which the generated samples are asked for as well; None without classes.
+    """
+
+    number: int
+    real: Tensor
+    labels: Tensor | None
 
 
 class Stepper:
@@ -35,7 +53,7 @@ class Stepper:
     Args:
         config: of the run.
         state: changed in place.
-        samples: the training samples.
+        train: the training samples, with their labels where the run is conditional; or the samples alone.
         modality: what they are.
         processes: this process and its peers; each takes its own rows of every batch.
     """
@@ -44,13 +62,16 @@ class Stepper:
         self,
         config: RunConfig,
         state: TrainingState,
-        samples: SampleArray,
+        train: Split | SampleArray,
         modality: Modality,
         processes: Processes,
     ) -> None:
         self.config = config
         self.state = state
+        train = train if isinstance(train, Split) else Split(train)
+        samples = train.samples
         self._samples, self._modality = samples, modality
+        self._labels = train.labels if config.condition != "none" else None
         self._images = modality.body(samples.sample_shape) == "convolutional"
         self._processes = processes
         self._order = EpochOrder(len(samples), derive_seed(config.seed, "order"))
@@ -61,12 +82,12 @@ class Stepper:
         self._dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in _all(state))
         objective = config.objective
         self._penalised = objective.r1 > 0 or objective.r2 > 0 or objective.gradient_penalty > 0
-        self._generate: Callable[[Tensor], Tensor] = state.generator
-        self._judge: Callable[[Tensor], Tensor] = state.discriminator
+        self._generator: Callable[..., Tensor] = state.generator
+        self._discriminator: Callable[..., Any] = state.discriminator
         if config.compile:
-            self._generate = torch.compile(state.generator, dynamic=False)
+            self._generator = torch.compile(state.generator, dynamic=False)
             # torch.compile has no double backward: a penalised discriminator stays eager.
-            self._judge = (
+            self._discriminator = (
                 state.discriminator if self._penalised else torch.compile(state.discriminator, dynamic=False)
             )
 
@@ -104,16 +125,18 @@ class Stepper:
         penalise = self._penalised and count % objective.penalty_every == 0
         totals: Terms = {}
         state.discriminator_optimiser.zero_grad(set_to_none=True)
-        for piece, real in self._real_pieces(turn):
+        for piece, real, labels in self._pieces(turn):
             # Double backward through half precision is slow on CPUs and coarse everywhere: penalised steps are float32.
             with self._randomness("discriminator", turn, piece), self._precision(full=penalise):
                 with (
                     torch.no_grad()
                 ):  # the generator stays as it is in this phase, so no graph through it is kept
-                    fake = self._generate(self._latents(f"discriminator {turn}", piece))
+                    fake = self._generate(self._latents(f"discriminator {turn}", piece), labels)
                 real, fake = self._seen(real, "real", turn, piece), self._seen(fake, "fake", turn, piece)
-                terms = self._discriminator_terms(real, fake, penalise, turn, piece)
+                terms = self._discriminator_terms(real, fake, labels, penalise, turn, piece)
             loss = terms["discriminator: adversarial"] + self._weighted_penalties(terms)
+            if _OF_REAL in terms:
+                loss = loss + objective.discriminator_class_weight * terms[_OF_REAL]
             # Piece by piece, so that one piece's graph is in memory at a time; their gradients add up to the batch's.
             (loss / self.config.accumulate).backward()
             _accumulate(totals, terms, self.config.accumulate)
@@ -121,7 +144,7 @@ class Stepper:
         return totals
 
     def _discriminator_terms(
-        self, real: Tensor, fake: Tensor, penalise: bool, turn: int, piece: int
+        self, real: Tensor, fake: Tensor, labels: Tensor | None, penalise: bool, turn: int, piece: int
     ) -> Terms:
         objective = self.config.objective
         at_real, at_fake = penalise and objective.r1 > 0, penalise and objective.r2 > 0
@@ -130,7 +153,8 @@ class Stepper:
             real, fake = real.detach(), fake.detach()
         if self._batch_norm:  # the two batches must not share statistics
             real, fake = real.requires_grad_(at_real), fake.requires_grad_(at_fake)
-            real_logits, fake_logits = self._judge(real).float(), self._judge(fake).float()
+            real_logits, class_logits = self._judge(real, labels)
+            fake_logits, _ = self._judge(fake, labels)
             norms = {
                 "r1": penalties.squared_gradient_norms(real_logits, real) if at_real else None,
                 "r2": penalties.squared_gradient_norms(fake_logits, fake) if at_fake else None,
@@ -139,7 +163,7 @@ class Stepper:
             # One pass, and one double backward, for both: each logit depends on its own sample alone, so the gradient
             # of their sum holds every sample's own gradient in its row.
             both = torch.cat([real, fake]).requires_grad_(at_real or at_fake)
-            logits = self._judge(both).float()
+            logits, class_logits = self._judge(both, None if labels is None else labels.repeat(2))
             real_logits, fake_logits = logits.chunk(2)
             squares = (
                 penalties.squared_gradient_norms(logits, both).chunk(2)
@@ -156,8 +180,12 @@ class Stepper:
             rng = torch_generator(self.config.seed, "mix", self.state.step, turn, piece, self._processes.rank)
             mix = torch.rand(len(real), generator=rng).to(real.device)
             between = penalties.interpolate(real, fake, mix)
-            squared = penalties.squared_gradient_norms(self._judge(between), between)
+            # Between a pair of one class, so that a point in between has a class as well.
+            squared = penalties.squared_gradient_norms(self._judge(between, labels)[0], between)
             terms["discriminator: gradient penalty"] = penalties.one_centred_penalty(squared)
+        if class_logits is not None and labels is not None:
+            # Of real samples alone: taught by generated ones, it would agree with whatever G makes of a class.
+            terms[_OF_REAL] = cross_entropy(class_logits[: len(labels)], labels)
         with torch.no_grad():
             terms["discriminator: real logits"] = real_logits.mean()
             terms["discriminator: fake logits"] = fake_logits.mean()
@@ -193,18 +221,24 @@ class Stepper:
             False
         )  # no gradient into D's weights: a third of the backward pass saved
         try:
-            for piece, real in self._real_pieces(turn, needed=self._loss.generator_needs_real):
+            for piece, real, labels in self._pieces(turn, needed=self._loss.generator_needs_real):
                 with self._randomness("generator", turn, piece), self._precision():
                     # Latents of its own, not the discriminator's: those samples D has just been taught about.
-                    fake = self._seen(self._generate(self._latents("generator", piece)), "fake", turn, piece)
+                    fake = self._generate(self._latents("generator", piece), labels)
+                    fake = self._seen(fake, "fake", turn, piece)
                     if self._loss.generator_needs_real:
                         with torch.no_grad():
-                            real_logits = self._judge(self._seen(real, "real", turn, piece)).float()
+                            real_logits, _ = self._judge(self._seen(real, "real", turn, piece), labels)
                     else:
                         real_logits = torch.zeros(0, device=fake.device)
-                    loss = self._loss.generator(real_logits, self._judge(fake).float())
+                    fake_logits, class_logits = self._judge(fake, labels)
+                    terms = {"generator: adversarial": self._loss.generator(real_logits, fake_logits)}
+                    loss = terms["generator: adversarial"]
+                    if class_logits is not None and labels is not None:
+                        terms[_OF_FAKE] = cross_entropy(class_logits, labels)
+                        loss = loss + self.config.objective.generator_class_weight * terms[_OF_FAKE]
                 (loss / self.config.accumulate).backward()
-                _accumulate(totals, {"generator: adversarial": loss}, self.config.accumulate)
+                _accumulate(totals, terms, self.config.accumulate)
         finally:
             state.discriminator.requires_grad_(True)
         totals["generator: gradient"] = self._update(state.generator, state.generator_optimiser)
@@ -217,23 +251,45 @@ class Stepper:
         optimiser.step()
         return norm
 
+    def _generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Samples of latents, of the classes asked for where there are any."""
+        return self._generator(latents) if labels is None else self._generator(latents, labels)
+
+    def _judge(self, samples: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Logits [n] of samples as D sees them, float32, and beside them class logits [n, k] where it has such."""
+        if labels is None:
+            return self._discriminator(samples).float(), None
+        if self.config.condition == "auxiliary":
+            logits, class_logits = self._discriminator(samples)
+            return logits.float(), class_logits.float()
+        return self._discriminator(samples, labels).float(), None
+
     # What goes in -------------------------------------------------------------------------------------------------
 
-    def _real_pieces(self, turn: int, *, needed: bool = True) -> Iterator[tuple[int, Tensor]]:
-        """This process's rows of the next real batch, in `accumulate` pieces (empty ones when no real is needed)."""
+    def _pieces(self, turn: int, *, needed: bool = True) -> Iterator[_Piece]:
+        """This process's rows of the next real batch, in `accumulate` pieces, and their labels.
+
+        Where no real sample is `needed` none is read, and labels alone are. Labels come from nowhere else, so that each
+        class is asked for as often as the data have it, and a pair of a real and a generated sample is of one class.
+        """
         config = self.config
         # Each turn takes the next batch of one endless order. A relativistic generator phase takes one as well. All
         # processes share the batch, each its own rows, as one process with the whole batch would read them.
         turns = config.objective.discriminator_steps + self._loss.generator_needs_real
         start = (self.state.step * turns + turn) * self.images_per_step + self._processes.rank * config.batch
         size = config.batch // config.accumulate
-        rows = self._order.indices(start, start + config.batch) if needed else None
+        wanted = needed or self._labels is not None
+        rows = self._order.indices(start, start + config.batch) if wanted else None
+        device = self._processes.device
         for piece in range(config.accumulate):
-            if rows is None:
-                yield piece, torch.empty(0)
-            else:
-                batch = self._samples[rows[piece * size : (piece + 1) * size]]
-                yield piece, batch.to(self._processes.device, non_blocking=True)
+            real, labels = torch.empty(0), None
+            if rows is not None:
+                own = rows[piece * size : (piece + 1) * size]
+                if needed:
+                    real = self._samples[own].to(device, non_blocking=True)
+                if self._labels is not None:
+                    labels = self._labels[own].to(device, non_blocking=True)
+            yield _Piece(piece, real, labels)
 
     def _latents(self, purpose: str, piece: int) -> Tensor:
         """This piece's rows of the step's latents, which are drawn for all processes at once, so that two processes
