@@ -15,6 +15,7 @@ from ganlens.errors import UserError
 from ganlens.explain.attribution import METHODS, SIGNED, Score
 from ganlens.explain.attribution.alarms import GradientAlarm
 from ganlens.explain.attribution.checks import Fault, MethodCheck, check_method
+from ganlens.explain.attribution.damage_told import DamageTold
 from ganlens.explain.attribution.foretold import Foretold
 from ganlens.explain.attribution.part_trials import PartEffect, PartEffects
 from ganlens.explain.attribution.places import Place, place_of
@@ -540,6 +541,36 @@ def test_the_remarks_say_what_the_claim_does_not_and_nothing_of_maps_that_are_no
         "It ranks training samples above held-out ones in 60% of pairs: it has learned some by heart.",
         said[3],
     ]
+
+
+def test_one_that_a_good_generator_fools_is_no_caution_where_it_tells_damage(good):
+    by_chance = Estimate(0.5, Interval(0.45, 0.55, "99.8 %"))
+    noise = DamageTold("noise", Estimate(0.9, Interval(0.85, 0.94, "95 %")), 0.8)
+    fooled = replace(SOUND, ranked=[good], told_apart=by_chance, damages=[noise])
+    blind = replace(fooled, damages=[replace(noise, surely=0.49)])
+    assert RULES.conclude(fooled).rule == "looks-at"
+    assert "It isn't blind: it ranks real samples above those after noise in 90% of pairs." in remarks(fooled)
+    assert RULES.conclude(blind).claim == (
+        "The discriminator can't tell generated nor damaged samples from real ones."
+    )
+
+
+def test_a_part_leads_without_any_map_and_says_whether_it_is_built_so(good):
+    unbelieved = replace(good, faults=(Fault.AS_SHUFFLED,))
+    built = replace(SOUND, ranked=[unbelieved], parts=worth("the red channel", left=0.0, shuffled=0.0))
+    learned = replace(built, parts=worth("the red channel", left=0.0, shuffled=0.6))
+    assert RULES.conclude(built).rule == RULES.conclude(learned).rule == "goes-by-one-part-alone"
+    assert (
+        "It goes by the red channel with shuffled weights, too: it is built so, whatever it learned."
+        in remarks(built)
+    )
+    assert "With shuffled weights 60% of the change is left: it has learned to go by that." in remarks(
+        learned
+    )
+    assert "Believe none of the maps: each fails a check." in remarks(built)
+    weak = RULES.conclude(replace(built, parts=worth("the red channel", left=0.6)))
+    assert weak.rule == "no-method-believed"
+    assert weak.detail.endswith("and no part, not even the red channel, foretells most of the number.")
 
 
 def test_a_place_counts_as_narrow_by_the_user_s_threshold(good):

@@ -15,9 +15,9 @@ from ganlens.probes.explain.discriminator.measurements import cut
 
 
 def part_measurements(parts: PartEffects) -> list[Measurement]:
-    """Two lines for the foremost part of each family, from fresh pairs."""
+    """Two lines for the foremost part of each family, from fresh pairs; those of the foremost of all come first."""
     lines = []
-    for effect in parts.tested:
+    for effect in sorted(parts.tested, key=lambda effect: effect is not parts.foremost):
         controls = (
             None
             if effect.shuffled_left is None

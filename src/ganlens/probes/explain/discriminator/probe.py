@@ -33,7 +33,11 @@ from ganlens.measures import ALARM_LEVEL, Estimate, area_under_curve
 from ganlens.probes.explain.discriminator.conclusion import RULES
 from ganlens.probes.explain.discriminator.evidence import Evidence
 from ganlens.probes.explain.discriminator.figures import figures
-from ganlens.probes.explain.discriminator.measurements import method_measurements, ranking_measurements
+from ganlens.probes.explain.discriminator.measurements import (
+    damage_measurements,
+    method_measurements,
+    ranking_measurements,
+)
 from ganlens.probes.explain.discriminator.parts_shown import part_measurements
 from ganlens.probes.explain.discriminator.remarks import remarks
 from ganlens.probes.explain.discriminator.settings import FEWEST, DiscriminatorSettings
@@ -175,9 +179,10 @@ class Discriminator(Probe):
             RULES.conclude(evidence),
             remarks=remarks(evidence),
             measurements=[
-                *ranking_measurements(*_rankings(judged, evidence.neighbours), evidence.damages),
                 *(part_measurements(evidence.parts) if evidence.parts is not None else ()),
+                *ranking_measurements(*_rankings(judged, evidence.neighbours)),
                 *(m for check in evidence.ranked for m in method_measurements(check, evidence.explained)),
+                *damage_measurements(evidence.damages),
             ],
             method=self.described(settings),
             figures=figures(subject, judged, fakes, reals, evidence.ranked, left_out, evidence.parts),
