@@ -173,7 +173,7 @@ def recovered(condition: Condition, world: FamilyWorld, findings: Sequence[Findi
             continue
         method = name.removeprefix("directions_")
         truth = recovery(direction_scores(directions, generator))
-        own = found.arrays.get(f"self_score_{method}")  # type: ignore[union-attr]
+        own = found.arrays.get(f"together_{method}")  # type: ignore[union-attr]
         rows.append(
             {
                 "method": method,
@@ -182,7 +182,7 @@ def recovered(condition: Condition, world: FamilyWorld, findings: Sequence[Findi
                 "of": len(generator.family.causes),
                 "directions": len(directions),
                 "purity": sum(truth.purity) / max(len(truth.purity), 1),
-                "self_score": None if own is None else float(own.double().mean()),
+                "self_score": None if own is None else float(own),
             }
         )
     return rows
