@@ -202,7 +202,7 @@ class FamilyGenerator(nn.Module):
 
     @torch.no_grad()
     def all_scores(self, latent: Tensor) -> Tensor:
-        """[n, s] the scores that samples of these latents are drawn from: causes, nuisances, the class, what is planted."""
+        """[n, s] the scores that samples of these latents are drawn from: causes first, then the rest."""
         return self.scores(latent)  # type: ignore[no-any-return]
 
     @torch.no_grad()
