@@ -18,6 +18,7 @@ with pytest.MonkeyPatch.context() as patch:
     from planted.families.family import Family
     from planted.family_data import family_data
     from planted.family_generator import FamilyGenerator
+    from planted.family_trials import direction_scores
     from planted.latents import Scores, Swirl
     from planted.plant import Plant
 
@@ -249,6 +250,19 @@ def test_a_straight_worlds_direction_moves_its_score_and_no_other():
         step = scores(latent + direction) - scores(latent)
         torch.testing.assert_close(step, torch.eye(8)[place].expand(5, 8), atol=1e-5, rtol=0)
     assert Scores(8, twist=0.2, equal_scales=True, seed=1).directions is None
+
+
+def test_directions_are_compared_with_every_score_that_a_sample_is_drawn_from_the_causes_first():
+    """The class and what varies beside the causes have directions of their own, as pure as any cause's."""
+    family = FAMILIES["strokes"]
+    straight = FamilyGenerator(family, family.levels[1], Plant(straight=True), seed=0)
+    true = straight.scores.directions
+    assert len(true) == len(family.causes) + family.nuisances + 1
+    assert torch.allclose(direction_scores(true, straight), torch.eye(len(true)).double(), atol=1e-4)
+    bent = FamilyGenerator(family, family.levels[1], Plant(), seed=0)
+    latent = torch.randn(50, bent.latent_dim, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(bent.all_scores(latent)[:, : len(family.causes)], bent.truth(latent).scores)
+    assert direction_scores(true[:2], bent).shape == (2, len(true))
 
 
 def test_the_scales_of_the_first_layer_are_equal_or_differ_as_asked():

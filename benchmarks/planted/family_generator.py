@@ -201,6 +201,11 @@ class FamilyGenerator(nn.Module):
         return samples
 
     @torch.no_grad()
+    def all_scores(self, latent: Tensor) -> Tensor:
+        """[n, s] the scores that samples of these latents are drawn from: causes first, then the rest."""
+        return self.scores(latent)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
     def truth(self, latent: Tensor, labels: Tensor | None = None) -> Truth:
         """What made the samples of these latents."""
         sources = sources_of(self.scores(latent), self.family, self.plant)

@@ -162,7 +162,11 @@ def _asked(job: Job, folder: Path) -> Entry:
 
 
 def recovered(condition: Condition, world: FamilyWorld, findings: Sequence[Finding]) -> list[Entry]:
-    """What every method of `directions` knows of the causes, beside how it scores itself."""
+    """What every method of `directions` knows of the causes, beside how it scores itself.
+
+    `recovered` and `purity` are of the causes. `recovered_of_all` and `purity_of_all` are of all scores that a sample
+    is drawn from, the class's and nuisances' among them: a direction that is one of those alone is as pure as any.
+    """
     generator = world.generator
     if not condition.recovery or not isinstance(generator, FamilyGenerator):
         return []
@@ -172,8 +176,9 @@ def recovered(condition: Condition, world: FamilyWorld, findings: Sequence[Findi
         if not name.startswith("directions_"):
             continue
         method = name.removeprefix("directions_")
-        truth = recovery(direction_scores(directions, generator))
-        own = found.arrays.get(f"self_score_{method}")  # type: ignore[union-attr]
+        near = direction_scores(directions, generator)
+        truth, of_all = recovery(near[:, : len(generator.family.causes)]), recovery(near)
+        own = found.arrays.get(f"together_{method}")  # type: ignore[union-attr]
         rows.append(
             {
                 "method": method,
@@ -182,15 +187,18 @@ def recovered(condition: Condition, world: FamilyWorld, findings: Sequence[Findi
                 "of": len(generator.family.causes),
                 "directions": len(directions),
                 "purity": sum(truth.purity) / max(len(truth.purity), 1),
-                "self_score": None if own is None else float(own.double().mean()),
+                "recovered_of_all": of_all.recall,
+                "purity_of_all": sum(of_all.purity) / max(len(of_all.purity), 1),
+                "self_score": None if own is None else float(own),
             }
         )
     return rows
 
 
 def direction_scores(directions: torch.Tensor, generator: FamilyGenerator) -> torch.Tensor:
-    """[k, c]: how near directions [k, L] are to each cause: |cos|, or |rank correlation| where the latent is bent."""
-    count, true = len(generator.family.causes), generator.scores.directions
+    """[k, s]: how near directions [k, L] are to each score, the causes first: |cos|, or |rank correlation| where the
+    latent is bent."""
+    true = generator.scores.directions
     if true is not None:
-        return cosines(directions, true[:count])
-    return rank_correlations(directions, lambda latent: generator.truth(latent).scores, walks=WALKS)
+        return cosines(directions, true)
+    return rank_correlations(directions, generator.all_scores, walks=WALKS)

@@ -19,7 +19,7 @@ from ganlens.explain.directions.audit import (
 )
 from ganlens.explain.directions.direction_set import DirectionSet, LeftOut
 from ganlens.explain.directions.follow import Course, Followed
-from ganlens.explain.directions.independence import Independence, strengths_of
+from ganlens.explain.directions.independence import Independence, strengths_of, together
 from ganlens.explain.directions.likeness import duplicates, likeness, told_apart
 from ganlens.explain.directions.methods import Request, Table, find_directions, is_trained, too_wide
 from ganlens.explain.directions.naming import Name, name_of
@@ -96,11 +96,13 @@ class Outcome:
         sets: what each method gave; `left_out` those that could not be asked.
         independence: what directions are scored by.
         baseline: what random directions do to readings.
+        asked: how many directions each method was asked for.
     """
 
     course: Course
     independence: Independence
     baseline: Baseline
+    asked: int
     judged: list[Judged] = field(default_factory=list)
     sets: list[DirectionSet] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -131,6 +133,18 @@ class Outcome:
         judged = self.by(method)
         scores = torch.tensor([each.score.value for each in judged], dtype=torch.float64)
         return self.independence.share_explained(torch.stack([each.unit for each in judged]), scores)
+
+    def together(self, method: str) -> float:
+        """What the method's directions come to as a set: the method's own score. 0…1."""
+        judged = self.by(method)
+        scores = torch.tensor([each.score.value for each in judged], dtype=torch.float64)
+        return together(torch.stack([each.unit for each in judged]), scores, self.asked)
+
+    @property
+    def together_by_chance(self) -> float:
+        """The same of as many of the random directions that set the bar."""
+        units, scores = self.independence.randoms[: self.asked], self.independence.scores[: self.asked]
+        return together(units, scores.clamp(min=0), self.asked)
 
     def _same_thing(self, one: Judged, other: Judged) -> bool:
         if one.name.fits and other.name.fits:
@@ -219,7 +233,7 @@ def examine_directions(context: Context, plan: Plan, course: Course) -> Outcome:
         sets = [each for each in given if isinstance(each, DirectionSet) and len(each.unit)]
         candidates = torch.cat([units, *(each.unit for each in sets)])
         strengths = strengths_of(course.walk, candidates, context.seed)
-        outcome = Outcome(course, Independence.of(strengths, units), baseline)
+        outcome = Outcome(course, Independence.of(strengths, units), baseline, min(plan.k, course.walk.size))
         outcome.left_out = [each for each in given if isinstance(each, LeftOut)]
         followed: list[Followed] = []
         for directions in sets:

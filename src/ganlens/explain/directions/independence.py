@@ -19,6 +19,10 @@ causes have other strengths, so that a mixture is found out by one where it is n
 for directions in raw features is not judged by those alone. What a direction does not move in one way of seeing does
 not count there. Starts are fresh: no method has seen them.
 
+A set of directions is worth what they come to **together**, as a set (`together`): how pure each is, and that it does
+something that no other does. Directions that repeat each other, however pure, are one thing known, and a method that
+gives fewer directions than it was asked for knows less. The mean over directions says neither.
+
 What no way of seeing tells: two causes whose strengths keep one ratio at every start are as good as any two mixtures.
 
 Source: the metric is that of Wang & Ponce 2021 (arXiv 2101.06006); that effects of causes do not mix is the premise of
@@ -57,6 +61,9 @@ NOTHING = 1e-6
 
 REPEATED = 0.5
 """Squared length of what a direction has of its own, below which it repeats better ones."""
+
+ACROSS = 1e-9
+"""Squared length of what a direction has of its own that is rounding."""
 
 LEVELS = 9
 """Levels above which values are counted, softly, so that a small change is seen."""
@@ -149,6 +156,23 @@ class Independence:
             return above.clamp(0, 1)
 
         return statistic
+
+
+def together(units: Tensor, scores: Tensor, asked: int) -> float:
+    """What unit directions [k, z] come to as a set: 1 where as many as were asked for are each one cause, and another.
+
+    The sum of their scores [k], each for the part of the direction (its squared length) that is across all that score
+    better, over how many were asked for, or given where that is more. So it is the mean score where all are across each
+    other, and a method that gives one cause k times has a k-th of what one has that gives k causes.
+    """
+    left, total = units.double().clone(), 0.0
+    for place in scores.argsort(descending=True, stable=True).tolist():
+        part = left[place].clone()
+        square = float(part @ part)
+        total += float(scores[place]) * square
+        if square > ACROSS:
+            left = left - (left @ part)[:, None] * part / square
+    return total / max(asked, len(units), 1)
 
 
 def _ratio(own: Tensor, whole: Tensor, weights: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def test_directions_that_do_something_else_each_are_told_apart(finding):
 
 def test_a_finding_says_few_numbers_each_beside_its_baseline(finding):
     names = [line.name for line in finding.measurements]
-    methods = [name for name in names if name.startswith("mean independence, ")]
+    methods = [name for name in names if name.startswith("independence as a set, ")]
     assert len(methods) == len({row["method"] for row in table(finding).values()} - {"random"})
     assert sum(name.startswith("independence of ") for name in names) <= 4  # the foremost
     assert len(names) <= len(methods) + 4 + 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from ganlens.explain.directions.examination import Judged, Outcome
 from ganlens.explain.directions.methods import TITLES
 from ganlens.explain.directions.refit import Refitted
@@ -250,11 +248,11 @@ RULES = Rules(
 
 
 def measurements_of(outcome: Outcome, refitted: Refitted) -> list[Measurement]:
-    """How each method scores on average, the best directions, and the two checks.
+    """How each method scores as a whole, the best directions, and the two checks.
 
     Everything else about a direction stands in its row of the table.
     """
-    lines = [_mean_score(outcome, each.method) for each in outcome.sets if each.method != "random"]
+    lines = [_as_a_set(outcome, each.method) for each in outcome.sets if each.method != "random"]
     for each in outcome.different[:NAMED]:
         lines += _of_direction(outcome, each)
     if trusted := outcome.by("random"):
@@ -283,15 +281,13 @@ def measurements_of(outcome: Outcome, refitted: Refitted) -> list[Measurement]:
     return lines
 
 
-def _mean_score(outcome: Outcome, method: str) -> Measurement:
-    scores = torch.tensor([each.score.value for each in outcome.by(method)], dtype=torch.float64)
-    return Estimate(
-        float(scores.mean()), f"none: the {len(scores)} directions are all there are"
-    ).measurement(
-        f"mean independence, {TITLES[method]}",
+def _as_a_set(outcome: Outcome, method: str) -> Measurement:
+    count = len(outcome.by(method))
+    return Estimate(outcome.together(method), f"none: the {count} directions are all there are").measurement(
+        f"independence as a set, {TITLES[method]}",
         better="higher",
-        baseline=float(outcome.independence.scores.mean()),
-        what=f"{len(outcome.independence.scores)} random directions",
+        baseline=outcome.together_by_chance,
+        what=f"{outcome.asked} random directions",
     )
 
 

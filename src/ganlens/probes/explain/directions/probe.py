@@ -117,8 +117,9 @@ class Directions(Probe):
     """Which latent directions do one thing each, and what is it?
 
     `finding.arrays` holds, for every method that was asked, `directions_<method>` [k, d] float32,
-    `self_score_<method>` [k] (see `independence`) and `self_recall_<method>` [1]: how much of all change that the
-    space makes the method's directions make alone.
+    `self_score_<method>` [k] (see `independence`), `together_<method>` [1], what they come to as a set, which is the
+    score of the method, and `self_recall_<method>` [1]: how much of all change that the space makes the method's
+    directions make alone.
 
     A row u is a unit vector in the coordinates of `LatentScale.of` the points of the space behind the bank's
     samples: moving by a standard deviations takes the flattened point p to p + a·u·deviation, with
@@ -258,5 +259,6 @@ def _arrays(outcome: Outcome) -> dict[str, Tensor]:
         arrays[f"directions_{directions.method}"] = directions.unit.float().contiguous()
         scores = [each.score.value for each in outcome.by(directions.method)]
         arrays[f"self_score_{directions.method}"] = torch.tensor(scores, dtype=torch.float32)
+        arrays[f"together_{directions.method}"] = torch.tensor([outcome.together(directions.method)])
         arrays[f"self_recall_{directions.method}"] = torch.tensor([outcome.recall(directions.method)])
     return arrays

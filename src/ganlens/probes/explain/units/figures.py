@@ -62,7 +62,7 @@ def unit_table(trials: Sequence[LayerTrial], names: tuple[str, ...], inserted: I
                     else f"{on[0].value:.2f} ({on[0].low:.2f} to {on[0].high:.2f}); {on[1]:.2f}",
                     "yes"
                     if claim.survives
-                    else "no: repeated with shuffled weights"
+                    else "no: repeated in the network untrained"
                     if claim.repeated
                     else "no",
                 )
