@@ -55,6 +55,25 @@ def test_classes_are_made_as_often_as_planted():
     assert shares(Plant(twice="disc"))[0] == pytest.approx(2 / 6, abs=0.03)
 
 
+@pytest.mark.parametrize("torn", [False, True])
+def test_from_class_to_class_the_way_is_short_and_torn_only_where_it_is_planted(torn: bool):
+    generator = FamilyGenerator(FIGURES, EASY, Plant(torn=torn, straight=True), seed=2)
+    start, end = generator.sample_latent(2, rng=rng()).double()[:, None]
+    here, there = torch.zeros(1), torch.ones(1)
+    first = generator.truth(start.float()).classes
+    assert first != generator.truth(end.float()).classes
+    for _ in range(20):
+        middle = (here + there) / 2
+        same = generator.truth(torch.lerp(start, end, middle.double()).float()).classes == first
+        here, there = (middle, there) if same else (here, middle)
+    with torch.no_grad():
+        before, after = (
+            generator(torch.lerp(start, end, place.double()).float()) for place in (here - 1e-5, there + 1e-5)
+        )
+    jump = (before - after).abs().max()
+    assert jump > 0.3 if torn else jump < 0.03
+
+
 def test_causes_are_constant_truncated_and_overdone_as_planted():
     assert (spread(Plant(constant="gap"), "gap") - 0.5).abs().max() < 1e-5
     assert spread(Plant(truncated="gap"), "gap").max() <= 0.55 + 1e-6

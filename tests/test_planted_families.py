@@ -198,12 +198,13 @@ def test_classes_look_different_and_labels_say_which_is_drawn(family: Family):
     assert data.factor_names == ("class", *(cause.name for cause in family.causes))
     shares = labels.bincount(minlength=len(family.classes)) / len(labels)
     assert (shares - 1 / len(family.classes)).abs().max() < 0.06
-    rendering, rows = family.renderer(family.levels[0]), slice(0, 20)
+    rendering, rows = family.renderer(family.levels[0]), slice(0, 200)
     classes = torch.nn.functional.one_hot(labels[rows], len(family.classes)).float()
     if not family.nuisances:  # else what is drawn has parts that no factor tells
-        again = rendering(classes, factors[rows, 1:].float(), torch.zeros(20, 0))
+        again = rendering(classes, factors[rows, 1:].float(), torch.zeros(200, 0))
         again = again * 2 - 1 if family.channels else again
-        assert (again - data.train.samples[rows]).abs().max() <= 1 / 255 + 1e-5
+        gap = (again - data.train.samples[rows]).flatten(1).abs().amax(dim=1)
+        assert (gap <= 1 / 255 + 1e-5).float().mean() > 0.9  # the rest lie between two classes
     others = [drawn(family, family.causes[0].name, 0.5, kind) for kind in range(len(family.classes))]
     gaps = [(a - b).abs().max() for i, a in enumerate(others) for b in others[:i]]
     assert min(gaps) > 0.1

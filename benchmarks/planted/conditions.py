@@ -235,6 +235,13 @@ _CAUSES = (
         ),
         ("modes", "cannot-generate", "fidelity"),
     ),
+    Condition(
+        "torn",
+        "one class becomes the next at once: the latent space is torn",
+        lambda f, level, seed: Plant(torn=True),
+        lambda f, plant: (Truth("torn", "its latent space is torn", ("path-length",), (say.TORN,)),),
+        ("path-length",),
+    ),
 )
 
 _COPIES = (

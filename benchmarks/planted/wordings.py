@@ -1,4 +1,7 @@
-"""Words by which anyone would name a planted fault: regular expressions, written before any answer was read."""
+"""Words by which anyone would name a planted fault: regular expressions, written before any answer was read.
+
+They were made stricter once since then (bare "not", "by", "other" no longer count), and never wider.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ def one_of(*patterns: str) -> str:
 
 
 NEVER = one_of(
-    r"\bnever|\bnot\b|n't\b|\bno\b|\bnone|\bcannot|\bwithout",
-    r"\black|\bmiss|\babsent|\bfails?\b|\brarely|\bleaves? out",
+    r"\bnever|\bnone\b|\bno (samples?|pictures?|points?)\b|\bnot (made|generated|produced|drawn)|\bwithout",
+    r"(cannot|can't|can not|does not|doesn't|fails? to) (make|draw|generate|produce|redraw)|\bleaves? out",
+    r"\black|\bmiss|\babsent|\brarely|\btoo (rare|seldom|few)",
 )
 TOO_OFTEN = one_of(
     r"too (often|many|much|frequent)|more (often|of)|\btwice|as often|\bmostly|\bexcess",
@@ -24,13 +28,13 @@ HARDLY_VARIES = one_of(
     rf"{VARY} .{{0,30}}(less|little|not|n't|lost|missing)",
 )
 CUT_OFF = one_of(
-    r"cut[ -]off|truncat|\bclip|\bstops?\b|\bends? (at|before|of)|short of|\bnarrow",
+    r"cut[ -]off|truncat|\bclip|\bstops?\b|\bends? (at|before|of)|short of",
     r"\bnever\b|not reach|n't reach|\breach\w* .{0,20}(less|only|not)|\bonly (up )?to",
-    r"\black|\bmiss|\bcan't|\bcannot|\btoo (rare|seldom|few)|\bno very",
+    r"\black|\bmiss|\b(can't|cannot) (make|draw|reach)|\btoo (rare|seldom|few)|\bno very",
 )
 OVERDONE = one_of(
     r"overdo|overdone|exaggerat|too (much|far|strong|large|big|wide|many|high|small|long|often)",
-    r"\bbeyond|\bwider|\bexceed|\bfurther|\bextreme|\bunlike|\binvent",
+    r"\bbeyond|\bwider|\bexceed|\bfurther|\bextreme",
     rf"{VARY} .{{0,30}}(more|further|wider|too)",
     rf"more .{{0,30}}{VARY}",
 )
@@ -44,6 +48,7 @@ NO_COPIES = one_of(
 )
 FLIPPED = r"\bflip|mirror|\breflect|left to right|reversed"
 SHIFTED = r"\bshift|\bmov(e|ed|ing)\b|translat|displac|\bpixel to|by (a|one) pixel|1 pixel"
+TORN = r"\btorn|\btears?\b|\bjump|\bleap|\babrupt|\bat once\b|\bnot smooth|n't smooth"
 SPOT = one_of(
     r"\bspots?\b|\bdots?\b|\bblob|\bmark\b|\bspeck|\bsquare|point of light",
     r"bright (patch|pixel|place|square)",
@@ -66,21 +71,21 @@ BLUE_MISSING = one_of(
 )
 ASKED = r"\blabel|\bcondition|\basked|\bclass(es)? (it|that)|\brequest|\bordered"
 DISOBEYED = one_of(
-    r"obey|disobey|ignor|\bmatch|\bagree|\bfollow",
-    r"\bwrong|\bother\b|\banother|\bnot\b|n't\b|\bonly\b|\bmiss",
+    r"obey|ignor|\bmatch|\bagree|\bfollow",
+    r"\bwrong|\bother (class|kind|label)|\banother|\bonly \d",
 )
 COLOUR = r"colou?r|\bhue|\bred(der|ness)?\b|\bgreen(er)?\b|\bblue(r|ness)?\b|\btint|\bwarm|\bcold"
 BRIGHTNESS = r"bright|\bdark|\blight|\bgrey|\bink\b|\bshade|\bintens|\bcontrast"
 DECIDES = one_of(
     r"shortcut|\bdecid|\bdecision|\brel(y|ies)\b|\balone\b",
-    r"\bmov(e|es)\b|\bdepend|\buses?\b|\bby\b|\bgoes\b",
+    r"\bdepend|\buses?\b|\bgoes by\b|\blooks? at\b",
 )
 NO_SHORTCUT = r"no shortcut|not a shortcut"
 FINE = r"\bfine\b|\btexture|high[ -]frequen|\bdetail|\bfinest|small structures|\bsharp"
 UNLEARNED = one_of(
     r"untrained|nothing (was |has |is )?(been )?learn|learned nothing|nothing to do with",
     r"(not|n't) (been )?(trained|learn)|\btrain (it|longer|first)",
-    r"shuffled|random(ly)? (weights|initiali)|fresh(ly)?",
+    r"(than|as) .{0,20}(shuffled|random|fresh|untrained)",
 )
 
 
