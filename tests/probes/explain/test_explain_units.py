@@ -235,7 +235,7 @@ def test_units_that_share_a_batch_get_what_they_get_alone():
         return shifts(editor, layer, units, ablation(layer), look, batch=batch)
 
     torch.testing.assert_close(moved(6), moved(18), atol=1e-6, rtol=0)
-    assert not moved(18)[2].any()  # the dead unit
+    assert moved(18)[2].abs().max() < 1e-6  # the dead unit, but for rounding
 
 
 class Passing(Planted):

@@ -36,6 +36,8 @@ LIKELIER = "Training samples likelier than unseen ones"
 
 STEPS = 10
 """Of each fit of the likelihood: the first few decide what copies gain, and it is fitted some hundred times."""
+REFERENCES = 2
+"""Held-out samples whose authenticity is looked up, for each generated one: more would tell hardly more of these."""
 FARTHEST = 1e3
 """Standard deviations beyond which nobody counts them."""
 HELD_OUT_INSTEAD = "real samples that it never saw, in its place"
@@ -149,7 +151,8 @@ def look(bank: SampleBank, space: str, unseen: Unseen, sizes: Sizes) -> Closenes
 
 
 def _authenticity(sets: Sets) -> tuple[Evidence, Tensor, Tensor]:
-    asked = [sets.held_out, *(sets.fakes[maker] for maker in MAKERS)]
+    held_out = sets.held_out[: REFERENCES * len(sets.fakes["fake"])]
+    asked = [held_out, *(sets.fakes[maker] for maker in MAKERS)]
     compared = authenticity(sets.train, torch.cat(asked))  # once for all: it compares training rows as well
     real, *by_maker = compared.authentic.split([len(rows) for rows in asked])
 

@@ -27,6 +27,8 @@ NEAR = 0.5
 HOPEFUL = 0.95
 """A sample whose distance to the first set is such a share of that to the last is compared after every change."""
 VALUES_AT_ONCE = 1 << 23
+CACHED = 1 << 18
+"""Distances that a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class RealSamples:
         self.coarse = linear(raw - centre, basis)
         self.norms = self.raw.square().sum(dim=1)
         self.coarse_norms = self.coarse.square().sum(dim=1)
+        self.with_one = torch.cat([self.coarse, torch.ones(len(raw), 1)], dim=1)
 
 
 class EditedSearch:
@@ -176,11 +179,17 @@ def _closest(
 
 
 def _candidates(coarse: Sequence[Tensor], real: RealSamples) -> Tensor:
-    """Rows [n, k] of the real samples that are nearest to any of some coarse views [n, c]."""
-    nearest: Tensor | None = None
-    for view in coarse:
-        squared = linear(-2 * view, real.coarse, real.coarse_norms)
-        squared += view.square().sum(dim=1)[:, None]
-        nearest = squared if nearest is None else torch.minimum(nearest, squared, out=nearest)
-    assert nearest is not None
+    """Rows [n, k] of the real samples that are nearest to any of some coarse views [n, c].
+
+    Real samples are taken a block at a time, which stays in the processor's cache until all views have been compared.
+    """
+    views = [torch.cat([-2 * view, view.square().sum(dim=1, keepdim=True)], dim=1) for view in coarse]
+    nearest = torch.empty(len(views[0]), len(real.raw))
+    block = max(1, CACHED // len(nearest))
+    for start in range(0, len(real.raw), block):
+        rows = slice(start, start + block)
+        least = nearest[:, rows]
+        for number, view in enumerate(views):
+            squared = linear(view, real.with_one[rows], real.coarse_norms[rows])
+            least.copy_(squared) if not number else torch.minimum(least, squared, out=least)
     return nearest.topk(min(CANDIDATES, len(real.raw)), dim=1, largest=False).indices
