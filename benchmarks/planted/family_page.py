@@ -20,6 +20,10 @@ from planted.tables import table
 
 Entry = dict[str, Any]
 SHOWN, SEED = 14, 0
+RECOVERED = """\
+**Causes** and **all scores**: how much of the named causes, and of all that a sample is drawn from (the class and what
+has no name among them), the method's directions recovered. **Purity** is how near each of its directions is to some one
+of all those. **Itself** is the method's own score, which knows nothing of the truth."""
 MEANINGS = {
     Outcome.NAMED: "a claim names it, under a verdict that fits",
     Outcome.DETAIL: "a detail names it, no claim does",
@@ -158,13 +162,16 @@ def recovery_table(entries: Sequence[Entry]) -> str:
             row["family"],
             row["condition"],
             row["method"],
-            *(_figure(row[name]) for name in ("recovered", "purity", "self_score")),
+            *(
+                _figure(row[name])
+                for name in ("recovered", "recovered_of_all", "purity_of_all", "self_score")
+            ),
             f"{_figure(row['found'], '.1f')} of {row['of']}",
         ]
         for row in recovery_rows(entries)
     ]
-    columns = ("family", "condition", "method", "recovered", "purity", "itself", "causes found")
-    return table(columns, body) if body else "Directions were not asked about."
+    columns = ("family", "condition", "method", "causes", "all scores", "purity", "itself", "causes found")
+    return f"{RECOVERED}\n\n{table(columns, body)}" if body else "Directions were not asked about."
 
 
 def _troubles(title: str, entries: Sequence[Entry]) -> list[str]:

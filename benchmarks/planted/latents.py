@@ -3,10 +3,13 @@
     latent z [L] → turn: rotation → swirl: pairs of coordinates are turned by an angle that grows with their length
                  → first: mixing with scales → unmix: the scores [L], each N(0, 1) and independent of the others
 
+In a straight world there is neither turn nor swirl, so that the scales are those of the layer that the latent enters.
 No step changes the distribution: a healthy generator makes exactly what the data are drawn from.
 """
 
 from __future__ import annotations
+
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -48,22 +51,24 @@ class Scores(nn.Module):
         super().__init__()
         scales = torch.ones(count) if equal_scales else torch.linspace(WIDEST, NARROWEST, count)
         back, mix = (rotation(count, seed, purpose) for purpose in ("family, back", "family, mix"))
-        self.turn = nn.Linear(count, count, bias=False)
-        self.swirl = Swirl(twist)
+        self.bend = nn.Sequential()
+        if twist:
+            turn = nn.Linear(count, count, bias=False)
+            turn.weight.data.copy_(rotation(count, seed, "family, turn"))
+            self.bend = nn.Sequential(OrderedDict(turn=turn, swirl=Swirl(twist)))
         self.first = nn.Linear(count, count, bias=False)
         self.unmix = nn.Linear(count, count, bias=False)
         with torch.no_grad():
-            self.turn.weight.copy_(rotation(count, seed, "family, turn"))
             self.first.weight.copy_(mix @ torch.diag(scales) @ back)
             self.unmix.weight.copy_(torch.diag(1 / scales) @ mix.T)
 
     @property
     def directions(self) -> Tensor | None:
         """[L, L] each score's unit direction in the latent, where the world is linear; else None."""
-        if self.swirl.twist:
+        if len(self.bend):
             return None
         with torch.no_grad():
-            return self.unmix.weight @ self.first.weight @ self.turn.weight
+            return self.unmix.weight @ self.first.weight
 
     def forward(self, latent: Tensor) -> Tensor:
-        return self.unmix(self.first(self.swirl(self.turn(latent))))  # type: ignore[no-any-return]
+        return self.unmix(self.first(self.bend(latent)))  # type: ignore[no-any-return]
