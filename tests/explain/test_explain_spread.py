@@ -63,6 +63,29 @@ def test_what_is_cut_off_at_a_quantile_loses_that_share() -> None:
     assert [fault.kind for fault in found] == ["is cut off above"]
 
 
+def test_what_is_drawn_together_is_not_cut_off_though_one_end_is_lost() -> None:
+    """Skewed values drawn towards their median: the long end is lost, and nothing has moved."""
+    real, other = (normal(3000, seed=seed).exp() for seed in (1, 2))
+    (found,) = faults([compare(1 + 0.7 * (other - 1), real, least())], axes("size"), LIMITS)
+    assert [fault.kind for fault in found] == ["varies too little"]
+
+
+def test_what_goes_too_far_at_both_ends_varies_too_much_though_not_by_half() -> None:
+    wider = 1.4 * (2 * torch.rand(4000, 1, generator=rng(1), dtype=torch.float64) - 1)
+    usual = 2 * torch.rand(4000, 1, generator=rng(2), dtype=torch.float64) - 1
+    measured = compare(wider, usual, least())
+    assert bool(measured.outside) and float(measured.excess) == pytest.approx(1 - 1 / 1.4, abs=0.03)
+    (found,) = faults([measured], axes("size"), LIMITS)
+    assert [fault.kind for fault in found] == ["varies too much"]
+
+
+def test_a_shift_that_nobody_notices_is_no_surplus_however_narrow_the_values() -> None:
+    values = 0.001 * normal(1000, seed=1)
+    noticed = torch.full((1,), 0.02, dtype=torch.float64)
+    assert float(compare(values + 0.01, values, noticed).excess) == 0
+    assert float(compare(values + 0.01, values, least()).excess) > 0.9
+
+
 def test_a_constant_beside_a_constant_differs_in_nothing() -> None:
     still = torch.zeros(200, 1, dtype=torch.float64)
     measured = compare(still, still, least())

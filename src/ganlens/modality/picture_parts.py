@@ -56,8 +56,9 @@ def part_statistics(pictures: Tensor) -> Tensor:
     weights = np.pad(ink.numpy(), ((0, 0), (1, 1), (1, 1))) * padded
     count, height, width = ink.shape
     lit = np.maximum(padded.sum(axis=(1, 2)), 1)
-    # Neighbours along the first axis are other pictures: so far away that no distance reaches them.
-    depth = ndimage.distance_transform_edt(padded, sampling=(1e6, 1, 1)) - 0.5 * padded
+    # In one tall picture: whatever is drawn, its own frame lies nearer than the next picture.
+    stacked = padded.reshape(-1, width + 2)
+    depth = ndimage.distance_transform_edt(stacked).reshape(padded.shape) - 0.5 * padded
     parts = _Regions(padded, PLANE)
     drawn = np.maximum(weights.sum(axis=(1, 2)), 1e-12)
     real = parts.summed(weights) >= LEAST_PART * drawn[parts.picture]

@@ -27,8 +27,9 @@ NEARLY, STILL = 0.7, 0.5
 hardly varies, whose real samples are the few in a narrow band, from the second share on."""
 SAME = 0.7
 """Axes whose ranks among real samples are correlated so much say the same."""
-TWIN = 0.85
-"""Readings with so alike ranks are one to a person: the first of them, which is the plainest, is the name."""
+TWIN, AS_WELL = 0.85, 0.95
+"""Readings with so alike ranks are one to a person: the first of them, which is the plainest, is the name where it
+explains at least this share of what the other one does."""
 MOST_TOLD = 3
 """Faults that are told apart at most."""
 BY_CHANCE = math.pi**2 / 12
@@ -145,12 +146,12 @@ def leading(
         for number, (f, gain) in enumerate(zip(left, gains, strict=True))
         if near(f, gain)
     ]
-    chosen = min(order)[-1]
+    *ranks, _, chosen = min(order)
     alike = rank_correlations(real)[left[chosen].number].abs() >= TWIN
     twins = [
         number
-        for *ranks, _, number in order
-        if alike[left[number].number] and ranks == [not left[chosen].axis.nameable, *min(order)[1:3]]
+        for *others, _, number in order
+        if others == ranks and alike[left[number].number] and gains[number] >= AS_WELL * gains[chosen]
     ]
     chosen = min(twins, key=lambda number: left[number].number, default=chosen)
     return left[chosen], max(gains[chosen], gains[best])

@@ -31,6 +31,8 @@ TESTS = 5
 BEYOND_A_CUT = 2.0
 """An axis is cut off at one end alone where fewer than this multiple of what a mere cut leaves lies far out at the
 other: more, and all of it has moved."""
+MOVED_BY_A_CUT = 0.75
+"""And where it has moved by this share of what a mere cut moves it, or more."""
 MOVED = 0.1
 """It has moved to one side where one sample exceeds one of the other set in half of the cases and so much more."""
 
@@ -151,9 +153,9 @@ def _kind(comparison: Comparison, number: int, sure: Tensor, limits: Limits) -> 
         return "hardly varies"
     if above != below and _is_a_cut(comparison, number, above=above):
         return "is cut off above" if above else "is cut off below"
-    if narrow or (above and below):
-        return "varies too little"
     moved = float(comparison.above[number]) - 0.5
+    if narrow or (above and below) or ((above or below) and ratio < 1 and abs(moved) <= MOVED):
+        return "varies too little"
     if (wide or bool(comparison.outside[number])) and abs(moved) <= MOVED and ratio > 1:
         return "varies too much"
     if abs(moved) > MOVED:
@@ -162,11 +164,14 @@ def _kind(comparison: Comparison, number: int, sure: Tensor, limits: Limits) -> 
 
 
 def _is_a_cut(comparison: Comparison, number: int, *, above: bool) -> bool:
-    """Whether one end is missing and the rest lies as it did, so that no more lies far out at the other end."""
+    """Whether one end is missing and the rest lies as it did: no more far out at the other end, and all of it moved by
+    about as much as a cut moves it; what is drawn together from both ends stays where it was."""
     lost, far = (
         (comparison.lost_above, comparison.far_below)
         if above
         else (comparison.lost_below, comparison.far_above)
     )
     left = max(1 - float(lost[number]), OUTER)
-    return float(far[number]) <= BEYOND_A_CUT * OUTER / left
+    away = (0.5 - float(comparison.above[number])) * (1 if above else -1)
+    by_a_cut = float(lost[number]) / 2
+    return away >= MOVED_BY_A_CUT * by_a_cut and float(far[number]) <= BEYOND_A_CUT * OUTER / left
