@@ -245,6 +245,7 @@ MAY_ASK = {
     "modality": "here it is said",
     "networks": "a family refuses shapes that it can't make",
     "explain/attribution/methods.py": "maps are of pictures: it refuses other tensors",
+    "instruments/jury_network.py": "the convolutional body, which was asked for by its kind",
     "instruments/labeller_network.py": "the convolutional body, which was asked for by its kind",
     "explain/directions/reconstructor.py": "the convolutional body, which was asked for by its kind",
     "subject/adapted_generator.py": "what anyone returned must be rows before it can be samples",

@@ -148,7 +148,7 @@ def test_what_a_classifier_goes_by_is_named_where_no_juror_does(data, juries, cl
 def test_without_a_jury_nothing_is_called_a_shortcut(data):
     effects = effects_of(data, by_colour, None)
     assert foremost_aspect(effects, 0.05) is None
-    assert simplest_followed(effects, 0.05).name == "colour"
+    assert simplest_followed(effects, 0.05).family == "colour"
     assert all(effect.moved.jury is None for effect in effects)
 
 
@@ -195,10 +195,26 @@ def test_classes_that_are_unions_of_labels_are_learned_from_agreement(data):
     assert known.of_label.tolist() == [0, 0, 1, 1] and known.agreement.low > 0.75
 
 
-def test_as_many_classes_are_the_data_s_and_those_of_another_task_are_none(data):
-    same = mapped(data, by_colour)
-    assert isinstance(same, ClassMap) and same.given and same.of_label.tolist() == [0, 1, 2, 3]
-    other = mapped(data, lambda pictures: by_colour(pictures)[:, :3])
+class Named(nn.Module):
+    class_names = NAMES
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return by_colour(pictures)
+
+
+def test_classes_of_the_data_s_names_or_that_agree_with_its_labels_are_the_data_s(data):
+    healthy = trained(data, torch.arange(4), 1)
+    for classifier in (Named(), healthy):
+        same = mapped(data, classifier)
+        assert isinstance(same, ClassMap) and same.given and same.of_label.tolist() == [0, 1, 2, 3]
+    turned = mapped(data, lambda pictures: healthy(pictures).roll(1, dims=1))
+    assert isinstance(turned, ClassMap) and not turned.given and turned.of_label.tolist() == [1, 2, 3, 0]
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_classes_that_have_nothing_to_do_with_the_labels_are_of_another_task(data, count):
+    """Then nobody can tell a reason from a shortcut, even where there are as many."""
+    other = mapped(data, lambda pictures: by_colour(pictures)[:, :count])
     assert isinstance(other, str)
     assert other.startswith("its classes are not the data's labels nor unions of them: they foretell ")
 

@@ -33,6 +33,7 @@ class AdaptedClassifier(nn.Module):
         module: the module whose layers can be reached, or None for a black box.
         num_classes: 2 and up.
         class_names: one for each class.
+        names_its_classes: whether these are its own; else they are numbers, or the data's where there are as many.
         layers: names of the sub-modules of `module` that can be captured and edited, in the order they finish.
         has_gradients: whether the logits can be differentiated with respect to the samples.
         gives: what the wrapped one returns, by what it gave on its trial: "logits" or "probabilities" [n, k] (a
@@ -89,6 +90,7 @@ class AdaptedClassifier(nn.Module):
                 self.gives = "probabilities"
             self.num_classes = raw.shape[1]
         self.class_names = _class_names(self._network.source, class_names, self.num_classes)
+        self.names_its_classes = self.class_names == _class_names(self._network.source, (), self.num_classes)
         self.layers = self._layers(trial)
         self.has_gradients = self._lets_gradients_through(trial)
         with torch.no_grad():

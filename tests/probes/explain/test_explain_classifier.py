@@ -266,6 +266,8 @@ def test_an_axis_that_no_juror_looks_at_is_a_shortcut(spots):
     data = replace(data, **sides, class_names=("left", "right"))
 
     class Along(nn.Module):
+        class_names = ("left", "right")
+
         def __init__(self, axis: int, shift: float = 0.0) -> None:
             super().__init__()
             self.axis, self.shift = axis, shift

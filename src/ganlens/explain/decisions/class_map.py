@@ -42,7 +42,8 @@ class ClassMap:
 def class_map(bank: SampleBank, classifier: AdaptedClassifier, least: float = AGREES) -> ClassMap | str:
     """The map, or why there is none, as the end of "because …".
 
-    Classes that are the data's by name, or numbers of as many, are taken for them. Else each label belongs to the class
+    Classes that are the data's by name are taken for them, and so are as many without names that surely agree with the
+    labels more often than the commonest label would. Else each label belongs to the class
     that the classifier gives most of its training samples, which has to foretell its decisions on held-out ones.
 
     Args:
@@ -62,10 +63,16 @@ def class_map(bank: SampleBank, classifier: AdaptedClassifier, least: float = AG
         return share_estimate(int(alike.sum()), len(alike))
 
     numbered = tuple(map(str, range(classifier.num_classes)))
-    same_count = data.num_classes == classifier.num_classes
-    if same_count and classifier.class_names in (numbered, tuple(data.class_names)):
+    if data.num_classes == classifier.num_classes:
         identity = torch.arange(data.num_classes)
-        return ClassMap(identity, True, agreement(identity))
+        alike = agreement(identity)
+        by_name = (
+            classifier.names_its_classes and classifier.class_names == tuple(data.class_names) != numbered
+        )
+        commonest = float(torch.bincount(held_out.long()).max()) / len(held_out)
+        nameless = not classifier.names_its_classes or classifier.class_names == numbered
+        if by_name or (nameless and alike.low > commonest):
+            return ClassMap(identity, True, alike)
     counts = torch.zeros(data.num_classes, classifier.num_classes)
     counts.index_put_((train.long(), decided["train"]), torch.ones(len(train)), accumulate=True)
     learned = counts.argmax(dim=1)
