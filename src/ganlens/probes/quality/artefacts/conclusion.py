@@ -80,6 +80,11 @@ class Evidence:
         return self.foremost.trace.tone
 
     @property
+    def line(self) -> str:
+        """A border with its tone."""
+        return f"{self.tone} border"
+
+    @property
     def remedy(self) -> str:
         """What to do, without a full stop: leave out the unit that draws it, or what such artefacts come from."""
         if self.drawn is not None:
@@ -153,7 +158,7 @@ REMEDIES: dict[Kind, str] = {
 CLAIMS: dict[Kind, str] = {
     "checkerboard": "A checkerboard runs through {many} of its samples.",
     "stripes": "There are {where} stripes in {many} of its samples.",
-    "border": "A {tone} border along {where} of {many} of its samples.",
+    "border": "A {line} along {where} of {many} of its samples.",
     "missing colour": "The colour {where} is missing in {many} of its samples.",
     "copied colour": "Two colours are the same in {many} of its samples.",
     "spot": "A {tone} spot at {where} in {many} of its samples.",
@@ -207,7 +212,7 @@ RULES = Rules(
         "none",
         always,
         Verdict.GOOD,
-        claim="Its samples have no artefact that real ones lack.",
+        claim="No artefact of a known kind is in its samples.",
         detail="Of {planted} artefacts that were planted in real samples, {named} were named when {planted_share:.0%} "
         "of the samples had them.",
     ),
