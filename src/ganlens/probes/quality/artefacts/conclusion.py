@@ -80,11 +80,6 @@ class Evidence:
         return self.foremost.trace.tone
 
     @property
-    def line(self) -> str:
-        """A border with its tone."""
-        return f"{self.tone} border"
-
-    @property
     def remedy(self) -> str:
         """What to do, without a full stop: leave out the unit that draws it, or what such artefacts come from."""
         if self.drawn is not None:
@@ -158,11 +153,11 @@ REMEDIES: dict[Kind, str] = {
 CLAIMS: dict[Kind, str] = {
     "checkerboard": "A checkerboard runs through {many} of its samples.",
     "stripes": "There are {where} stripes in {many} of its samples.",
-    "border": "A {line} along {where} of {many} of its samples.",
+    "border": "A {tone} border along {where} of {share:.0%} of its samples.",
     "missing colour": "The colour {where} is missing in {many} of its samples.",
     "copied colour": "Two colours are the same in {many} of its samples.",
-    "spot": "A {tone} spot at {where} in {many} of its samples.",
-    "specks": "There are specks in {many} of its samples.",
+    "spot": "A {tone} spot at {where} in {share:.0%} of its samples.",
+    "specks": "There are specks in {share:.0%} of its samples.",
     "blur": "Blur takes fine detail from {many} of its samples.",
     "noise": "Noise lies over {many} of its samples.",
     "grey wash": "A grey wash lies over {many} of its samples.",
