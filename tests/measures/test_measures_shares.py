@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ganlens import UserError
-from ganlens.measures import binomial_interval, difference_of_shares, share_estimate
+from ganlens.measures import binomial_interval, difference_of_shares, ratio_of_shares, share_estimate
 
 
 def test_a_share_has_the_exact_binomial_interval():
@@ -33,3 +33,14 @@ def test_counts_that_are_none_are_refused(counts: tuple[int, int, int, int]):
         UserError, match="expected successes between 0 and the trials, at least 1 trial; found"
     ):
         difference_of_shares(*counts)
+
+
+def test_a_ratio_of_shares_has_katz_s_interval():
+    """20 of 100 against 10 of 100: the logarithm of 2 has a variance of 0.8/20 + 0.9/10."""
+    times = ratio_of_shares(20, 100, 10, 100)
+    assert times.value == pytest.approx(2)
+    assert (times.low, times.high) == pytest.approx((0.9866, 4.0545), abs=2e-3)
+    assert ratio_of_shares(0, 100, 10, 100).value == 0
+    assert ratio_of_shares(50, 100, 0, 100).low > 1
+    with pytest.raises(UserError, match="expected shares"):
+        ratio_of_shares(1, 0, 1, 2)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlens.data import Dataset, SampleArray, Split
+from ganlens.explain.artefacts.pervasive import WHOLE
 from ganlens.explain.artefacts.search import Artefact
 from ganlens.explain.artefacts.trace import PRECEDENCE, Kind, Trace
 from ganlens.explain.dissection.drawn_artefacts import Drawn
@@ -173,3 +174,22 @@ def test_a_unit_that_draws_it_comes_with_the_line_that_leaves_it_out() -> None:
         "Unit 7 of paint draws it: without it 2% of the samples that had it have it still, without units as active "
         "97% at least.",
     ]
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_what_nearly_all_samples_have_is_said_of_them(kind: Kind) -> None:
+    has, real = torch.arange(1000) < 950, torch.arange(500) < 250
+    where = {"stripes": "vertical", "missing colour": "blue", "copied colour": "red and blue"}.get(kind, "")
+    everywhere = Artefact(
+        Trace(kind, where), torch.tensor([0]), torch.tensor([0.1]), has, real, 0.0, outdone=0.94
+    )
+    conclusion = RULES.conclude(Evidence([everywhere], [], {}, 0.1))
+    assert (conclusion.verdict, conclusion.rule) == (
+        Verdict.BAD,
+        kind.replace(" ", "-") + "-in-nearly-all",
+    )
+    assert conclusion.claim.endswith("nearly all of its samples.") and "94%" in conclusion.detail
+    assert claim_faults(conclusion.claim) == detail_faults(conclusion.detail) == []
+    # Of the real half without it 90 % would have to have it: 0.95 = 0.5 + 0.9 · 0.5.
+    assert everywhere.share.value == pytest.approx(0.9)
+    assert everywhere.share.low < 0.9 < everywhere.share.high

@@ -35,8 +35,10 @@ def test_the_real_shares_are_good_with_a_divergence_like_that_of_held_out_data(l
 def test_a_dropped_class_is_named(lab):
     finding = asked(lab, [0.45, 0.30, 0.15, 0.0, 0.10])
     assert finding.verdict is Verdict.BAD
-    assert finding.claim == "It makes hardly any samples of “delta”."
-    assert finding.detail == "Of what it makes 0.0% is “delta”, of the real data 9.3%."
+    assert finding.claim == "It never makes samples of “delta”."
+    assert finding.detail == (
+        "Of what it makes 0.0% is called “delta”, no more than slips of the labeller, and of the real data 9.3% is."
+    )
     made = finding.measurement("Classes made")
     assert (made.value, made.baseline.value) == (4, 5)
 
@@ -99,7 +101,7 @@ def test_a_conditional_generator_is_checked_for_obedience(lab):
     finding = examine(bank.subject, "modes", bank=bank)
     obeyed = finding.measurement("Samples of the class that was asked for")
     assert obeyed.value == pytest.approx(0.70, abs=0.04) and obeyed.low < 0.70 < obeyed.high + 0.02
-    assert finding.claim == "It makes hardly any samples of “beta”."
+    assert finding.claim == "It never makes samples of “beta”."
 
 
 def conditional(lab, obeys: float):
@@ -146,7 +148,7 @@ def test_the_figures_carry_the_numbers(lab):
     assert not any(isinstance(f, Picture) for f in figures)  # points in a row show nothing
 
 
-def evidence(*shares, unclear=0.0, accuracy=0.99, obeyed=None):
+def evidence(*shares, unclear=0.0, accuracy=0.99, obeyed=None, slips=-1.0):
     """Shares of four classes, of which the real data have a quarter each, known to a hundredth."""
     made = torch.tensor(shares or (0.25,) * 4, dtype=torch.float64)
     intervals = [Interval(max(share - 0.01, 0), share + 0.01, "exact") for share in made.tolist()]
@@ -155,7 +157,9 @@ def evidence(*shares, unclear=0.0, accuracy=0.99, obeyed=None):
         held_out_accuracy_interval=(accuracy - 0.01, accuracy + 0.01),
         majority_share=0.25,
     )
-    shares = Shares(made, intervals, torch.full((4,), 0.25, dtype=torch.float64), ModesSettings())
+    real = torch.full((4,), 0.25, dtype=torch.float64)
+    times = (made - 0.01) / real
+    shares = Shares(made, intervals, real, ModesSettings(), times, torch.full((4,), slips))
     names = ("0", "1", "2", "the third one of them")
     obedience = None if obeyed is None else Obedience(obeyed, obeyed + 0.01, ("2", 0.3))
     return Evidence(shares, names, Unclear(unclear, unclear, 0.01), labeller, obedience)
@@ -170,6 +174,12 @@ def evidence(*shares, unclear=0.0, accuracy=0.99, obeyed=None):
             "The labeller is too weak to judge the generator by.",
         ),
         (evidence(0.0, 0.0, 0.5, 0.5), "missing", "It makes hardly any samples of 2 classes."),
+        (
+            evidence(0.005, 0.395, 0.3, 0.3, slips=0.01),
+            "none-made",
+            "It never makes samples of “0”.",
+        ),
+        (evidence(0.02, 0.38, 0.3, 0.3, slips=0.01), "missing", "It makes hardly any samples of “0”."),
         (evidence(0.1, 0.2, 0.1, 0.6), "uneven", "It makes too few of some classes, too many of others."),
         (evidence(0.3, 0.3, 0.3, 0.1), "scarce", "It makes too few samples of “the third one…”."),
         (evidence(0.15, 0.15, 0.55, 0.15), "over-made", "It makes too many samples of “2”."),

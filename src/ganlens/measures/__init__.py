@@ -85,7 +85,7 @@ from ganlens.measures.path_length import PathLength, perceptual_path_length
 from ganlens.measures.prdc import PRDC, BallMembership, ball_membership, prdc
 from ganlens.measures.quantiles import median_interval, share_above_quantile
 from ganlens.measures.regression import LinearMap, correlation, fit_ridge, r_squared, ridge_r2
-from ganlens.measures.shares import difference_of_shares, share_estimate
+from ganlens.measures.shares import difference_of_shares, ratio_of_shares, share_estimate
 from ganlens.measures.sliced_wasserstein import sliced_wasserstein
 from ganlens.measures.two_sample import TwoSampleTest, classifier_two_sample_test
 from ganlens.measures.vendi import vendi_score
@@ -184,6 +184,7 @@ __all__ = [
     "prdc",
     "r_squared",
     "rank_agreement",
+    "ratio_of_shares",
     "replicate_interval",
     "reverse_kl",
     "ridge_r2",

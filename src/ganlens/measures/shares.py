@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from scipy import special
 
 from ganlens.errors import UserError
@@ -69,6 +71,31 @@ def difference_of_shares(
     above = ((p_high - p) ** 2 + (q - q_low) ** 2) ** 0.5
     method = f"{percent(level)}, Newcombe, {of_first:,} and {of_second:,} samples"
     return Estimate(p - q, Interval(p - q - below, p - q + above, method))
+
+
+def ratio_of_shares(first: int, of_first: int, second: int, of_second: int, level: float = 0.95) -> Estimate:
+    """How many times the share of the second set is that of the first, where the two are independent?
+
+    Args:
+        first, of_first: successes and trials of the first set, at least one trial.
+        second, of_second: of the second.
+        level: of the interval, of the logarithm by its normal approximation; half a success stands in for none.
+
+    Returns:
+        0 and up.
+
+    Raises:
+        UserError: no trials, or successes outside 0…trials.
+
+    Source: Katz et al. 1978.
+    """
+    if min(of_first, of_second) < 1 or not (0 <= first <= of_first and 0 <= second <= of_second):
+        raise UserError(f"expected shares, found {first} of {of_first} and {second} of {of_second}")
+    p, q = max(first, 0.5) / of_first, max(second, 0.5) / of_second
+    error = ((1 - p) / (p * of_first) + (1 - q) / (q * of_second)) ** 0.5
+    reach = float(special.ndtri((1 + level) / 2)) * error
+    method = f"{percent(level)}, Katz, {of_first:,} and {of_second:,} samples"
+    return Estimate(first / of_first / q, Interval(p / q * math.exp(-reach), p / q * math.exp(reach), method))
 
 
 def _wilson(successes: int, trials: int, z: float) -> tuple[float, float]:

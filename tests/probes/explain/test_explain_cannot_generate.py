@@ -14,11 +14,11 @@ from torch import Tensor
 
 from ganlens.data import Dataset, SampleArray, Split
 from ganlens.errors import UserError
-from ganlens.explain.gaps.kinds import Counted, Kind, count
+from ganlens.explain.gaps.kinds import Counted, Kind, StatisticsTable, count
 from ganlens.explain.readings.users import users_readings
 from ganlens.figures.figure import Table
 from ganlens.finding import Finding
-from ganlens.modality import read_all
+from ganlens.modality import Reading, read_all
 from ganlens.modality.picture_drawn import picture_statistics
 from ganlens.modality.picture_parts import part_statistics
 from ganlens.modality.picture_readings import picture_readings
@@ -445,3 +445,34 @@ def test_a_kind_that_can_be_redrawn_is_a_matter_of_frequency() -> None:
         "Made too often: class ellipse (30.0% of the data, 60.0% of its samples).",
         "Of what it lacks, very thin strokes can be redrawn, a matter of frequency.",
     ]
+
+
+# ---- rounding
+
+
+def test_the_datas_own_rounding_makes_no_kind_and_empties_none(spots: SimpleNamespace) -> None:
+    """A reading that tells grey levels from what lies between them holds no kind; one of what is drawn does."""
+    stored = (127.5 * (spots.dataset(spots.spread, train=600, held_out=200).train.samples[:] + 1)).round()
+    kept = SampleArray(stored.numpy().astype(np.uint8))
+    between = kept[:] + 0.4 * (2 / 255) * torch.rand(kept.shape, generator=torch_generator(0, "between"))
+    torch.testing.assert_close(kept.rounded_alike(between), kept[:])
+    floats = SampleArray(kept[:].numpy())
+    assert torch.equal(floats.rounded_alike(between), between)
+
+    def odd(samples: Tensor) -> Tensor:
+        return (127.5 * (samples.flatten(1)[:, :1] + 1)).round() % 2
+
+    def upper(samples: Tensor) -> Tensor:
+        return (samples[:, :, : samples.shape[2] // 2].amax(dim=(1, 2, 3)) > 0).float()[:, None]
+
+    bank = SimpleNamespace(
+        labeller=None,
+        seed=0,
+        spaces=["pixels"],
+        reals=lambda which, n=None: kept.take(slice(n)),
+        samples=lambda of, n=None: kept.take(slice(n)),
+        features=lambda space, of, n=None: kept.take(slice(n))[:].flatten(1),
+    )
+    readings = [Reading("odd", odd, 0), Reading("upper", upper, 0)]
+    table = StatisticsTable(bank, readings, samples=300, clusters=0, code_axes=0)  # type: ignore[arg-type]
+    assert [kind.name for kind in table.kinds()] == ["upper"]

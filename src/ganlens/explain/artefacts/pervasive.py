@@ -10,8 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganlens.explain.artefacts.resemblance import coarse, nearest_rows
-from ganlens.explain.artefacts.search import MOST_RESEMBLED, Artefact, Pool, Reference, fisher_p_values
+from ganlens.explain.artefacts.resemblance import coarse, nearest_rows, paler
+from ganlens.explain.artefacts.search import (
+    LOOKED_UP,
+    MOST_RESEMBLED,
+    Artefact,
+    Pool,
+    Reference,
+    fisher_p_values,
+)
 from ganlens.explain.artefacts.trace import PRECEDENCE, Kind
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -100,4 +107,14 @@ def _artefact(reference: Reference, other: Pool, column: int, tests: int) -> Art
         float((held_out < numbers.median()).float().mean()),
     )
     sure = p * tests * len(QUANTILES) <= 1 - reference.standard.level
-    return artefact if sure and artefact.share.value >= MOST else None
+    if not sure or artefact.share.value < MOST:
+        return None
+    return artefact if artefact.kind != "grey wash" or _washed(reference, other, artefact) else None
+
+
+def _washed(reference: Reference, other: Pool, artefact: Artefact) -> bool:
+    """Whether it is the whole of the samples that is paler, not what is darkest or brightest alone."""
+    samples = other.samples[artefact.has.nonzero().flatten()[:LOOKED_UP]]
+    training = reference.training.samples[:MOST_RESEMBLED]
+    alike = nearest_rows(coarse(samples, artefact.trace), coarse(training, artefact.trace))[:, 0]
+    return paler(samples, training[alike])

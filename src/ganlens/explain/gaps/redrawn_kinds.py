@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ class Attempt:
 def attempts(
     bank: SampleBank,
     table: StatisticsTable,
-    lacking: list[Counted],
+    lacking: Sequence[Counted],
     *,
     steps: int,
     seed: int,

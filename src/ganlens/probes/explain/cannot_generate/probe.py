@@ -107,18 +107,19 @@ class CannotGenerate(Probe):
             task.advance()
             control = count(kinds, real, held_out, **judged_by)
             task.advance()
-        lacking = [c for c in counted if c.fault in ("never made", "under-made")]
+        behind = None
+        if faults_of(counted):
+            behind = _behind(artefacts_known(bank), kinds, real, generated, settings.left, judged_by)
+        # What an artefact puts at fault is not sought among latents: real samples of it are as ordinary as others.
+        wanting = counted if behind is None else behind.rest
         tried = attempts(
             bank,
             table,
-            lacking,
+            [c for c in wanting if c.fault in ("never made", "under-made")],
             seed=context.seed,
             progress=context.progress,
             **settings.model_dump(include={"steps", "worse", "worst_own", "own_at_most"}),
         )
-        behind = None
-        if faults_of(counted):
-            behind = _behind(artefacts_known(bank), kinds, real, generated, settings.left, judged_by)
         faults = Faults(counted, control, tried, settings, behind)
         conclusion = RULES.conclude(faults)
         return Finding.concluded(

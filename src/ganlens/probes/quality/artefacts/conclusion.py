@@ -153,11 +153,11 @@ REMEDIES: dict[Kind, str] = {
 CLAIMS: dict[Kind, str] = {
     "checkerboard": "A checkerboard runs through {many} of its samples.",
     "stripes": "There are {where} stripes in {many} of its samples.",
-    "border": "A {tone} border along {where} of {many} of its samples.",
+    "border": "A {tone} border along {where} of {share:.0%} of its samples.",
     "missing colour": "The colour {where} is missing in {many} of its samples.",
     "copied colour": "Two colours are the same in {many} of its samples.",
-    "spot": "A {tone} spot at {where} in {many} of its samples.",
-    "specks": "There are specks in {many} of its samples.",
+    "spot": "A {tone} spot at {where} in {share:.0%} of its samples.",
+    "specks": "There are specks in {share:.0%} of its samples.",
     "blur": "Blur takes fine detail from {many} of its samples.",
     "noise": "Noise lies over {many} of its samples.",
     "grey wash": "A grey wash lies over {many} of its samples.",
@@ -207,7 +207,7 @@ RULES = Rules(
         "none",
         always,
         Verdict.GOOD,
-        claim="Its samples have no artefact that real ones lack.",
+        claim="No artefact of a known kind is in its samples.",
         detail="Of {planted} artefacts that were planted in real samples, {named} were named when {planted_share:.0%} "
         "of the samples had them.",
     ),

@@ -31,7 +31,10 @@ class ModesSettings(ProbeSettings):
         0.5, "A class is scarce surely below this multiple of its real share", ge=0, le=1
     )
     abundant: float = threshold(
-        2.0, "A class is over-made surely above this multiple of its real share", ge=1
+        1.5,
+        "A class is over-made surely above this multiple of its real share: as `cannot-generate` holds it, or one "
+        "report would contradict itself",
+        ge=1,
     )
     unsure: float = threshold(
         0.5, "A sample is of no clear class where the labeller is less confident than this of any", gt=0, le=1
@@ -68,12 +71,16 @@ class Shares:
         generated, real: [classes] shares of samples.
         intervals: of the generated shares; they hold for all classes together.
         settings: what counts as missing, scarce and over-made.
+        times: [classes] how many times its real share a class surely is made, for all classes together.
+        slips: [classes] share of samples of other classes that the labeller may call by this one's name.
     """
 
     generated: Tensor
     intervals: list[Interval]
     real: Tensor
     settings: ModesSettings
+    times: Tensor
+    slips: Tensor
 
     @property
     def low(self) -> Tensor:
@@ -88,13 +95,18 @@ class Shares:
         return self._of_the_data(self.high < self.settings.missing * self.real)
 
     @property
+    def none_made(self) -> bool:
+        """Whether of each missing class no more samples are named than the labeller's slips make of none."""
+        return bool(self.missing) and bool((self.generated <= self.slips)[self.missing].all())
+
+    @property
     def scarce(self) -> list[int]:
         few = self.high < self.settings.scarce * self.real
         return self._of_the_data(few & (self.high >= self.settings.missing * self.real))
 
     @property
     def abundant(self) -> list[int]:
-        return self._of_the_data(self.low > self.settings.abundant * self.real)
+        return self._of_the_data(self.times > self.settings.abundant)
 
     def _of_the_data(self, chosen: Tensor) -> list[int]:
         """Which of the chosen classes the real data have at all."""
@@ -226,6 +238,10 @@ class Evidence:
 
 
 UNEVEN = "Of what it makes {uneven.generated:.1%} is {uneven.name}, of the real data {uneven.real:.1%}."
+CAN_IT = (
+    "See whether it can make them at all: `ganlens probe cannot-generate SUBJECT`; then train longer, or take a "
+    "checkpoint that did."
+)
 SORTED = (
     "Where shares matter, keep what is needed of each class: `finding.arrays['labels']` says which is which."
 )
@@ -240,13 +256,21 @@ RULES = Rules(
     Evidence,
     labeller_too_weak(BETTER_LABELS),
     Rule(
+        "none-made",
+        lambda e: e.shares.none_made,
+        Verdict.BAD,
+        "It never makes samples of {of_missing}.",
+        "Of what it makes {uneven.generated:.1%} is called {uneven.name}, no more than slips of the labeller, and of "
+        "the real data {uneven.real:.1%} is.",
+        CAN_IT,
+    ),
+    Rule(
         "missing",
         lambda e: bool(e.shares.missing),
         Verdict.BAD,
         "It makes hardly any samples of {of_missing}.",
         UNEVEN,
-        "See whether it can make them at all: `ganlens probe cannot-generate SUBJECT`; then train longer, or take a "
-        "checkpoint that did.",
+        CAN_IT,
     ),
     Rule(
         "disobeys",

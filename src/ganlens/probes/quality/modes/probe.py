@@ -17,6 +17,7 @@ from ganlens.measures import (
     Interval,
     binomial_interval,
     mode_coverage,
+    ratio_of_shares,
     replicate_interval,
     share_intervals,
 )
@@ -53,8 +54,9 @@ class Modes(Probe):
     method: ClassVar[str] = (
         "A labeller trained on the data names the class of every generated sample. Shares carry exact "
         "binomial intervals that hold for all classes together. A class is missing when its interval ends "
-        "below {missing:g}× its real share, scarce below {scarce:g}×, over-made above {abundant:g}×. Bad: "
-        "a class is missing. Caution: one is scarce or over-made, or surely more than {unclear:.0%} of "
+        "below {missing:g}× its real share, scarce below {scarce:g}×; it is over-made where the ratio of the shares "
+        "(Katz's interval) is above {abundant:g}×, and never made where no more samples are named so than slips of the "
+        "labeller. Bad: a class is missing. Caution: one is scarce or over-made, or surely more than {unclear:.0%} of "
         "samples (and {unclear_ratio:g}× the real share) are of no clear class: the labeller gives none of them "
         "{unsure:.0%}. A generator that is asked for a class is bad where it surely makes that class less often than "
         "{disobeys:.0%} of how often the labeller recognises unseen real samples, and a caution below {obeys:.0%}. Not "
@@ -83,7 +85,8 @@ class Modes(Probe):
         real = torch.bincount(real_labels, minlength=classes).double() / len(real_labels)
         coverage = mode_coverage(labels, classes)
         intervals = share_intervals(labels, classes, simultaneous=True)
-        shares = Shares(coverage.shares, intervals, real, settings)
+        times, slips = _times(labels, real_labels, classes), _slips(bank, classes)
+        shares = Shares(coverage.shares, intervals, real, settings, times, slips)
         unclear, unclear_share = _unclear(bank, confidence, settings.unsure)
         asked = bank.conditions() if subject.num_classes == classes else None
         measurements = [
@@ -106,6 +109,31 @@ class Modes(Probe):
             remarks=evidence.remarks,
             method=f"{self.described(settings)} The labeller: {labeller.protocol}",
         )
+
+
+def _times(labels: Tensor, real: Tensor, classes: int) -> Tensor:
+    """[classes] how many times its real share each class surely is made, for all of them together."""
+    level = 1 - 0.05 / classes
+    made, there = torch.bincount(labels, minlength=classes), torch.bincount(real, minlength=classes)
+    return torch.tensor(
+        [
+            ratio_of_shares(own, len(labels), of_real, len(real), level).low
+            for own, of_real in zip(made.tolist(), there.tolist(), strict=True)
+        ],
+        dtype=torch.float64,
+    )
+
+
+def _slips(bank: SampleBank, classes: int) -> Tensor:
+    """[classes] the largest share of samples of other classes that the labeller may call by this one's name."""
+    named, real = bank.real_predicted_labels("held_out"), bank.real_labels("held_out")
+    assert real is not None  # the training samples have labels
+    slips = []
+    for number in range(classes):
+        others = named[real != number]
+        called = int((others == number).sum())
+        slips.append(binomial_interval(called, len(others)).high if len(others) else 0.0)
+    return torch.tensor(slips, dtype=torch.float64)
 
 
 def _classes_made(shares: Shares) -> Measurement:
