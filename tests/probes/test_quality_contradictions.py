@@ -7,6 +7,7 @@ import torch
 
 from ganlens.probes.audit import examine
 from ganlens.rules import Verdict
+from ganlens.subject import SampleBank
 
 ASKED = ("fidelity", "diversity", "two-sample", "modes", "missed")
 CONTRADICT = {
@@ -63,9 +64,15 @@ FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def autoencoder(lab):
+    """Of the data, which are the same for all."""
+    return lab.bank(lab.honest()).autoencoder
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_claim_denies_another(lab, fault):
-    bank = lab.bank(FAULTS[fault](lab), samples=1500)
+def test_no_claim_denies_another(lab, autoencoder, fault):
+    bank = bank_of(lab, FAULTS[fault](lab), autoencoder)
     findings = {name: examine(bank.subject, name, bank=bank) for name in ASKED}
     claims = {(name, finding.rule) for name, finding in findings.items()}
     for claim in claims:
@@ -73,8 +80,13 @@ def test_no_claim_denies_another(lab, fault):
     assert Verdict.GOOD not in {findings["two-sample"].verdict, findings["fidelity"].verdict}, (fault, claims)
 
 
-def test_a_healthy_generator_gets_good_from_all(lab):
-    bank = lab.bank(lab.honest(), samples=1500)
+def bank_of(lab, generator, autoencoder):
+    first = lab.bank(generator, samples=1500)
+    return SampleBank(first.subject, samples=1500, labeller=first.labeller, autoencoder=autoencoder)
+
+
+def test_a_healthy_generator_gets_good_from_all(lab, autoencoder):
+    bank = bank_of(lab, lab.honest(), autoencoder)
     verdicts = {name: examine(bank.subject, name, bank=bank).verdict for name in ASKED}
     assert verdicts == dict.fromkeys(ASKED, Verdict.GOOD)
 

@@ -113,7 +113,17 @@ UNSEEN = Sight((PlantedDamage("noise", 0.0, 1.0, 1.0, 1.0, 1.0),))
 BLOCKS = 8
 
 
-def space(gap=0.0, precision=1.0, recall=1.0, coverage=1.0, density=1.0, *, scatter=0.01, sight=UNSEEN):
+def space(
+    gap=0.0,
+    precision=1.0,
+    recall=1.0,
+    coverage=1.0,
+    density=1.0,
+    *,
+    scatter=0.01,
+    sight=UNSEEN,
+    narrower=None,
+):
     """Measures over eight blocks, as multiples of the real samples', which score about 1; the variance is 1."""
     apart = [scatter * (-1) ** i for i in range(BLOCKS)]
     values = {
@@ -127,8 +137,10 @@ def space(gap=0.0, precision=1.0, recall=1.0, coverage=1.0, density=1.0, *, scat
         name: Replicated(name, [value + a for a in apart], [1.0 + a for a in apart], {})
         for name, value in values.items()
     }
-    distances = measures.pop("Fréchet distance")
-    return SpaceComparison("raw", "values", sight, measures, distances, 1.0)
+    by_axes = None
+    if narrower is not None:
+        by_axes = Replicated("", [1.0 + narrower + a for a in apart], [1.0 + a for a in apart], {})
+    return SpaceComparison("raw", "values", sight, measures, by_axes, 1.0)
 
 
 def evidence(*spaces, labeller=None, matched=None):
@@ -234,3 +246,11 @@ def test_the_same_seed_gives_the_same_numbers(lab, findings):
     assert [m.model_dump() for m in again.measurements] == [
         m.model_dump() for m in findings["honest"].measurements
     ]
+
+
+def test_the_larger_of_both_distances_counts_and_is_tested_for_both():
+    """Blur in many features: nearer than real samples by the Fréchet distance, farther along the main axes."""
+    blurred = space(gap=-0.05, narrower=0.2)
+    assert blurred.gap_value == pytest.approx(0.2) == blurred.gap.value
+    assert blurred.chance_above(0.1) == pytest.approx(2 * blurred.gap.chance_above(0.1))
+    assert RULES.conclude(evidence(blurred)).rule == "far"

@@ -19,8 +19,8 @@ class Resemblance(NamedTuple):
     """A set beside real samples.
 
     Attributes:
-        gap: `RealReference.distance` over the real samples' total variance, which is what a set of copies of their mean
-            would score: 0 and up. It overstates as 1/n, so read it beside a real set's of equal n.
+        gap: Fréchet distance over the real samples' total variance, which is what a set of copies of their mean would
+            score: 0 and up. It overstates as 1/n, so read it beside a real set's of equal n.
         precision, recall, density, coverage: see `prdc`.
     """
 
@@ -40,6 +40,7 @@ class RealReference:
 
     Attributes:
         variance: the total variance of the features.
+        wide: whether there are more than `MAIN_AXES` features, so that `distance` is another than the Fréchet distance.
     """
 
     def __init__(self, features: Tensor, k: int) -> None:
@@ -49,7 +50,8 @@ class RealReference:
         self._radii = ball_radii(features, self.k)
         self._mean = float64_mean(features)
         self._axes = None
-        if features.shape[1] > MAIN_AXES:
+        self.wide = features.shape[1] > MAIN_AXES
+        if self.wide:
             _, _, axes = torch.linalg.svd(features.double() - self._mean, full_matrices=False)
             self._axes = axes[:MAIN_AXES].T
         self._spread = self._spread_of(features, self._mean)
@@ -88,5 +90,5 @@ class RealReference:
     def compare(self, block: Tensor) -> Resemblance:
         """A set [m, d] beside the reference; m should equal its n."""
         shares = self.shares(block)
-        gap = self.distance(block) / self.variance if self.variance > 0 else 0.0
+        gap = self.frechet_distance(block) / self.variance if self.variance > 0 else 0.0
         return Resemblance(gap, shares.precision, shares.recall, shares.density, shares.coverage)

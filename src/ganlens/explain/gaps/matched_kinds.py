@@ -26,7 +26,7 @@ class MatchedKinds:
     """Samples compared in one space with the kinds of sample in equal shares on both sides.
 
     Attributes:
-        gap: by how much the distance exceeds that of training samples, as a share of the real variance; None
+        gap: by how much the Fréchet distance exceeds that of training samples, as a share of the real variance; None
             where too few samples are left.
         misplaced: share of generated samples that would have to be of another kind for the real shares.
         chance: the same of as many training samples against the held-out ones.
@@ -114,6 +114,7 @@ def _matched_gap(
         return None
     variance = float(bank.features(space, "held_out").double().var(dim=0).sum())
     fake, train = (
-        [reference.distance(block(of, i)) / variance for i in range(blocks)] for of in ("fake", "train")
+        [reference.frechet_distance(block(of, i)) / variance for i in range(blocks)]
+        for of in ("fake", "train")
     )
     return ReplicateDifference.between(fake, train)

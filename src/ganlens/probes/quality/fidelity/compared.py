@@ -45,7 +45,8 @@ class SpaceComparison:
     Attributes:
         sight: which planted damage the space sees.
         measures: each measure by its name.
-        distances: what the gap is made of; see `RealReference.distance`.
+        by_axes: the distance that sees samples which spread less, in many features; see `RealReference.distance`. None
+            in few, where it is the Fréchet distance.
         variance: the total variance of the held-out features: what copies of their mean would score as distance.
     """
 
@@ -53,28 +54,37 @@ class SpaceComparison:
     title: str
     sight: Sight
     measures: dict[str, Replicated]
-    distances: Replicated
+    by_axes: Replicated | None
     variance: float
 
     @property
     def gap(self) -> ReplicateDifference | None:
-        """By how much its distance exceeds that of real samples, as a share of the real variance: what n
-        blocks share in bias goes out. None where there are too few blocks to know how it scatters."""
+        """By how much its distance exceeds that of real samples, as a share of the real variance: what n blocks share
+        in bias goes out. The larger of both distances'; None where there are too few blocks to know how it scatters."""
+        return max(self._gaps, key=lambda gap: gap.value, default=None)
+
+    @property
+    def _gaps(self) -> list[ReplicateDifference]:
         scale = max(self.variance, 1e-12)
-        fake, real = (
-            [value / scale for value in side] for side in (self.distances.fake, self.distances.real)
-        )
-        return ReplicateDifference.between(fake, real)
+        differences = []
+        for row in self._distances:
+            fake, real = ([value / scale for value in side] for side in (row.fake, row.real))
+            differences.append(ReplicateDifference.between(fake, real))
+        return [difference for difference in differences if difference is not None]
+
+    @property
+    def _distances(self) -> list[Replicated]:
+        return [row for row in (self.measures[FRECHET], self.by_axes) if row is not None]
 
     @property
     def gap_value(self) -> float:
         """The same, however many blocks there are."""
-        return (self.distances.value - self.distances.reference) / max(self.variance, 1e-12)
+        return max((row.value - row.reference) / max(self.variance, 1e-12) for row in self._distances)
 
     @property
     def gap_high(self) -> float:
         """What the gap surely doesn't exceed; infinite where that can't be known."""
-        return self.gap.interval().high if self.gap is not None else math.inf
+        return max((gap.interval().high for gap in self._gaps), default=math.inf)
 
     def share(self, name: str) -> Share:
         """One of the shares."""
@@ -88,7 +98,8 @@ class SpaceComparison:
 
     def chance_above(self, mark: float) -> float:
         """The p-value against "the gap is no larger than that"."""
-        return 1.0 if self.gap is None else self.gap.chance_above(mark)
+        chances = [gap.chance_above(mark) for gap in self._gaps]
+        return min(1.0, len(chances) * min(chances)) if chances else 1.0
 
 
 def compare(
@@ -114,7 +125,12 @@ def _compared(bank: SampleBank, space: str, n: int, k: int, replicates: int) -> 
 
     limits = {name: (0.0, 1.0 if name in KEPT_UP else math.inf) for name in BETTER if name != KERNEL}
     measures = replicate(bank, space, n, replicates, measure, others=CONTROLS, limits=limits)
-    distances = measures.pop(DISTANCE)
+    by_axes = measures.pop(DISTANCE)
     return SpaceComparison(
-        space, bank.title(space), bank.sight(space), measures, distances, reference.variance
+        space,
+        bank.title(space),
+        bank.sight(space),
+        measures,
+        by_axes if reference.wide else None,
+        reference.variance,
     )

@@ -32,21 +32,22 @@ class Fidelity(Probe):
     order: ClassVar[int] = 20
     needs: ClassVar[frozenset[Need]] = frozenset({Need.DATA, Need.HELD_OUT})
     method: ClassVar[str] = (
-        "A space may judge if it sees planted damage (noise, blur, a mosaic) of real samples: damage that passes "
-        "for real there shows that faults of generated samples would, too. Raw values always stand, for no network "
-        "is between them and the judge. In each space, blocks of n generated samples and blocks of n training "
-        "samples are compared with the same n held-out ones. These measures depend on n, so n is fixed, and more "
-        "samples make more blocks and a narrower interval, never another verdict. The gap is the distance to them "
-        "less that of the training samples, as a share of the real variance (which is what copies of the mean would "
-        "score). The distance is the Fréchet distance in few features; of many, n samples know too little of a "
-        "covariance, and blurred samples would seem nearer than real ones: there it is that of the means and of the "
-        "spread along the real samples' main axes and beside them, which is less at most. An alarm is one by Welch's t "
-        "over the blocks, corrected for all spaces and shares (Holm), at the level of alarms of a whole report. Where "
-        "the gap is surely more than close, it is measured again with the kinds (classes, or groups of real samples) in equal shares on both sides: if it "
-        "closes, only the shares are off. Good: a gap surely within {close:.0%}, with precision, recall and coverage "
-        "at least {kept:.0%} of the real ones' in every space that may judge; of few samples also one that is close as "
-        "measured and surely within {far:.0%}, which is said. Bad: a gap surely beyond {far:.0%}, "
-        "or one of the shares surely below {lost:.0%}. A copycat passes: questions of risk are asked elsewhere."
+        "A space may judge if it sees planted damage (noise, blur, a mosaic) of real samples: damage that passes for "
+        "real there shows that faults of generated samples would, too. Raw values always stand, for no network is "
+        "between them and the judge. In each space, blocks of n generated samples and blocks of n training samples "
+        "are compared with the same n held-out ones. These measures depend on n, so n is fixed, and more samples make "
+        "more blocks and a narrower interval, never another verdict. The gap is the Fréchet distance less that of "
+        "the training samples, whose bias is the same, as a share of the real variance (which is what copies of the "
+        "mean would score). In many features, of whose covariance n samples know too little, that lets blurred "
+        "samples seem nearer than real ones; there the distance of the means and of the spread along the real "
+        "samples' main axes and beside them is measured as well, and the larger gap counts. An alarm is one by "
+        "Welch's t over the blocks, corrected for all spaces and shares (Holm), at the level of alarms of a whole "
+        "report. Where the gap is surely more than close, it is measured again with the kinds (classes, or groups of "
+        "real samples) in equal shares on both sides: if it closes, only the shares are off. Good: a gap surely "
+        "within {close:.0%}, with precision, recall and coverage at least {kept:.0%} of the real ones' in every space "
+        "that may judge; of few samples also one that is close as measured and surely within {far:.0%}, which is "
+        "said. Bad: a gap surely beyond {far:.0%}, or one of the shares surely below {lost:.0%}. A copycat passes: "
+        "questions of risk are asked elsewhere."
     )
     rules: ClassVar = RULES
     self_check: ClassVar[str] = (
