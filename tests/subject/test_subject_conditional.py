@@ -18,7 +18,8 @@ from ganlens.subject.reinitialised import reinitialised
 
 CONDITIONS = ("projection", "auxiliary", "concatenation")
 TINY = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=16",
-        "generator={family: mlp, width: 8, depth: 1, norm: batch}", "discriminator={family: mlp, width: 8, depth: 1}"]  # fmt: skip
+        "generator={family: mlp, width: 8, depth: 1, norm: batch}",
+        "discriminator={family: mlp, width: 8, depth: 1}"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
