@@ -115,7 +115,7 @@ def test_what_cannot_be_trained_on_is_refused_and_nothing_written(ganlens, tmp_p
     arrays = {"images": np.random.default_rng(0).integers(0, 255, (60, 1, 8, 8), dtype=np.uint8)}
     np.savez(tmp_path / "x.npz", **arrays, **({} if labels is None else {"labels": np.array(labels)}))
     before = sorted(tmp_path.rglob("*"))
-    result = ganlens("train", "npz:x.npz", "--labels", "--out", "run", "--steps", "1", *settings(*[]), *more)
+    result = ganlens("train", "npz:x.npz", "--labels", "--out", "run", "--steps", "1", *settings(), *more)
     assert result.code == 2, result.err
     assert said in result.err.splitlines()[-1]
     assert sorted(tmp_path.rglob("*")) == before

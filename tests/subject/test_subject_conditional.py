@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 import ganlens
 from ganlens.errors import UserError
+from ganlens.networks.conditional import ConditionalNorm
 from ganlens.subject import Subject
 from ganlens.subject.classes import Classes
+from ganlens.subject.reinitialised import reinitialised
 
 CONDITIONS = ("projection", "auxiliary", "concatenation")
 TINY = ["batch=16", "latent=4", "evaluation.features=raw", "evaluation.samples=16",
-        "generator={family: mlp, width: 8, depth: 1}", "discriminator={family: mlp, width: 8, depth: 1}"]  # fmt: skip
+        "generator={family: mlp, width: 8, depth: 1, norm: batch}",
+        "discriminator={family: mlp, width: 8, depth: 1}"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,14 @@ def test_classes_without_names_and_of_an_unconditional_generator():
     assert Classes(4).draw(500, rng=torch.Generator().manual_seed(0)).unique().tolist() == [0, 1, 2, 3]
 
 
+def test_a_conditional_run_drawn_anew_starts_as_the_norm_without_classes(run):
+    fresh = reinitialised(Subject.load(run), 0)
+    norms = [part for part in fresh.generator.module.modules() if isinstance(part, ConditionalNorm)]
+    assert len(norms) == 1
+    assert bool((norms[0].gain.weight == 1).all())
+    assert bool((norms[0].bias.weight == 0).all())
+
+
 # ---- someone's own pair
 
 SHAPE = (1, 8, 8)
@@ -152,3 +163,11 @@ def test_someone_elses_conditional_pair_is_wrapped_sampled_and_audited(judge, tm
     assert bool((subject.discriminator(samples, own) > subject.discriminator(samples, other)).all())
     audit = subject.audit(tmp_path / "audit", probes=["gallery"], samples=60)
     assert audit.report.is_file()
+
+
+def test_an_audit_of_a_conditional_run_says_whether_it_obeys(tmp_path):
+    settings = [*TINY, "condition=projection", "data.count=400"]
+    ganlens.train("ring", out=tmp_path / "run", preset="points", steps=2, overrides=settings)
+    finding = Subject.load(tmp_path / "run").examine("modes", samples=200)
+    obeyed = finding.measurement("Samples of the class that was asked for")
+    assert obeyed.value < 0.5  # two steps teach nothing

@@ -44,12 +44,21 @@ def final_weights(out: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def test_torchrun_trains_one_run_that_equals_one_process_with_twice_the_batch(tmp_path):
-    done = started([*TORCHRUN, PROGRAM], tmp_path / "two", "batch=32")
+@pytest.mark.parametrize("condition", ["none", "projection", "auxiliary"])
+def test_torchrun_trains_one_run_that_equals_one_process_with_twice_the_batch(tmp_path, condition):
+    settings = [*TINY, f"condition={condition}"]
+    done = started([*TORCHRUN, PROGRAM], tmp_path / "two", "batch=32", f"condition={condition}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("Stopped at step 6 (384 images)") == 1
     assert json.loads((tmp_path / "two" / "run.json").read_text())["processes"] == 2
-    train("ring", out=tmp_path / "one", preset="points", steps=6, device="cpu", overrides=[*TINY, "batch=64"])
+    train(
+        "ring",
+        out=tmp_path / "one",
+        preset="points",
+        steps=6,
+        device="cpu",
+        overrides=[*settings, "batch=64"],
+    )
     one, two = final_weights(tmp_path / "one"), final_weights(tmp_path / "two")
     assert one.keys() == two.keys()
     for name in one:

@@ -43,6 +43,18 @@ def sequential(classes: int, *layers: nn.Module) -> nn.Sequential:
     return LabelledSequential(*layers) if classes else nn.Sequential(*layers)
 
 
+class _PerClass(nn.Embedding):
+    """A row of numbers a class, all of one value at the start and whenever its weights are drawn anew."""
+
+    def __init__(self, classes: int, width: int, start: float) -> None:
+        self.start = start
+        super().__init__(classes, width)
+
+    def reset_parameters(self) -> None:
+        """Back to the start."""
+        nn.init.constant_(self.weight, self.start)
+
+
 class ConditionalNorm(nn.Module):
     """Normalisation followed by a gain and a bias of each class's own (de Vries et al. 2017; Miyato & Koyama 2018).
 
@@ -58,10 +70,8 @@ class ConditionalNorm(nn.Module):
     def __init__(self, norm: nn.Module, classes: int, width: int) -> None:
         super().__init__()
         self.norm = norm
-        self.gain = nn.Embedding(classes, width)
-        self.bias = nn.Embedding(classes, width)
-        nn.init.ones_(self.gain.weight)
-        nn.init.zeros_(self.bias.weight)
+        self.gain = _PerClass(classes, width, 1.0)
+        self.bias = _PerClass(classes, width, 0.0)
 
     def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """[n, width, …] and class indices [n] → the same shape."""
