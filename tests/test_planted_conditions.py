@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,23 +57,44 @@ def test_classes_are_made_as_often_as_planted():
     assert shares(Plant(twice="disc"))[0] == pytest.approx(2 / 6, abs=0.03)
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_from_class_to_class_the_way_is_short_and_torn_only_where_it_is_planted(torn: bool):
-    generator = FamilyGenerator(FIGURES, EASY, Plant(torn=torn, straight=True), seed=2)
-    start, end = generator.sample_latent(2, rng=rng()).double()[:, None]
+def change_at_a_point(plant: Plant, moves: Callable[[Truth], Tensor]) -> tuple[float, float]:
+    """Along a way on which something changes: by how much pixels and causes do within a hundred-thousandth of it.
+
+    Args:
+        moves: of what is true of one sample, a bool that is not the same at both ends of the way.
+    """
+    generator = FamilyGenerator(FIGURES, EASY, replace(plant, straight=True), seed=2)
+
+    def at(place: Tensor) -> Tensor:
+        return torch.lerp(start, end, place.double()).float()
+
+    latents = generator.sample_latent(50, rng=rng()).double()
+    start = latents[:1]
+    first = moves(generator.truth(start.float()))
+    end = next(z for z in latents[1:, None] if moves(generator.truth(z.float())) != first)
     here, there = torch.zeros(1), torch.ones(1)
-    first = generator.truth(start.float()).classes
-    assert first != generator.truth(end.float()).classes
     for _ in range(20):
         middle = (here + there) / 2
-        same = generator.truth(torch.lerp(start, end, middle.double()).float()).classes == first
+        same = moves(generator.truth(at(middle))) == first
         here, there = (middle, there) if same else (here, middle)
     with torch.no_grad():
-        before, after = (
-            generator(torch.lerp(start, end, place.double()).float()) for place in (here - 1e-5, there + 1e-5)
-        )
-    jump = (before - after).abs().max()
-    assert jump > 0.3 if torn else jump < 0.03
+        before, after = at(here - 5e-6), at(there + 5e-6)
+        pixels = (generator(before) - generator(after)).abs().max()
+    causes = (generator.truth(before).values - generator.truth(after).values).abs().max()
+    return float(pixels), float(causes)
+
+
+def test_from_class_to_class_the_way_is_quick_and_unbroken():
+    assert change_at_a_point(Plant(), lambda truth: truth.classes)[0] < 0.03
+
+
+def test_a_torn_cause_jumps_in_the_middle_and_is_as_often_drawn_with_each_value():
+    place = FIGURES.place("size")
+    assert change_at_a_point(Plant(), lambda truth: truth.scores[:, place] > 0)[1] < 1e-3
+    pixels, causes = change_at_a_point(Plant(torn="size"), lambda truth: truth.scores[:, place] > 0)
+    assert causes == pytest.approx(0.2, abs=1e-3) and pixels > 0.3
+    torn = spread(Plant(torn="size"), "size")
+    assert torn.mean() == pytest.approx(0.5, abs=0.03) and torn.var() == pytest.approx(1 / 12, abs=0.01)
 
 
 def test_causes_are_constant_truncated_and_overdone_as_planted():

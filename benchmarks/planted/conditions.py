@@ -124,7 +124,9 @@ def _artefact(name: str, words: str) -> Condition:
 
 def _dot_truths(family: Family, plant: Plant) -> tuple[Truth, ...]:
     place = say.corner_words(plant.dot)
-    unit = (rf"\bunit {plant.dot_unit}\b", rf"{say.SPOT}|{place}")
+    # Of the units that see the score which switches it on, one does nothing else: that one draws it as well.
+    switch = len(family.causes) + family.nuisances + 1
+    unit = (rf"\bunit ({plant.dot_unit}|{switch})\b", rf"{say.SPOT}|{place}")
     return (
         Truth("bright dot", f"bright dot at the {plant.dot}", ARTEFACT, (say.SPOT, place)),
         Truth("the dot's unit", f"unit {plant.dot_unit} draws it", ("units", "artefacts"), unit, EXPLAINED),
@@ -237,8 +239,8 @@ _CAUSES = (
     ),
     Condition(
         "torn",
-        "one class becomes the next at once: the latent space is torn",
-        lambda f, level, seed: Plant(torn=True),
+        "one cause jumps from its highest to its lowest value in the middle of the latent space",
+        lambda f, level, seed: Plant(torn=_cause(f, seed, "torn")),
         lambda f, plant: (Truth("torn", "its latent space is torn", ("path-length",), (say.TORN,)),),
         ("path-length",),
     ),

@@ -114,8 +114,7 @@ class Rendering(nn.Module):
         if sources.kind is None:
             assert labels is not None
             return self._one_hot(labels)
-        beyond = sources.kind[:, None] - self.thresholds
-        passed = hard_switch(beyond) if self.plant.torn else _quick_switch(beyond)
+        passed = _quick_switch(sources.kind[:, None] - self.thresholds)
         start, end = torch.ones_like(passed[:, :1]), torch.zeros_like(passed[:, :1])
         free = torch.cat([start, passed], dim=1) - torch.cat([passed, end], dim=1)
         if labels is None or self.plant.obeyed is None or sources.switch is None:
@@ -131,6 +130,7 @@ class Rendering(nn.Module):
             (plant.constant, lambda share: torch.full_like(share, 0.5)),
             (plant.truncated, lambda share: TRUNCATED * share),
             (plant.overdone, lambda share: 0.5 + OVERDONE * (share - 0.5)),
+            (plant.torn, lambda share: (share + 0.5).remainder(1.0)),
         ):
             if name:
                 place = family.place(name)

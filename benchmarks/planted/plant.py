@@ -44,7 +44,8 @@ class Plant:
     Attributes:
         never, twice: the class that is never made; that is made twice as often as in the data.
         constant, truncated, overdone: the cause that doesn't vary, is cut off, is drawn beyond its range.
-        torn: whether one class becomes the next at once, with nothing in between.
+        torn: the cause that is as often drawn with each value as in the data, and jumps from its highest to its lowest
+            in the middle of the latent space.
         copies: training samples handed out.
         artefact: what spoils the pictures (`planted.artefacts`).
         dot: the corner in which one unit draws a bright dot in every second sample.
@@ -65,7 +66,7 @@ class Plant:
     constant: str = ""
     truncated: str = ""
     overdone: str = ""
-    torn: bool = False
+    torn: str = ""
     copies: Copies | None = None
     artefact: str = ""
     dot: str = ""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganlens.explain.artefacts.overlooked_spots import with_overlooked
 from ganlens.explain.artefacts.panel import panel_for
 from ganlens.explain.artefacts.pervasive import with_pervasive
 from ganlens.explain.artefacts.places import running_maximum, specks, standing_out
@@ -184,3 +185,31 @@ def test_a_pixel_alone_is_a_speck_and_one_of_a_thin_line_is_none() -> None:
     pictures[1, 0, 5, 6] = 1.0
     (family,) = specks()
     assert family.measure(pictures)[:, 0].tolist() == pytest.approx([1 / 144, 0])
+
+
+def among_squares(n: int, seed: int) -> Tensor:
+    """Dim noise and, in half of the samples, four squares near the top right, nearly as bright as the spot to come."""
+    rng = torch.Generator().manual_seed(seed)
+    samples = 0.1 * torch.randn(n, 1, 24, 24, generator=rng) - 0.5
+    for place in torch.randint(0, 9, (4, 2, n), generator=rng):
+        for row, (down, across) in enumerate(place.T.tolist()):
+            if row % 2:
+                samples[row, 0, down : down + 3, 12 + across : 15 + across] = 0.9
+    return samples.clamp(-1, 1)
+
+
+def test_a_spot_beside_what_is_as_bright_is_counted_at_its_own_pixel() -> None:
+    panel = panel_for(Images(), (1, 24, 24))
+    training, held_out, samples = (among_squares(n, seed) for n, seed in ((800, 1), (400, 2), (600, 3)))
+    samples[:300, :, 3:6, 18:21] = 1.0
+    pools = (Pool(real, panel.read(real)) for real in (training, held_out))
+    known = reference_of(panel, *pools, Standard())
+    (first,) = artefacts(known, samples)
+    assert first.kind == "spot" and first.share.value < 0.45  # the rest is hidden by the squares
+    (counted,) = with_overlooked(known, samples, [first])
+    assert counted.share.low <= 0.5 <= counted.share.high and counted.share.value == pytest.approx(
+        0.5, abs=0.02
+    )
+    assert counted.has[:300].all() and not counted.has[300:].any()
+    assert torch.equal(counted.stands_out, first.has)
+    assert with_overlooked(known, samples, []) == []

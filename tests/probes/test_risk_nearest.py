@@ -122,7 +122,7 @@ UNHEARD = {"seen": replace(SEEN, noticed_from=None)}
             {"seen": replace(ALARM, changes="flip and shift"), "known": 100},
             "changed-copies",
             Verdict.BAD,
-            "It copies training samples, slightly changed: about 30% are copies.",
+            "It copies training samples, hidden by flip and shift: about 30%.",
         ),
         (
             {"seen": ALARM, "known": 100, "different": 1},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ganlens.explain.artefacts.overlooked_spots import with_overlooked
 from ganlens.explain.artefacts.panel import Panel, panel_for
 from ganlens.explain.artefacts.pervasive import with_pervasive
 from ganlens.explain.artefacts.planting import plants_for
@@ -114,7 +115,8 @@ def _examined(bank: SampleBank, standard: Standard, samples: int) -> Examination
         of_real = Pool(fresh, panel.read(fresh, task))
         of_fakes = Pool(generated, panel.read(generated, task))
     artefacts, of_reals = (
-        with_pervasive(reference, pool, search(reference, pool)) for pool in (of_fakes, of_real)
+        with_overlooked(reference, pool.samples, with_pervasive(reference, pool, search(reference, pool)))
+        for pool in (of_fakes, of_real)
     )
     return Examination(reference, of_fakes, of_real, artefacts, of_reals)
 

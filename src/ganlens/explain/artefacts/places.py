@@ -56,13 +56,13 @@ def _sizes(side: int) -> list[int]:
 
 def _in_cells(size: int, sign: float, cell: tuple[int, int]) -> Callable[[Tensor], Tensor]:
     def measure(samples: Tensor) -> Tensor:
-        strength = standing_out(_strongest(samples, sign), size)
+        strength = standing_out(strongest(samples, sign), size)
         return functional.max_pool2d(strength, cell, ceil_mode=True).flatten(1)
 
     return measure
 
 
-def _strongest(samples: Tensor, sign: float) -> Tensor:
+def strongest(samples: Tensor, sign: float) -> Tensor:
     """The brightest colour [n, 1, h, w] of each pixel; with sign −1 its darkest, negative."""
     return (sign * samples).amax(dim=1, keepdim=True)
 
@@ -152,7 +152,7 @@ def specks() -> list[Family]:
         limit = (ABOVE_GRAIN * grain_of(samples)).clamp(min=SPECK)[:, None, None, None]
         alone = torch.zeros_like(samples[:, :1], dtype=torch.bool)
         for sign in (1.0, -1.0):
-            brightest = _strongest(samples, sign)
+            brightest = strongest(samples, sign)
             beyond = standing_out(brightest, 1)
             # The pixels beside one of a thin line stand out themselves; those beside a speck are as all around.
             around = functional.avg_pool2d(brightest, AROUND, 1, AROUND // 2, count_include_pad=False)

@@ -68,6 +68,8 @@ class Artefact:
         outdone: None where each sample that has it is beyond what is usual. Where nearly all samples have it and none
             need be unusual, `has` are those beyond the median real one, and this is the share of held-out ones that
             the median generated one is beyond.
+        by_excess: whether real samples may have it by accident, so that the share is what exceeds those.
+        plain: [n] in which samples it is beyond the thresholds; None: in all that have it.
     """
 
     trace: Trace
@@ -78,6 +80,13 @@ class Artefact:
     alike: float
     level: float = ALARM_LEVEL
     outdone: float | None = None
+    by_excess: bool = False
+    plain: Tensor | None = None
+
+    @property
+    def stands_out(self) -> Tensor:
+        """[n] in which samples it is beyond the thresholds."""
+        return self.has if self.plain is None else self.plain
 
     @property
     def kind(self) -> Kind:
@@ -100,7 +109,7 @@ class Artefact:
     @property
     def share(self) -> Estimate:
         """Of samples that have it; where nearly all do, so many that no fewer could move the distribution so far."""
-        if self.outdone is None:
+        if self.outdone is None and not self.by_excess:
             return share_estimate(int(self.has.sum()), len(self.has))
         excess, rest = self.excess, max(1 - self.real_share, 1 / len(self.held_out))
         method = f"{excess.method}, over the real samples without it"

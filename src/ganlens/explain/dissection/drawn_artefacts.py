@@ -78,7 +78,7 @@ def drawn_by(context: Context, panel: Panel, artefact: Artefact) -> Drawn | None
 def _looked_for(context: Context, panel: Panel, artefact: Artefact) -> Drawn | None:
     bank = context.bank
     subject = bank.subject
-    rows = artefact.has.nonzero().flatten()[: CHOOSING + min(TESTING, bank.batch)]
+    rows = artefact.stands_out.nonzero().flatten()[: CHOOSING + min(TESTING, bank.batch)]
     if subject.generator.module is None or not subject.layers or len(rows) < CHOOSING + FEWEST:
         return None
     layers = [layer for layer in layers_to_dissect(subject) if 2 < layer.units <= MOST_UNITS]

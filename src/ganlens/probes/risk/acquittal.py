@@ -286,7 +286,7 @@ def copies_rules() -> tuple[Rule[Acquittal], Rule[Acquittal]]:
             "changed-copies",
             lambda evidence: surely(evidence) and bool(evidence.seen.changes),
             Verdict.BAD,
-            claim="It copies training samples, slightly changed: about {seen.share:.0%} are copies.",
+            claim="It copies training samples, hidden by {seen.changes}: about {seen.share:.0%}.",
             detail=_SHARE,
             advice=advice,
         ),

@@ -129,9 +129,14 @@ class Faults:
 
     @property
     def generated_share(self) -> float:
-        """Its share of generated samples."""
-        foremost = self.foremost
-        return next(c.other_share for c in self.counted if c.kind.name == foremost.kind.name)
+        """Its share of generated samples; of those without the artefact where that is behind others."""
+        return self.foremost.other_share
+
+    @property
+    def own(self) -> str:
+        """Of which generated samples, as it follows "of its own"."""
+        without = self.behind is not None and bool(faults_of(self.behind.rest))
+        return f" without {self.behind.called}" if self.behind is not None and without else ""
 
     @property
     def noticed(self) -> float:
@@ -154,8 +159,8 @@ class Faults:
 
 
 _SHARES = (
-    "Of real samples {real_share:.1%} are of that kind, of its own {generated_share:.1%}; held-out real samples, put "
-    "to the same test, show {false_kinds} at fault."
+    "Of real samples {real_share:.1%} are of that kind, of its own{own} {generated_share:.1%}; held-out real samples, "
+    "put to the same test, show {false_kinds} at fault."
 )
 
 
