@@ -169,7 +169,8 @@ class EvaluationConfig(_Section):
     )
     features: Literal["auto", "labeller", "raw"] = Field(
         "auto",
-        description="what distances are measured in; auto: a labeller's features where there are labels",
+        description="what distances are measured in; auto: a labeller's features where there are labels. With raw no "
+        "labeller is fitted, and whether a conditional generator obeys is not measured",
     )
     grid: int = Field(64, ge=1, le=10_000, description="samples in the picture")
     metric: Literal["frechet_distance", "precision", "recall", "density", "coverage", "diversity"] = Field(

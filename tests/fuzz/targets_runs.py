@@ -35,12 +35,12 @@ TINY = ["batch=16", "latent=4", "data.count=100", "evaluation.features=raw", "ev
         "discriminator={family: mlp, width: 8, depth: 1}"]  # fmt: skip
 
 
-def _run(file: str) -> Make:
+def _run(file: str, *more: str) -> Make:
     """A short run; `file` is damaged, below its last checkpoint where it is one of those."""
 
     def make(folder: Path) -> Path:
         out = folder / "run"
-        train("ring", out=out, preset="points", steps=3, overrides=TINY)
+        train("ring", out=out, preset="points", steps=3, overrides=[*TINY, *more])
         return out / file if (out / file).is_file() else checkpoints(out / "checkpoints")[-1] / file
 
     return make
@@ -161,6 +161,7 @@ def _report(path: Path) -> None:
 
 TARGETS: dict[str, tuple[Make, Read]] = {
     "run.json": (_run("run.json"), _load),
+    "run.json with classes": (_run("run.json", "condition=projection"), _load),
     "config.yaml of a run": (_run("config.yaml"), _load),
     "state.json": (_run("state.json"), _take_up),
     "weights": (_run("generator_ema.safetensors"), _load),

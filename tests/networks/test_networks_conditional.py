@@ -246,6 +246,11 @@ def test_labels_that_cannot_be_are_one_sentence(labels: Tensor | None, said: str
         generator("mlp").synthesize(torch.randn(2, 5), labels)
 
 
+def test_a_conditional_generator_that_is_called_without_labels_says_so() -> None:
+    with pytest.raises(UserError, match="this generator is conditional"):
+        generator("dcgan")(torch.randn(2, 5))
+
+
 def test_an_unconditional_generator_needs_no_labels() -> None:
     plain = build_generator(narrow("mlp"), 5, SHAPE, seed=0)
     latent = torch.randn(2, 5)

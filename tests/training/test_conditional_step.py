@@ -138,11 +138,11 @@ def test_the_auxiliary_classifier_learns_from_real_samples_and_the_generator_fro
     both, asked = calls["discriminator"][0][0], calls["generator"][0][1]
     _, class_logits = discriminator(both[:12])
     assert float(terms["discriminator: classes"]) == pytest.approx(
-        float(cross_entropy(class_logits, asked)), rel=1e-5
+        float(cross_entropy(class_logits, asked).detach()), rel=1e-5
     )
     of_generator = state.discriminator(calls["discriminator"][1][0])[1]  # D after its own step
     assert float(terms["generator: classes"]) == pytest.approx(
-        float(cross_entropy(of_generator, calls["generator"][1][1])), rel=1e-5
+        float(cross_entropy(of_generator, calls["generator"][1][1]).detach()), rel=1e-5
     )
 
 

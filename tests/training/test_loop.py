@@ -221,13 +221,16 @@ def test_weights_and_biases_gets_the_numbers_without_a_network(tmp_path, monkeyp
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize(
-    "penalty", [0.0, 0.1], ids=["both compiled", "a penalised discriminator stays eager"]
+    ("penalty", "condition"),
+    [(0.0, "none"), (0.1, "none"), (0.0, "projection"), (0.0, "auxiliary")],
+    ids=["both compiled", "a penalised discriminator stays eager", "with labels", "with a classifier beside"],
 )
-def test_compiled_is_eager(tmp_path, penalty):
+def test_compiled_is_eager(tmp_path, penalty, condition):
     from ganlens.storage import read_tensors
 
     tiny = ["batch=32", "latent=4", "data.count=400", "evaluation.features=raw", "evaluation.samples=64",
-            f"objective.r1={penalty}", "generator={family: mlp, width: 16, depth: 1}",
+            f"objective.r1={penalty}", f"condition={condition}",
+            "generator={family: mlp, width: 16, depth: 1}",
             "discriminator={family: mlp, width: 16, depth: 1}",
             # Adam divides by the gradient's size: with ε = 1e-8 rounding alone moves weights that have almost none.
             "generator_optimiser.epsilon=1e-3", "discriminator_optimiser.epsilon=1e-3"]  # fmt: skip

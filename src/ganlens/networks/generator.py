@@ -50,25 +50,36 @@ class Generator(nn.Module):
         Raises:
             UserError: a conditional one is given no labels, or one that it does not know.
         """
-        if not self.num_classes:
-            return self.forward(latent)
-        known = f"class indices from 0 to {self.num_classes - 1}, one a latent"
-        if labels is None:
-            raise UserError(f"this generator is conditional: it wants labels as well, {known}")
-        if labels.shape != (len(latent),) or labels.is_floating_point():
-            raise UserError(
-                f"labels of shape {tuple(labels.shape)} and type {str(labels.dtype).removeprefix('torch.')} for "
-                f"{len(latent)} latents; expected {known}"
-            )
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_classes:
-            wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
-            raise UserError(f"there is no class {wrong}; this generator knows {known}")
-        return self.forward(latent, labels.long())
+        if self.num_classes and labels is not None:
+            if labels.shape != (len(latent),) or labels.is_floating_point():
+                raise UserError(
+                    f"labels of shape {tuple(labels.shape)} and type {str(labels.dtype).removeprefix('torch.')} for "
+                    f"{len(latent)} latents; expected {self._wanted}"
+                )
+            lowest, highest = (int(end) for end in labels.aminmax()) if len(labels) else (0, 0)
+            if lowest < 0 or highest >= self.num_classes:
+                wrong = lowest if lowest < 0 else highest
+                raise UserError(f"there is no class {wrong}; this generator knows {self._wanted}")
+            labels = labels.long()
+        return self.forward(latent, labels)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
-        """As `synthesize`, of labels known to be right: they are not looked at, for which a GPU would have to wait."""
-        samples: Tensor = self.body(latent, labels) if self.num_classes else self.body(latent)
-        return samples
+        """As `synthesize`, of labels known to be right: they are not looked at, for which a GPU would have to wait.
+
+        Raises:
+            UserError: a conditional one is given no labels.
+        """
+        if not self.num_classes:
+            samples: Tensor = self.body(latent)
+            return samples
+        if labels is None:
+            raise UserError(f"this generator is conditional: it wants labels as well, {self._wanted}")
+        of_class: Tensor = self.body(latent, labels)
+        return of_class
+
+    @property
+    def _wanted(self) -> str:
+        return f"class indices from 0 to {self.num_classes - 1}, one a latent"
 
 
 def build_generator(

@@ -1,7 +1,7 @@
 """One training step: the discriminator's phase (with its penalties), then the generator's, then the average.
 
 Every draw (latents, noise, dropout, augmentation) comes from (seed, purpose, step, …), so a step is a function of the
-state and the step number alone. So do labels: a step's generated samples are asked for the classes of its real ones.
+state and the step number alone. Labels are not drawn: generated samples are asked for the classes of the real ones.
 """
 
 from __future__ import annotations
