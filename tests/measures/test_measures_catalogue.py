@@ -20,8 +20,8 @@ TOOLS = {
     *("binomial_interval", "bootstrap_interval", "exceedance_interval", "mean_interval", "median_interval"),
     *("paired_bootstrap_interval", "replicate_interval", "subsample_interval", "bootstrap_estimates"),
     *("dci_from_importances", "discretise", "draw_from_table", "entropies", "fit_ridge", "holm", "k_means"),
-    *("frechet_distance_of_moments", "medoids", "moments", "nearest_centre", "shuffled_codes"),
-    *("swap_patches", "swapped_in_order"),
+    *("frechet_distance_of_moments", "medoids", "moments", "nearest_centre", "ratio_of_shares"),
+    *("shuffled_codes", "swap_patches", "swapped_in_order"),
 }
 """Public functions that are no measures: intervals, and parts that measures are made of."""
 by_name = pytest.mark.parametrize("measure", CATALOGUE, ids=lambda measure: measure.name)

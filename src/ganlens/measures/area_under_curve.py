@@ -71,7 +71,7 @@ def area_under_curve(
 
 def _share_below(values: Tensor, others: Tensor, shares: Tensor) -> Tensor:
     """What share [n] of the others lies below each value, ties counting half; `shares` [m] are theirs."""
-    order = others.argsort()
+    order, values = others.argsort(), values.contiguous()
     ordered, reached = others[order], torch.cat([torch.zeros(1), shares[order].cumsum(0)]).double()
     ends = [torch.searchsorted(ordered, values, right=right) for right in (False, True)]
     return (reached[ends[0]] + reached[ends[1]]) / 2

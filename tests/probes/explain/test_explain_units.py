@@ -399,7 +399,7 @@ def test_a_unit_that_real_samples_do_not_have_is_an_artefact_unit():
     pictures = clean.sample(1200, seed=3).numpy()
     data = Dataset("clean", Images(), Split(SampleArray(pictures[:600])), Split(SampleArray(pictures[600:])))
     finding = ask(subject_of(Planted(mark=True, stripe=True), data), concepts="picture", sets=0)
-    assert finding.claim == f"Unit {STRIPE} draws a bright line at the top."
+    assert finding.claim == f"Unit {STRIPE} draws a bright border along the top edge."
     change = finding.measurement(f"change of the Fréchet distance without unit {STRIPE} of units, pixels")
     assert change.high < -0.5 and change.baseline.value > -0.2
     assert finding.verdict is Verdict.CAUTION

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, Interval, frechet_distance, mean_interval
+from ganlens.randomness import torch_generator
 from ganlens.subject import Context, SampleBank
 
 FEWEST = 32
@@ -96,12 +97,19 @@ def compare_checkpoints(
     space = bank.judging[0]
     held_out = bank.features(space, "held_out", n)
     latents = [bank.sample_latents(n, "convergence", number) for number in range(replicates)]
+    labels = [
+        bank.subject.classes.draw(n, rng=torch_generator(bank.seed, "convergence", "labels", number))
+        for number in range(replicates)
+    ]
     images, distances = [], []
     with context.progress.task("Measuring the kept checkpoints", len(steps)) as task:
         for step in steps:
             trained = load_run(run, step=step, device=str(bank.device))
             images.append(trained.images)
-            fakes = (_features(trained.generator, rows, bank, space) for rows in latents)
+            fakes = (
+                _features(trained.generator, rows, asked, bank, space)
+                for rows, asked in zip(latents, labels, strict=True)
+            )
             distances.append([frechet_distance(features, held_out) for features in fakes])
             task.advance()
     blocks = max(1, min(replicates, len(bank.reals("train")) // n))
@@ -110,8 +118,11 @@ def compare_checkpoints(
     return Checkpoints(steps, images, distances, steps.index(examined), floor, n, chance, space)
 
 
-def _features(generator: Any, latents: Tensor, bank: SampleBank, space: str) -> Tensor:
-    extract = bank.space(space).extract
+def _features(generator: Any, latents: Tensor, labels: Tensor | None, bank: SampleBank, space: str) -> Tensor:
+    extract, parts = bank.space(space).extract, []
     with torch.no_grad():
-        parts = (extract(generator(part.to(bank.device))) for part in latents.split(bank.batch))
-        return torch.cat([part.flatten(1).float().cpu() for part in parts])
+        for start in range(0, len(latents), bank.batch):
+            rows = slice(start, start + bank.batch)
+            asked = None if labels is None else labels[rows].to(bank.device)
+            parts.append(extract(generator(latents[rows].to(bank.device), asked)).flatten(1).float().cpu())
+    return torch.cat(parts)
