@@ -113,4 +113,5 @@ def test_what_overrules_the_rest_must_do_so_surely_more_often_than_not():
     assert often.shortcut and often.jury.value == 0 and often.surely_beyond > 0.7
     assert not dependence_beyond_one(rows < 110, still, generator(), level=0.9999).shortcut
     assert not dependence_beyond_one(rows < 180, (rows < 70)[None], generator(), level=0.9999).shortcut
+    assert not dependence_beyond_one(rows < 150, (rows < 40)[None], generator(), level=0.9999).shortcut
     assert not dependence_beyond_one(rows < 180, still[:0], generator(), level=0.9999).shortcut

@@ -20,7 +20,7 @@ from ganlens.modality.picture_parts import PLANE, foreground
 
 FAINT = 0.005
 """Differences (of 2, black to white) of about a step of bytes: below them there is no texture."""
-SEEN = 0.02
+SEEN = 2 * FAINT
 """The same from which on there is a texture to see."""
 DIRECTIONS, FREQUENCIES = 8, 8
 COARSEST, FINEST = 2.0, 0.4

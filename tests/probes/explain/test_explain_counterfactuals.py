@@ -612,6 +612,24 @@ def test_generated_samples_are_explained_from_their_own_latents(examine):
     assert "to upper left." in finding.remarks[0]
 
 
+def test_of_coarser_classes_the_labeller_judges_by_all_labels_of_a_class(examine):
+    class Halves(nn.Module):
+        """Left or right, of four quadrants."""
+
+        num_classes = 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.of_quadrant = Quadrants(shift=0.02)
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            chances = self.of_quadrant(pictures).softmax(dim=1)
+            return torch.stack([chances[:, 0] + chances[:, 2], chances[:, 1] + chances[:, 3]], dim=1).log()
+
+    finding = examine(Halves(), Quadrants(), of="generated", count=24, answers=1, methods=["latent"])
+    assert finding.rule != "without-a-judge" and finding.verdict is Verdict.GOOD
+
+
 def test_the_labeller_is_no_judge_of_itself(examine):
     judge = Quadrants()
     finding = examine(judge, judge, of="generated", count=16, answers=1, methods=["latent"])

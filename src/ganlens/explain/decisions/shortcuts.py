@@ -30,7 +30,8 @@ class ShortcutCriteria:
         beyond: by more than this the classifier must depend on it beyond every juror, with the whole interval; 0…1.
         jury_at_most: the most affected juror's dependence, as a share of the classifier's; of the least affected one
             where decisions are overruled.
-        overrules: share of decisions that must surely go with something for it to overrule all the rest; 0…1.
+        overrules: share of decisions that must surely go with something beyond the juror's for it to overrule all the
+            rest, which told the juror; 0…1.
     """
 
     beyond: float = 0.1
@@ -131,11 +132,8 @@ def dependence_beyond_one(
     # The least affected of several was chosen for being so.
     each = 1 - (1 - level) / len(jurors)
     surely = lower_end_of_gap(own, least, each)
-    overrules = binomial_interval(int(own.sum()), len(own), level).low > criteria.overrules
     alone = jury.value <= criteria.jury_at_most * classifier.value
-    return Dependence(
-        classifier, jury, gap, surely, shortcut=overrules and alone and surely > criteria.beyond
-    )
+    return Dependence(classifier, jury, gap, surely, shortcut=alone and surely > criteria.overrules)
 
 
 def lower_end_of_gap(own: Tensor, other: Tensor, level: float) -> float:

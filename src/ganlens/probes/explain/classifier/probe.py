@@ -92,9 +92,9 @@ class Classifier(Probe):
         "was made for. Bad: a shortcut. Caution: no jury, or surely more contradictions on generated than on real "
         "samples. Else good. Where the data have a shortcut in them, jurors learn something of it too. So patches are "
         "also exchanged between samples of one class and others, in fresh samples: a patch (or an aspect) is a "
-        "shortcut as well where surely more than {overrules:.0%} of decisions go with it, against all the rest, and a "
-        "juror that is surely right more often on held-out real samples goes along at most {jury_at_most:.0%} as "
-        "often. What always goes with the class in the data nobody can tell from what defines it."
+        "shortcut as well where surely in more than {overrules:.0%} of samples more a decision goes with it, against "
+        "all the rest, than that of a juror that is surely right more often on held-out real samples, and the juror "
+        "goes along at most {jury_at_most:.0%} as often. What always goes with the class in the data nobody can tell from what defines it."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
@@ -316,7 +316,7 @@ def _by_labeller(
         return None, None
     count = min(settings.tour, bank.size)
     tour = None
-    if not isinstance(Judge.of(bank, classifier), str) or task.coarser:
+    if not isinstance(Judge.of(bank, classifier), str):
         tour = confusion_tour(bank, classifier, task.of_label, count, settings.sure)
     return tour, class_mix(bank, task.of_label, count)
 

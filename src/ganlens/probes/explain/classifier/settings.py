@@ -46,8 +46,8 @@ class ClassifierSettings(ProbeSettings):
     )
     overrules: float = threshold(
         USUAL.overrules,
-        "A shortcut as well, though jurors go by it a little: surely more of the decisions than this follow what is "
-        "exchanged, against all the rest, and one juror that is right more often than the classifier does not",
+        "A shortcut as well, though jurors go by it a little: surely in more of the samples than this the decision "
+        "follows what is exchanged, against all the rest, and that of one juror that is right more often does not",
         ge=0,
         le=1,
     )
