@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganlens.modality.picture_ground import ink_of, own_grounds
 from ganlens.modality.reading import Reading
+from ganlens.modality.turns import emptiest_place
 
 HUES = ("red", "orange", "yellow", "green", "cyan", "blue", "violet", "pink")
 AT = (0.0, 1 / 12, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 7 / 9, 8 / 9)
@@ -18,9 +19,6 @@ GREY = 0.02
 """A colour whose channels differ by less (of 2) has no hue."""
 COLOURED = 0.5
 """Share of pictures that must have a hue for hues to be read at all."""
-STRETCHES, CONCENTRATION = 48, 4.0
-"""The circle of hues is cut open at that of so many places about which, by weights exp(κ (cos − 1)), the data have
-fewest hues."""
 ENDS = (0.1, 0.9)
 A_GROUND = 0.25
 """Where usually less of a picture lies as its border does, there is no ground to speak of."""
@@ -136,9 +134,7 @@ class Circle:
         turns = turns[~turns.isnan()]
         if len(turns) < max(1, COLOURED * len(colours)):
             return None
-        tried = torch.arange(STRETCHES, dtype=turns.dtype) / STRETCHES
-        near = (CONCENTRATION * ((2 * math.pi * (tried[:, None] - turns)).cos() - 1)).exp()
-        cut = float(tried[near.sum(dim=1).argmin()])
+        cut = emptiest_place(turns)
         opened = (turns - cut).remainder(1.0)
         low, high = opened.quantile(torch.tensor(ENDS, dtype=opened.dtype)).tolist()
         return cls(cut, (low, high), float(opened.median()), source)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ganlens.modality.modality import Modality, modalities
 from ganlens.modality.places import Part, slab
+from ganlens.modality.point_readings import readings_about_the_middle
 from ganlens.modality.reading import Reading
 
 MOST_COORDINATES = 1024
@@ -66,25 +66,14 @@ class Points(Modality):
     def local_readings(self, sample_shape: tuple[int, ...]) -> tuple[Reading, ...]:
         """The first coordinates themselves."""
         return tuple(
-            replace(reading, differentiable=True)
-            for reading in self.readings(torch.empty(0, *sample_shape))[:FEW]
+            replace(reading, differentiable=True) for reading in _of_coordinates(sample_shape[0])[:FEW]
         )
 
     def readings(self, like: Tensor) -> tuple[Reading, ...]:
-        """The coordinates. Of very many, no one says what a direction does."""
+        """The coordinates, and where a point lies about the middle. Of very many, no one says what a direction does."""
         size = like.shape[1]
-        nameable = size <= MOST_NAMED
-        coordinates = []
-        for column in range(size if nameable else FEW):
-            name = f"coordinate {column + 1}"
-            rises, falls = (f"raises {name}", f"lowers {name}") if nameable else ("", "")
-            high, low = (
-                (f"samples of very high {name}", f"samples of very low {name}") if column < FEW else ("", "")
-            )
-            coordinates.append(
-                Reading(name, _coordinates, column, rises=rises, falls=falls, high=high, low=low, least=STILL)
-            )
-        return tuple(coordinates)
+        about = readings_about_the_middle(like) if size <= MOST_NAMED else ()
+        return (*_of_coordinates(size), *about)
 
     def picture(self, samples: Tensor, *, columns: int | None = None) -> Image.Image:
         """A scatter; `columns` has no meaning here."""
@@ -196,6 +185,21 @@ class _Axes:
 
     def _pixels(self, points: Array) -> list[tuple[float, float]]:
         return [(self._x(x), self._y(y)) for x, y in points[np.isfinite(points).all(axis=1)].tolist()]
+
+
+def _of_coordinates(size: int) -> tuple[Reading, ...]:
+    nameable = size <= MOST_NAMED
+    readings = []
+    for column in range(size if nameable else FEW):
+        name = f"coordinate {column + 1}"
+        rises, falls = (f"raises {name}", f"lowers {name}") if nameable else ("", "")
+        high, low = (
+            (f"samples of very high {name}", f"samples of very low {name}") if column < FEW else ("", "")
+        )
+        readings.append(
+            Reading(name, _coordinates, column, rises=rises, falls=falls, high=high, low=low, least=STILL)
+        )
+    return tuple(readings)
 
 
 def _coordinates(samples: Tensor) -> Tensor:

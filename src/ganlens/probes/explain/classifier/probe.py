@@ -94,7 +94,8 @@ class Classifier(Probe):
         "also exchanged between samples of one class and others, in fresh samples: a patch (or an aspect) is a "
         "shortcut as well where surely in more than {overrules:.0%} of samples more a decision goes with it, against "
         "all the rest, than that of a juror that is surely right more often on held-out real samples, and the juror "
-        "goes along at most {jury_at_most:.0%} as often. What always goes with the class in the data nobody can tell from what defines it."
+        "goes along at most {jury_at_most:.0%} as often. "
+        "What always goes with the class in the data nobody can tell from what defines it."
     )
     self_check: ClassVar[str] = (
         "Not believable where no attribute moves the decisions surely more than the most effective of as many random "
