@@ -173,18 +173,14 @@ def _self_score_lines(entries: Sequence[Entry]) -> list[Line]:
     rows = [row for row in recovery_rows(entries) if row["self_score"] is not None]
     for family in dict.fromkeys(row["family"] for row in rows):
         own = [row for row in rows if row["family"] == family]
-        found = rank_correlation([row["self_score"] for row in own], [row["purity_of_all"] for row in own])
-        what = f"{family}: self-scores follow the truth, rank correlation {LEAST_RHO} or more"
+        found = rank_correlation([row["self_score"] for row in own], [row["recovered_of_all"] for row in own])
+        what = f"{family}: self-scores follow how much is recovered, rank correlation {LEAST_RHO} or more"
         if found is None:
             lines.append(Line(what, "missing", f"{len(own)} methods, or none that differ"))
         else:
-            whole = rank_correlation(
-                [row["self_score"] for row in own], [row["recovered_of_all"] for row in own]
-            )
+            pure = rank_correlation([row["self_score"] for row in own], [row["purity_of_all"] for row in own])
             figures = f"ρ = {found.rho:.2f}, n = {found.n}, permutation p = {found.p:.4f}"
-            figures += (
-                f"; with the share of scores recovered ρ = {whole.rho:.2f}" if whole is not None else ""
-            )
+            figures += f"; with the directions' purity ρ = {pure.rho:.2f}" if pure is not None else ""
             lines.append(Line(what, "passed" if found.rho >= LEAST_RHO else "failed", figures))
         lines.append(_best_line(family, own))
     return lines

@@ -63,4 +63,5 @@ class AboutTheMiddle:
     def _turns(self, points: Tensor) -> Tensor:
         """Counter-clockwise from the first coordinate's axis, 0…1."""
         x, y = (points.double() - self._middle.to(points.device)).unbind(dim=1)
-        return (torch.atan2(y, x) / (2 * math.pi)).remainder(1.0)
+        turns: Tensor = (torch.atan2(y, x) / (2 * math.pi)).remainder(1.0)
+        return turns
