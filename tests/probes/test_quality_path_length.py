@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -238,7 +239,8 @@ def test_both_spaces_are_measured_on_the_same_samples(lab):
     assert finding.measurement("Torn ways").value >= float((first != last).double().mean())
     torn = round(30 * finding.measurement("Torn ways").value)
     # What lies on both sides of each tear is asked of the labeller; both tears that are shown take two samples more.
-    assert bank.generator_calls == 300 + 3 * 150 + 30 * 27 + 2 * torn + 2 * 13 + 2 * 2
+    # … and on both sides of the place of each of the 150 ways at which its speed is measured.
+    assert bank.generator_calls == 300 + 3 * 150 + 30 * 27 + 2 * torn + 2 * 150 + 2 * 13 + 2 * 2
 
 
 def test_jumps_from_class_to_class_are_no_fault_and_within_a_class_they_are(lab):
@@ -275,6 +277,25 @@ class Remade:
 def asked_with_classes(lab, generator):
     bank = lab.bank(generator, samples=300)
     return examine(bank.subject, "path-length", bank=bank, settings={"walked": 80, "shown": 2})
+
+
+def test_a_quick_way_from_class_to_class_is_no_fault_and_one_within_a_class_is(lab):
+    """The same five clouds, the way from one to the next unbroken, but short."""
+
+    class Quick(Remade):
+        def __init__(self, first, along):
+            super().__init__(first)
+            self.along = along
+
+        def synthesize(self, latent, labels=None):
+            steps = torch.linspace(-0.02, 0.02, 33)
+            return torch.stack([self.first.synthesize(latent + step * self.along) for step in steps]).mean(
+                dim=0
+            )
+
+    first = lab.honest()
+    quick = asked_with_classes(lab, Quick(first, torch.eye(9)[0]))
+    assert quick.verdict is Verdict.GOOD
 
 
 def test_stored_samples_of_several_classes_are_not_taken_for_jumps_between_classes(lab):
@@ -386,6 +407,7 @@ def evidence(torn=0, faded_torn=0, times=5.0, kinds=None):
         "raw",
         "pixels",
         lengths,
+        torch.full((10,), 0.5),
         Interval(0.9 * times, 1.1 * times, "exact"),
         0.9 * times,
         1.0,
@@ -393,6 +415,14 @@ def evidence(torn=0, faded_torn=0, times=5.0, kinds=None):
         stopping=16.2,
     )
     return Evidence(PathLengthSettings(), 100, torn, faded_torn, kinds, length)
+
+
+def hurried(elsewhere):
+    """The same with 40 ways, of which ten are a thousand times as fast near another class."""
+    known = evidence()
+    lengths = torch.cat([torch.full((30,), elsewhere), torch.full((10,), 1000.0)])
+    length = replace(known.length, lengths=lengths, places=torch.full((40,), 0.5), least=200.0)
+    return replace(known, length=length, away=lengths == elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -408,6 +438,8 @@ def evidence(torn=0, faded_torn=0, times=5.0, kinds=None):
         (evidence(times=16.0), "smooth", Verdict.GOOD),
         (evidence(times=72.0), "wild", Verdict.BAD),
         (evidence(times=70.0), "wanders", Verdict.CAUTION),
+        (hurried(elsewhere=5.0), "hurries-between-classes", Verdict.GOOD),
+        (hurried(elsewhere=100.0), "wild", Verdict.BAD),
     ],
 )
 def test_every_rule_speaks_where_it_should(measured, rule, verdict):

@@ -27,10 +27,12 @@ class PathLength:
     Attributes:
         value: the mean of `lengths`, less those trimmed; 0 and up.
         lengths: [n] float64 on the CPU, d²/ε² of each path, none trimmed: independent where the latents are.
+        places: [n] float64, the place t in 0…1 of each.
     """
 
     value: float
     lengths: Tensor
+    places: Tensor
 
 
 @measure(
@@ -121,7 +123,7 @@ def perceptual_path_length(
             _check_smoothness(*distances)
         lengths.append(distances[0])
     every = torch.cat(lengths)
-    return PathLength(_trimmed_mean(every, trim), every)
+    return PathLength(_trimmed_mean(every, trim), every, places)
 
 
 def _checked_ends(latents_from: Tensor, latents_to: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,7 @@ class AboutTheMiddle:
 
     def __call__(self, points: Tensor) -> Tensor:
         """[n, 1], in a plane [n, 2], float64."""
-        distance = torch.linalg.vector_norm(points.double() - self._middle.to(points.device), dim=1)
+        distance: Tensor = torch.linalg.vector_norm(points.double() - self._middle.to(points.device), dim=1)
         if points.shape[1] != 2:
             return distance[:, None]
         return torch.stack([distance, (self._turns(points) - self._cut).remainder(1.0)], dim=1)

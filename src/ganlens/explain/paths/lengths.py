@@ -12,6 +12,7 @@ from torch import Tensor
 from ganlens.explain.paths.latent_paths import Ways
 from ganlens.features import FeatureSpace
 from ganlens.measures import ALARM_LEVEL, Interval, bootstrap_interval, perceptual_path_length
+from ganlens.measures.path_length import PathLength as Measured
 from ganlens.randomness import torch_generator
 from ganlens.subject import SampleBank
 
@@ -28,6 +29,7 @@ class PathLength:
 
     Attributes:
         lengths: [ways] squared speeds; the path length is their mean, and `interval` that mean's.
+        places: [ways] in 0…1, where on its way each was measured.
         least: what the mean surely reaches, at the level of alarms.
         straight: the shortest possible: straight between the same ends, at an even pace.
         faded: of the same ends faded into each other.
@@ -37,6 +39,7 @@ class PathLength:
     space: str
     title: str
     lengths: Tensor
+    places: Tensor
     interval: Interval
     least: float
     straight: float
@@ -51,6 +54,12 @@ class PathLength:
     def ratio(self) -> float:
         """As a multiple of the shortest possible."""
         return self.value / self.straight
+
+    def surely(self, rows: Tensor) -> float:
+        """The least multiple, at the level of alarms, of the shortest possible that some of the ways [ways] reach."""
+        rng = torch_generator(0, "path-length", "some of the ways", self.space)
+        some = bootstrap_interval(self.lengths[rows], rng=rng, resamples=ALARM_RESAMPLES, level=ALARM_LEVEL)
+        return some.low / self.straight
 
     @property
     def still(self) -> int:
@@ -99,6 +108,7 @@ def measure_lengths(
     spaces = {name: bank.space(name) for name in spaces_of(bank)}
     generated: dict[str, list[Tensor]] = {name: [] for name in spaces}
     faded: dict[str, list[Tensor]] = {name: [] for name in spaces}
+    places: dict[str, list[Tensor]] = {name: [] for name in spaces}
     for number, part in enumerate(torch.arange(len(ways)).split(PATHS_AT_ONCE)):
         synthesize = _Once(_synthesize(ways, part))
         start, end = ways.ends(part)
@@ -108,7 +118,7 @@ def measure_lengths(
             ends: tuple[Tensor, Tensor],
             space: FeatureSpace,
             spherical: bool,
-        ) -> Tensor:
+        ) -> Measured:
             return perceptual_path_length(
                 make,
                 *ends,
@@ -119,13 +129,15 @@ def measure_lengths(
                 epsilon=epsilon,
                 interpolation="spherical" if spherical else "linear",
                 batch_size=PATHS_AT_ONCE,
-            ).lengths
+            )
 
         for name, space in spaces.items():
             latents = ways.start[part], ways.end[part]
-            generated[name].append(length(synthesize, latents, space, ways.spherical))
+            measured_here = length(synthesize, latents, space, ways.spherical)
+            generated[name].append(measured_here.lengths)
+            places[name].append(measured_here.places)
             as_latents = start.flatten(1), end.flatten(1)
-            faded[name].append(length(_as_samples(start), as_latents, space, False))
+            faded[name].append(length(_as_samples(start), as_latents, space, False).lengths)
     measured = []
     for name in spaces:
         lengths = torch.cat(generated[name])
@@ -136,6 +148,7 @@ def measure_lengths(
                 name,
                 bank.title(name),
                 lengths,
+                torch.cat(places[name]),
                 bootstrap_interval(lengths, rng=rng),
                 bootstrap_interval(lengths, rng=rng, resamples=ALARM_RESAMPLES, level=ALARM_LEVEL).low,
                 straight=_squared(first, last),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pydantic import Field
+from torch import Tensor
 
 from ganlens.explain.paths.kinds import TornKinds
 from ganlens.explain.paths.lengths import PathLength
@@ -59,6 +60,7 @@ class Evidence:
         torn, faded_torn: how many of them are torn, and how many of the same ends faded into each other.
         kinds: which of the tears lie between classes; None where nothing is torn or no labeller names classes.
         length: in the space that judges; None where the samples don't move smoothly, which happens on torn ways.
+        away: [ways] which of the places have no other class near; None where no labeller names classes.
     """
 
     settings: PathLengthSettings
@@ -67,6 +69,7 @@ class Evidence:
     faded_torn: int
     kinds: TornKinds | None
     length: PathLength | None
+    away: Tensor | None = None
 
     @property
     def rests(self) -> bool:
@@ -110,6 +113,19 @@ class Evidence:
     def surely(self) -> float:
         """The multiple that it surely reaches; 0 where there is no length."""
         return self.length.least / self.length.straight if self.length is not None else 0.0
+
+    @property
+    def surely_within(self) -> float:
+        """The multiple that it surely reaches away from other classes, or anywhere if no classes are known."""
+        if self.length is None or self.away is None or int(self.away.sum()) < FEWEST:
+            return self.surely
+        return min(self.surely, self.length.surely(self.away))
+
+    @property
+    def within_ratio(self) -> float:
+        """Its path length away from other classes, as a multiple of the shortest possible."""
+        assert self.away is not None
+        return float(self._measured.lengths[self.away].mean()) / self._measured.straight
 
     @property
     def stopping_ratio(self) -> float:
@@ -181,7 +197,7 @@ RULES = Rules(
     ),
     Rule(
         "wild",
-        lambda e: e.surely > _over(e.settings.many_stops),
+        lambda e: e.surely_within > _over(e.settings.many_stops),
         Verdict.BAD,
         "It changes wildly as its latent moves.",
         LENGTH,
@@ -189,11 +205,19 @@ RULES = Rules(
     ),
     Rule(
         "wanders",
-        lambda e: e.surely > _over(e.settings.stops),
+        lambda e: e.surely_within > _over(e.settings.stops),
         Verdict.CAUTION,
         "It wanders as its latent moves.",
         LENGTH,
         "Look at the steepest ways in the figures; take shorter steps where ways between samples matter.",
+    ),
+    Rule(
+        "hurries-between-classes",
+        lambda e: e.torn == 0 and e.surely > _over(e.settings.stops),
+        Verdict.GOOD,
+        "It changes smoothly, and quickly only from class to class.",
+        "Its path length is {ratio:.1f} times the shortest possible, where no other class is near {within_ratio:.1f} "
+        "times, and that of a way over other samples {stopping_ratio:.1f} times.",
     ),
     Rule(
         "jumps-between-classes",

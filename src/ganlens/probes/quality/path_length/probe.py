@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganlens.errors import UserError
-from ganlens.explain.paths.kinds import TornKinds, torn_kinds
+from ganlens.explain.paths.kinds import TornKinds, away_from_other_classes, torn_kinds
 from ganlens.explain.paths.latent_paths import Ways, pair_up
 from ganlens.explain.paths.lengths import PathLength, measure_lengths, spaces_of
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest
@@ -50,7 +50,8 @@ class PathLengthProbe(Probe):
         "nearest latent, show what tears look like; fading must show none, or the features themselves tear. "
         "Judged in the first feature space that sees planted damage of real samples. Where data are of separate "
         "classes, a faithful generator can't but jump from one to another; so a tear counts where the labeller, whose "
-        "errors are allowed for, names one class on both its sides. Bad: surely more than {often:.0%} of the ways are "
+        "errors are allowed for, names one class on both its sides; and a length counts by the places that have no "
+        "other class near, where it may be quick. Bad: surely more than {often:.0%} of the ways are "
         "torn within a class, or nothing changes at surely more than {still:.0%} of the places, or the path length is "
         "surely beyond the squared legs of a way over {many_stops} unrelated samples. Caution: tears within a class, "
         "or where no classes are known, or a length surely beyond that over {stops} samples. Smooth is not good by "
@@ -94,7 +95,8 @@ class PathLengthProbe(Probe):
             torn=int(torn[GENERATED].sum()),
             faded_torn=int(torn[FADED].sum()),
             kinds=_kinds(bank, ways, generated, torn[GENERATED], settings.naming_skill),
-            length=next((length for length in lengths if length.space == main), None),
+            length=(length := next((length for length in lengths if length.space == main), None)),
+            away=_away(bank, ways, length, settings.naming_skill),
         )
         arrays = {"steepest_place": generated.place, "jump": generated.jump / scale}
         if lengths:
@@ -139,6 +141,14 @@ def _kinds(bank: SampleBank, ways: Ways, steepest: Steepest, torn: Tensor, skill
     if labeller is None or not is_skilled(labeller, skill):
         return None
     return torn_kinds(ways, steepest, torn, labeller)
+
+
+def _away(bank: SampleBank, ways: Ways, length: PathLength | None, skill: float) -> Tensor | None:
+    """Which of the measured places have no other class near; None without a labeller that can be relied on."""
+    labeller = bank.labeller if length is not None else None
+    if length is None or labeller is None or not is_skilled(labeller, skill):
+        return None
+    return away_from_other_classes(ways, length.places, labeller)
 
 
 def _scale(ways: Ways, space: str) -> float:
