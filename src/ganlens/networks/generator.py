@@ -135,9 +135,9 @@ def build_discriminator(
     family = _family(config, classes)
     shape = tuple(sample_shape)
     where = f"the {config.family} discriminator for samples of {_shown(shape)}"
-    told: dict[str, Any] = {"classes": classes, "conditioning": conditioning} if classes else {}
+    of_classes: dict[str, Any] = {"classes": classes, "conditioning": conditioning} if classes else {}
     with seeded(seed, "discriminator", "initialise"), _Counted(where, shape):
-        return family.discriminator(config, shape, **told)
+        return family.discriminator(config, shape, **of_classes)
 
 
 def _family(config: NetworkConfig, classes: int) -> type[Family[Any]]:

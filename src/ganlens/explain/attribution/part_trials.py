@@ -144,15 +144,15 @@ def part_effects(
     for part in parts:
         searched.append(on_search.effect(part))
         task.advance(0.5 / len(parts))
-    found = [effect for effect in searched if effect is not None]
-    families = list(dict.fromkeys(effect.part.family for effect in found))
+    possible = [effect for effect in searched if effect is not None]
+    families = list(dict.fromkeys(effect.part.family for effect in possible))
     tested = []
     for family in families:
-        foremost = _first_of_the_best([effect for effect in found if effect.part.family == family])
+        foremost = _first_of_the_best([effect for effect in possible if effect.part.family == family])
         tested.append(on_fresh.effect(foremost.part, rng, level=1 - (1 - level) / len(families)))
         task.advance(0.5 / len(families))
     kept = tuple(effect for effect in tested if effect is not None)
-    return PartEffects(tuple(found), kept, len(fresh)) if kept else None
+    return PartEffects(tuple(possible), kept, len(fresh)) if kept else None
 
 
 def _first_of_the_best(effects: Sequence[PartEffect]) -> PartEffect:

@@ -38,11 +38,11 @@ def kind_weights(bank: SampleBank, held_out: int, *, naming_skill: float) -> Ten
     """
     kinds = _kinds(bank, held_out, naming_skill)
     number = 1 + max(int(labels.max()) for labels in kinds.values())
-    made, real = (torch.bincount(kinds[of], minlength=number).double() for of in ("fake", "held_out"))
+    of_fakes, real = (torch.bincount(kinds[of], minlength=number).double() for of in ("fake", "held_out"))
     rare = real < FEWEST_OF_KIND
-    for counts in (made, real):
+    for counts in (of_fakes, real):
         counts[rare] = counts[rare].sum()
-    weights = (made / real.clamp_min(1))[kinds["held_out"]]
+    weights = (of_fakes / real.clamp_min(1))[kinds["held_out"]]
     if not weights.any():
         weights = torch.ones_like(weights)
     return weights / weights.sum()

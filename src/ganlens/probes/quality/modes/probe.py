@@ -114,11 +114,14 @@ class Modes(Probe):
 def _times(labels: Tensor, real: Tensor, classes: int) -> Tensor:
     """[classes] how many times its real share each class surely is made, for all of them together."""
     level = 1 - 0.05 / classes
-    made, there = torch.bincount(labels, minlength=classes), torch.bincount(real, minlength=classes)
+    own_counts, real_counts = (
+        torch.bincount(labels, minlength=classes),
+        torch.bincount(real, minlength=classes),
+    )
     return torch.tensor(
         [
             ratio_of_shares(own, len(labels), of_real, len(real), level).low
-            for own, of_real in zip(made.tolist(), there.tolist(), strict=True)
+            for own, of_real in zip(own_counts.tolist(), real_counts.tolist(), strict=True)
         ],
         dtype=torch.float64,
     )
