@@ -95,7 +95,7 @@ def outdone(*tests: vectors.Tested) -> Evidence:
         (
             evidence(result_of(), edits=(put_in(0.9), put_in(0.2), put_in(0.32))),
             "seldom-shows",
-            Verdict.CAUTION,
+            Verdict.NOT_BELIEVABLE,
             "Concepts put into the generator seldom show in its samples.",
         ),
         (

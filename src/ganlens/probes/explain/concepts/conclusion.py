@@ -161,7 +161,7 @@ RULES = Rules(
     Rule(
         "seldom-shows",
         lambda e: e.seldom_shown,
-        Verdict.CAUTION,
+        Verdict.NOT_BELIEVABLE,
         claim="Concepts put into the generator seldom show in its samples.",
         detail="In the {foremost.network}, {foremost.concept} {foremost_speaks}; put in, {share_shown:.0%} of the "
         "foremost raise their score more than random changes of the same length do, and {least_shown:.0%} should.",

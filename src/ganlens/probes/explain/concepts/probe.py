@@ -86,7 +86,7 @@ class Concepts(Probe):
         "made anew in the same network with its weights shuffled and freshly drawn, with fewer random sets, and the "
         "mean cosine has to be larger than any that counts there for that concept (such a network counts as far as its "
         "samples vary as real ones do beside the generator's; it is left out where its weights can't be reached, or it "
-        "draws as the data are). Not believable where no concept counts; caution where fewer than "
+        "draws as the data are). Not believable where no concept counts, or fewer than "
         "{least_shown:.0%} of the concepts that were put in raise their score beyond random ones."
     )
     rules: ClassVar[Any] = RULES
