@@ -105,7 +105,7 @@ def test_a_healthy_generator_is_good(lab, seed) -> None:
     finding = examine(subject, "spread", bank=bank, seed=seed, settings=POINTS)
     assert (finding.verdict, finding.rule) == (Verdict.GOOD, "as-the-data")
     assert finding.detail.startswith(
-        "In 8 of 8 readings half of the spread missing would surely have been seen"
+        "In 9 of 9 readings half of the spread missing would surely have been seen"
     )
 
 

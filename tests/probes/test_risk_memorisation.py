@@ -436,7 +436,7 @@ ONE_COPY_IN_FIVE = Interval(0.3, 0.5, "95 %")
             {"readings": [CLOSER], "sign": piece(NEARER), "copied": ONE_COPY_IN_FIVE},
             {"known": 100, "seen": replace(ALARM, changes="flip")},
             "changed-copies",
-            "It copies training samples, hidden by flip and shift: about 30%.",
+            "It copies training samples, hidden by flip: about 30%.",
         ),
         (
             {"quiet": piece(NEARER)},
