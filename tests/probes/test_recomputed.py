@@ -98,7 +98,8 @@ def test_a_number_of_the_report_is_what_its_saved_arrays_give(
 ) -> None:
     arrays = {name: np.asarray(array, dtype=np.float64) for name, array in findings[probe].arrays.items()}
     again = RECOMPUTED[probe, measured](arrays)
-    assert findings[probe].measurement(measured).value == pytest.approx(again, rel=1e-4, abs=1e-6)
+    foremost = next(each for each in findings[probe].measurements if each.name.startswith(measured))
+    assert foremost.value == pytest.approx(again, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -73,13 +73,13 @@ MIXED = [
         (
             evidence(*MIXED),
             "none-alone",
-            Verdict.NOT_BELIEVABLE,
+            Verdict.CAUTION,
             "2 directions beat random ones; all share what they change.",
         ),
         (
             evidence(MIXED[0]),
             "none-alone",
-            Verdict.NOT_BELIEVABLE,
+            Verdict.CAUTION,
             "1 direction beats random ones, but shares what it changes.",
         ),
         (

@@ -230,7 +230,7 @@ RULES = Rules(
     Rule(
         "none-alone",
         lambda e: not e.done_alone,
-        Verdict.NOT_BELIEVABLE,
+        Verdict.CAUTION,
         claim="{believable:.0f} {do_more_than_chance}.",
         detail="The best has an independence of {best_score:.0%}, where {clean:.0%} would be one thing; foremost: "
         "{foremost}.",
