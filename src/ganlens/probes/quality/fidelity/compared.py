@@ -37,6 +37,11 @@ class Share:
     name: str
     ratio: float
 
+    @property
+    def called(self) -> str:
+        """Its name within a sentence."""
+        return self.name.lower()
+
 
 @dataclass(frozen=True)
 class SpaceComparison:

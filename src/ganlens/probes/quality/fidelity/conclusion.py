@@ -239,7 +239,7 @@ PRECISE = (
 )
 DISTANCE = (
     "Its distance exceeds that of real training samples by {gap:.1%} of the real variance, and it keeps "
-    "{weakest.ratio:.0%} of their {weakest.name}."
+    "{weakest.ratio:.0%} of their {weakest.called}."
 )
 WITHIN = (
     "Its distance exceeds that of real training samples by {gap:.1%} of the real variance, surely by no more "
