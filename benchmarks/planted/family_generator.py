@@ -155,9 +155,6 @@ class FamilyGenerator(nn.Module):
         latent_dim: L.
     """
 
-    dot_map: Tensor
-    patch_map: Tensor
-
     def __init__(
         self, family: Family, level: Level, plant: Plant, *, seed: int, train: SampleArray | None = None
     ) -> None:

@@ -15,7 +15,7 @@ from ganlens.modality.edit import Aspect
 from ganlens.modality.frequency_aspects import FINEST_OF_COARSE, frequency_aspects
 from ganlens.modality.palette_aspect import palette_aspect
 from ganlens.modality.picture_geometry import extent, moved, resized
-from ganlens.modality.picture_ground import background
+from ganlens.modality.picture_ground import background, departures, own_grounds
 
 COLOURS = ("red", "green", "blue")
 FAINT = 1e-6
@@ -118,7 +118,7 @@ def _to_mean(shares: Tensor, wanted: Tensor) -> Tensor:
 
 def strength(pictures: Tensor, ground: Tensor) -> Tensor:
     """How far [n] what is drawn departs from the ground [c]: the mean departure, weighed by itself."""
-    departs = (pictures - ground.to(pictures).view(1, -1, 1, 1)).abs().mean(dim=1)
+    departs = departures(pictures, ground)
     return departs.square().sum(dim=(1, 2)) / departs.sum(dim=(1, 2)).clamp_min(FAINT)
 
 
@@ -201,7 +201,7 @@ def _background(like: Tensor) -> Aspect:
     usual = background(like)[None]
 
     def with_ground(pictures: Tensor, grounds: Tensor) -> Tensor:
-        own = _own_ground(pictures)
+        own = own_grounds(pictures)[..., None, None]
         behind = 1 - ((pictures - own).abs().mean(dim=1, keepdim=True) / FULL).clamp(max=1)
         return pictures + behind * (grounds - own)
 
@@ -209,15 +209,8 @@ def _background(like: Tensor) -> Aspect:
         "the background",
         "background",
         lambda pictures: with_ground(pictures, usual.to(pictures)[..., None, None]),
-        lambda pictures, others: with_ground(pictures, _own_ground(others)),
+        lambda pictures, others: with_ground(pictures, own_grounds(others)[..., None, None]),
     )
-
-
-def _own_ground(pictures: Tensor) -> Tensor:
-    """The colour [n, c, 1, 1] of each picture's own ground: the median of its border."""
-    edges = [pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]]
-    median: Tensor = torch.cat(edges, dim=2).median(dim=2).values
-    return median[..., None, None]
 
 
 def _texture(like: Tensor) -> Aspect:

@@ -60,7 +60,8 @@ class Evidence:
         torn, faded_torn: how many of them are torn, and how many of the same ends faded into each other.
         kinds: which of the tears lie between classes; None where nothing is torn or no labeller names classes.
         length: in the space that judges; None where the samples don't move smoothly, which happens on torn ways.
-        away: [ways] which of the places have no other class near; None where no labeller names classes.
+        away: [ways] which of the places have no other class near; None where no labeller names classes, or nothing is
+            so fast that it matters.
     """
 
     settings: PathLengthSettings
@@ -113,6 +114,11 @@ class Evidence:
     def surely(self) -> float:
         """The multiple that it surely reaches; 0 where there is no length."""
         return self.length.least / self.length.straight if self.length is not None else 0.0
+
+    @property
+    def hurries(self) -> bool:
+        """Whether it is surely faster than a good way, wherever that may be."""
+        return self.surely > _over(self.settings.stops)
 
     @property
     def surely_within(self) -> float:
@@ -213,7 +219,7 @@ RULES = Rules(
     ),
     Rule(
         "hurries-between-classes",
-        lambda e: e.torn == 0 and e.surely > _over(e.settings.stops),
+        lambda e: e.torn == 0 and e.hurries,
         Verdict.GOOD,
         "It changes smoothly, and quickly only from class to class.",
         "Its path length is {ratio:.1f} times the shortest possible, where no other class is near {within_ratio:.1f} "

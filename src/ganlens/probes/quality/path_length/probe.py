@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from ganlens.explain.paths.lengths import PathLength, measure_lengths, spaces_of
 from ganlens.explain.paths.tears import FINEST, STEPS, Steepest
 from ganlens.explain.paths.walks import FADED, GENERATED, LOOKED_UP, walk
 from ganlens.finding import Finding
-from ganlens.instruments.labeller import is_skilled
+from ganlens.instruments.labeller import Labeller, is_skilled
 from ganlens.measurement import Measurement
 from ganlens.measures import Estimate, binomial_interval, bootstrap_interval
 from ganlens.probes.probe import Probe, probes
@@ -95,9 +96,10 @@ class PathLengthProbe(Probe):
             torn=int(torn[GENERATED].sum()),
             faded_torn=int(torn[FADED].sum()),
             kinds=_kinds(bank, ways, generated, torn[GENERATED], settings.naming_skill),
-            length=(length := next((length for length in lengths if length.space == main), None)),
-            away=_away(bank, ways, length, settings.naming_skill),
+            length=next((length for length in lengths if length.space == main), None),
         )
+        if evidence.hurries:
+            evidence = replace(evidence, away=_away(bank, ways, evidence.length, settings.naming_skill))
         arrays = {"steepest_place": generated.place, "jump": generated.jump / scale}
         if lengths:
             arrays["lengths"] = next(length.lengths for length in lengths if length.space == main)
@@ -137,18 +139,22 @@ def _no_way(bank: SampleBank, ways: Ways, space: str) -> str:
 
 def _kinds(bank: SampleBank, ways: Ways, steepest: Steepest, torn: Tensor, skill: float) -> TornKinds | None:
     """Which tears lie between classes; None where there are none, or no labeller that can be relied on."""
-    labeller = bank.labeller if torn.any() else None
-    if labeller is None or not is_skilled(labeller, skill):
-        return None
-    return torn_kinds(ways, steepest, torn, labeller)
+    labeller = _namer(bank, skill) if torn.any() else None
+    return None if labeller is None else torn_kinds(ways, steepest, torn, labeller)
 
 
 def _away(bank: SampleBank, ways: Ways, length: PathLength | None, skill: float) -> Tensor | None:
     """Which of the measured places have no other class near; None without a labeller that can be relied on."""
-    labeller = bank.labeller if length is not None else None
-    if length is None or labeller is None or not is_skilled(labeller, skill):
+    labeller = _namer(bank, skill)
+    if length is None or labeller is None:
         return None
     return away_from_other_classes(ways, length.places, labeller)
+
+
+def _namer(bank: SampleBank, skill: float) -> Labeller | None:
+    """The labeller, where it can be relied on to name classes."""
+    labeller = bank.labeller
+    return labeller if labeller is not None and is_skilled(labeller, skill) else None
 
 
 def _scale(ways: Ways, space: str) -> float:
